@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/certificate/certificate.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cmath>
+#include <limits>
+
+namespace lipserve {
+namespace {
+
+// Lemma 1's underflow term with at most 2^22 inputs, weights below 2^128 and vectors of norm below
+// 2^251 (NetworkBounds): 2^-1022 (2n + 2 + ||w||_1 + ||x||_1) < 2^-1022 * 2^263.
+constexpr double kUnderflow64 = 0x1p-700;
+
+double UnitRoundoff(Arithmetic arithmetic) {
+  return arithmetic == Arithmetic::kFloat32 ? kUnitRoundoff32 : kUnitRoundoff64;
+}
+
+// gamma of one output: fan-in products and a bias.
+Upper LayerGamma(const DenseBounds& layer, Arithmetic arithmetic) {
+  return Gamma(static_cast<double>(layer.inputs + 1), UnitRoundoff(arithmetic));
+}
+
+// What underflow, gradual or flushed, can add to one output: each of at most 2n + 1 operations
+// less than the smallest normal number, and each operand below it taken as zero.
+Upper Underflow(const DenseBounds& layer, Upper input_norm, Arithmetic arithmetic) {
+  if (arithmetic == Arithmetic::kFloat64) return Upper(kUnderflow64);
+  const auto n = static_cast<double>(layer.inputs);
+  const Upper input_norm1 = SqrtUp(Upper(n)) * input_norm;
+  return Upper(2.0 * kSmallestNormal32) *
+         (Upper(2.0 * n + 2.0) + layer.largest_row_norm1 + input_norm1);
+}
+
+// Score i; the second class of a single-score network has the constant score 0.
+double Score(std::span<const double> scores, std::size_t i) {
+  return i < scores.size() ? scores[i] : 0.0;
+}
+
+}  // namespace
+
+std::size_t Certifier::LargestScore(std::span<const double> scores) {
+  if (scores.size() == 1) return scores[0] >= 0.0 ? 0 : 1;
+  return static_cast<std::size_t>(std::max_element(scores.begin(), scores.end()) - scores.begin());
+}
+
+Upper Certifier::HiddenError(std::span<const Upper> dense_input_norms,
+                             Arithmetic arithmetic) const {
+  Upper error;
+  for (std::size_t l = 0; l < bounds_.hidden().size(); ++l) {
+    const DenseBounds& layer = bounds_.hidden()[l];
+    const Upper norm = dense_input_norms[l];
+    error = layer.operator_norm * error +
+            LayerGamma(layer, arithmetic) * (layer.absolute_norm * norm + layer.bias_norm) +
+            Underflow(layer, norm, arithmetic) * SqrtUp(Upper(static_cast<double>(layer.outputs)));
+  }
+  return error;
+}
+
+Upper Certifier::PairError(std::size_t i, std::size_t j, Upper hidden_error, Upper last_input_norm,
+                           Arithmetic arithmetic) const {
+  const PairBounds& pair = bounds_.pair(i, j);
+  return pair.difference_norm * hidden_error +
+         LayerGamma(bounds_.last(), arithmetic) *
+             (pair.absolute_norm * last_input_norm + pair.bias) +
+         Upper(2.0) * Underflow(bounds_.last(), last_input_norm, arithmetic);
+}
+
+Upper Certifier::ScoreDifferenceError(std::size_t i, std::size_t j,
+                                      std::span<const Upper> dense_input_norms,
+                                      Arithmetic arithmetic) const {
+  assert(dense_input_norms.size() == bounds_.hidden().size() + 1);
+  return PairError(i, j, HiddenError(dense_input_norms, arithmetic), dense_input_norms.back(),
+                   arithmetic);
+}
+
+// Whether some partial sum of a float32 evaluation, in any order, could reach 2^127. Without this
+// test an infinity that a later minimum hides would pass for a number.
+bool Certifier::MayOverflow(std::span<const Upper> dense_input_norms) const {
+  const auto below_limit = [](const DenseBounds& layer, Upper norm) {
+    const Upper factor = Upper(1.0) + LayerGamma(layer, Arithmetic::kFloat32);
+    const Upper largest = factor * (layer.largest_row_norm * norm + layer.largest_bias) +
+                          Underflow(layer, norm, Arithmetic::kFloat32);
+    return largest.value() < 0x1p127;
+  };
+  for (std::size_t l = 0; l < bounds_.hidden().size(); ++l) {
+    if (!below_limit(bounds_.hidden()[l], dense_input_norms[l])) return true;
+  }
+  return !below_limit(bounds_.last(), dense_input_norms.back());
+}
+
+std::optional<std::size_t> Certifier::Decide(std::span<const double> scores,
+                                             std::span<const Upper> dense_input_norms,
+                                             Arithmetic arithmetic) const {
+  assert(dense_input_norms.size() == bounds_.hidden().size() + 1);
+  if (arithmetic == Arithmetic::kFloat32 && MayOverflow(dense_input_norms)) return std::nullopt;
+  const std::size_t best = LargestScore(scores);
+  const Upper hidden_error = HiddenError(dense_input_norms, arithmetic);
+  for (std::size_t j = 0; j < bounds_.num_classes(); ++j) {
+    if (j == best) continue;
+    const Upper error = PairError(best, j, hidden_error, dense_input_norms.back(), arithmetic);
+    const double difference = SubtractDown(Score(scores, best), Score(scores, j));
+    if (!(difference > error.value())) return std::nullopt;  // NaN refuses too
+  }
+  return best;
+}
+
+Certificate Certifier::Certify(std::size_t chosen, std::span<const double> scores,
+                               std::span<const Upper> dense_input_norms,
+                               Arithmetic arithmetic) const {
+  assert(dense_input_norms.size() == bounds_.hidden().size() + 1);
+  if (arithmetic == Arithmetic::kFloat32 && MayOverflow(dense_input_norms)) return {};
+  const Upper hidden_error = HiddenError(dense_input_norms, arithmetic);
+  double margin = std::numeric_limits<double>::max();
+  // A finite cap: a network that is constant has no nearest boundary.
+  double radius = static_cast<double>(std::numeric_limits<float>::max());
+  for (std::size_t j = 0; j < bounds_.num_classes(); ++j) {
+    if (j == chosen) continue;
+    const Upper error = PairError(chosen, j, hidden_error, dense_input_norms.back(), arithmetic);
+    const double pair_margin =
+        SubtractDown(SubtractDown(Score(scores, chosen), Score(scores, j)), error.value());
+    if (!(pair_margin > 0.0)) return {};  // NaN refuses too
+    const Upper lipschitz = bounds_.pair(chosen, j).difference_norm * bounds_.hidden_lipschitz();
+    margin = std::min(margin, pair_margin);
+    radius = std::min(radius, DivideDown(pair_margin, lipschitz.value()));
+  }
+  return {.margin_lower_bound = margin, .radius_l2 = radius};
+}
+
+}  // namespace lipserve

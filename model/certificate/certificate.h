@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// Soundness rests on this file: it decides classes and radii from scores that carry rounding
+// errors. The theorem and its proof are in certificate/README.md.
+#ifndef MODEL_CERTIFICATE_CERTIFICATE_H_
+#define MODEL_CERTIFICATE_CERTIFICATE_H_
+
+#include <cstddef>
+#include <optional>
+#include <span>
+
+#include "model/certificate/network_bounds.h"
+#include "model/certificate/outward_rounding.h"
+
+namespace lipserve {
+
+// The arithmetic that scores were computed in.
+enum class Arithmetic { kFloat32, kFloat64 };
+
+// A proven radius.
+struct Certificate {
+  double margin_lower_bound = 0.0;  // min_j f_i - f_j of the real network; 0 if not proven > 0
+  double radius_l2 = 0.0;           // rounded down; 0 if nothing is proven
+};
+
+// Decides from the scores of one input. "The real network" is the function on real numbers that
+// the frozen float32 weights define.
+//
+// Requires: the environment of ScopedStrictFloatingPoint.
+// Threads:  immutable.
+class Certifier {
+ public:
+  // `bounds` must outlive the certifier.
+  explicit Certifier(const NetworkBounds& bounds) : bounds_(bounds) {}
+
+  // The class whose score exceeds every other by more than the proven error of their difference.
+  //
+  // Guarantee: a result is the unique argmax of the real network at this input.
+  // Shapes:    scores: one per class, or a single one; dense_input_norms: for each dense layer, a
+  //            bound of the norm of the numbers that this evaluation fed to it.
+  // Errors:    nullopt if no class is decided, or a number may have overflowed.
+  std::optional<std::size_t> Decide(std::span<const double> scores,
+                                    std::span<const Upper> dense_input_norms,
+                                    Arithmetic arithmetic) const;
+
+  // The radius around the input of an evaluation, for the class that the real network has there.
+  //
+  // Guarantee: for every x' with ||x' - x||_2 <= radius_l2, `chosen` is the unique argmax of the
+  // real
+  //            network.
+  // Errors:    a zero certificate if some margin is not proven positive, or a number may have
+  //            overflowed.
+  Certificate Certify(std::size_t chosen, std::span<const double> scores,
+                      std::span<const Upper> dense_input_norms, Arithmetic arithmetic) const;
+
+  // A bound of |(computed f_i - f_j) - (real f_i - f_j)| at the input of this evaluation
+  // (certificate/README.md, Lemma 2).
+  Upper ScoreDifferenceError(std::size_t i, std::size_t j, std::span<const Upper> dense_input_norms,
+                             Arithmetic arithmetic) const;
+
+  // The class of the largest score, the lowest index among equals.
+  static std::size_t LargestScore(std::span<const double> scores);
+
+ private:
+  Upper HiddenError(std::span<const Upper> dense_input_norms, Arithmetic arithmetic) const;
+  Upper PairError(std::size_t i, std::size_t j, Upper hidden_error, Upper last_input_norm,
+                  Arithmetic arithmetic) const;
+  bool MayOverflow(std::span<const Upper> dense_input_norms) const;
+
+  const NetworkBounds& bounds_;
+};
+
+}  // namespace lipserve
+
+#endif  // MODEL_CERTIFICATE_CERTIFICATE_H_

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// Soundness rests on this file: the constants of the proof, each computed from the frozen weights
+// and rounded up.
+#ifndef MODEL_CERTIFICATE_NETWORK_BOUNDS_H_
+#define MODEL_CERTIFICATE_NETWORK_BOUNDS_H_
+
+#include <cstddef>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "model/certificate/outward_rounding.h"
+#include "model/network/frozen_network.h"
+
+namespace lipserve {
+
+// Upper bounds of the norms of one dense layer, y = W x + b.
+struct DenseBounds {
+  std::size_t inputs = 0;
+  std::size_t outputs = 0;
+  Upper operator_norm;      // ||W||_2
+  Upper absolute_norm;      // || |W| ||_2, by ||W||_F
+  Upper bias_norm;          // ||b||_2
+  Upper largest_row_norm;   // max_i ||w_i||_2
+  Upper largest_row_norm1;  // max_i ||w_i||_1
+  Upper largest_bias;       // max_i |b_i|
+};
+
+// Upper bounds for the difference of two scores of the last layer, f_i - f_j.
+struct PairBounds {
+  Upper difference_norm;  // ||w_i - w_j||_2
+  Upper absolute_norm;    // || |w_i| + |w_j| ||_2
+  Upper bias;             // |b_i| + |b_j|
+};
+
+// The constants of a whole network. A network with one score is a pair of classes whose second
+// score is the constant 0, that is, an implicit row of zeros.
+//
+// Threads: immutable.
+class NetworkBounds {
+ public:
+  // Proves every claimed operator norm and bounds the rest.
+  //
+  // Requires:  CheckNetwork(network) is OK.
+  // Guarantee: every member is a true bound; for every finite float32 input every intermediate
+  //            number of the network is below 2^250 in magnitude.
+  // Errors:    InvalidArgument naming the layer if its claim is not confirmed or its size voids
+  //            the proof.
+  static absl::StatusOr<NetworkBounds> Create(const FrozenNetwork& network);
+
+  // Dense layers but the last, in order.
+  const std::vector<DenseBounds>& hidden() const { return hidden_; }
+  const DenseBounds& last() const { return last_; }
+  std::size_t num_classes() const { return num_classes_; }
+  const PairBounds& pair(std::size_t i, std::size_t j) const {
+    return pairs_[i * num_classes_ + j];
+  }
+  // Of what the last dense layer reads, with respect to the input.
+  Upper hidden_lipschitz() const { return hidden_lipschitz_; }
+
+ private:
+  NetworkBounds() = default;
+
+  std::vector<DenseBounds> hidden_;
+  DenseBounds last_;
+  std::size_t num_classes_ = 0;
+  std::vector<PairBounds> pairs_;  // [num_classes, num_classes]
+  Upper hidden_lipschitz_{1.0};
+};
+
+}  // namespace lipserve
+
+#endif  // MODEL_CERTIFICATE_NETWORK_BOUNDS_H_

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/certified_model.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cmath>
+#include <random>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "model/certificate/certificate.h"
+#include "model/certificate/network_bounds.h"
+#include "model/certificate/vector_norm.h"
+#include "model/execution/exact_network.h"
+#include "model/execution/float64_network.h"
+#include "model/execution/inference_graph.h"
+#include "model/status_macros.h"
+
+namespace lipserve {
+
+struct CertifiedModel::Impl {
+  Impl(FrozenModel model, NetworkBounds network_bounds, std::size_t max_batch)
+      : frozen(std::move(model)),
+        bounds(std::move(network_bounds)),
+        certifier(bounds),
+        graph(frozen.network, max_batch),
+        float64(frozen.network, max_batch),
+        exact(frozen.network),
+        num_scores(NumScores(frozen.network)) {
+    for (const FrozenLayer& layer : frozen.network.layers) {
+      const auto* dense = std::get_if<DenseLayer>(&layer);
+      layer_bounds.push_back(dense == nullptr ? 1.0 : dense->claimed_operator_norm_bound);
+    }
+    for (std::size_t i = 0; i < num_scores; ++i) {
+      const auto& last = std::get<DenseLayer>(frozen.network.layers.back());
+      const std::span<const float> row(last.weights.data() + i * last.inputs, last.inputs);
+      score_lipschitz =
+          std::max(score_lipschitz, (NormBound(row) * bounds.hidden_lipschitz()).value());
+    }
+  }
+
+  FrozenModel frozen;
+  NetworkBounds bounds;
+  Certifier certifier;
+  InferenceGraph graph;
+  Float64Network float64;
+  ExactNetwork exact;
+  std::size_t num_scores;
+  std::vector<double> layer_bounds;
+  double score_lipschitz = 0.0;
+};
+
+class CertifiedModel::Worker {
+ public:
+  explicit Worker(const Impl& impl)
+      : graph(impl.graph.NewWorkspace()),
+        float64(impl.float64.NewWorkspace()),
+        scores32(impl.graph.max_batch() * impl.num_scores),
+        scores64(impl.graph.max_batch() * impl.num_scores),
+        norms32(impl.graph.max_batch() * impl.graph.num_dense_layers()),
+        norms64(norms32.size()),
+        row_norms(impl.graph.num_dense_layers()),
+        row_scores(impl.num_scores) {}
+
+  // Copies what one evaluation found for `row` of `rows` to row_scores and row_norms.
+  void LoadFloat32Row(std::size_t rows, std::size_t row) {
+    std::copy_n(scores32.data() + row * row_scores.size(), row_scores.size(), row_scores.begin());
+    for (std::size_t d = 0; d < row_norms.size(); ++d) row_norms[d] = norms32[d * rows + row];
+  }
+  void LoadFloat64Row(std::size_t rows, std::size_t row) {
+    std::copy_n(scores64.data() + row * row_scores.size(), row_scores.size(), row_scores.begin());
+    for (std::size_t d = 0; d < row_norms.size(); ++d) row_norms[d] = norms64[d * rows + row];
+  }
+
+  InferenceGraph::Workspace graph;
+  Float64Network::Workspace float64;
+  std::vector<float> scores32;   // [rows, num_scores]
+  std::vector<double> scores64;  // [rows, num_scores]
+  std::vector<Upper> norms32;    // [dense layers, rows]
+  std::vector<Upper> norms64;    // [dense layers, rows]
+  std::vector<Upper> row_norms;  // [dense layers], of one row
+  std::vector<double> row_scores;
+};
+
+void CertifiedModel::WorkerDeleter::operator()(Worker* worker) const { delete worker; }
+
+CertifiedModel::CertifiedModel(std::unique_ptr<const Impl> impl) : impl_(std::move(impl)) {}
+CertifiedModel::~CertifiedModel() = default;
+
+const FrozenModel& CertifiedModel::frozen() const { return impl_->frozen; }
+std::size_t CertifiedModel::input_size() const { return impl_->frozen.network.input_shape.size(); }
+std::size_t CertifiedModel::max_batch() const { return impl_->graph.max_batch(); }
+std::span<const double> CertifiedModel::layer_lipschitz_bounds() const {
+  return impl_->layer_bounds;
+}
+double CertifiedModel::lipschitz_bound() const { return impl_->score_lipschitz; }
+
+CertifiedModel::WorkerHandle CertifiedModel::NewWorker() const {
+  return WorkerHandle(new Worker(*impl_));
+}
+
+void CertifiedModel::ScoresFloat32(ConstMatrixView inputs, Worker& worker,
+                                   MatrixView scores) const {
+  const std::size_t norms = impl_->graph.num_dense_layers() * inputs.rows;
+  impl_->graph.Run(inputs, worker.graph, scores, {worker.norms32.data(), norms});
+}
+
+void CertifiedModel::Classify(ConstMatrixView inputs, Worker& worker, std::span<Answer> answers,
+                              RadiusPrecision precision) const {
+  assert(inputs.cols == input_size() && answers.size() == inputs.rows);
+  const ScopedStrictFloatingPoint strict;
+  for (std::size_t first = 0; first < inputs.rows; first += max_batch()) {
+    const std::size_t rows = std::min(max_batch(), inputs.rows - first);
+    ClassifyPiece({inputs.data + first * inputs.cols, rows, inputs.cols}, worker,
+                  answers.subspan(first, rows), precision);
+  }
+}
+
+void CertifiedModel::ClassifyPiece(ConstMatrixView inputs, Worker& worker,
+                                   std::span<Answer> answers, RadiusPrecision precision) const {
+  const std::size_t rows = inputs.rows;
+  const std::size_t norms = rows * impl_->graph.num_dense_layers();
+  impl_->graph.Run(inputs, worker.graph, {worker.scores32.data(), rows, impl_->num_scores},
+                   {worker.norms32.data(), norms});
+  if (precision == RadiusPrecision::kFast) {
+    for (std::size_t row = 0; row < rows; ++row) answers[row] = AnswerFast(inputs, worker, row);
+    return;
+  }
+  impl_->float64.Run(inputs, worker.float64, {worker.scores64.data(), rows * impl_->num_scores},
+                     {worker.norms64.data(), norms});
+  for (std::size_t row = 0; row < rows; ++row) answers[row] = AnswerTight(inputs, worker, row);
+}
+
+Answer CertifiedModel::AnswerFast(ConstMatrixView inputs, Worker& worker, std::size_t row) const {
+  worker.LoadFloat32Row(inputs.rows, row);
+  const auto decided =
+      impl_->certifier.Decide(worker.row_scores, worker.row_norms, Arithmetic::kFloat32);
+  if (!decided) {
+    impl_->float64.Run({inputs.data + row * inputs.cols, 1, inputs.cols}, worker.float64,
+                       {worker.scores64.data() + row * impl_->num_scores, impl_->num_scores},
+                       worker.row_norms);
+    for (std::size_t d = 0; d < worker.row_norms.size(); ++d) {
+      worker.norms64[d * inputs.rows + row] = worker.row_norms[d];
+    }
+    return AnswerTight(inputs, worker, row);
+  }
+  Answer answer;
+  answer.scores.assign(worker.row_scores.begin(), worker.row_scores.end());
+  answer.class_index = *decided;
+  answer.decided_by = DecidedBy::kFloat32;
+  const Certificate certificate =
+      impl_->certifier.Certify(*decided, worker.row_scores, worker.row_norms, Arithmetic::kFloat32);
+  answer.margin_lower_bound = certificate.margin_lower_bound;
+  answer.radius_l2 = certificate.radius_l2;
+  return answer;
+}
+
+Answer CertifiedModel::AnswerTight(ConstMatrixView inputs, Worker& worker, std::size_t row) const {
+  worker.LoadFloat32Row(inputs.rows, row);
+  const auto by_float32 =
+      impl_->certifier.Decide(worker.row_scores, worker.row_norms, Arithmetic::kFloat32);
+  worker.LoadFloat64Row(inputs.rows, row);
+  const auto by_float64 =
+      impl_->certifier.Decide(worker.row_scores, worker.row_norms, Arithmetic::kFloat64);
+
+  Answer answer;
+  answer.scores.reserve(impl_->num_scores);
+  for (const double score : worker.row_scores) answer.scores.push_back(static_cast<float>(score));
+  answer.class_index = by_float64 ? *by_float64 : impl_->exact.ClassOf(inputs.row(row));
+  // Impossible unless hardware, compiler or library broke an assumption: certify nothing.
+  answer.stages_disagreed = by_float32 && *by_float32 != answer.class_index;
+  answer.decided_by = by_float32   ? DecidedBy::kFloat32
+                      : by_float64 ? DecidedBy::kFloat64
+                                   : DecidedBy::kExact;
+  if (!by_float64 || answer.stages_disagreed) return answer;
+  const Certificate certificate = impl_->certifier.Certify(answer.class_index, worker.row_scores,
+                                                           worker.row_norms, Arithmetic::kFloat64);
+  answer.margin_lower_bound = certificate.margin_lower_bound;
+  answer.radius_l2 = certificate.radius_l2;
+  return answer;
+}
+
+// Runs random inputs through both evaluations at every batch size, which also warms the
+// primitives, and holds their difference against the proven error.
+absl::Status CertifiedModel::SelfTest() const {
+  const ScopedStrictFloatingPoint strict;
+  const WorkerHandle worker = NewWorker();
+  std::mt19937_64 random(2026);
+  std::vector<float> inputs(max_batch() * input_size());
+  for (float& input : inputs) input = static_cast<float>(random() >> 40) * 0x1p-24F;
+  std::vector<Answer> answers(max_batch());
+  for (const std::size_t rows : impl_->graph.batch_sizes()) {
+    ClassifyPiece({inputs.data(), rows, input_size()}, *worker, {answers.data(), rows},
+                  RadiusPrecision::kTight);
+    for (std::size_t row = 0; row < rows; ++row) {
+      LIPSERVE_RETURN_IF_ERROR(CheckStagesAgree(*worker, rows, row));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CertifiedModel::CheckStagesAgree(Worker& worker, std::size_t rows,
+                                              std::size_t row) const {
+  // Score i; the second class of a single-score network has the constant score 0.
+  const auto score = [](const std::vector<double>& scores, std::size_t i) {
+    return i < scores.size() ? scores[i] : 0.0;
+  };
+  worker.LoadFloat32Row(rows, row);
+  const std::vector<double> scores32 = worker.row_scores;
+  const std::vector<Upper> norms32 = worker.row_norms;
+  worker.LoadFloat64Row(rows, row);
+  for (std::size_t j = 1; j < impl_->bounds.num_classes(); ++j) {
+    const Upper allowed =
+        impl_->certifier.ScoreDifferenceError(0, j, norms32, Arithmetic::kFloat32) +
+        impl_->certifier.ScoreDifferenceError(0, j, worker.row_norms, Arithmetic::kFloat64);
+    const double difference32 = score(scores32, 0) - score(scores32, j);
+    const double difference64 = score(worker.row_scores, 0) - score(worker.row_scores, j);
+    const double gap = std::fabs(difference32 - difference64) * (1.0 - 0x1p-50);
+    if (!(gap <= allowed.value())) {
+      return absl::InternalError(absl::StrFormat(
+          "self-test: batch of %d, row %d: float32 and float64 scores differ by %g, the proof "
+          "allows %g; this machine's arithmetic or library breaks the certificate's assumptions",
+          rows, row, gap, allowed.value()));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::shared_ptr<const CertifiedModel>> CertifiedModel::Create(
+    FrozenModel frozen, std::size_t max_batch) {
+  if (max_batch == 0) return absl::InvalidArgumentError("max_batch: expected at least 1, got 0");
+  LIPSERVE_RETURN_IF_ERROR(CheckNetwork(frozen.network));
+  LIPSERVE_ASSIGN_OR_RETURN(NetworkBounds bounds, NetworkBounds::Create(frozen.network));
+  const std::shared_ptr<const CertifiedModel> model(new CertifiedModel(
+      std::make_unique<const Impl>(std::move(frozen), std::move(bounds), max_batch)));
+  LIPSERVE_RETURN_IF_ERROR(model->SelfTest());
+  return model;
+}
+
+}  // namespace lipserve

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// Soundness rests on this file: it is the one place where a class and a radius are decided. The
+// trainer's evaluation and the server both call it, so a published certified accuracy and a served
+// answer cannot differ.
+//
+// Example:
+//   LIPSERVE_ASSIGN_OR_RETURN(FrozenModel frozen, ReadModelFile("models/mnist08/1/model.lip"));
+//   LIPSERVE_ASSIGN_OR_RETURN(const auto model, CertifiedModel::Create(std::move(frozen), 64));
+//   const auto worker = model->NewWorker();
+//   std::vector<Answer> answers(batch.rows);
+//   model->Classify(batch, *worker, answers);
+#ifndef MODEL_CERTIFIED_MODEL_H_
+#define MODEL_CERTIFIED_MODEL_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "absl/container/inlined_vector.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "model/network/matrix_view.h"
+#include "model/network/model_file.h"
+
+namespace lipserve {
+
+// Which stage of the evaluation decided the class of one input.
+enum class DecidedBy {
+  kFloat32,  // oneDNN's float32 scores, by more than their proven error
+  kFloat64,  // the float64 scores, by more than their proven error
+  kExact,    // exact integers; such an input is too close to a boundary to certify
+};
+
+// What a radius is computed from.
+enum class RadiusPrecision {
+  kTight,  // the float64 scores: within about 1e-9 of what real arithmetic would give
+  kFast,   // the float32 scores and their larger error bound, where those decide: no float64 pass
+};
+
+// The answer for one input.
+struct Answer {
+  std::size_t class_index = 0;
+  absl::InlinedVector<float, 12> scores;  // of the pass that the radius comes from, as float32
+  double margin_lower_bound = 0.0;        // of the real network: min_j f_c - f_j; 0 if not proven
+  double radius_l2 = 0.0;                 // proven, rounded down, in units of the network's input
+  DecidedBy decided_by = DecidedBy::kExact;
+  bool stages_disagreed = false;  // two stages decided differently: radius is 0
+};
+
+// Whether an answer holds for every input within L2 distance `epsilon`.
+inline bool IsCertifiedAt(double radius_l2, double epsilon) { return radius_l2 >= epsilon; }
+
+// A frozen model whose bounds are proven and whose inference graph is ready.
+//
+// Guarantee: Classify answers the argmax of the real-arithmetic network that the frozen float32
+//            weights define (the lowest index among equals), on any machine, with any batch size,
+//            thread count and precision. If it answers class c with radius r, the real network's
+//            argmax is c for every x' with ||x' - x||_2 <= r.
+// Threads:   immutable after Create; concurrent Classify calls are safe with different workers.
+class CertifiedModel {
+ public:
+  // Buffers of one compute thread. Not thread-safe; may be used by any one thread at a time.
+  class Worker;
+  struct WorkerDeleter {
+    void operator()(Worker* worker) const;
+  };
+  using WorkerHandle = std::unique_ptr<Worker, WorkerDeleter>;
+
+  // Proves the operator norms, checks the file's claims against them, creates and warms the
+  // primitives for every batch size used, and runs a self-test.
+  //
+  // Requires: max_batch >= 1; the calling thread's OpenMP team is as wide as the workers' will be.
+  // Errors:   InvalidArgument if a claimed bound is not confirmed, or sizes void the proof.
+  static absl::StatusOr<std::shared_ptr<const CertifiedModel>> Create(FrozenModel frozen,
+                                                                      std::size_t max_batch);
+  ~CertifiedModel();
+  CertifiedModel(const CertifiedModel&) = delete;
+  CertifiedModel& operator=(const CertifiedModel&) = delete;
+
+  const FrozenModel& frozen() const;
+  std::size_t input_size() const;
+  std::size_t max_batch() const;
+
+  // Proven L2 Lipschitz bound of each layer, in order.
+  std::span<const double> layer_lipschitz_bounds() const;
+  // Proven L2 Lipschitz bound of every single score.
+  double lipschitz_bound() const;
+
+  WorkerHandle NewWorker() const;
+
+  // Classifies the rows of `inputs`; more than max_batch rows are taken in pieces.
+  //
+  // Shapes:   inputs: [N, input_size()], answers: N.
+  // Requires: every input is finite.
+  void Classify(ConstMatrixView inputs, Worker& worker, std::span<Answer> answers,
+                RadiusPrecision precision = RadiusPrecision::kTight) const;
+
+  // The oneDNN graph alone, without certificate, for benchmarks: scores: [N, outputs].
+  void ScoresFloat32(ConstMatrixView inputs, Worker& worker, MatrixView scores) const;
+
+ private:
+  struct Impl;
+  explicit CertifiedModel(std::unique_ptr<const Impl> impl);
+
+  // Classify for at most max_batch rows, in the strict floating-point environment.
+  void ClassifyPiece(ConstMatrixView inputs, Worker& worker, std::span<Answer> answers,
+                     RadiusPrecision precision) const;
+  // The answer for row `row` of `inputs`, which the worker has just evaluated in float32.
+  Answer AnswerFast(ConstMatrixView inputs, Worker& worker, std::size_t row) const;
+  // The same, evaluated in float64 too.
+  Answer AnswerTight(ConstMatrixView inputs, Worker& worker, std::size_t row) const;
+  absl::Status SelfTest() const;
+  absl::Status CheckStagesAgree(Worker& worker, std::size_t rows, std::size_t row) const;
+
+  std::unique_ptr<const Impl> impl_;
+};
+
+}  // namespace lipserve
+
+#endif  // MODEL_CERTIFIED_MODEL_H_

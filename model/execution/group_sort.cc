@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/execution/group_sort.h"
+
+#include <algorithm>
+#include <cassert>
+
+namespace lipserve {
+namespace {
+
+// The common case, written so that compilers turn it into vector minima and maxima.
+template <typename Number>
+void SortPairs(const Number* x, std::size_t size, Number* y) {
+  for (std::size_t i = 0; i + 1 < size; i += 2) {
+    const Number a = x[i];
+    const Number b = x[i + 1];
+    y[i] = b < a ? b : a;
+    y[i + 1] = b < a ? a : b;
+  }
+}
+
+template <typename Number>
+void SortGroups(const Number* x, std::size_t size, std::size_t group_size, Number* y) {
+  assert(group_size >= 2 && size % group_size == 0);
+  if (group_size == 2) {
+    SortPairs(x, size, y);
+    return;
+  }
+  if (x != y) std::copy(x, x + size, y);
+  for (Number* group = y; group != y + size; group += group_size) {
+    std::sort(group, group + group_size);
+  }
+}
+
+}  // namespace
+
+void GroupSort(ConstMatrixView x, std::size_t group_size, MatrixView y) {
+  assert(x.rows == y.rows && x.cols == y.cols && x.cols % group_size == 0);
+  SortGroups(x.data, x.size(), group_size, y.data);
+}
+
+void GroupSort(std::span<double> values, std::size_t group_size) {
+  SortGroups(values.data(), values.size(), group_size, values.data());
+}
+
+}  // namespace lipserve

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// The frozen network as oneDNN primitives in float32, ready for a set of batch sizes.
+#ifndef MODEL_EXECUTION_INFERENCE_GRAPH_H_
+#define MODEL_EXECUTION_INFERENCE_GRAPH_H_
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include "model/certificate/outward_rounding.h"
+#include "model/execution/onednn.h"
+#include "model/network/frozen_network.h"
+#include "model/network/matrix_view.h"
+
+namespace lipserve {
+
+// Threads: immutable; concurrent Run calls are safe with different workspaces.
+class InferenceGraph {
+ public:
+  // Buffers of one thread.
+  struct Workspace {
+    std::vector<float> first;  // [max_batch, widest layer], used in turn
+    std::vector<float> second;
+    std::vector<std::byte> scratch;
+  };
+
+  // Creates the primitives on the calling thread's OpenMP team.
+  //
+  // Requires: CheckNetwork(network) is OK; max_batch >= 1.
+  InferenceGraph(const FrozenNetwork& network, std::size_t max_batch);
+
+  std::size_t max_batch() const { return batch_sizes_.back(); }
+  // The batch sizes that have primitives; others are padded up with zero rows.
+  std::span<const std::size_t> batch_sizes() const { return batch_sizes_; }
+  std::size_t num_dense_layers() const { return num_dense_layers_; }
+
+  Workspace NewWorkspace() const;
+
+  // Computes the scores, and for each dense layer d and row r a bound of the norm of what that
+  // layer read: dense_input_norms[d * inputs.rows + r].
+  //
+  // Shapes:   inputs: [N, input size], scores: [N, S]; dense_input_norms: num_dense_layers() * N.
+  // Requires: 1 <= N <= max_batch(); the thread's OpenMP team is as wide as at construction.
+  void Run(ConstMatrixView inputs, Workspace& workspace, MatrixView scores,
+           std::span<Upper> dense_input_norms) const;
+
+ private:
+  // A dense layer with one primitive per batch size, followed by the sorts before the next one.
+  struct Stage {
+    std::size_t inputs;
+    std::size_t outputs;
+    std::vector<onednn::DenseForward> primitives;  // in the order of batch_sizes_
+    std::vector<std::size_t> group_sorts;          // group sizes, applied in order
+  };
+
+  std::vector<std::size_t> batch_sizes_;  // ascending; the last is max_batch
+  std::vector<std::size_t> input_sorts_;  // sorts before the first dense layer
+  std::vector<Stage> stages_;
+  std::size_t num_dense_layers_ = 0;
+  std::size_t widest_ = 0;
+  std::size_t scratch_bytes_ = 0;
+};
+
+}  // namespace lipserve
+
+#endif  // MODEL_EXECUTION_INFERENCE_GRAPH_H_

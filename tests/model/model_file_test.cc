@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/network/model_file.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <functional>
+#include <string>
+
+#include "model/network/sealed_file.h"
+#include "tests/model/network_fixtures.h"
+
+namespace lipserve {
+namespace {
+
+using ::testing::HasSubstr;
+
+class ModelFileTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    const auto* info = ::testing::UnitTest::GetInstance()->current_test_info();
+    path_ = ::testing::TempDir() + "model_file_" + info->name() + ".lip";
+  }
+  void TearDown() override { std::filesystem::remove(path_); }
+
+  // Writes a good model, lets `damage` change its content under a valid checksum, and reads it.
+  std::string ErrorAfter(const std::function<void(v1::ModelContent&)>& damage) {
+    const SealedFileKind kind{.kind = "lipserve.model", .format_version = 1};
+    EXPECT_TRUE(WriteModelFile(path_, model_).ok());
+    v1::ModelContent content;
+    EXPECT_TRUE(content.ParseFromString(ReadSealedFile(path_, kind)->bytes));
+    damage(content);
+    EXPECT_TRUE(WriteSealedFile(path_, kind, content.SerializeAsString()).ok());
+    const auto read = ReadModelFile(path_);
+    EXPECT_EQ(read.status().code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_THAT(std::string(read.status().message()), HasSubstr(path_));
+    return std::string(read.status().message());
+  }
+
+  FrozenModel model_ = ModelOf(RandomNetwork(3, {6, 4, 3}));
+  std::string path_;
+};
+
+TEST_F(ModelFileTest, ReadsBackEveryBitThatWasWritten) {
+  model_.training.set_trainer_version("7");
+  ASSERT_TRUE(WriteModelFile(path_, model_).ok());
+  const auto read = ReadModelFile(path_);
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(read->digest, model_.digest);
+  EXPECT_EQ(read->digest.size(), 32U);
+  EXPECT_EQ(read->class_labels, model_.class_labels);
+  EXPECT_EQ(read->network.input_shape, model_.network.input_shape);
+  EXPECT_EQ(read->training.trainer_version(), "7");
+  for (const std::size_t layer : {1U, 3U}) {
+    const auto& expected = std::get<DenseLayer>(model_.network.layers[layer]);
+    const auto& got = std::get<DenseLayer>(read->network.layers[layer]);
+    EXPECT_EQ(got.weights, expected.weights);
+    EXPECT_EQ(got.bias, expected.bias);
+    EXPECT_EQ(got.claimed_operator_norm_bound, expected.claimed_operator_norm_bound);
+  }
+}
+
+TEST_F(ModelFileTest, TheSameModelGivesTheSameDigest) {
+  ASSERT_TRUE(WriteModelFile(path_, model_).ok());
+  const std::string digest = model_.digest;
+  ASSERT_TRUE(WriteModelFile(path_, model_).ok());
+  EXPECT_EQ(model_.digest, digest);
+}
+
+TEST_F(ModelFileTest, RefusesToWriteWhatItWouldNotRead) {
+  std::get<DenseLayer>(model_.network.layers[1]).weights[0] = 1e-42F;
+  EXPECT_FALSE(WriteModelFile(path_, model_).ok());
+  EXPECT_FALSE(std::filesystem::exists(path_));
+}
+
+TEST_F(ModelFileTest, RefusesAnUnknownLayer) {
+  EXPECT_THAT(ErrorAfter([](v1::ModelContent& content) { content.mutable_layers(1)->Clear(); }),
+              HasSubstr("layer 1: kind: expected a layer that this program knows"));
+}
+
+TEST_F(ModelFileTest, RefusesPartialNumbers) {
+  EXPECT_THAT(ErrorAfter([](v1::ModelContent& content) {
+                content.mutable_layers(1)->mutable_dense()->mutable_weights_fp32()->pop_back();
+              }),
+              HasSubstr("weights: expected a multiple of 4 bytes, got 95"));
+}
+
+TEST_F(ModelFileTest, RefusesNegativeSizes) {
+  EXPECT_THAT(ErrorAfter([](v1::ModelContent& content) {
+                content.mutable_layers(1)->mutable_dense()->set_outputs(-4);
+              }),
+              HasSubstr("outputs: expected 1 to"));
+}
+
+TEST_F(ModelFileTest, RefusesAWrongInputShape) {
+  EXPECT_THAT(ErrorAfter([](v1::ModelContent& content) { content.add_input_shape(2); }),
+              HasSubstr("input_shape: expected 3 numbers [C, H, W], got 4"));
+}
+
+TEST_F(ModelFileTest, RefusesLabelsThatDoNotMatchTheClasses) {
+  EXPECT_THAT(ErrorAfter([](v1::ModelContent& content) { content.add_class_labels("extra"); }),
+              HasSubstr("class_labels: expected 3 (one per class), got 4"));
+}
+
+TEST_F(ModelFileTest, RefusesUnusablePixelScaling) {
+  for (const double bad : {0.0, -1.0, std::numeric_limits<double>::quiet_NaN()}) {
+    EXPECT_THAT(ErrorAfter([bad](v1::ModelContent& content) {
+                  content.mutable_pixel_scaling()->set_divisor(bad);
+                }),
+                HasSubstr("pixel_scaling.divisor"));
+  }
+}
+
+TEST_F(ModelFileTest, RefusesAClaimThatIsNoNumber) {
+  EXPECT_THAT(ErrorAfter([](v1::ModelContent& content) {
+                content.mutable_layers(1)->mutable_dense()->set_operator_norm_bound(
+                    std::numeric_limits<double>::infinity());
+              }),
+              HasSubstr("operator_norm_bound: expected finite and >= 0"));
+}
+
+TEST_F(ModelFileTest, RefusesContentOfAnotherFormat) {
+  ASSERT_TRUE(
+      WriteSealedFile(path_, {.kind = "lipserve.model", .format_version = 1}, "\xff\xff").ok());
+  EXPECT_THAT(std::string(ReadModelFile(path_).status().message()),
+              HasSubstr("expected a ModelContent message"));
+}
+
+}  // namespace
+}  // namespace lipserve

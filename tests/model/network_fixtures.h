@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// Small frozen networks, and an oracle that evaluates them in quadruple precision: products of the
+// float32 weights are exact in it and a sum of n terms errs by n 2^-113, far below every float64
+// bound under test.
+#ifndef TESTS_MODEL_NETWORK_FIXTURES_H_
+#define TESTS_MODEL_NETWORK_FIXTURES_H_
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <random>
+#include <span>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "model/certificate/operator_norm.h"
+#include "model/network/frozen_network.h"
+#include "model/network/model_file.h"
+#include "tests/model/quad.h"
+
+namespace lipserve {
+
+// `count` normal variates times `scale`, rounded to float32.
+inline std::vector<float> RandomFloats(std::mt19937_64& random, std::size_t count, double scale) {
+  std::normal_distribution<double> normal(0.0, scale);
+  std::vector<float> values(count);
+  for (float& value : values) value = static_cast<float>(normal(random));
+  return values;
+}
+
+inline DenseLayer RandomDense(std::mt19937_64& random, std::size_t inputs, std::size_t outputs,
+                              double scale) {
+  DenseLayer dense{.inputs = inputs,
+                   .outputs = outputs,
+                   .weights = RandomFloats(random, inputs * outputs, scale),
+                   .bias = RandomFloats(random, outputs, 0.1),
+                   .claimed_operator_norm_bound = 0.0};
+  dense.claimed_operator_norm_bound =
+      BoundOperatorNorm({dense.weights.data(), outputs, inputs}).value();
+  return dense;
+}
+
+// flatten, then dense layers of the given sizes with GroupSort2 between them.
+inline FrozenNetwork RandomNetwork(std::uint64_t seed, std::vector<std::size_t> sizes) {
+  std::mt19937_64 random(seed);
+  FrozenNetwork network;
+  network.input_shape = {.channels = 1, .height = 1, .width = sizes.front()};
+  network.layers.emplace_back(FlattenLayer{});
+  for (std::size_t i = 0; i + 1 < sizes.size(); ++i) {
+    if (i > 0) network.layers.emplace_back(GroupSortLayer{.group_size = 2});
+    const double scale = 1.0 / static_cast<double>(std::max<std::size_t>(sizes[i] / 4, 1));
+    network.layers.emplace_back(RandomDense(random, sizes[i], sizes[i + 1], scale));
+  }
+  return network;
+}
+
+inline FrozenModel ModelOf(FrozenNetwork network) {
+  FrozenModel model;
+  model.name = "test";
+  model.network = std::move(network);
+  for (std::size_t i = 0; i < NumClasses(model.network); ++i) {
+    model.class_labels.push_back("class " + std::to_string(i));
+  }
+  return model;
+}
+
+// The scores of the real network.
+inline std::vector<Quad> QuadScores(const FrozenNetwork& network, std::span<const float> input) {
+  std::vector<Quad> x(input.begin(), input.end());
+  for (const FrozenLayer& layer : network.layers) {
+    if (const auto* sort = std::get_if<GroupSortLayer>(&layer)) {
+      for (std::size_t i = 0; i < x.size(); i += sort->group_size) {
+        std::sort(x.begin() + static_cast<std::ptrdiff_t>(i),
+                  x.begin() + static_cast<std::ptrdiff_t>(i + sort->group_size));
+      }
+    } else if (const auto* dense = std::get_if<DenseLayer>(&layer)) {
+      std::vector<Quad> y(dense->outputs, 0);
+      for (std::size_t o = 0; o < dense->outputs; ++o) {
+        if (!dense->bias.empty()) y[o] = dense->bias[o];
+        for (std::size_t k = 0; k < dense->inputs; ++k) {
+          y[o] += static_cast<Quad>(dense->weights[o * dense->inputs + k]) * x[k];
+        }
+      }
+      x = std::move(y);
+    }
+  }
+  return x;
+}
+
+// QuadScores, with the constant second score of a single-score network spelled out.
+inline std::vector<Quad> QuadClassScores(const FrozenNetwork& network,
+                                         std::span<const float> input) {
+  std::vector<Quad> scores = QuadScores(network, input);
+  if (scores.size() == 1) scores.push_back(0);
+  return scores;
+}
+
+inline std::size_t QuadArgmax(const std::vector<Quad>& scores) {
+  return static_cast<std::size_t>(std::max_element(scores.begin(), scores.end()) - scores.begin());
+}
+
+}  // namespace lipserve
+
+#endif  // TESTS_MODEL_NETWORK_FIXTURES_H_
