@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs the program itself, as a user does.
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+#include <cstddef>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tests/trainer/tiny_experiment.h"
+
+namespace lipserve::trainer {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+// A running lipserve-train whose standard output is read line by line.
+class Process {
+ public:
+  // Standard error goes to `error_path`.
+  Process(const std::vector<std::string>& arguments, const std::string& error_path) {
+    std::array<int, 2> ends{};
+    EXPECT_EQ(pipe2(ends.data(), O_CLOEXEC), 0);
+    // A page: the program stops in write() soon after nobody reads on, and so is still there
+    // when it is killed, however slow this test is.
+    fcntl(ends[1], F_SETPIPE_SZ, 4096);
+    std::vector<char*> argv;
+    std::string program = LIPSERVE_TRAIN;
+    argv.push_back(program.data());
+    std::vector<std::string> copies = arguments;
+    for (std::string& argument : copies) argv.push_back(argument.data());
+    argv.push_back(nullptr);
+    pid_ = fork();
+    if (pid_ == 0) {
+      const int error = open(error_path.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
+      dup2(ends[1], STDOUT_FILENO);
+      dup2(error, STDERR_FILENO);
+      execv(program.c_str(), argv.data());
+      _exit(127);
+    }
+    close(ends[1]);
+    output_ = fdopen(ends[0], "r");
+  }
+  ~Process() {
+    std::fclose(output_);
+    if (pid_ > 0) {
+      kill(pid_, SIGKILL);
+      waitpid(pid_, nullptr, 0);
+    }
+  }
+  Process(const Process&) = delete;
+  Process& operator=(const Process&) = delete;
+
+  // The next line of standard output, with its end; "" at the end of the output.
+  std::string ReadLine() {
+    std::string line;
+    for (int c = std::fgetc(output_); c != EOF; c = std::fgetc(output_)) {
+      line.push_back(static_cast<char>(c));
+      if (c == '\n') break;
+    }
+    return line;
+  }
+
+  std::string ReadAll() {
+    std::string all;
+    for (std::string line = ReadLine(); !line.empty(); line = ReadLine()) all += line;
+    return all;
+  }
+
+  // kill -9, and whether that is what ended it.
+  bool Kill() {
+    kill(pid_, SIGKILL);
+    const int status = WaitStatus();
+    return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+  }
+
+  int ExitCode() {
+    const int status = WaitStatus();
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  }
+
+ private:
+  int WaitStatus() {
+    int status = 0;
+    waitpid(std::exchange(pid_, -1), &status, 0);
+    return status;
+  }
+
+  pid_t pid_ = -1;
+  std::FILE* output_ = nullptr;
+};
+
+struct Result {
+  int exit_code = 0;
+  std::string output;
+  std::string error;
+};
+
+class LipserveTrainTest : public ::testing::Test {
+ protected:
+  LipserveTrainTest() {
+    WriteTinyDataset(folder_ / "data");
+    WriteBytes(folder_ / "tiny.textproto", TinyRecipeText());
+  }
+
+  Result Run(const std::vector<std::string>& arguments) const {
+    Process process(arguments, folder_ / "stderr");
+    Result result;
+    result.output = process.ReadAll();
+    result.exit_code = process.ExitCode();
+    result.error = ReadBytes(folder_ / "stderr");
+    return result;
+  }
+
+  std::vector<std::string> TrainArguments(const std::string& out,
+                                          const std::vector<std::string>& more = {}) const {
+    std::vector<std::string> arguments = {
+        "train", "--recipe",   folder_ / "tiny.textproto", "--data", folder_ / "data",
+        "--out", folder_ / out};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return arguments;
+  }
+
+  std::string ModelBytes(const std::string& out) const {
+    return ReadBytes(folder_ / (out + "/model.lip"));
+  }
+
+  // Runs until `lines` lines have been read, kills, resumes with `resume`, and returns model.lip.
+  std::string KillAfterLines(int lines, const std::string& out,
+                             const std::vector<std::string>& flags) const {
+    {
+      Process process(TrainArguments(out, flags), folder_ / "stderr");
+      for (int i = 0; i < lines; ++i) EXPECT_NE(process.ReadLine(), "");
+      EXPECT_TRUE(process.Kill());
+    }
+    EXPECT_EQ(ModelBytes(out), "");
+    std::vector<std::string> resume = flags;
+    resume.push_back("--resume");
+    const Result result = Run(TrainArguments(out, resume));
+    EXPECT_EQ(result.exit_code, 0) << result.error;
+    return ModelBytes(out);
+  }
+
+  const TemporaryFolder folder_;
+};
+
+TEST_F(LipserveTrainTest, TrainsFreezesAndEvaluates) {
+  const Result train = Run(TrainArguments("out"));
+  EXPECT_EQ(train.exit_code, 0) << train.error;
+  EXPECT_EQ(train.error, "");
+  EXPECT_THAT(train.output,
+              AllOf(StartsWith("train set size: 600 samples, classes proportions: 50.000 percent\n"
+                               "test set size: 100 samples, classes proportions: 50.000 percent\n"),
+                    HasSubstr("Model: \"tiny\""), HasSubstr("\nEpoch 3/3 - "),
+                    HasSubstr("val_accuracy: "), HasSubstr("model.lip written, SHA-256 ")));
+  const Result evaluate = Run({"evaluate", "--model", folder_ / "out", "--data", folder_ / "data"});
+  EXPECT_EQ(evaluate.exit_code, 0) << evaluate.error;
+  // What training reported of the frozen model, to the letter.
+  const std::string table = train.output.substr(train.output.find("100 samples   "));
+  EXPECT_THAT(evaluate.output, ::testing::EndsWith(table));
+}
+
+TEST_F(LipserveTrainTest, SpeaksJsonLinesOnStandardOutputOnly) {
+  const Result result = Run(TrainArguments("out", {"--json"}));
+  EXPECT_EQ(result.exit_code, 0) << result.error;
+  std::vector<std::string> events;
+  std::istringstream lines(result.output);
+  for (std::string line; std::getline(lines, line);) {
+    events.push_back(nlohmann::json::parse(line)["event"]);
+  }
+  EXPECT_THAT(events, ::testing::ElementsAre("start", "epoch", "epoch", "epoch", "model"));
+  const Result evaluate = Run({"evaluate", "--json", "--epsilons", "0.5,1", "--model",
+                               folder_ / "out/model.lip", "--data", folder_ / "data"});
+  const auto json = nlohmann::json::parse(evaluate.output);
+  EXPECT_EQ(json["certified_accuracy"].size(), 2u);
+  EXPECT_EQ(json["certified_accuracy"][1]["epsilon"], 1.0);
+}
+
+TEST_F(LipserveTrainTest, ResumingAfterKillMinusNineEndsInTheBytesOfTheUninterruptedRun) {
+  // Enough epochs that the pipe is full, and the program waiting, long before the last.
+  const std::vector<std::string> flags = {"--json", "--epochs", "60"};
+  ASSERT_EQ(Run(TrainArguments("whole", flags)).exit_code, 0);
+  const std::string uninterrupted = ModelBytes("whole");
+  ASSERT_NE(uninterrupted, "");
+  // After 0 lines: while it starts; 1: data loaded; then in the midst of epochs.
+  for (const int lines : {0, 1, 2, 3, 7, 20}) {
+    SCOPED_TRACE(lines);
+    EXPECT_EQ(KillAfterLines(lines, "killed" + std::to_string(lines), flags), uninterrupted);
+  }
+}
+
+TEST_F(LipserveTrainTest, SurvivesBeingKilledAgainAndAgain) {
+  const std::vector<std::string> flags = {"--json", "--epochs", "60", "--resume"};
+  ASSERT_EQ(Run(TrainArguments("whole", flags)).exit_code, 0);
+  for (int round = 0; round < 6; ++round) {
+    Process process(TrainArguments("killed", flags), folder_ / "stderr");
+    for (int i = 0; i < 3; ++i) EXPECT_NE(process.ReadLine(), "");
+    EXPECT_TRUE(process.Kill());
+  }
+  ASSERT_EQ(Run(TrainArguments("killed", flags)).exit_code, 0);
+  EXPECT_EQ(ModelBytes("killed"), ModelBytes("whole"));
+}
+
+TEST_F(LipserveTrainTest, SaysThatAFinishedRunIsFinished) {
+  ASSERT_EQ(Run(TrainArguments("out")).exit_code, 0);
+  const std::string before = ModelBytes("out");
+  const Result again = Run(TrainArguments("out", {"--resume"}));
+  EXPECT_EQ(again.exit_code, 0);
+  EXPECT_THAT(again.output, HasSubstr("this run is finished, there is nothing to resume"));
+  EXPECT_EQ(ModelBytes("out"), before);
+}
+
+TEST_F(LipserveTrainTest, OverridesSeedAndEpochsOfTheRecipe) {
+  const Result result = Run(TrainArguments("out", {"--seed", "3", "--epochs", "1"}));
+  EXPECT_EQ(result.exit_code, 0) << result.error;
+  EXPECT_THAT(result.output, AllOf(HasSubstr("seed: 3"), HasSubstr("Epoch 1/1 - ")));
+}
+
+TEST_F(LipserveTrainTest, SummaryCountsTheParametersOfTheDemoPage) {
+  const Result result = Run({"summary", "--recipe", RECIPE_FOLDER "/mnist08.textproto"});
+  EXPECT_EQ(result.exit_code, 0) << result.error;
+  EXPECT_THAT(result.output,
+              AllOf(HasSubstr("Trainable params: 25,664\n"), HasSubstr("(None, 784)"),
+                    HasSubstr("layer1 (SpectralDense)       (None, 32)                25,120")));
+}
+
+TEST_F(LipserveTrainTest, HelpAndVersionExitWithZero) {
+  const Result help = Run({"train", "--help"});
+  EXPECT_EQ(help.exit_code, 0);
+  EXPECT_THAT(help.output, AllOf(HasSubstr("--recipe"), HasSubstr("Example:")));
+  const Result version = Run({"--version"});
+  EXPECT_EQ(version.exit_code, 0);
+  EXPECT_EQ(version.output, "lipserve-train " LIPSERVE_VERSION "\n");
+}
+
+TEST_F(LipserveTrainTest, WrongUseExitsWithTwoAndSaysWhatWasMeant) {
+  struct Misuse {
+    std::vector<std::string> arguments;
+    std::string hint;
+  };
+  const std::vector<Misuse> misuses = {
+      {{}, "A subcommand is required"},
+      {{"trian"}, "did you mean train?"},
+      {{"train", "--out", "x", "--data", "y"}, "--recipe is required"},
+      {TrainArguments("out", {"--overwritte"}), "did you mean --overwrite?"},
+      {TrainArguments("out", {"--threads", "0"}), "--threads: "},
+      {TrainArguments("out", {"--seed", "minus"}), "--seed"},
+      {TrainArguments("out", {"--epochs", "-3"}), "--epochs"},
+      {TrainArguments("out", {"--resume", "--overwrite"}), "excludes"},
+      {{"evaluate", "--model", "m", "--data", "d", "--epsilons", "nan"}, "finite number"},
+      {{"evaluate", "--model", "m", "--data", "d", "--epsilons", "1,-1"}, "finite number"},
+  };
+  for (const Misuse& misuse : misuses) {
+    SCOPED_TRACE(misuse.hint);
+    const Result result = Run(misuse.arguments);
+    EXPECT_EQ(result.exit_code, 2);
+    EXPECT_EQ(result.output, "");
+    EXPECT_THAT(result.error, HasSubstr(misuse.hint));
+  }
+}
+
+TEST_F(LipserveTrainTest, FailuresExitWithOneAndNameThePlace) {
+  struct Failure {
+    std::vector<std::string> arguments;
+    std::string message;
+  };
+  WriteBytes(folder_ / "bad.textproto", "nam: \"x\"");
+  WriteBytes(folder_ / "file", "");
+  std::vector<std::string> bad_recipe = TrainArguments("out");
+  bad_recipe[2] = folder_ / "bad.textproto";
+  std::vector<std::string> no_data = TrainArguments("out");
+  no_data[4] = folder_ / "nowhere";
+  const std::vector<Failure> failures = {
+      {bad_recipe, "bad.textproto:1:4: "},
+      {no_data, "nowhere: expected train-images-idx3-ubyte"},
+      {TrainArguments("file/out"), "file/out: cannot create: Not a directory"},
+      {{"evaluate", "--model", folder_ / "none.lip", "--data", folder_ / "data"}, "none.lip"},
+      {{"evaluate", "--model", folder_ / "bad.textproto", "--data", folder_ / "data"},
+       "bad.textproto"},
+  };
+  for (const Failure& failure : failures) {
+    const Result result = Run(failure.arguments);
+    EXPECT_EQ(result.exit_code, 1);
+    EXPECT_EQ(result.output, "");
+    EXPECT_THAT(result.error, AllOf(StartsWith("lipserve-train "), HasSubstr(failure.message)));
+  }
+}
+
+}  // namespace
+}  // namespace lipserve::trainer

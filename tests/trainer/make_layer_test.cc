@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "trainer/network/make_layer.h"
+
+#include <random>
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "google/protobuf/text_format.h"
+#include "gtest/gtest.h"
+#include "trainer/layers/group_sort.h"
+#include "trainer/layers/spectral_dense.h"
+
+namespace lipserve::trainer {
+namespace {
+
+using testing::HasSubstr;
+
+v1::LayerSpec Parse(const std::string& text) {
+  v1::LayerSpec spec;
+  EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(text, &spec)) << text;
+  return spec;
+}
+
+absl::StatusOr<std::unique_ptr<Layer>> MakeFrom(const std::string& text,
+                                                SampleShape shape = {12, 1, 1}) {
+  std::mt19937_64 random(39);
+  return MakeLayer(Parse(text), 3, shape, random);
+}
+
+struct Refusal {
+  const char* text;
+  const char* message;
+  SampleShape shape = {12, 1, 1};
+};
+
+TEST(MakeLayerTest, RefusesBadFieldsNamingLayerFieldExpectedAndGot) {
+  const std::vector<Refusal> refusals = {
+      {"", "layers[3]: expected one of flatten, spectral_dense"},
+      {"spectral_dense {}", "layers[3].spectral_dense.units: expected at least 1, got 0"},
+      {"spectral_dense { units: -4 }", "spectral_dense.units: expected at least 1, got -4"},
+      {"spectral_dense { units: 9000000000000000000 }", "units: expected at most 5592405"},
+      {"spectral_dense { units: 2 power_iterations: -1 }",
+       "spectral_dense.power_iterations: expected 1 to 1000, or 0 for 3, got -1"},
+      {"spectral_dense { units: 2 bjorck_iterations: 1001 }",
+       "spectral_dense.bjorck_iterations: expected 1 to 1000, or 0 for 15, got 1001"},
+      {"spectral_dense { units: 2 bjorck_beta: 0.6 }",
+       "spectral_dense.bjorck_beta: expected a number in (0, 0.5], or 0 for 0.5, got 0.6"},
+      {"spectral_dense { units: 2 bjorck_beta: nan }", "spectral_dense.bjorck_beta:"},
+      {"spectral_dense { units: 2 bjorck_tolerance: -1 }",
+       "spectral_dense.bjorck_tolerance: expected a positive number, or 0 for 0.001, got -1"},
+      {"spectral_dense { units: 2 bjorck_tolerance: nan }", "spectral_dense.bjorck_tolerance:"},
+      {"spectral_dense { units: 2 initial_scale: -1 }",
+       "spectral_dense.initial_scale: expected a number in [0.001, 1000], or 0 for 1, got -1"},
+      {"spectral_dense { units: 2 initial_scale: nan }", "spectral_dense.initial_scale:"},
+      {"frobenius_dense {}", "layers[3].frobenius_dense.units: expected at least 1, got 0"},
+      {"group_sort { group_size: 1 }",
+       "layers[3].group_sort.group_size: expected at least 2 and a divisor of the 12 inputs, got "
+       "1"},
+      {"group_sort { group_size: 5 }", "a divisor of the 12 inputs, got 5"},
+      {"group_sort { group_size: -2 }", "a divisor of the 12 inputs, got -2"},
+      {"full_sort {}", "layers[3].full_sort: expected at least 2 inputs to sort, got 1", {1, 1, 1}},
+      {"spectral_dense { units: 2 }",
+       "layers[3].spectral_dense: expected a vector as input, got shape [1, 28, 28]; put flatten",
+       {1, 28, 28}},
+      {"frobenius_dense { units: 2 }", "expected a vector as input", {1, 28, 28}},
+      {"group_sort { group_size: 2 }", "expected a vector as input", {1, 28, 28}},
+      {"full_sort {}", "expected a vector as input", {1, 28, 28}},
+  };
+  for (const Refusal& refusal : refusals) {
+    const auto layer = MakeFrom(refusal.text, refusal.shape);
+    ASSERT_FALSE(layer.ok()) << refusal.text;
+    EXPECT_EQ(layer.status().code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_THAT(std::string(layer.status().message()), HasSubstr(refusal.message));
+  }
+}
+
+TEST(MakeLayerTest, BuildsEveryLayerWithItsOutputShape) {
+  const auto shape = [](const std::string& text, SampleShape in = {12, 1, 1}) {
+    const auto layer = MakeFrom(text, in);
+    EXPECT_TRUE(layer.ok()) << layer.status();
+    return (*layer)->type() + " " + std::to_string((*layer)->output_shape().size());
+  };
+  EXPECT_EQ(shape("flatten {}", {3, 4, 5}), "Flatten 60");
+  EXPECT_EQ(shape("spectral_dense { units: 7 }"), "SpectralDense 7");
+  EXPECT_EQ(shape("frobenius_dense { units: 5 }"), "FrobeniusDense 5");
+  EXPECT_EQ(shape("group_sort { group_size: 2 }"), "GroupSort2 12");
+  EXPECT_EQ(shape("group_sort { group_size: 3 }"), "GroupSort 12");
+  EXPECT_EQ(shape("full_sort {}"), "FullSort 12");
+}
+
+TEST(MakeLayerTest, ZeroFieldsTakeTheDocumentedDefaults) {
+  const auto defaults = MakeFrom("spectral_dense { units: 5 }");
+  const auto spelled_out = MakeFrom(
+      "spectral_dense { units: 5 power_iterations: 3 bjorck_iterations: 15 bjorck_beta: 0.5 "
+      "bjorck_tolerance: 1e-3 initial_scale: 1 }");
+  const auto others = MakeFrom("spectral_dense { units: 5 bjorck_iterations: 2 }");
+  std::vector<std::vector<float>> weights;
+  for (const auto* layer : {&defaults, &spelled_out, &others}) {
+    ASSERT_TRUE(layer->ok());
+    auto& spectral = dynamic_cast<SpectralDense&>(***layer);
+    for (std::size_t i = 0; i < 60; ++i) {
+      spectral.parameters()[0].values[i] += 0.1F * static_cast<float>(i % 7);
+    }
+    spectral.PrepareStep(true);
+    const ConstMatrixView w = spectral.effective_weights();
+    weights.emplace_back(w.data, w.data + w.size());
+  }
+  EXPECT_EQ(weights[0], weights[1]);
+  EXPECT_NE(weights[0], weights[2]);
+}
+
+TEST(MakeLayerTest, BiasIsAParameterOnlyIfAskedFor) {
+  EXPECT_EQ((*MakeFrom("spectral_dense { units: 5 }"))->parameters().size(), 1U);
+  EXPECT_EQ((*MakeFrom("spectral_dense { units: 5 use_bias: true }"))->parameters().size(), 2U);
+  EXPECT_EQ((*MakeFrom("frobenius_dense { units: 5 use_bias: true }"))->parameters().size(), 2U);
+}
+
+}  // namespace
+}  // namespace lipserve::trainer

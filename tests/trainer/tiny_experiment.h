@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// A learnable problem that trains in milliseconds: 8 x 8 images that are bright on the left (label
+// 3) or on the right (label 5), with some noise and a third label that recipes leave out.
+#ifndef TESTS_TRAINER_TINY_EXPERIMENT_H_
+#define TESTS_TRAINER_TINY_EXPERIMENT_H_
+
+#include <gtest/gtest.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <random>
+#include <string>
+#include <vector>
+
+namespace lipserve::trainer {
+
+// A folder of its own for each test, removed afterwards.
+class TemporaryFolder {
+ public:
+  TemporaryFolder() {
+    const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
+    path_ = ::testing::TempDir() + test->test_suite_name() + "." + test->name();
+    std::filesystem::remove_all(path_);
+    std::filesystem::create_directories(path_);
+  }
+  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+
+  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+inline std::string ReadBytes(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+inline void WriteBytes(const std::string& path, const std::string& bytes) {
+  std::ofstream(path, std::ios::binary) << bytes;
+}
+
+// An idx file of unsigned bytes.
+inline void WriteIdx(const std::string& path, const std::vector<std::uint32_t>& dimensions,
+                     const std::vector<std::uint8_t>& values) {
+  std::string bytes{'\0', '\0', '\x08', static_cast<char>(dimensions.size())};
+  for (const std::uint32_t size : dimensions) {
+    for (int shift = 24; shift >= 0; shift -= 8) {
+      bytes.push_back(static_cast<char>((size >> shift) & 0xff));
+    }
+  }
+  bytes.append(values.begin(), values.end());
+  WriteBytes(path, bytes);
+}
+
+inline constexpr std::uint32_t kTinyAxis = 8;
+
+// `count` images with labels 3, 5, 9, 3, 5, 9, ...
+inline void WriteTinySplit(const std::string& folder, const std::string& prefix,
+                           std::uint32_t count, std::uint64_t seed) {
+  std::mt19937_64 generator(seed);
+  std::vector<std::uint8_t> pixels;
+  std::vector<std::uint8_t> labels;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    constexpr std::uint8_t kLabels[] = {3, 5, 9};
+    labels.push_back(kLabels[i % 3]);
+    for (std::uint32_t p = 0; p < kTinyAxis * kTinyAxis; ++p) {
+      const bool left = p % kTinyAxis < kTinyAxis / 2;
+      const std::uint64_t light = labels.back() == 9 ? 60 : left == (labels.back() == 3) ? 90 : 30;
+      pixels.push_back(static_cast<std::uint8_t>(light + generator() % 150));
+    }
+  }
+  WriteIdx(folder + "/" + prefix + "-images-idx3-ubyte", {count, kTinyAxis, kTinyAxis}, pixels);
+  WriteIdx(folder + "/" + prefix + "-labels-idx1-ubyte", {count}, labels);
+}
+
+// 900 training images, 600 of the two classes; 150 and 100 for validation.
+inline void WriteTinyDataset(const std::string& folder) {
+  std::filesystem::create_directories(folder);
+  WriteTinySplit(folder, "train", 900, 1);
+  WriteTinySplit(folder, "t10k", 150, 2);
+}
+
+// Trains to a few errors in three epochs.
+inline std::string TinyRecipeText() {
+  return R"(name: "tiny"
+dataset { idx {} classes: [3, 5] class_names: ["left", "right"] pixel_divisor: 255 }
+layers { flatten {} }
+layers { spectral_dense { units: 8 use_bias: true } }
+layers { group_sort { group_size: 2 } }
+layers { frobenius_dense { units: 1 } }
+loss {
+  hkr {
+    alpha: 10 alpha_convention: ALPHA_CONVENTION_HINGE_WEIGHT
+    min_margin: 1 margin_convention: MARGIN_CONVENTION_FULL
+  }
+}
+optimizer { adam { learning_rate: 0.01 } }
+batch_size: 32
+epochs: 3
+seed: 7
+)";
+}
+
+}  // namespace lipserve::trainer
+
+#endif  // TESTS_TRAINER_TINY_EXPERIMENT_H_

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// An evaluation as people read it.
+#ifndef TRAINER_CLI_EVALUATION_TABLE_H_
+#define TRAINER_CLI_EVALUATION_TABLE_H_
+
+#include <string>
+#include <vector>
+
+#include "trainer/training/evaluation.h"
+
+namespace lipserve::trainer {
+
+// Accuracies, radii, confusion matrix and how answers were decided, each line ended.
+std::string EvaluationTable(const Evaluation& evaluation,
+                            const std::vector<std::string>& class_labels);
+
+}  // namespace lipserve::trainer
+
+#endif  // TRAINER_CLI_EVALUATION_TABLE_H_

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cstddef>
+#include <iostream>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "model/execution/onednn.h"
+#include "model/status_macros.h"
+#include "trainer/cli/commands.h"
+#include "trainer/cli/summary_table.h"
+#include "trainer/losses/loss.h"
+#include "trainer/network/trainable_network.h"
+#include "trainer/recipes/recipe_file.h"
+
+namespace lipserve::trainer {
+namespace {
+
+constexpr std::size_t kMaxAxis = 4096;
+
+struct SummaryFlags {
+  std::string recipe;
+  std::vector<std::size_t> input_shape{1, 28, 28};
+};
+
+absl::Status Summarize(const SummaryFlags& flags) {
+  onednn::SetThreadsOfThisThread(1);
+  LIPSERVE_ASSIGN_OR_RETURN(const v1::Recipe recipe, ReadRecipeFile(flags.recipe));
+  const SampleShape shape{flags.input_shape[0], flags.input_shape[1], flags.input_shape[2]};
+  LIPSERVE_ASSIGN_OR_RETURN(const auto network,
+                            TrainableNetwork::Create(recipe, shape, recipe.seed()));
+  LIPSERVE_ASSIGN_OR_RETURN(const auto loss, MakeLoss(recipe.loss(), network->num_scores()));
+  std::cout << SummaryTable(recipe, *network) << "loss: " << loss->description() << "\n";
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+Command AddSummaryCommand(CLI::App& app) {
+  CLI::App* const command = app.add_subcommand("summary", "Show the network of a recipe");
+  const auto flags = std::make_shared<SummaryFlags>();
+  command->add_option("--recipe", flags->recipe, "The experiment, protobuf text")->required();
+  command
+      ->add_option("--input-shape", flags->input_shape,
+                   "Channels, height and width of a sample, separated by commas")
+      ->delimiter(',')
+      ->expected(3)
+      ->check(CLI::Range(std::size_t{1}, kMaxAxis))
+      ->capture_default_str();
+  command->footer(
+      "Example:\n"
+      "  lipserve-train summary --recipe trainer/recipes/mnist08.textproto");
+  return {command, [flags] { return Summarize(*flags); }};
+}
+
+}  // namespace lipserve::trainer

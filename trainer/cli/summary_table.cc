@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "trainer/cli/summary_table.h"
+
+#include <cstddef>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "trainer/layers/layer.h"
+
+namespace lipserve::trainer {
+namespace {
+
+constexpr std::size_t kWidth = 92;
+
+// 25664 as "25,664".
+std::string WithCommas(std::size_t number) {
+  std::string text = absl::StrCat(number);
+  for (std::size_t i = text.size(); i > 3;) {
+    i -= 3;
+    text.insert(i, ",");
+  }
+  return text;
+}
+
+template <typename Arrays>
+std::size_t CountNumbers(const Arrays& arrays) {
+  std::size_t count = 0;
+  for (const auto& array : arrays) count += array.values.size();
+  return count;
+}
+
+std::string ShapeText(const SampleShape& shape) {
+  if (shape.height == 1 && shape.width == 1) return absl::StrCat("(None, ", shape.channels, ")");
+  return absl::StrCat("(None, ", shape.channels, ", ", shape.height, ", ", shape.width, ")");
+}
+
+std::string ConstraintText(const v1::LayerSpec& spec) {
+  switch (spec.kind_case()) {
+    case v1::LayerSpec::kFlatten:
+    case v1::LayerSpec::kGroupSort:
+    case v1::LayerSpec::kFullSort:
+      return "moves values only";
+    case v1::LayerSpec::kSpectralDense:
+      return "singular values 1";
+    case v1::LayerSpec::kFrobeniusDense:
+      return spec.frobenius_dense().disjoint_neurons() ? "norm of each row 1" : "Frobenius norm 1";
+    case v1::LayerSpec::KIND_NOT_SET:
+      break;
+  }
+  return "";
+}
+
+std::string Row(const std::string& layer, const std::string& shape, const std::string& parameters,
+                const std::string& constraint) {
+  return absl::StrFormat("%-29s%-26s%-12s%s\n", layer, shape, parameters, constraint);
+}
+
+}  // namespace
+
+std::string SummaryTable(const v1::Recipe& recipe, const TrainableNetwork& network) {
+  std::string text = absl::StrCat("Model: \"", recipe.name(), "\", input ",
+                                  ShapeText(network.input_shape()), "\n");
+  absl::StrAppend(&text, std::string(kWidth, '_'), "\n",
+                  Row("Layer (type)", "Output Shape", "Param #", "Constraint"),
+                  std::string(kWidth, '='), "\n");
+  std::size_t trainable = 0;
+  std::size_t fixed = 0;
+  for (std::size_t i = 0; i < network.layers().size(); ++i) {
+    const Layer& layer = *network.layers()[i];
+    const std::size_t parameters = CountNumbers(layer.parameters());
+    trainable += parameters;
+    fixed += CountNumbers(layer.states());
+    absl::StrAppend(&text, Row(absl::StrCat("layer", i, " (", layer.type(), ")"),
+                               ShapeText(layer.output_shape()), WithCommas(parameters),
+                               ConstraintText(recipe.layers(static_cast<int>(i)))));
+  }
+  absl::StrAppend(&text, std::string(kWidth, '='), "\n");
+  absl::StrAppend(&text, "Total params: ", WithCommas(trainable + fixed),
+                  "\nTrainable params: ", WithCommas(trainable),
+                  "\nNon-trainable params: ", WithCommas(fixed), "\n", std::string(kWidth, '_'),
+                  "\n");
+  return text;
+}
+
+}  // namespace lipserve::trainer

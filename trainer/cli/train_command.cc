@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdint>
+#include <iostream>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "model/execution/onednn.h"
+#include "model/network/sealed_file.h"
+#include "model/status_macros.h"
+#include "trainer/cli/commands.h"
+#include "trainer/cli/evaluation_table.h"
+#include "trainer/cli/summary_table.h"
+#include "trainer/recipes/recipe_file.h"
+#include "trainer/training/json_lines.h"
+#include "trainer/training/progress.h"
+#include "trainer/training/training_run.h"
+
+namespace lipserve::trainer {
+namespace {
+
+constexpr int kMaxThreads = 256;
+
+struct TrainFlags {
+  std::string recipe;
+  std::string data;
+  std::string out;
+  std::optional<std::uint64_t> seed;
+  std::optional<std::int64_t> epochs;
+  int threads = 1;
+  bool resume = false;
+  bool overwrite = false;
+  bool json = false;
+};
+
+absl::StatusOr<RunOptions> MakeRunOptions(const TrainFlags& flags) {
+  RunOptions options;
+  LIPSERVE_ASSIGN_OR_RETURN(options.recipe, ReadRecipeFile(flags.recipe));
+  if (flags.seed.has_value()) options.recipe.set_seed(*flags.seed);
+  if (flags.epochs.has_value()) options.recipe.set_epochs(*flags.epochs);
+  options.data_folder = flags.data;
+  options.out_folder = flags.out;
+  options.threads = flags.threads;
+  options.resume = flags.resume;
+  options.overwrite = flags.overwrite;
+  return options;
+}
+
+ProgressStyle ChooseStyle(bool json) {
+  if (json) return ProgressStyle::kJson;
+  return isatty(STDOUT_FILENO) != 0 ? ProgressStyle::kBar : ProgressStyle::kLines;
+}
+
+void PrintStart(const TrainFlags& flags, TrainingRun& run) {
+  const Dataset& dataset = run.dataset();
+  const std::int64_t done = run.loop().epochs_done();
+  if (flags.json) {
+    Json json;
+    json["event"] = "start";
+    json["train_samples"] = dataset.train.size();
+    json["validation_samples"] = dataset.validation.size();
+    json["dataset_sha256"] = ToHex(dataset.sha256);
+    json["epochs_done"] = done;
+    std::cout << ToLine(json) << std::endl;
+    return;
+  }
+  std::cout << DescribeClassProportions("train", dataset.train) << "\n"
+            << DescribeClassProportions("test", dataset.validation) << "\n"
+            << SummaryTable(run.loop().recipe(), run.loop().network())
+            << "loss: " << run.loop().loss().description()
+            << ", optimizer: " << run.loop().optimizer().description()
+            << ", seed: " << run.loop().recipe().seed() << ", threads: " << flags.threads << "\n\n";
+  if (flags.resume && done > 0) {
+    std::cout << "resuming after epoch " << done << "\n";
+  } else if (flags.resume) {
+    std::cout << "no checkpoint to resume in " << flags.out << ": starting with epoch 1\n";
+  }
+  std::cout << std::flush;
+}
+
+void PrintAlreadyFinished(const TrainFlags& flags, const TrainingRun& run) {
+  if (flags.json) {
+    std::cout << ToLine({{"event", "already_finished"}, {"path", run.folder().model_path()}})
+              << "\n";
+    return;
+  }
+  std::cout << run.folder().model_path() << ": this run is finished, there is nothing to resume\n";
+}
+
+void PrintModel(const TrainFlags& flags, const TrainingRun& run, const Frozen& frozen,
+                double seconds) {
+  if (flags.json) {
+    Json json;
+    json["event"] = "model";
+    json["path"] = run.folder().model_path();
+    json["digest_sha256"] = ToHex(frozen.model.digest);
+    json["seconds"] = seconds;
+    json.update(ToJson(frozen.evaluation));
+    std::cout << ToLine(json) << "\n";
+    return;
+  }
+  std::cout << absl::StrFormat("\n%s written, SHA-256 %s, %.2f s from start to end\n\n",
+                               run.folder().model_path(), ToHex(frozen.model.digest), seconds)
+            << EvaluationTable(frozen.evaluation, frozen.model.class_labels);
+}
+
+absl::Status Train(const TrainFlags& flags) {
+  const auto begin = std::chrono::steady_clock::now();
+  onednn::SetThreadsOfThisThread(flags.threads);
+  LIPSERVE_ASSIGN_OR_RETURN(const RunOptions options, MakeRunOptions(flags));
+  LIPSERVE_ASSIGN_OR_RETURN(const auto run, TrainingRun::Start(options));
+  if (run->already_finished()) {
+    PrintAlreadyFinished(flags, *run);
+    return absl::OkStatus();
+  }
+  PrintStart(flags, *run);
+  const auto progress = Progress::Create(ChooseStyle(flags.json), std::cout,
+                                         [] { return std::chrono::steady_clock::now(); });
+  LIPSERVE_RETURN_IF_ERROR(run->Train(*progress));
+  LIPSERVE_ASSIGN_OR_RETURN(const Frozen frozen, run->Finish(progress->epoch_seconds()));
+  const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
+  PrintModel(flags, *run, frozen, elapsed.count());
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+Command AddTrainCommand(CLI::App& app) {
+  CLI::App* const command = app.add_subcommand("train", "Train a recipe and freeze the result");
+  const auto flags = std::make_shared<TrainFlags>();
+  command->add_option("--recipe", flags->recipe, "The experiment, protobuf text")->required();
+  command->add_option("--data", flags->data, "Folder with the data set's files")->required();
+  command->add_option("--out", flags->out, "Folder to write, models/<name>/<version>")->required();
+  command->add_option("--seed", flags->seed, "Seed, in place of the recipe's");
+  command->add_option("--epochs", flags->epochs, "Epochs, in place of the recipe's")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000}));
+  command->add_option("--threads", flags->threads, "Compute threads; part of the result's bytes")
+      ->check(CLI::Range(1, kMaxThreads))
+      ->capture_default_str();
+  auto* const resume =
+      command->add_flag("--resume", flags->resume, "Continue a run that was stopped");
+  command->add_flag("--overwrite", flags->overwrite, "Remove an earlier run in --out first")
+      ->excludes(resume);
+  command->add_flag("--json", flags->json, "Print one JSON object per line");
+  command->footer(
+      "Writes model.lip and metrics.json to --out, and checkpoint.lip there until it is done.\n"
+      "The same recipe, seed and threads give the same model.lip, interrupted or not.\n\n"
+      "Example:\n"
+      "  lipserve-train train --recipe trainer/recipes/mnist08.textproto --data data/mnist \\\n"
+      "      --out models/mnist08/1 --seed 1");
+  return {command, [flags] { return Train(*flags); }};
+}
+
+}  // namespace lipserve::trainer

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the dense layers share: the affine map by the effective weights. How the weights come from
+// the trained kernel is each layer's own matter.
+//
+//   forward   y = x W^T + b
+//   backward  dx = dy W,   dW = dy^T x,   db = column sums of dy
+#ifndef TRAINER_LAYERS_DENSE_H_
+#define TRAINER_LAYERS_DENSE_H_
+
+#include <cstddef>
+#include <vector>
+
+#include "trainer/layers/layer.h"
+
+namespace lipserve::trainer {
+
+// No kernel is divided by a smaller norm than this: a kernel of zeros gives weights of zeros and a
+// finite gradient instead of NaN, and a kernel below it gives weights of a norm below 1.
+inline constexpr float kSmallestNorm = 1e-6F;
+
+// Shapes: x: [N, inputs], y: [N, outputs], W: [outputs, inputs], b: [outputs].
+class Dense : public Layer {
+ public:
+  SampleShape output_shape() const final { return {outputs_, 1, 1}; }
+  void Forward(ConstMatrixView x, MatrixView y) final;
+  void Backward(ConstMatrixView x, ConstMatrixView y, ConstMatrixView dy, MatrixView dx) final;
+
+  std::size_t inputs() const { return inputs_; }
+  std::size_t outputs() const { return outputs_; }
+
+  // The W of the last PrepareStep.
+  ConstMatrixView effective_weights() const { return {weights_.data(), outputs_, inputs_}; }
+
+ protected:
+  // `kernel`: [outputs, inputs], the initial values of the parameter "kernel". The parameter
+  // "bias" starts at 0.
+  Dense(std::size_t inputs, std::size_t outputs, bool use_bias, std::vector<float> kernel);
+
+  ConstMatrixView kernel() const { return {parameters_[0].values.data(), outputs_, inputs_}; }
+  MatrixView kernel_gradient() { return {parameters_[0].gradient.data(), outputs_, inputs_}; }
+  MatrixView weights() { return {weights_.data(), outputs_, inputs_}; }
+  ConstMatrixView weights_gradient() const { return {weights_gradient_.data(), outputs_, inputs_}; }
+
+  // The frozen layer with float64 `weights`, [outputs, inputs], and the bias, rounded to float32.
+  FrozenLayer FreezeWith(const std::vector<double>& weights) const;
+
+ private:
+  std::size_t inputs_;
+  std::size_t outputs_;
+  bool use_bias_;
+  std::vector<float> weights_;
+  std::vector<float> weights_gradient_;
+};
+
+}  // namespace lipserve::trainer
+
+#endif  // TRAINER_LAYERS_DENSE_H_

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// A differentiable layer. Its trainable parameters may be unconstrained: the layer itself turns
+// them into the effective, Lipschitz-constrained weights that act on the data.
+#ifndef TRAINER_LAYERS_LAYER_H_
+#define TRAINER_LAYERS_LAYER_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "model/network/frozen_network.h"
+#include "model/network/matrix_view.h"
+
+namespace lipserve::trainer {
+
+// An array that the optimiser changes, and the loss's gradient with respect to it.
+struct Parameter {
+  std::string name;             // unique within its layer, e.g. "kernel"
+  std::vector<float> values;    // row-major
+  std::vector<float> gradient;  // same size
+};
+
+// An array that is neither trained nor derivable from the parameters, such as the vector of a
+// power iteration. A checkpoint must hold it.
+struct State {
+  std::string name;
+  std::vector<float> values;
+};
+
+// Order of calls in one step: PrepareStep, Forward, Backward, FinishStep. Evaluation: PrepareStep,
+// then Forward as often as needed.
+//
+// Threads: not thread-safe.
+class Layer {
+ public:
+  virtual ~Layer() = default;
+
+  // For the summary table, e.g. "SpectralDense".
+  virtual std::string type() const = 0;
+  virtual SampleShape output_shape() const = 0;
+
+  // Whether y is x, seen in another shape. The network then calls neither Forward nor Backward but
+  // passes its buffers on.
+  virtual bool IsView() const { return false; }
+
+  // Computes the effective weights from the parameters. With `training`, also advances the state
+  // (power iterations) and keeps what Backward needs; without it, changes no state.
+  virtual void PrepareStep(bool training) = 0;
+
+  // Shapes: x: [N, input size], y: [N, output size], no overlap unless the layer says so.
+  virtual void Forward(ConstMatrixView x, MatrixView y) = 0;
+
+  // Adds nothing: overwrites dx and the gradient of the effective weights. `x` and `y` are those of
+  // the last Forward; dx.data may be null if nobody needs it.
+  virtual void Backward(ConstMatrixView x, ConstMatrixView y, ConstMatrixView dy,
+                        MatrixView dx) = 0;
+
+  // Carries the gradient of the effective weights back to the parameters' gradients.
+  virtual void FinishStep() = 0;
+
+  // The layer as it is now (not one step late), its weights polished in float64 and rounded once
+  // to float32, subnormals flushed to zero. claimed_operator_norm_bound is left 0 for the freezer.
+  virtual FrozenLayer Freeze() const = 0;
+
+  std::vector<Parameter>& parameters() { return parameters_; }
+  const std::vector<Parameter>& parameters() const { return parameters_; }
+  std::vector<State>& states() { return states_; }
+  const std::vector<State>& states() const { return states_; }
+
+ protected:
+  std::vector<Parameter> parameters_;
+  std::vector<State> states_;
+};
+
+}  // namespace lipserve::trainer
+
+#endif  // TRAINER_LAYERS_LAYER_H_

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "trainer/network/trainable_network.h"
+
+#include <algorithm>
+#include <cassert>
+#include <random>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_format.h"
+#include "model/status_macros.h"
+#include "trainer/layers/dense.h"
+#include "trainer/network/make_layer.h"
+
+namespace lipserve::trainer {
+namespace {
+
+absl::Status CheckInputShape(SampleShape shape) {
+  if (shape.channels >= 1 && shape.height >= 1 && shape.width >= 1) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrFormat("input shape: expected [C, H, W], each at least 1, got [%d, %d, %d]",
+                      shape.channels, shape.height, shape.width));
+}
+
+// A frozen network ends with a dense layer: its rows are what the certificate compares.
+absl::Status CheckLastLayer(const std::vector<std::unique_ptr<Layer>>& layers) {
+  const Layer& last = *layers.back();
+  if (dynamic_cast<const Dense*>(&last) != nullptr) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrFormat(
+      "layers[%d]: expected the last layer to be spectral_dense or frobenius_dense, got %s",
+      layers.size() - 1, last.type()));
+}
+
+template <typename Named>
+std::vector<std::string> Names(const std::vector<std::unique_ptr<Layer>>& layers,
+                               const std::vector<Named>& (Layer::*members)() const) {
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    for (const Named& member : (*layers[i].*members)()) {
+      names.push_back(absl::StrFormat("layer%d.%s", i, member.name));
+    }
+  }
+  return names;
+}
+
+template <typename Named>
+std::vector<Named*> Pointers(const std::vector<std::unique_ptr<Layer>>& layers,
+                             std::vector<Named>& (Layer::*members)()) {
+  std::vector<Named*> pointers;
+  for (const std::unique_ptr<Layer>& layer : layers) {
+    for (Named& member : (*layer.*members)()) pointers.push_back(&member);
+  }
+  return pointers;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<TrainableNetwork>> TrainableNetwork::Create(const v1::Recipe& recipe,
+                                                                           SampleShape input_shape,
+                                                                           std::uint64_t seed) {
+  LIPSERVE_RETURN_IF_ERROR(CheckInputShape(input_shape));
+  if (recipe.layers().empty()) {
+    return absl::InvalidArgumentError("layers: expected at least 1, got none");
+  }
+  std::unique_ptr<TrainableNetwork> network(new TrainableNetwork);
+  network->input_shape_ = input_shape;
+  std::mt19937_64 random(seed);
+  SampleShape shape = input_shape;
+  for (const v1::LayerSpec& spec : recipe.layers()) {
+    LIPSERVE_ASSIGN_OR_RETURN(std::unique_ptr<Layer> layer,
+                              MakeLayer(spec, network->layers_.size(), shape, random));
+    shape = layer->output_shape();
+    network->layers_.push_back(std::move(layer));
+  }
+  LIPSERVE_RETURN_IF_ERROR(CheckLastLayer(network->layers_));
+  const auto trained = [](const auto& layer) { return !layer->parameters().empty(); };
+  network->first_trained_ = static_cast<std::size_t>(
+      std::find_if(network->layers_.begin(), network->layers_.end(), trained) -
+      network->layers_.begin());
+  network->outputs_.resize(network->layers_.size());
+  network->x_.resize(network->layers_.size());
+  network->y_.resize(network->layers_.size());
+  return network;
+}
+
+void TrainableNetwork::PrepareStep(bool training) {
+  for (const std::unique_ptr<Layer>& layer : layers_) layer->PrepareStep(training);
+}
+
+void TrainableNetwork::Reserve(std::size_t batch) {
+  if (batch <= reserved_batch_) return;
+  std::size_t widest = 0;
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    const std::size_t size = layers_[i]->output_shape().size();
+    if (!layers_[i]->IsView()) outputs_[i].resize(batch * size);
+    if (i >= first_trained_) widest = std::max(widest, size);
+  }
+  for (std::vector<float>& gradient : gradients_) gradient.resize(batch * widest);
+  reserved_batch_ = batch;
+}
+
+ConstMatrixView TrainableNetwork::Forward(ConstMatrixView inputs) {
+  assert(inputs.rows >= 1 && inputs.cols == input_shape_.size());
+  Reserve(inputs.rows);
+  ConstMatrixView x = inputs;
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    x_[i] = x;
+    const std::size_t size = layers_[i]->output_shape().size();
+    if (layers_[i]->IsView()) {
+      y_[i] = {x.data, x.rows, size};
+    } else {
+      const MatrixView y{outputs_[i].data(), x.rows, size};
+      layers_[i]->Forward(x, y);
+      y_[i] = y;
+    }
+    x = y_[i];
+  }
+  return x;
+}
+
+void TrainableNetwork::Backward(ConstMatrixView score_gradient) {
+  assert(score_gradient.rows == y_.back().rows && score_gradient.cols == num_scores());
+  ConstMatrixView dy = score_gradient;
+  std::size_t turn = 0;
+  for (std::size_t i = layers_.size(); i-- > first_trained_;) {
+    MatrixView dx{nullptr, x_[i].rows, x_[i].cols};
+    if (i > first_trained_ && layers_[i]->IsView()) {
+      dy = {dy.data, dx.rows, dx.cols};
+      continue;
+    }
+    if (i > first_trained_) {
+      dx.data = gradients_[turn].data();
+      turn = 1 - turn;
+    }
+    layers_[i]->Backward(x_[i], y_[i], dy, dx);
+    layers_[i]->FinishStep();
+    dy = dx;
+  }
+}
+
+std::size_t TrainableNetwork::num_scores() const { return layers_.back()->output_shape().size(); }
+
+std::vector<Parameter*> TrainableNetwork::Parameters() {
+  return Pointers<Parameter>(layers_, &Layer::parameters);
+}
+
+std::vector<std::string> TrainableNetwork::ParameterNames() const {
+  return Names<Parameter>(layers_, &Layer::parameters);
+}
+
+std::vector<State*> TrainableNetwork::States() { return Pointers<State>(layers_, &Layer::states); }
+
+std::vector<std::string> TrainableNetwork::StateNames() const {
+  return Names<State>(layers_, &Layer::states);
+}
+
+FrozenNetwork TrainableNetwork::Freeze() const {
+  FrozenNetwork frozen;
+  frozen.input_shape = input_shape_;
+  for (const std::unique_ptr<Layer>& layer : layers_) frozen.layers.push_back(layer->Freeze());
+  return frozen;
+}
+
+}  // namespace lipserve::trainer

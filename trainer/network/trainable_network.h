@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// A chain of differentiable layers with the buffers of one minibatch.
+//
+// One step of training:
+//   network->PrepareStep(true);
+//   const ConstMatrixView scores = network->Forward(inputs);
+//   loss->Evaluate(scores, labels, gradient);
+//   network->Backward(gradient);
+//   optimizer->Step();
+#ifndef TRAINER_NETWORK_TRAINABLE_NETWORK_H_
+#define TRAINER_NETWORK_TRAINABLE_NETWORK_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "lipserve/v1/recipe.pb.h"
+#include "model/network/frozen_network.h"
+#include "model/network/matrix_view.h"
+#include "trainer/layers/layer.h"
+
+namespace lipserve::trainer {
+
+// Guarantee: the same recipe, shape, seed, inputs and OpenMP team size give the same bytes. Once a
+//            batch size has been seen, a step allocates nothing for it or smaller ones.
+// Threads:   not thread-safe.
+class TrainableNetwork {
+ public:
+  // Builds the layers of a recipe and initialises them from `seed`.
+  //
+  // Errors: InvalidArgument naming the layer and field, what was expected and found.
+  static absl::StatusOr<std::unique_ptr<TrainableNetwork>> Create(const v1::Recipe& recipe,
+                                                                  SampleShape input_shape,
+                                                                  std::uint64_t seed);
+
+  // Computes all effective weights. See Layer::PrepareStep.
+  void PrepareStep(bool training);
+
+  // Scores of a batch, valid until the next call: [N, num_scores()]. `inputs` must stay as it is
+  // until Backward.
+  //
+  // Shapes: inputs: [N, input_shape().size()], N >= 1.
+  ConstMatrixView Forward(ConstMatrixView inputs);
+
+  // Gradients of all parameters, given d loss / d scores of the last Forward.
+  void Backward(ConstMatrixView score_gradient);
+
+  std::size_t num_scores() const;
+  SampleShape input_shape() const { return input_shape_; }
+  const std::vector<std::unique_ptr<Layer>>& layers() const { return layers_; }
+
+  // All parameters, first layer to last, and their names, e.g. "layer1.kernel" (layers count
+  // from 0, layers without parameters included). The pointers stay valid.
+  std::vector<Parameter*> Parameters();
+  std::vector<std::string> ParameterNames() const;
+
+  // All states of layers, and their names, e.g. "layer1.u", in the same way.
+  std::vector<State*> States();
+  std::vector<std::string> StateNames() const;
+
+  // The plain network that the layers define now, claimed bounds not yet filled in.
+  FrozenNetwork Freeze() const;
+
+ private:
+  TrainableNetwork() = default;
+
+  // Makes room for batches of `batch` samples.
+  void Reserve(std::size_t batch);
+
+  SampleShape input_shape_;
+  std::vector<std::unique_ptr<Layer>> layers_;
+  // Layers before the first that has parameters need no gradient.
+  std::size_t first_trained_ = 0;
+  std::size_t reserved_batch_ = 0;
+  // outputs_[i]: memory for y of layer i, empty if it is a view; x_[i], y_[i]: the last Forward's.
+  std::vector<std::vector<float>> outputs_;
+  std::vector<ConstMatrixView> x_;
+  std::vector<ConstMatrixView> y_;
+  // Gradients with respect to y and x of the layer at hand, in turns.
+  std::vector<float> gradients_[2];
+};
+
+}  // namespace lipserve::trainer
+
+#endif  // TRAINER_NETWORK_TRAINABLE_NETWORK_H_

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "trainer/training/evaluation.h"
+
+#include <algorithm>
+#include <cassert>
+#include <numeric>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "model/certificate/pixel_scaling.h"
+#include "model/status_macros.h"
+#include "trainer/data/minibatch_stream.h"
+#include "trainer/data/shuffle.h"
+
+namespace lipserve::trainer {
+namespace {
+
+absl::Status CheckSamplesFit(const FrozenModel& frozen, const Samples& samples) {
+  const SampleShape& wanted = frozen.network.input_shape;
+  if (samples.shape != wanted) {
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "model %s: expected images of shape [%d, %d, %d], the data has [%d, %d, %d]", frozen.name,
+        wanted.channels, wanted.height, wanted.width, samples.shape.channels, samples.shape.height,
+        samples.shape.width));
+  }
+  if (samples.class_names.size() != frozen.class_labels.size()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("model ", frozen.name, ": expected data of ", frozen.class_labels.size(),
+                     " classes, the data has ", samples.class_names.size()));
+  }
+  return absl::OkStatus();
+}
+
+void CountStage(const Answer& answer, Evaluation& evaluation) {
+  switch (answer.decided_by) {
+    case DecidedBy::kFloat32:
+      ++evaluation.decided_by_float32;
+      break;
+    case DecidedBy::kFloat64:
+      ++evaluation.decided_by_float64;
+      break;
+    case DecidedBy::kExact:
+      ++evaluation.decided_by_exact;
+      break;
+  }
+  if (answer.stages_disagreed) ++evaluation.stages_disagreed;
+}
+
+double Median(std::vector<double> values) {
+  const std::size_t middle = values.size() / 2;
+  std::sort(values.begin(), values.end());
+  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2.0;
+}
+
+// Fills accuracies and radii, given the radii of the samples that are classified rightly.
+void SummarizeRadii(std::vector<double> radii, std::span<const double> epsilons,
+                    Evaluation& evaluation) {
+  const auto share = [&evaluation](std::size_t count) {
+    return static_cast<double>(count) / static_cast<double>(evaluation.samples);
+  };
+  evaluation.accuracy = share(radii.size());
+  for (const double epsilon : epsilons) {
+    const auto certified = std::count_if(radii.begin(), radii.end(), [epsilon](double radius) {
+      return IsCertifiedAt(radius, epsilon);
+    });
+    evaluation.certified.push_back({epsilon, share(static_cast<std::size_t>(certified))});
+  }
+  radii.resize(evaluation.samples, 0.0);
+  evaluation.mean_radius_l2 =
+      std::accumulate(radii.begin(), radii.end(), 0.0) / static_cast<double>(radii.size());
+  evaluation.median_radius_l2 = Median(std::move(radii));
+}
+
+v1::NamedValue Named(const std::string& name, double value) {
+  v1::NamedValue named;
+  named.set_name(name);
+  named.set_value(value);
+  return named;
+}
+
+}  // namespace
+
+absl::StatusOr<Evaluation> Evaluate(const CertifiedModel& model, const Samples& samples,
+                                    std::span<const double> epsilons) {
+  LIPSERVE_RETURN_IF_ERROR(CheckSamplesFit(model.frozen(), samples));
+  assert(samples.size() > 0);
+  const std::size_t classes = samples.class_names.size();
+  Evaluation evaluation;
+  evaluation.samples = samples.size();
+  evaluation.lipschitz_bound = model.lipschitz_bound();
+  evaluation.confusion.assign(classes, std::vector<std::size_t>(classes, 0));
+
+  const CertifiedModel::WorkerHandle worker = model.NewWorker();
+  MinibatchStream stream(samples, PixelScaling(model.frozen().pixel_divisor), model.max_batch());
+  stream.Begin(FileOrder(samples.size()));
+  std::vector<Answer> answers(model.max_batch());
+  std::vector<double> radii;  // of the samples that are classified rightly
+  while (const Minibatch* batch = stream.Next()) {
+    model.Classify(batch->inputs(), *worker, std::span(answers).first(batch->size()));
+    for (std::size_t i = 0; i < batch->size(); ++i) {
+      const auto label = static_cast<std::size_t>(batch->labels[i]);
+      ++evaluation.confusion[label][answers[i].class_index];
+      if (answers[i].class_index == label) radii.push_back(answers[i].radius_l2);
+      CountStage(answers[i], evaluation);
+    }
+  }
+
+  SummarizeRadii(std::move(radii), epsilons, evaluation);
+  return evaluation;
+}
+
+std::vector<v1::NamedValue> ToNamedValues(const Evaluation& evaluation) {
+  std::vector<v1::NamedValue> values = {Named("accuracy", evaluation.accuracy)};
+  for (const CertifiedAccuracy& certified : evaluation.certified) {
+    values.push_back(
+        Named(absl::StrCat("certified_accuracy@", certified.epsilon), certified.accuracy));
+  }
+  values.push_back(Named("mean_radius_l2", evaluation.mean_radius_l2));
+  values.push_back(Named("median_radius_l2", evaluation.median_radius_l2));
+  values.push_back(Named("lipschitz_bound", evaluation.lipschitz_bound));
+  return values;
+}
+
+}  // namespace lipserve::trainer

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// The training loop: shuffled minibatches, forward, loss, backward, optimiser step; after each
+// epoch the validation set. Metrics follow Keras, so that they compare with published ones:
+// metric_means.h says how they are averaged.
+//
+// Example:
+//   LIPSERVE_ASSIGN_OR_RETURN(auto loop, TrainingLoop::Create(recipe, dataset));
+//   while (!loop->finished()) LIPSERVE_RETURN_IF_ERROR(loop->RunEpoch(observer));
+#ifndef TRAINER_TRAINING_TRAINING_LOOP_H_
+#define TRAINER_TRAINING_TRAINING_LOOP_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "lipserve/v1/checkpoint.pb.h"
+#include "lipserve/v1/recipe.pb.h"
+#include "trainer/data/dataset.h"
+#include "trainer/data/minibatch_stream.h"
+#include "trainer/losses/loss.h"
+#include "trainer/network/trainable_network.h"
+#include "trainer/optimizers/optimizer.h"
+#include "trainer/training/metric_means.h"
+
+namespace lipserve::trainer {
+
+// Is told how training goes. All calls come from the thread that trains.
+class TrainingObserver {
+ public:
+  virtual ~TrainingObserver() = default;
+  // `epoch` counts from 1.
+  virtual void OnEpochBegin(std::int64_t epoch, std::int64_t epochs, std::int64_t steps) = 0;
+  // After each step: `step` of this epoch, from 1, and the means so far.
+  virtual void OnStep(std::int64_t step, const MetricMeans& means) = 0;
+  // After validation: all metrics of the epoch.
+  virtual void OnEpochEnd(const v1::EpochRecord& record) = 0;
+};
+
+// An array that a checkpoint must hold.
+struct NamedArrayReference {
+  std::string name;  // unique, e.g. "layer1.kernel"
+  std::vector<float>* values = nullptr;
+};
+
+// A training run in memory.
+//
+// Guarantee: the state after an epoch depends only on recipe, dataset and the OpenMP team's size
+//            (on one machine), and is held entirely by Arrays(), steps and history.
+// Threads:   not thread-safe.
+class TrainingLoop {
+ public:
+  // Requires: ValidateRecipe accepted the recipe; `dataset` outlives the loop.
+  // Errors:   InvalidArgument naming the recipe's field, what was expected and found.
+  static absl::StatusOr<std::unique_ptr<TrainingLoop>> Create(const v1::Recipe& recipe,
+                                                              const Dataset& dataset);
+
+  // Trains one epoch, validates and appends to history().
+  //
+  // Requires: !finished().
+  // Errors:   FailedPrecondition if a loss is not finite. The loop must then not be used further.
+  absl::Status RunEpoch(TrainingObserver& observer);
+
+  bool finished() const { return epochs_done() >= recipe_.epochs(); }
+  std::int64_t epochs_done() const { return static_cast<std::int64_t>(history_.size()); }
+  const std::vector<v1::EpochRecord>& history() const { return history_; }
+
+  const v1::Recipe& recipe() const { return recipe_; }
+  const Dataset& dataset() const { return dataset_; }
+  TrainableNetwork& network() { return *network_; }
+  const TrainableNetwork& network() const { return *network_; }
+  const Loss& loss() const { return *loss_; }
+  Optimizer& optimizer() { return *optimizer_; }
+
+  // Every array of the network and the optimiser, in a fixed order.
+  std::vector<NamedArrayReference> Arrays();
+
+  // Continues after `history`; the caller has restored Arrays() and optimizer().steps.
+  void ContinueAfter(std::vector<v1::EpochRecord> history) { history_ = std::move(history); }
+
+ private:
+  TrainingLoop(const v1::Recipe& recipe, const Dataset& dataset);
+
+  absl::StatusOr<MetricMeans> TrainOneEpoch(std::int64_t epoch, TrainingObserver& observer);
+  absl::StatusOr<MetricMeans> Validate(std::int64_t epoch);
+
+  const v1::Recipe recipe_;
+  const Dataset& dataset_;
+  std::unique_ptr<TrainableNetwork> network_;
+  std::unique_ptr<Loss> loss_;
+  std::unique_ptr<Optimizer> optimizer_;
+  std::vector<v1::EpochRecord> history_;
+  std::vector<float> score_gradient_;
+  MinibatchStream train_stream_;
+  MinibatchStream validation_stream_;
+};
+
+}  // namespace lipserve::trainer
+
+#endif  // TRAINER_TRAINING_TRAINING_LOOP_H_
