@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/batch_executor.h"
+
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+
+namespace lipserve {
+
+void BatchExecutor::Execute(std::span<ClassificationTask* const> batch) {
+  DropTheDead(batch);
+  if (live_.empty()) return;
+  // Completed tasks may let go of the model; this batch still needs it.
+  const std::shared_ptr<const ServedModel> model = live_.front()->model();
+  const ConstMatrixView inputs = live_.size() == 1 ? live_.front()->inputs() : Gather();
+  if (answers_.size() < inputs.rows) answers_.resize(inputs.rows);
+  const std::span<Answer> answers(answers_.data(), inputs.rows);
+
+  const Clock::TimePoint start = clock_.Now();
+  model->Classify(inputs, answers);
+  model->metrics().ObserveBatch(inputs.rows, SecondsBetween(start, clock_.Now()));
+  model->metrics().ObserveAnswers(answers);
+
+  std::size_t first = 0;
+  for (ClassificationTask* const task : live_) {
+    const std::size_t count = task->images().num_images;
+    task->Complete(absl::OkStatus(), answers.subspan(first, count));
+    first += count;
+  }
+}
+
+void BatchExecutor::DropTheDead(std::span<ClassificationTask* const> batch) {
+  live_.clear();
+  const Clock::TimePoint now = clock_.Now();
+  for (ClassificationTask* const task : batch) {
+    const double waited = SecondsBetween(task->arrival(), now);
+    task->model()->metrics().ObserveQueueDelay(waited);
+    if (task->deadline() <= now) {
+      task->Complete(absl::DeadlineExceededError(
+                         absl::StrCat("the deadline passed while the request was queued for ",
+                                      waited * 1e3, " ms; nothing was computed")),
+                     {});
+    } else if (task->IsCancelled()) {
+      task->Complete(absl::CancelledError("cancelled while queued; nothing was computed"), {});
+    } else {
+      live_.push_back(task);
+    }
+  }
+}
+
+ConstMatrixView BatchExecutor::Gather() {
+  gathered_.clear();
+  for (const ClassificationTask* const task : live_) {
+    const std::vector<float>& inputs = task->images().inputs;
+    gathered_.insert(gathered_.end(), inputs.begin(), inputs.end());
+  }
+  const std::size_t input_size = live_.front()->model()->input_size();
+  return {gathered_.data(), gathered_.size() / input_size, input_size};
+}
+
+}  // namespace lipserve

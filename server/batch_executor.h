@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef SERVER_BATCH_EXECUTOR_H_
+#define SERVER_BATCH_EXECUTOR_H_
+
+#include <span>
+#include <vector>
+
+#include "model/certified_model.h"
+#include "server/classification_task.h"
+#include "server/clock.h"
+
+namespace lipserve {
+
+// Turns batches of tasks into answers: drops what nobody waits for any more, lays the rest side by
+// side, classifies it in one go, and completes each task with its own answers.
+//
+// Threads: used by one thread at a time, which has set its OpenMP team to one thread; keeps
+// buffers.
+class BatchExecutor {
+ public:
+  // Requires: clock outlives the executor.
+  explicit BatchExecutor(const Clock& clock) : clock_(clock) {}
+
+  // Completes every task of `batch`: Cancelled if its client has gone, DeadlineExceeded if its
+  // deadline has passed (nothing is computed for either), else with its answers.
+  //
+  // Requires: all tasks are of the same model.
+  void Execute(std::span<ClassificationTask* const> batch);
+
+ private:
+  void DropTheDead(std::span<ClassificationTask* const> batch);
+  ConstMatrixView Gather();
+
+  const Clock& clock_;
+  std::vector<ClassificationTask*> live_;
+  std::vector<float> gathered_;
+  std::vector<Answer> answers_;  // grows only: an answer keeps the capacity of its scores
+};
+
+}  // namespace lipserve
+
+#endif  // SERVER_BATCH_EXECUTOR_H_

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef SERVER_CALL_POOL_H_
+#define SERVER_CALL_POOL_H_
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "model/concurrency/mutex.h"
+
+namespace lipserve {
+
+// A call object that is used again and again.
+class PooledCall {
+ public:
+  virtual ~PooledCall() = default;
+
+  // Asks gRPC for the next request of this call's method. The call then goes its way and returns
+  // itself to its pool, at the latest when the gRPC server shuts down.
+  virtual void Post() = 0;
+};
+
+// The calls of one RPC method. A fixed number is posted at any time: each that gets a request is
+// replaced at once, because requests that find no posted call are buffered by gRPC without bound.
+// The pool grows to the largest number of calls that were ever in progress together.
+//
+// Threads: all functions are safe to call from any thread.
+class CallPool {
+ public:
+  using Factory = std::function<std::unique_ptr<PooledCall>(CallPool& home)>;
+
+  explicit CallPool(Factory factory) : factory_(std::move(factory)) {}
+  ~CallPool();
+  CallPool(const CallPool&) = delete;
+  CallPool& operator=(const CallPool&) = delete;
+
+  // Posts `count` more calls, unless posting has stopped.
+  void Post(std::size_t count);
+
+  // A posted call has got its request: posts another in its place. Returns how many calls are in
+  // progress now, this one included.
+  std::size_t Arrive();
+
+  // Takes a call back whose last event has come.
+  void Return(PooledCall& call);
+
+  // Takes a call back that was posted and got no request.
+  void ReturnUnused(PooledCall& call);
+
+  // No call is posted after this returns.
+  void StopPosting();
+
+  // Waits until every posted call has returned. Requires: posting has stopped, and the gRPC server
+  // has been shut down.
+  void WaitUntilAllReturned();
+
+ private:
+  void PostOne() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void TakeBack(PooledCall& call) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const Factory factory_;
+  Mutex mutex_;
+  CondVar returned_;
+  std::vector<std::unique_ptr<PooledCall>> calls_ ABSL_GUARDED_BY(mutex_);
+  std::vector<PooledCall*> idle_ ABSL_GUARDED_BY(mutex_);
+  std::size_t in_progress_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace lipserve
+
+#endif  // SERVER_CALL_POOL_H_

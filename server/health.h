@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef SERVER_HEALTH_H_
+#define SERVER_HEALTH_H_
+
+#include <atomic>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "model/concurrency/mutex.h"
+
+namespace grpc {
+class HealthCheckServiceInterface;
+}
+
+namespace lipserve {
+
+// The life of a server, in order.
+enum class ServingPhase {
+  kLoading,   // not ready; calls are refused
+  kServing,   // ready
+  kDraining,  // not ready, so that load balancers leave; calls are still answered
+  kRefusing,  // not ready; new calls are refused, those that have arrived are finished
+};
+
+// Whether the server is ready, as gRPC health checks, /readyz and the services see it.
+//
+// Threads: all functions are safe to call from any thread.
+class Health {
+ public:
+  // From now on, `grpc_health` reports the state of the whole server and of `services`.
+  //
+  // Requires: grpc_health is valid until the phase is kRefusing.
+  void ReportTo(grpc::HealthCheckServiceInterface* grpc_health, std::vector<std::string> services);
+
+  void Enter(ServingPhase phase);
+  ServingPhase phase() const { return phase_.load(std::memory_order_acquire); }
+
+  // OK if calls are answered, else Unavailable with the reason.
+  absl::Status CheckAnswering() const;
+
+  // "ready", or why not.
+  std::string Describe() const;
+  bool IsReady() const { return phase() == ServingPhase::kServing; }
+
+ private:
+  void Report() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  std::atomic<ServingPhase> phase_{ServingPhase::kLoading};
+  Mutex mutex_;
+  grpc::HealthCheckServiceInterface* grpc_health_ ABSL_GUARDED_BY(mutex_) = nullptr;
+  std::vector<std::string> services_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace lipserve
+
+#endif  // SERVER_HEALTH_H_

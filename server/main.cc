@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// lipserve-server: serves certified classifiers over gRPC.
+#include <malloc.h>
+
+#include <iostream>
+#include <memory>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "model/execution/onednn.h"
+#include "server/clock.h"
+#include "server/server.h"
+#include "server/server_flags.h"
+#include "server/termination_signals.h"
+
+namespace lipserve {
+namespace {
+
+constexpr int kStoppedAsAsked = 0;
+constexpr int kCouldNotServe = 1;
+
+void Log(const std::string& line) { std::cerr << absl::StrCat("lipserve-server: ", line, "\n"); }
+
+std::string DescribePlan(const ServerOptions& options) {
+  return absl::StrCat("threads: ", options.pollers, " for gRPC, ", options.workers,
+                      " to compute with 1 OpenMP thread each, 2 for HTTP; oneDNN ",
+                      onednn::Version(), " on ", onednn::InstructionSet());
+}
+
+int Fail(const absl::Status& status) {
+  Log(std::string(status.message()));
+  return kCouldNotServe;
+}
+
+int Serve(const ServerOptions& options) {
+  BlockTerminationSignals();  // before any other thread
+  const SteadyClock clock;
+  Log(DescribePlan(options));
+  absl::StatusOr<std::unique_ptr<Server>> started = Server::Start(options, clock);
+  if (!started.ok()) return Fail(started.status());
+  Server& server = **started;
+  const TerminationSignals signals([&server](int signal) {
+    Log(absl::StrCat("signal ", signal, ": draining; the next signal ends at once"));
+    server.RequestStop();
+  });
+
+  const absl::Status serving = server.WaitUntilServing();
+  if (!serving.ok() && !absl::IsCancelled(serving)) return Fail(serving);
+  if (serving.ok()) {
+    // For programs that start this one: the line comes once calls are answered.
+    std::cout << "serving: grpc=" << ToString(server.grpc_address())
+              << " http=" << ToString(server.http_address()) << std::endl;
+  }
+  server.WaitForStopRequest();
+  server.Stop();
+  Log("stopped");
+  return kStoppedAsAsked;
+}
+
+}  // namespace
+}  // namespace lipserve
+
+int main(int argc, char** argv) {
+  // With an arena per thread, memory that one thread frees is not there for the others.
+  ::mallopt(M_ARENA_MAX, 2);
+  lipserve::ServerCommand command = lipserve::ParseServerFlags(argc, argv);
+  if (command.exit_code.has_value()) return *command.exit_code;
+  command.options.log = lipserve::Log;
+  lipserve::onednn::UseStrictFloat32();
+  return lipserve::Serve(command.options);
+}

@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/metrics.h"
+
+#include <prometheus/counter.h>
+#include <prometheus/family.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+#include <prometheus/text_serializer.h>
+
+#include <array>
+#include <atomic>
+#include <map>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "model/concurrency/mutex.h"
+#include "server/process_statistics.h"
+
+namespace lipserve {
+namespace {
+
+using prometheus::Counter;
+using prometheus::Family;
+using prometheus::Gauge;
+using prometheus::Histogram;
+using prometheus::Labels;
+
+constexpr std::size_t kNumMethods = 3;
+constexpr std::size_t kNumCodes = 17;  // of absl::StatusCode, whose values are gRPC's
+
+// One microsecond to 2.5 seconds: answers take tens of microseconds, a queue may take seconds.
+const Histogram::BucketBoundaries kDurationSeconds = {
+    1e-6,   2.5e-6, 5e-6, 1e-5,   2.5e-5, 5e-5, 1e-4,   2.5e-4, 5e-4, 1e-3,
+    2.5e-3, 5e-3,   1e-2, 2.5e-2, 5e-2,   1e-1, 2.5e-1, 5e-1,   1.0,  2.5};
+const Histogram::BucketBoundaries kBatchImages = {1, 2, 4, 8, 16, 32, 64, 128, 256};
+// The first bucket holds the abstentions, whose radius is exactly 0.
+const Histogram::BucketBoundaries kRadiusL2 = {0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75,
+                                               1, 1.5,  2,    3,    5,   10,  20,  50,  100};
+
+const char* MethodLabel(RpcMethod method) {
+  switch (method) {
+    case RpcMethod::kClassify:
+      return "Classify";
+    case RpcMethod::kDescribeModel:
+      return "DescribeModel";
+    case RpcMethod::kListModels:
+      return "ListModels";
+  }
+  return "";
+}
+
+// Why a Classify call that ended with `code` was not computed; null if it was, or if we failed.
+const char* RejectionReason(absl::StatusCode code) {
+  switch (code) {
+    case absl::StatusCode::kInvalidArgument:
+      return "invalid";
+    case absl::StatusCode::kNotFound:
+      return "not_found";
+    case absl::StatusCode::kResourceExhausted:
+      return "queue_full";
+    case absl::StatusCode::kDeadlineExceeded:
+      return "deadline";
+    case absl::StatusCode::kCancelled:
+      return "cancelled";
+    case absl::StatusCode::kUnavailable:
+      return "unavailable";
+    default:
+      return nullptr;
+  }
+}
+
+std::string CodeLabel(absl::StatusCode code) {
+  return code == absl::StatusCode::kOk ? "OK" : absl::StatusCodeToString(code);
+}
+
+Labels With(Labels labels, const std::string& key, const std::string& value) {
+  labels[key] = value;
+  return labels;
+}
+
+template <typename Metric, typename Builder>
+Family<Metric>& BuildFamily(prometheus::Registry& registry, Builder builder, const char* name,
+                            const char* help) {
+  return builder.Name(name).Help(help).Register(registry);
+}
+
+Family<Counter>& CounterFamily(prometheus::Registry& registry, const char* name, const char* help) {
+  return BuildFamily<Counter>(registry, prometheus::BuildCounter(), name, help);
+}
+
+Family<Gauge>& GaugeFamily(prometheus::Registry& registry, const char* name, const char* help) {
+  return BuildFamily<Gauge>(registry, prometheus::BuildGauge(), name, help);
+}
+
+Family<Histogram>& HistogramFamily(prometheus::Registry& registry, const char* name,
+                                   const char* help) {
+  return BuildFamily<Histogram>(registry, prometheus::BuildHistogram(), name, help);
+}
+
+// The families whose series belong to a model.
+struct ModelFamilies {
+  explicit ModelFamilies(prometheus::Registry& registry)
+      : requests(CounterFamily(registry, "lipserve_requests_total",
+                               "Answered calls by method and gRPC status code.")),
+        rejected(CounterFamily(registry, "lipserve_rejected_total",
+                               "Classify calls that were answered without being computed.")),
+        certified(CounterFamily(registry, "lipserve_certified_total",
+                                "Images by outcome: certified (radius above 0) or abstain.")),
+        decided(CounterFamily(registry, "lipserve_decided_total",
+                              "Images by the arithmetic that proved their class.")),
+        disagreements(CounterFamily(registry, "lipserve_stage_disagreements_total",
+                                    "Images whose float32 and float64 classes were both proven "
+                                    "and differ: a bug or broken hardware. Alert on it.")),
+        request_duration(HistogramFamily(registry, "lipserve_request_duration_seconds",
+                                         "Classify: from the whole request read to its answer "
+                                         "handed to gRPC.")),
+        queue_duration(HistogramFamily(registry, "lipserve_queue_duration_seconds",
+                                       "From arrival to the start of the request's batch.")),
+        compute_duration(HistogramFamily(registry, "lipserve_compute_duration_seconds",
+                                         "Classifying and certifying one batch.")),
+        batch_size(HistogramFamily(registry, "lipserve_batch_size", "Images per batch.")),
+        radius(HistogramFamily(registry, "lipserve_certified_radius",
+                               "Certified L2 radius per image, in units of the network's input.")),
+        loaded(GaugeFamily(registry, "lipserve_model_loaded", "1 for each served version.")),
+        load_duration(GaugeFamily(registry, "lipserve_model_load_duration_seconds",
+                                  "Time to prove, prepare and warm the version.")) {}
+
+  Family<Counter>& requests;
+  Family<Counter>& rejected;
+  Family<Counter>& certified;
+  Family<Counter>& decided;
+  Family<Counter>& disagreements;
+  Family<Histogram>& request_duration;
+  Family<Histogram>& queue_duration;
+  Family<Histogram>& compute_duration;
+  Family<Histogram>& batch_size;
+  Family<Histogram>& radius;
+  Family<Gauge>& loaded;
+  Family<Gauge>& load_duration;
+};
+
+// Series that exist once a model is served; calls without a model have none of them.
+struct ServedSeries {
+  ServedSeries(ModelFamilies& families, const Labels& labels)
+      : certified(families.certified.Add(With(labels, "outcome", "certified"))),
+        abstained(families.certified.Add(With(labels, "outcome", "abstain"))),
+        by_float32(families.decided.Add(With(labels, "by", "float32"))),
+        by_float64(families.decided.Add(With(labels, "by", "float64"))),
+        by_exact(families.decided.Add(With(labels, "by", "exact"))),
+        disagreements(families.disagreements.Add(labels)),
+        request_duration(families.request_duration.Add(labels, kDurationSeconds)),
+        queue_duration(families.queue_duration.Add(labels, kDurationSeconds)),
+        compute_duration(families.compute_duration.Add(labels, kDurationSeconds)),
+        batch_size(families.batch_size.Add(labels, kBatchImages)),
+        radius(families.radius.Add(labels, kRadiusL2)),
+        loaded(families.loaded.Add(labels)),
+        load_duration(families.load_duration.Add(labels)) {}
+
+  Counter& certified;
+  Counter& abstained;
+  Counter& by_float32;
+  Counter& by_float64;
+  Counter& by_exact;
+  Counter& disagreements;
+  Histogram& request_duration;
+  Histogram& queue_duration;
+  Histogram& compute_duration;
+  Histogram& batch_size;
+  Histogram& radius;
+  Gauge& loaded;
+  Gauge& load_duration;
+};
+
+}  // namespace
+
+struct ModelMetrics::Series {
+  Series(ModelFamilies& model_families, Labels model_labels)
+      : families(model_families), labels(std::move(model_labels)) {}
+
+  Counter& RequestCounter(RpcMethod method, absl::StatusCode code) {
+    const std::string method_label = MethodLabel(method);
+    return Resolve(requests[static_cast<std::size_t>(method)][static_cast<std::size_t>(code)],
+                   families.requests, [&] {
+                     return With(With(labels, "method", method_label), "code", CodeLabel(code));
+                   });
+  }
+
+  Counter& RejectionCounter(absl::StatusCode code, const char* reason) {
+    return Resolve(rejections[static_cast<std::size_t>(code)], families.rejected,
+                   [&] { return With(labels, "reason", reason); });
+  }
+
+  // Series appear with their first event. Two threads that resolve one at the same time get the
+  // same counter from the family, so either may store it.
+  template <typename MakeLabels>
+  static Counter& Resolve(std::atomic<Counter*>& slot, Family<Counter>& family,
+                          const MakeLabels& make_labels) {
+    Counter* counter = slot.load(std::memory_order_acquire);
+    if (counter == nullptr) {
+      counter = &family.Add(make_labels());
+      slot.store(counter, std::memory_order_release);
+    }
+    return *counter;
+  }
+
+  ModelFamilies& families;
+  const Labels labels;
+  std::unique_ptr<ServedSeries> served;
+  std::array<std::array<std::atomic<Counter*>, kNumCodes>, kNumMethods> requests{};
+  std::array<std::atomic<Counter*>, kNumCodes> rejections{};
+};
+
+ModelMetrics::ModelMetrics(std::unique_ptr<Series> series) : series_(std::move(series)) {}
+ModelMetrics::~ModelMetrics() = default;
+
+void ModelMetrics::CountRequest(RpcMethod method, absl::StatusCode code, double seconds) {
+  series_->RequestCounter(method, code).Increment();
+  if (method != RpcMethod::kClassify) return;
+  const char* const reason = RejectionReason(code);
+  if (reason != nullptr) series_->RejectionCounter(code, reason).Increment();
+  if (series_->served != nullptr) series_->served->request_duration.Observe(seconds);
+}
+
+void ModelMetrics::ObserveQueueDelay(double seconds) {
+  series_->served->queue_duration.Observe(seconds);
+}
+
+void ModelMetrics::ObserveBatch(std::size_t images, double seconds) {
+  series_->served->batch_size.Observe(static_cast<double>(images));
+  series_->served->compute_duration.Observe(seconds);
+}
+
+void ModelMetrics::ObserveAnswers(std::span<const Answer> answers) {
+  ServedSeries& served = *series_->served;
+  for (const Answer& answer : answers) {
+    served.radius.Observe(answer.radius_l2);
+    (answer.radius_l2 > 0.0 ? served.certified : served.abstained).Increment();
+    switch (answer.decided_by) {
+      case DecidedBy::kFloat32:
+        served.by_float32.Increment();
+        break;
+      case DecidedBy::kFloat64:
+        served.by_float64.Increment();
+        break;
+      case DecidedBy::kExact:
+        served.by_exact.Increment();
+        break;
+    }
+    if (answer.stages_disagreed) served.disagreements.Increment();
+  }
+}
+
+void ModelMetrics::SetLoaded(double seconds) {
+  series_->served->loaded.Set(1.0);
+  series_->served->load_duration.Set(seconds);
+}
+
+struct Metrics::Impl {
+  explicit Impl(const BuildInfo& build)
+      : families(registry),
+        queue_depth(GaugeFamily(registry, "lipserve_queue_depth", "Images that wait for a worker.")
+                        .Add({})),
+        inflight(GaugeFamily(registry, "lipserve_inflight_requests",
+                             "Calls that have arrived and are not answered yet.")
+                     .Add({})),
+        resident_memory(GaugeFamily(registry, "process_resident_memory_bytes",
+                                    "Resident memory of the process.")
+                            .Add({})),
+        open_fds(GaugeFamily(registry, "process_open_fds", "Open file descriptors.").Add({})),
+        cpu_seconds(CounterFamily(registry, "process_cpu_seconds_total",
+                                  "User and system CPU time of the process.")
+                        .Add({})) {
+    GaugeFamily(registry, "lipserve_build_info", "1, labelled with what this server is built of.")
+        .Add({{"version", build.version},
+              {"isa", build.instruction_set},
+              {"onednn", build.onednn_version},
+              {"grpc", build.grpc_version}})
+        .Set(1.0);
+  }
+
+  void SampleProcess() {
+    const ProcessStatistics now = ReadProcessStatistics();
+    resident_memory.Set(static_cast<double>(now.resident_memory_bytes));
+    open_fds.Set(static_cast<double>(now.open_fds));
+    MutexLock lock(cpu_mutex);
+    cpu_seconds.Increment(now.cpu_seconds - cpu_seconds.Value());
+  }
+
+  prometheus::Registry registry;
+  ModelFamilies families;
+  Gauge& queue_depth;
+  Gauge& inflight;
+  Gauge& resident_memory;
+  Gauge& open_fds;
+  Mutex cpu_mutex;
+  Counter& cpu_seconds;
+
+  Mutex models_mutex;
+  std::map<std::pair<std::string, std::int64_t>, std::unique_ptr<ModelMetrics>> models
+      ABSL_GUARDED_BY(models_mutex);
+  std::unique_ptr<ModelMetrics> without_model;
+};
+
+Metrics::Metrics(const BuildInfo& build) : impl_(std::make_unique<Impl>(build)) {
+  impl_->without_model = std::make_unique<ModelMetrics>(std::make_unique<ModelMetrics::Series>(
+      impl_->families, Labels{{"model", ""}, {"version", ""}}));
+}
+
+Metrics::~Metrics() = default;
+
+ModelMetrics& Metrics::ForModel(const std::string& name, std::int64_t version) {
+  MutexLock lock(impl_->models_mutex);
+  std::unique_ptr<ModelMetrics>& slot = impl_->models[{name, version}];
+  if (slot == nullptr) {
+    auto series = std::make_unique<ModelMetrics::Series>(
+        impl_->families, Labels{{"model", name}, {"version", absl::StrCat(version)}});
+    series->served = std::make_unique<ServedSeries>(impl_->families, series->labels);
+    slot = std::make_unique<ModelMetrics>(std::move(series));
+  }
+  return *slot;
+}
+
+ModelMetrics& Metrics::WithoutModel() { return *impl_->without_model; }
+
+void Metrics::AddQueueDepth(std::ptrdiff_t images) {
+  impl_->queue_depth.Increment(static_cast<double>(images));
+}
+
+void Metrics::AddInflight(std::ptrdiff_t calls) {
+  impl_->inflight.Increment(static_cast<double>(calls));
+}
+
+std::string Metrics::Text() {
+  impl_->SampleProcess();
+  return prometheus::TextSerializer().Serialize(impl_->registry.Collect());
+}
+
+}  // namespace lipserve

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef SERVER_PROCESS_STATISTICS_H_
+#define SERVER_PROCESS_STATISTICS_H_
+
+#include <cstdint>
+
+namespace lipserve {
+
+// What the kernel says about this process. A number that cannot be read is 0.
+struct ProcessStatistics {
+  std::int64_t resident_memory_bytes = 0;
+  double cpu_seconds = 0.0;  // user and system time since the start, all threads
+  std::int64_t open_fds = 0;
+};
+
+// Reads the statistics of this process (Linux: /proc/self).
+ProcessStatistics ReadProcessStatistics();
+
+}  // namespace lipserve
+
+#endif  // SERVER_PROCESS_STATISTICS_H_

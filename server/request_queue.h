@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef SERVER_REQUEST_QUEUE_H_
+#define SERVER_REQUEST_QUEUE_H_
+
+#include <cstddef>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "model/concurrency/mutex.h"
+#include "server/classification_task.h"
+#include "server/metrics.h"
+
+namespace lipserve {
+
+// What becomes of an admitted task.
+enum class Admission {
+  kQueued,  // a worker will take it
+  kRunNow,  // the caller must execute it at once, then call BatchDone
+};
+
+// A bounded queue of requests that hands out batches without delay: a batch is what is queued of
+// one model when a worker is free, so it grows with the load and costs nothing without.
+//
+// Models take turns, so that a busy one cannot starve another; requests of one model keep their
+// order. A request is never split, and one larger than a batch is a batch of its own.
+//
+// Units:   sizes are in images.
+// Threads: all functions are safe to call from any thread. Tasks are borrowed, and belong to the
+//          queue from Admit to TakeBatch.
+class RequestQueue {
+ public:
+  struct Limits {
+    std::size_t capacity_images = 1024;
+    std::size_t max_batch_images = 16;
+  };
+
+  // Requires: metrics outlive the queue.
+  RequestQueue(const Limits& limits, Metrics& metrics) : limits_(limits), metrics_(metrics) {}
+  ~RequestQueue();
+  RequestQueue(const RequestQueue&) = delete;
+  RequestQueue& operator=(const RequestQueue&) = delete;
+
+  // Takes the task in. With `may_run_now` the caller offers to execute it itself, which saves two
+  // context switches; accepted only if nothing is queued and nobody computes.
+  //
+  // Errors: ResourceExhausted if it does not fit; Unavailable once the queue is closed. The task
+  //         is then still the caller's.
+  absl::StatusOr<Admission> Admit(ClassificationTask& task, bool may_run_now);
+
+  // Waits for work and moves it into `batch`, which is cleared first. Call BatchDone when it is
+  // done. Returns false, with an empty batch, once the queue is closed and nothing is left.
+  bool TakeBatch(std::vector<ClassificationTask*>& batch);
+
+  // Ends a batch from TakeBatch, or a task that was to run now.
+  void BatchDone();
+
+  // Refuses new tasks; those already queued are still handed out.
+  void Close();
+
+  // Waits until nothing is queued and nobody computes. Requires: Close was called.
+  void WaitUntilIdle();
+
+  std::size_t queued_images() const;
+
+ private:
+  // The queued tasks of one model, linked through next_in_lane_.
+  struct Lane {
+    const ServedModel* model;
+    ClassificationTask* first;
+    ClassificationTask* last;
+  };
+
+  void Append(ClassificationTask& task) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void PopBatch(std::vector<ClassificationTask*>& batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const Limits limits_;
+  Metrics& metrics_;
+
+  mutable Mutex mutex_;
+  CondVar work_arrived_;
+  CondVar became_idle_;
+  // Models with queued tasks, the next to be served first. Few, so that a vector is fastest.
+  std::vector<Lane> lanes_ ABSL_GUARDED_BY(mutex_);
+  std::size_t queued_images_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::size_t running_batches_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::size_t waiting_workers_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool closed_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace lipserve
+
+#endif  // SERVER_REQUEST_QUEUE_H_

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef SERVER_SERVED_MODEL_H_
+#define SERVER_SERVED_MODEL_H_
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "model/certificate/pixel_scaling.h"
+#include "model/certified_model.h"
+#include "model/concurrency/mutex.h"
+#include "server/clock.h"
+#include "server/metrics.h"
+
+namespace lipserve {
+
+// One version of a model that is proven, warm and ready to answer. A request holds a shared_ptr to
+// the version it was admitted with, which so outlives its replacement until the answer is sent.
+//
+// Threads: immutable; all functions are safe to call from any thread.
+class ServedModel {
+ public:
+  // Proves and warms `frozen`, and times it.
+  //
+  // Requires: the calling thread's OpenMP team is as wide as those that will call Classify;
+  //           metrics and clock outlive the model.
+  // Errors:   those of CertifiedModel::Create.
+  static absl::StatusOr<std::shared_ptr<const ServedModel>> Load(
+      const std::string& name, std::int64_t version, FrozenModel frozen, std::size_t max_batch,
+      Metrics& metrics, const Clock& clock);
+
+  const std::string& name() const { return name_; }
+  std::int64_t version() const { return version_; }
+  const FrozenModel& frozen() const { return certified_->frozen(); }
+  const CertifiedModel& certified() const { return *certified_; }
+  const PixelScaling& pixel_scaling() const { return pixel_scaling_; }
+  std::size_t input_size() const { return certified_->input_size(); }
+  ModelMetrics& metrics() const { return metrics_; }
+
+  // How long a batch of one takes, measured when loading; at least 1 ns.
+  std::chrono::nanoseconds time_per_image() const { return time_per_image_; }
+
+  // Classifies the rows of `inputs` on the calling thread. No lock is held meanwhile.
+  //
+  // Shapes:   inputs: [N, input_size()], answers: N.
+  // Requires: every input is finite.
+  void Classify(ConstMatrixView inputs, std::span<Answer> answers) const;
+
+ private:
+  ServedModel(std::string name, std::int64_t version,
+              std::shared_ptr<const CertifiedModel> certified, ModelMetrics& metrics);
+  void MeasureTimePerImage(const Clock& clock);
+
+  const std::string name_;
+  const std::int64_t version_;
+  const std::shared_ptr<const CertifiedModel> certified_;
+  const PixelScaling pixel_scaling_;
+  ModelMetrics& metrics_;
+  std::chrono::nanoseconds time_per_image_{1};
+
+  // Buffers that no thread uses at the moment: as many as ever computed at once.
+  mutable Mutex mutex_;
+  mutable std::vector<CertifiedModel::WorkerHandle> idle_workers_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace lipserve
+
+#endif  // SERVER_SERVED_MODEL_H_

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/server.h"
+
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/health_check_service_interface.h>
+
+#include <algorithm>
+#include <chrono>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "model/execution/onednn.h"
+#include "model/status_macros.h"
+
+namespace lipserve {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+// What still runs when the queue is empty: answers on their way to the network, and streams that
+// never end by themselves, such as a watch of the health service.
+constexpr seconds kShutdownTimeout{1};
+
+int Milliseconds(milliseconds duration) { return static_cast<int>(duration.count()); }
+
+// Keeps dead and greedy connections from using up the server.
+void LimitConnections(const ServerOptions& options, grpc::ServerBuilder& builder) {
+  // More than can be queued: calls beyond this wait inside the client, where no refusal tells them.
+  const int most_streams = static_cast<int>(2 * options.queue_capacity);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, most_streams);
+  builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, 16 << 10);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, Milliseconds(minutes(1)));
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, Milliseconds(seconds(20)));
+  // Clients that ping every 10 to 60 s are usual; by default gRPC hangs up on them.
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+                             Milliseconds(seconds(10)));
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS, Milliseconds(minutes(15)));
+  // By default a second server on the same port starts without an error and takes half the calls.
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& options,
+                                                      const Clock& clock) {
+  LIPSERVE_RETURN_IF_ERROR(CheckServerOptions(options));
+  std::unique_ptr<Server> server(new Server(options, clock));
+  LIPSERVE_RETURN_IF_ERROR(server->StartHttp());
+  LIPSERVE_RETURN_IF_ERROR(server->repository_.Read());
+  LIPSERVE_RETURN_IF_ERROR(server->StartGrpc());
+  server->StartThreads();
+  return server;
+}
+
+Server::Server(const ServerOptions& options, const Clock& clock)
+    : options_(options),
+      clock_(clock),
+      metrics_({.version = LIPSERVE_VERSION,
+                .instruction_set = onednn::InstructionSet(),
+                .onednn_version = onednn::Version(),
+                .grpc_version = grpc::Version()}),
+      repository_({.folder = options.models_folder,
+                   .max_batch = options.max_batch,
+                   .skip_bad_models = options.skip_bad_models,
+                   .log = options.log},
+                  metrics_, clock),
+      queue_({.capacity_images = options.queue_capacity, .max_batch_images = options.max_batch},
+             metrics_) {}
+
+Server::~Server() { Stop(); }
+
+absl::Status Server::StartHttp() {
+  LIPSERVE_ASSIGN_OR_RETURN(http_, HttpEndpoint::Start(options_.http, metrics_, health_));
+  return absl::OkStatus();
+}
+
+absl::Status Server::StartGrpc() {
+  // Both act on every server of the process that is built after them.
+  grpc::EnableDefaultHealthCheckService(true);
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+
+  grpc::ServerBuilder builder;
+  builder.AddListeningPort(ToString(options_.grpc), grpc::InsecureServerCredentials(), &grpc_port_);
+  builder.SetMaxReceiveMessageSize(MaxRequestBytes(options_, repository_.largest_input_size()));
+  LimitConnections(options_, builder);
+  builder.RegisterService(&classifier_service_);
+  completion_queue_ = builder.AddCompletionQueue();
+  grpc_server_ = builder.BuildAndStart();
+  if (grpc_server_ == nullptr || grpc_port_ == 0) {
+    return absl::UnavailableError(absl::StrCat("gRPC: cannot listen on ", ToString(options_.grpc),
+                                               ": is the port in use? choose another with "
+                                               "--grpc"));
+  }
+  health_.ReportTo(grpc_server_->GetHealthCheckService(),
+                   {v1::ClassifierService::service_full_name()});
+  return absl::OkStatus();
+}
+
+void Server::StartThreads() {
+  const ServiceContext context = {.health = health_,
+                                  .repository = repository_,
+                                  .queue = queue_,
+                                  .metrics = metrics_,
+                                  .clock = clock_,
+                                  .max_images_per_call = options_.max_images_per_call,
+                                  .workers = options_.workers,
+                                  .inline_budget = options_.inline_budget};
+  classifier_calls_ =
+      std::make_unique<ClassifierCalls>(context, classifier_service_, *completion_queue_);
+  classifier_calls_->Post();
+  workers_ = std::make_unique<ComputeWorkers>(options_.workers, queue_, clock_);
+  pollers_ = std::make_unique<CompletionPollers>(options_.pollers, *completion_queue_);
+  loader_ = std::thread([this] { LoadModels(); });
+}
+
+void Server::LoadModels() {
+  // oneDNN builds the width of the OpenMP team into what it creates.
+  onednn::SetThreadsOfThisThread(1);
+  absl::Status status = repository_.Load();
+  MutexLock lock(mutex_);
+  if (status.ok() && !stop_requested_) health_.Enter(ServingPhase::kServing);
+  loaded_ = std::move(status);
+  changed_.NotifyAll();
+}
+
+absl::Status Server::WaitUntilServing() {
+  {
+    MutexLock lock(mutex_);
+    while (!loaded_.has_value() && !stop_requested_) changed_.Wait(mutex_);
+    if (!loaded_.has_value()) return absl::CancelledError("stopped before the models were loaded");
+  }
+  if (loader_.joinable()) loader_.join();  // it has nothing left to do
+  MutexLock lock(mutex_);
+  return *loaded_;
+}
+
+void Server::RequestStop() {
+  MutexLock lock(mutex_);
+  stop_requested_ = true;
+  changed_.NotifyAll();
+}
+
+void Server::WaitForStopRequest() {
+  MutexLock lock(mutex_);
+  while (!stop_requested_) changed_.Wait(mutex_);
+}
+
+void Server::StartDraining() {
+  if (health_.IsReady()) health_.Enter(ServingPhase::kDraining);
+}
+
+void Server::Stop() {
+  if (std::exchange(stopped_, true)) return;
+  RequestStop();
+  if (health_.IsReady() && options_.drain_grace.count() > 0) {
+    StartDraining();
+    std::this_thread::sleep_for(options_.drain_grace);
+  }
+  health_.Enter(ServingPhase::kRefusing);
+  if (loader_.joinable()) loader_.join();
+  workers_.reset();  // closes the queue and finishes what is in it
+  if (classifier_calls_ != nullptr) {
+    queue_.WaitUntilIdle();  // a poller may be executing a request itself
+    grpc_server_->Shutdown(std::chrono::system_clock::now() + kShutdownTimeout);
+    classifier_calls_->StopAndWait();
+  }
+  pollers_.reset();
+}
+
+ListenAddress Server::grpc_address() const {
+  return {.host = options_.grpc.host, .port = grpc_port_};
+}
+
+ListenAddress Server::http_address() const {
+  return {.host = options_.http.host, .port = http_->port()};
+}
+
+}  // namespace lipserve

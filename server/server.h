@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef SERVER_SERVER_H_
+#define SERVER_SERVER_H_
+
+#include <grpcpp/grpcpp.h>
+
+#include <memory>
+#include <optional>
+#include <thread>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "model/concurrency/mutex.h"
+#include "server/classifier_calls.h"
+#include "server/clock.h"
+#include "server/completion_pollers.h"
+#include "server/compute_workers.h"
+#include "server/health.h"
+#include "server/http_endpoint.h"
+#include "server/metrics.h"
+#include "server/model_repository.h"
+#include "server/request_queue.h"
+#include "server/server_options.h"
+
+namespace lipserve {
+
+// A whole server, from its ports to its threads.
+//
+// Life:    Start (listens, not ready) -> models load (ready) -> Stop (drains).
+// Threads: RequestStop is safe to call from any thread; the rest from one thread at a time.
+class Server {
+ public:
+  // Opens both ports, reads the model files, and starts to prove and warm them on a thread.
+  //
+  // Requires: clock outlives the server; onednn::UseStrictFloat32 was called.
+  // Errors:   InvalidArgument for options; Unavailable for a port; those of ModelRepository::Read.
+  static absl::StatusOr<std::unique_ptr<Server>> Start(const ServerOptions& options,
+                                                       const Clock& clock);
+
+  // Stops.
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  // Waits until the models are served.
+  //
+  // Errors: those of ModelRepository::Load; Cancelled if a stop was requested first.
+  absl::Status WaitUntilServing();
+
+  // Wakes up those who wait; call Stop to stop.
+  void RequestStop();
+  void WaitForStopRequest();
+
+  // Says "not ready" so that load balancers leave, and goes on answering.
+  void StartDraining();
+
+  // Drains for the grace, then refuses new calls, finishes those that have arrived, and ends all
+  // threads. Does nothing the second time.
+  void Stop();
+
+  // The addresses it listens on, with their actual ports.
+  ListenAddress grpc_address() const;
+  ListenAddress http_address() const;
+
+  // All metrics, as /metrics gives them.
+  std::string MetricsText() { return metrics_.Text(); }
+
+ private:
+  Server(const ServerOptions& options, const Clock& clock);
+  absl::Status StartHttp();
+  absl::Status StartGrpc();
+  void StartThreads();
+  void LoadModels();
+
+  const ServerOptions options_;
+  const Clock& clock_;
+  Health health_;
+  Metrics metrics_;
+  ModelRepository repository_;
+  RequestQueue queue_;
+  std::unique_ptr<HttpEndpoint> http_;
+
+  int grpc_port_ = 0;
+  ClassifierCalls::Service classifier_service_;
+  std::unique_ptr<grpc::ServerCompletionQueue> completion_queue_;
+  std::unique_ptr<grpc::Server> grpc_server_;
+  std::unique_ptr<ClassifierCalls> classifier_calls_;
+  std::unique_ptr<CompletionPollers> pollers_;
+  std::unique_ptr<ComputeWorkers> workers_;
+
+  Mutex mutex_;
+  CondVar changed_;
+  std::optional<absl::Status> loaded_ ABSL_GUARDED_BY(mutex_);
+  bool stop_requested_ ABSL_GUARDED_BY(mutex_) = false;
+  bool stopped_ = false;
+  std::thread loader_;
+};
+
+}  // namespace lipserve
+
+#endif  // SERVER_SERVER_H_

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/server_flags.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdint>
+#include <iostream>
+#include <string>
+
+#include "model/status_macros.h"
+#include "server/cpu_allowance.h"
+
+namespace lipserve {
+namespace {
+
+constexpr int kWrongCommandLine = 2;
+
+constexpr char kDescription[] =
+    "lipserve-server: serves certified classifiers. Every answer carries its class, its scores "
+    "and\n"
+    "the L2 radius within which no input can get another class.\n";
+
+constexpr char kExamples[] =
+    "Examples:\n"
+    "  lipserve-server --models models\n"
+    "      serve models/<name>/<version>/model.lip to this machine\n"
+    "  lipserve-server --models models --grpc 0.0.0.0:8001 --http 0.0.0.0:8002 --drain-grace-ms "
+    "5000\n"
+    "      serve the network, and give load balancers 5 s to leave after SIGTERM\n"
+    "  lipserve-client classify --server 127.0.0.1:8001 --model mnist08 --input digit.png\n"
+    "      ask it; curl 127.0.0.1:8002/readyz and /metrics tell how it is\n"
+    "\n"
+    "SIGTERM or SIGINT: not ready, finish what has arrived, exit 0; a second one ends at once.\n"
+    "Exit codes: 0 stopped as asked, 1 could not serve, 2 wrong command line.\n";
+
+// The flags as they are written; CLI11 checks the types.
+struct Flags {
+  ServerOptions options;
+  std::string grpc;
+  std::string http;
+  std::size_t workers = 0;
+  std::uint32_t inline_budget_us = 0;
+  std::uint32_t drain_grace_ms = 0;
+};
+
+void Declare(CLI::App& app, Flags& flags) {
+  ServerOptions& options = flags.options;
+  app.add_option("--models", options.models_folder,
+                 "Folder of the models: <name>/<version>/model.lip")
+      ->required();
+  app.add_flag("--skip-bad-models", options.skip_bad_models,
+               "Serve the good models although others are refused (default: exit 1)");
+  app.add_option("--grpc", flags.grpc, "host:port for gRPC; port 0 takes a free one")
+      ->capture_default_str();
+  app.add_option("--http", flags.http, "host:port for /metrics, /livez and /readyz")
+      ->capture_default_str();
+  app.add_option("--workers", flags.workers, "Compute threads; 0 takes one per allowed core")
+      ->capture_default_str();
+  app.add_option("--max-batch", options.max_batch, "Most images that are computed together")
+      ->capture_default_str();
+  app.add_option("--max-images-per-call", options.max_images_per_call, "Most images in one call")
+      ->capture_default_str();
+  app.add_option("--queue-capacity", options.queue_capacity,
+                 "Images that may wait; more are refused with RESOURCE_EXHAUSTED")
+      ->capture_default_str();
+  app.add_option("--inline-budget-us", flags.inline_budget_us,
+                 "An idle server answers requests up to this compute time without a thread switch")
+      ->capture_default_str();
+  app.add_option("--drain-grace-ms", flags.drain_grace_ms,
+                 "After SIGTERM: answer calls this long while saying 'not ready'")
+      ->capture_default_str();
+  app.set_version_flag("--version", "lipserve-server " LIPSERVE_VERSION);
+  app.footer(kExamples);
+}
+
+absl::StatusOr<ListenAddress> ParseAddressFlag(const char* flag, const std::string& text) {
+  absl::StatusOr<ListenAddress> address = ParseListenAddress(text);
+  if (address.ok()) return address;
+  return absl::InvalidArgumentError(std::string(flag) + ": " +
+                                    std::string(address.status().message()));
+}
+
+absl::StatusOr<ServerOptions> Resolve(Flags flags) {
+  ServerOptions options = std::move(flags.options);
+  LIPSERVE_ASSIGN_OR_RETURN(options.grpc, ParseAddressFlag("--grpc", flags.grpc));
+  LIPSERVE_ASSIGN_OR_RETURN(options.http, ParseAddressFlag("--http", flags.http));
+  const std::size_t cores = AllowedCores();
+  options.workers = flags.workers > 0 ? flags.workers : cores;
+  options.pollers = std::max<std::size_t>(cores / 2, 1);
+  options.inline_budget = std::chrono::microseconds(flags.inline_budget_us);
+  options.drain_grace = std::chrono::milliseconds(flags.drain_grace_ms);
+  LIPSERVE_RETURN_IF_ERROR(CheckServerOptions(options));
+  return options;
+}
+
+}  // namespace
+
+ServerCommand ParseServerFlags(int argc, const char* const* argv) {
+  Flags flags;
+  flags.grpc = ToString(flags.options.grpc);
+  flags.http = ToString(flags.options.http);
+  flags.inline_budget_us = static_cast<std::uint32_t>(flags.options.inline_budget.count());
+  CLI::App app(kDescription, "lipserve-server");
+  Declare(app, flags);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const int code = app.exit(error, std::cout, std::cerr);  // prints help, version or the error
+    return {.options = {}, .exit_code = code == 0 ? 0 : kWrongCommandLine};
+  }
+  absl::StatusOr<ServerOptions> options = Resolve(std::move(flags));
+  if (!options.ok()) {
+    std::cerr << "lipserve-server: " << options.status().message() << "\n";
+    return {.options = {}, .exit_code = kWrongCommandLine};
+  }
+  return {.options = *std::move(options), .exit_code = std::nullopt};
+}
+
+}  // namespace lipserve

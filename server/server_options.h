@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef SERVER_SERVER_OPTIONS_H_
+#define SERVER_SERVER_OPTIONS_H_
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "server/listen_address.h"
+
+namespace lipserve {
+
+// Everything that a server can be told. The defaults need no tuning.
+struct ServerOptions {
+  std::string models_folder;  // the model repository
+  bool skip_bad_models = false;
+
+  ListenAddress grpc{.host = "127.0.0.1", .port = 8001};
+  ListenAddress http{.host = "127.0.0.1", .port = 8002};
+
+  // Threads that compute, one OpenMP thread each. With none, requests wait until the server stops
+  // unless a poller executes them: of use to tests only.
+  std::size_t workers = 1;
+  std::size_t pollers = 1;  // threads that wait for gRPC; more than one per two cores costs CPU
+
+  std::size_t max_batch = 16;  // images that are computed together
+  std::size_t max_images_per_call = 256;
+  std::size_t queue_capacity = 1024;  // images that may wait
+
+  // A request that takes no longer and comes alone is executed by the poller.
+  std::chrono::microseconds inline_budget{50};
+
+  // How long to answer calls after saying "not ready", so that load balancers can notice.
+  std::chrono::milliseconds drain_grace{0};
+
+  // Gets lines for people.
+  std::function<void(const std::string&)> log = [](const std::string&) {};
+};
+
+// Errors: InvalidArgument naming the flag, what was expected and what was found.
+absl::Status CheckServerOptions(const ServerOptions& options);
+
+// Largest request message in bytes, if one image has `input_size` numbers.
+int MaxRequestBytes(const ServerOptions& options, std::size_t input_size);
+
+}  // namespace lipserve
+
+#endif  // SERVER_SERVER_OPTIONS_H_

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/batch_executor.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "tests/server/fake_task.h"
+#include "tests/server/small_model.h"
+
+namespace lipserve {
+namespace {
+
+using std::chrono::milliseconds;
+using ::testing::HasSubstr;
+
+class BatchExecutorTest : public ::testing::Test {
+ protected:
+  FakeTask NewTask(std::uint64_t seed, std::size_t images) {
+    FakeTask task(served_.model, RandomInputs(seed, images));
+    task.SetTimes(clock_.Now(), Clock::TimePoint::max());
+    return task;
+  }
+
+  // What the model says without any server around it.
+  void ExpectOwnAnswers(const FakeTask& task) {
+    ASSERT_TRUE(task.status.has_value());
+    ASSERT_TRUE(task.status->ok());
+    std::vector<Answer> expected(task.images().num_images);
+    const auto worker = served_.model->certified().NewWorker();
+    served_.model->certified().Classify(task.inputs(), *worker, expected);
+    ASSERT_EQ(task.answers.size(), expected.size());
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      EXPECT_EQ(task.answers[i].class_index, expected[i].class_index);
+      EXPECT_EQ(task.answers[i].scores, expected[i].scores);
+      EXPECT_EQ(task.answers[i].radius_l2, expected[i].radius_l2);
+    }
+  }
+
+  SmallServedModel served_;
+  FakeClock clock_;
+  BatchExecutor executor_{clock_};
+};
+
+TEST_F(BatchExecutorTest, GivesEachTaskOfABatchItsOwnAnswers) {
+  FakeTask a = NewTask(1, 1);
+  FakeTask b = NewTask(2, 3);
+  FakeTask c = NewTask(3, 2);
+  const std::vector<ClassificationTask*> batch = {&a, &b, &c};
+  executor_.Execute(batch);
+  for (const FakeTask* task : {&a, &b, &c}) ExpectOwnAnswers(*task);
+}
+
+TEST_F(BatchExecutorTest, ASecondBatchOwesNothingToTheFirst) {
+  FakeTask large = NewTask(1, 6);
+  FakeTask small = NewTask(2, 1);
+  const std::vector<ClassificationTask*> first = {&large};
+  const std::vector<ClassificationTask*> second = {&small};
+  executor_.Execute(first);
+  executor_.Execute(second);
+  ExpectOwnAnswers(small);
+}
+
+TEST_F(BatchExecutorTest, DropsWhatExpiredInTheQueueWithoutComputingIt) {
+  FakeTask late = NewTask(1, 1);
+  late.SetTimes(clock_.Now(), clock_.Now() + milliseconds(5));
+  clock_.Advance(milliseconds(5));  // the deadline itself is too late
+  const std::vector<ClassificationTask*> batch = {&late};
+  executor_.Execute(batch);
+  EXPECT_TRUE(absl::IsDeadlineExceeded(*late.status));
+  EXPECT_THAT(std::string(late.status->message()), HasSubstr("queued for 5 ms"));
+  EXPECT_THAT(served_.metrics->Text(),
+              HasSubstr("lipserve_batch_size_count{model=\"small\",version=\"1\"} 0"));
+}
+
+TEST_F(BatchExecutorTest, ComputesWhatHasAMomentLeft) {
+  FakeTask task = NewTask(1, 1);
+  task.SetTimes(clock_.Now(), clock_.Now() + milliseconds(5));
+  clock_.Advance(milliseconds(4));
+  const std::vector<ClassificationTask*> batch = {&task};
+  executor_.Execute(batch);
+  ExpectOwnAnswers(task);
+}
+
+TEST_F(BatchExecutorTest, DropsTheCancelledAndComputesTheirNeighbours) {
+  FakeTask a = NewTask(1, 2);
+  FakeTask gone = NewTask(2, 2);
+  FakeTask c = NewTask(3, 1);
+  gone.cancelled = true;
+  const std::vector<ClassificationTask*> batch = {&a, &gone, &c};
+  executor_.Execute(batch);
+  EXPECT_TRUE(absl::IsCancelled(*gone.status));
+  EXPECT_TRUE(gone.answers.empty());
+  ExpectOwnAnswers(a);
+  ExpectOwnAnswers(c);
+  EXPECT_THAT(served_.metrics->Text(),
+              HasSubstr("lipserve_batch_size_sum{model=\"small\",version=\"1\"} 3"));
+}
+
+TEST_F(BatchExecutorTest, CountsEveryImageAsCertifiedOrAbstained) {
+  FakeTask task = NewTask(1, 5);
+  const std::vector<ClassificationTask*> batch = {&task};
+  executor_.Execute(batch);
+  EXPECT_THAT(served_.metrics->Text(),
+              HasSubstr("lipserve_certified_radius_count{model=\"small\",version=\"1\"} 5"));
+}
+
+}  // namespace
+}  // namespace lipserve

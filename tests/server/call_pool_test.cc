@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/call_pool.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <thread>
+#include <vector>
+
+namespace lipserve {
+namespace {
+
+class FakeCall final : public PooledCall {
+ public:
+  void Post() override { ++posts; }
+  int posts = 0;
+};
+
+class CallPoolTest : public ::testing::Test {
+ protected:
+  std::vector<FakeCall*> made_;
+  CallPool pool_{[this](CallPool& /*home*/) {
+    auto call = std::make_unique<FakeCall>();
+    made_.push_back(call.get());
+    return call;
+  }};
+};
+
+TEST_F(CallPoolTest, ReusesAReturnedCall) {
+  pool_.Post(2);
+  ASSERT_EQ(made_.size(), 2U);
+  pool_.ReturnUnused(*made_[0]);
+  pool_.Post(1);
+  EXPECT_EQ(made_.size(), 2U);
+  EXPECT_EQ(made_[0]->posts, 2);
+  pool_.ReturnUnused(*made_[0]);
+  pool_.ReturnUnused(*made_[1]);
+}
+
+TEST_F(CallPoolTest, ReplacesACallThatGotARequestAndCountsThoseInProgress) {
+  pool_.Post(1);
+  EXPECT_EQ(pool_.Arrive(), 1U);
+  EXPECT_EQ(made_.size(), 2U);
+  EXPECT_EQ(made_[1]->posts, 1);
+  EXPECT_EQ(pool_.Arrive(), 2U);
+  pool_.Return(*made_[0]);
+  EXPECT_EQ(pool_.Arrive(), 2U);
+  EXPECT_EQ(made_.size(), 3U);
+  EXPECT_EQ(made_[0]->posts, 2);  // the returned call was posted again
+  pool_.Return(*made_[1]);
+  pool_.Return(*made_[2]);
+  pool_.ReturnUnused(*made_[0]);
+}
+
+TEST_F(CallPoolTest, PostsNothingOnceStopped) {
+  pool_.Post(1);
+  pool_.StopPosting();
+  pool_.Post(1);
+  EXPECT_EQ(made_.size(), 1U);
+  pool_.ReturnUnused(*made_[0]);
+}
+
+TEST_F(CallPoolTest, WaitsForTheLastCall) {
+  pool_.Post(2);
+  pool_.StopPosting();
+  std::thread poller([this] {
+    pool_.ReturnUnused(*made_[0]);
+    pool_.ReturnUnused(*made_[1]);
+  });
+  pool_.WaitUntilAllReturned();  // the pool's destructor asserts that it did
+  poller.join();
+}
+
+}  // namespace
+}  // namespace lipserve

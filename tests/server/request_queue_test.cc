@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/request_queue.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "tests/server/fake_task.h"
+#include "tests/server/small_model.h"
+
+namespace lipserve {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+class RequestQueueTest : public ::testing::Test {
+ protected:
+  ~RequestQueueTest() override {
+    queue_.Close();
+    while (queue_.TakeBatch(batch_)) queue_.BatchDone();
+  }
+
+  FakeTask& NewTask(std::size_t images, const SmallServedModel& model) {
+    return tasks_.emplace_back(model.model, std::vector<float>(images * kSmallInputSize));
+  }
+  FakeTask& NewTask(std::size_t images = 1) { return NewTask(images, first_); }
+  void AdmitQueued(FakeTask& task) { ASSERT_EQ(*queue_.Admit(task, false), Admission::kQueued); }
+
+  SmallServedModel first_{1};
+  SmallServedModel second_{2};
+  std::deque<FakeTask> tasks_;
+  std::vector<ClassificationTask*> batch_;
+  Metrics metrics_{BuildInfo{}};
+  RequestQueue queue_{{.capacity_images = 10, .max_batch_images = 4}, metrics_};
+};
+
+TEST_F(RequestQueueTest, HandsOutWhatIsQueuedInOneBatchInOrder) {
+  FakeTask& a = NewTask();
+  FakeTask& b = NewTask(2);
+  FakeTask& c = NewTask();
+  for (FakeTask* task : {&a, &b, &c}) AdmitQueued(*task);
+  EXPECT_EQ(queue_.queued_images(), 4U);
+  ASSERT_TRUE(queue_.TakeBatch(batch_));
+  EXPECT_THAT(batch_, ElementsAre(&a, &b, &c));
+  EXPECT_EQ(queue_.queued_images(), 0U);
+  queue_.BatchDone();
+}
+
+TEST_F(RequestQueueTest, DoesNotWaitForAFullBatch) {
+  FakeTask& task = NewTask();
+  AdmitQueued(task);
+  ASSERT_TRUE(queue_.TakeBatch(batch_));  // would hang if it did
+  EXPECT_THAT(batch_, ElementsAre(&task));
+  queue_.BatchDone();
+}
+
+TEST_F(RequestQueueTest, NeitherSplitsARequestNorOverfillsABatch) {
+  FakeTask& a = NewTask(3);
+  FakeTask& b = NewTask(2);
+  FakeTask& huge = NewTask(5);  // more than a batch
+  for (FakeTask* task : {&a, &b, &huge}) AdmitQueued(*task);
+  for (FakeTask* task : {&a, &b, &huge}) {
+    ASSERT_TRUE(queue_.TakeBatch(batch_));
+    EXPECT_THAT(batch_, ElementsAre(task));
+    queue_.BatchDone();
+  }
+}
+
+TEST_F(RequestQueueTest, NeverMixesModelsAndLetsThemTakeTurns) {
+  FakeTask& a1 = NewTask(4, first_);
+  FakeTask& a2 = NewTask(4, first_);
+  FakeTask& b = NewTask(1, second_);
+  for (FakeTask* task : {&a1, &a2, &b}) AdmitQueued(*task);
+  for (FakeTask* task : {&a1, &b, &a2}) {
+    ASSERT_TRUE(queue_.TakeBatch(batch_));
+    EXPECT_THAT(batch_, ElementsAre(task));
+    queue_.BatchDone();
+  }
+}
+
+TEST_F(RequestQueueTest, JoinsRequestsOfOneModelAcrossThoseOfAnother) {
+  FakeTask& a1 = NewTask(1, first_);
+  FakeTask& b = NewTask(1, second_);
+  FakeTask& a2 = NewTask(1, first_);
+  for (FakeTask* task : {&a1, &b, &a2}) AdmitQueued(*task);
+  ASSERT_TRUE(queue_.TakeBatch(batch_));
+  EXPECT_THAT(batch_, ElementsAre(&a1, &a2));
+  queue_.BatchDone();
+}
+
+TEST_F(RequestQueueTest, RefusesWhatDoesNotFitAndTakesWhatDoes) {
+  AdmitQueued(NewTask(8));
+  const absl::Status full = queue_.Admit(NewTask(3), false).status();
+  EXPECT_EQ(full.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(full.message()), HasSubstr("8 of 10 images wait and this call brings 3"));
+  AdmitQueued(NewTask(2));
+  EXPECT_TRUE(absl::IsResourceExhausted(queue_.Admit(NewTask(1), false).status()));
+}
+
+TEST_F(RequestQueueTest, HasRoomAgainOnceABatchIsTaken) {
+  AdmitQueued(NewTask(10));
+  ASSERT_TRUE(queue_.TakeBatch(batch_));
+  AdmitQueued(NewTask(10));
+  queue_.BatchDone();
+}
+
+TEST_F(RequestQueueTest, LetsTheCallerRunOnlyIfNothingIsQueuedOrRunning) {
+  EXPECT_EQ(*queue_.Admit(NewTask(), true), Admission::kRunNow);
+  EXPECT_EQ(queue_.queued_images(), 0U);
+  FakeTask& second = NewTask();
+  EXPECT_EQ(*queue_.Admit(second, true), Admission::kQueued);  // the first runs
+  queue_.BatchDone();
+  EXPECT_EQ(*queue_.Admit(NewTask(), true), Admission::kQueued);  // the second is queued
+  ASSERT_TRUE(queue_.TakeBatch(batch_));
+  EXPECT_EQ(*queue_.Admit(NewTask(), true), Admission::kQueued);  // a worker runs
+  queue_.BatchDone();
+  ASSERT_TRUE(queue_.TakeBatch(batch_));
+  queue_.BatchDone();
+  EXPECT_EQ(*queue_.Admit(NewTask(), true), Admission::kRunNow);  // idle again
+  queue_.BatchDone();
+}
+
+TEST_F(RequestQueueTest, ClosedItRefusesNewTasksAndHandsOutTheOldOnes) {
+  FakeTask& old_task = NewTask();
+  AdmitQueued(old_task);
+  queue_.Close();
+  EXPECT_TRUE(absl::IsUnavailable(queue_.Admit(NewTask(), false).status()));
+  EXPECT_TRUE(absl::IsUnavailable(queue_.Admit(NewTask(), true).status()));
+  ASSERT_TRUE(queue_.TakeBatch(batch_));
+  EXPECT_THAT(batch_, ElementsAre(&old_task));
+  queue_.BatchDone();
+  EXPECT_FALSE(queue_.TakeBatch(batch_));
+  EXPECT_THAT(batch_, IsEmpty());
+  queue_.WaitUntilIdle();  // would hang if a batch were still counted
+}
+
+TEST_F(RequestQueueTest, CloseWakesEveryWaitingWorker) {
+  std::vector<std::thread> workers;
+  for (int i = 0; i < 3; ++i) {
+    workers.emplace_back([this] {
+      std::vector<ClassificationTask*> batch;
+      EXPECT_FALSE(queue_.TakeBatch(batch));
+    });
+  }
+  queue_.Close();
+  for (std::thread& worker : workers) worker.join();
+}
+
+TEST_F(RequestQueueTest, EveryTaskIsTakenExactlyOnceByConcurrentWorkers) {
+  constexpr std::size_t kTasks = 2000;
+  std::vector<FakeTask*> tasks;
+  for (std::size_t i = 0; i < kTasks; ++i) {
+    tasks.push_back(&NewTask(1 + i % 3, i % 5 == 0 ? second_ : first_));
+  }
+  std::vector<std::thread> workers;
+  for (int i = 0; i < 2; ++i) {
+    workers.emplace_back([this] {
+      std::vector<ClassificationTask*> batch;
+      while (queue_.TakeBatch(batch)) {
+        for (ClassificationTask* task : batch) {
+          auto* const fake = static_cast<FakeTask*>(task);
+          EXPECT_EQ(fake->model(), batch.front()->model());
+          EXPECT_FALSE(fake->status.has_value());
+          fake->Complete(absl::OkStatus(), {});
+        }
+        queue_.BatchDone();
+      }
+    });
+  }
+  for (FakeTask* task : tasks) {
+    while (absl::IsResourceExhausted(queue_.Admit(*task, false).status())) {
+      std::this_thread::yield();
+    }
+  }
+  queue_.Close();
+  for (std::thread& worker : workers) worker.join();
+  for (FakeTask* task : tasks) EXPECT_TRUE(task->status.has_value());
+}
+
+TEST_F(RequestQueueTest, ReportsItsDepth) {
+  AdmitQueued(NewTask(3));
+  AdmitQueued(NewTask(4));
+  EXPECT_THAT(metrics_.Text(), HasSubstr("lipserve_queue_depth 7\n"));
+  ASSERT_TRUE(queue_.TakeBatch(batch_));
+  queue_.BatchDone();
+  EXPECT_THAT(metrics_.Text(), HasSubstr("lipserve_queue_depth 4\n"));
+}
+
+}  // namespace
+}  // namespace lipserve

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/server_flags.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+namespace lipserve {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+ServerCommand Parse(std::vector<const char*> arguments) {
+  arguments.insert(arguments.begin(), "lipserve-server");
+  return ParseServerFlags(static_cast<int>(arguments.size()), arguments.data());
+}
+
+// What a command line that ends at once says on the stream that it should say it on.
+struct Said {
+  int exit_code;
+  std::string out;
+  std::string err;
+};
+
+Said ParseToTheEnd(const std::vector<const char*>& arguments) {
+  ::testing::internal::CaptureStdout();
+  ::testing::internal::CaptureStderr();
+  const ServerCommand command = Parse(arguments);
+  Said said{.exit_code = command.exit_code.value_or(-1), .out = "", .err = ""};
+  said.out = ::testing::internal::GetCapturedStdout();
+  said.err = ::testing::internal::GetCapturedStderr();
+  return said;
+}
+
+TEST(ServerFlagsTest, ReadsEveryFlag) {
+  const ServerCommand command =
+      Parse({"--models", "dir", "--grpc", "0.0.0.0:1", "--http=[::]:2", "--workers", "3",
+             "--max-batch", "4", "--max-images-per-call", "5", "--queue-capacity", "6",
+             "--inline-budget-us", "7", "--drain-grace-ms", "8", "--skip-bad-models"});
+  ASSERT_FALSE(command.exit_code.has_value());
+  const ServerOptions& options = command.options;
+  EXPECT_EQ(options.models_folder, "dir");
+  EXPECT_EQ(ToString(options.grpc), "0.0.0.0:1");
+  EXPECT_EQ(ToString(options.http), "[::]:2");
+  EXPECT_EQ(options.workers, 3U);
+  EXPECT_EQ(options.max_batch, 4U);
+  EXPECT_EQ(options.max_images_per_call, 5U);
+  EXPECT_EQ(options.queue_capacity, 6U);
+  EXPECT_EQ(options.inline_budget, std::chrono::microseconds(7));
+  EXPECT_EQ(options.drain_grace, std::chrono::milliseconds(8));
+  EXPECT_TRUE(options.skip_bad_models);
+}
+
+TEST(ServerFlagsTest, NeedsOnlyTheModelsAndListensOnLoopback) {
+  const ServerCommand command = Parse({"--models", "dir"});
+  ASSERT_FALSE(command.exit_code.has_value());
+  EXPECT_EQ(ToString(command.options.grpc), "127.0.0.1:8001");
+  EXPECT_EQ(ToString(command.options.http), "127.0.0.1:8002");
+  EXPECT_GE(command.options.workers, 1U);
+  EXPECT_GE(command.options.pollers, 1U);
+  EXPECT_FALSE(command.options.skip_bad_models);
+}
+
+TEST(ServerFlagsTest, HelpAndVersionSucceedOnStdout) {
+  const Said help = ParseToTheEnd({"--help"});
+  EXPECT_EQ(help.exit_code, 0);
+  EXPECT_THAT(help.out, AllOf(HasSubstr("Examples:"), HasSubstr("--drain-grace-ms")));
+  EXPECT_EQ(help.err, "");
+  const Said version = ParseToTheEnd({"--version"});
+  EXPECT_EQ(version.exit_code, 0);
+  EXPECT_THAT(version.out, HasSubstr("lipserve-server 0."));
+}
+
+TEST(ServerFlagsTest, WrongCommandLinesExitWithTwoAndNameTheFlagOnStderr) {
+  const std::vector<std::pair<std::vector<const char*>, std::string>> wrong = {
+      {{}, "--models"},
+      {{"--models", "d", "--colour"}, "--colour"},
+      {{"--models", "d", "--workers", "many"}, "--workers"},
+      {{"--models", "d", "--grpc", "nowhere"}, "--grpc: expected host:port"},
+      {{"--models", "d", "--http", "a:70000"}, "--http: expected host:port"},
+      {{"--models", "d", "--max-batch", "0"}, "--max-batch: expected 1 to 1024, got 0"},
+      {{"--models", "d", "--drain-grace-ms", "-5"}, "--drain-grace-ms"},
+  };
+  for (const auto& [arguments, expected] : wrong) {
+    const Said said = ParseToTheEnd(arguments);
+    EXPECT_EQ(said.exit_code, 2) << expected;
+    EXPECT_THAT(said.err, HasSubstr(expected));
+    EXPECT_EQ(said.out, "");
+  }
+}
+
+}  // namespace
+}  // namespace lipserve
