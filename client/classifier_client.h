@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// Calls a lipserve server.
+//
+// Example:
+//   const ClassifierClient client({.address = "127.0.0.1:8001"});
+//   v1::ImageBatch images;  // fill in element_type, shape and data
+//   const auto answer = client.Classify(images, {.model_name = "mnist08", .epsilon = 1.0});
+//   if (answer.ok() && answer->classifications(0).certified_at_epsilon()) ...
+#ifndef CLIENT_CLASSIFIER_CLIENT_H_
+#define CLIENT_CLASSIFIER_CLIENT_H_
+
+#include <grpcpp/grpcpp.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "lipserve/v1/classifier.grpc.pb.h"
+#include "lipserve/v1/classifier.pb.h"
+
+namespace lipserve {
+
+// Where to call and how long to wait.
+struct ClientOptions {
+  std::string address = "127.0.0.1:8001";      // host:port, or any gRPC target
+  absl::Duration timeout = absl::Seconds(10);  // of each call, retries included
+};
+
+// Which model to ask.
+struct ModelSelector {
+  std::string name = {};     // empty: the only model of the server
+  std::int64_t version = 0;  // 0: the newest served
+};
+
+// What to ask besides the images.
+struct ClassifyOptions {
+  ModelSelector model = {};
+  std::optional<double> epsilon = {};  // L2 radius to certify at, in the unit of the images
+  std::string request_id = {};         // echoed in the answer
+};
+
+// What a server says about its health (grpc.health.v1.HealthCheckResponse.ServingStatus).
+enum class ServingStatus { kUnknown = 0, kServing = 1, kNotServing = 2, kServiceUnknown = 3 };
+
+// "SERVING", "NOT_SERVING", ... as in the health protocol.
+std::string ServingStatusName(ServingStatus status);
+
+// A connection to one server, without TLS and without a proxy. It connects at the first call and
+// again whenever the connection is lost. A call that finds the queue full (RESOURCE_EXHAUSTED), the
+// server unreachable (UNAVAILABLE) or shutting down (CANCELLED) is tried up to four times, at the
+// pace the server asks for; that is safe because classification changes nothing.
+//
+// Errors:  every call returns the server's code, or UNAVAILABLE / DEADLINE_EXCEEDED of the
+//          connection; the message is "ADDRESS: METHOD: CODE: what the server said".
+// Threads: concurrent calls are safe.
+class ClassifierClient {
+ public:
+  explicit ClassifierClient(ClientOptions options);
+
+  // Classifies all images in one call.
+  //
+  // Errors: Internal if the server answers another number of images than was sent.
+  absl::StatusOr<v1::ClassifyResponse> Classify(const v1::ImageBatch& images,
+                                                const ClassifyOptions& options) const;
+
+  // Classifies any number of images in calls of at most `max_images` images and 3 MiB (one image
+  // at least), and joins the answers. The first answer pins the version for the rest.
+  //
+  // Requires: images.shape[0] is the number of images; max_images >= 1.
+  // Errors:   InvalidArgument if shape and data do not divide into images; Aborted if another
+  //           model file answered in between.
+  absl::StatusOr<v1::ClassifyResponse> ClassifyInPieces(const v1::ImageBatch& images,
+                                                        ClassifyOptions options,
+                                                        std::int64_t max_images) const;
+
+  // Describes one model.
+  absl::StatusOr<v1::DescribeModelResponse> DescribeModel(const ModelSelector& model) const;
+
+  // Lists every served model and version.
+  absl::StatusOr<v1::ListModelsResponse> ListModels() const;
+
+  // Asks grpc.health.v1.Health; an empty service means the server as a whole.
+  absl::StatusOr<ServingStatus> CheckHealth(const std::string& service) const;
+
+  const std::string& address() const { return options_.address; }
+
+ private:
+  // Error of a call to `method`; OK stays OK.
+  absl::Status ErrorOf(const char* method, const grpc::Status& status) const;
+  void SetDeadline(grpc::ClientContext& context) const;
+
+  ClientOptions options_;
+  std::shared_ptr<grpc::Channel> channel_;
+  std::unique_ptr<v1::ClassifierService::Stub> stub_;
+};
+
+}  // namespace lipserve
+
+#endif  // CLIENT_CLASSIFIER_CLIENT_H_

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+// lipserve-client: classify images, inspect models, check health.
+#include <unistd.h>
+
+#include <cmath>
+#include <iostream>
+#include <map>
+#include <string>
+
+#include "CLI/CLI.hpp"
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "client/classifier_client.h"
+#include "client/classify_command.h"
+#include "client/inspect_commands.h"
+#include "client/terminal.h"
+
+namespace lipserve {
+namespace {
+
+constexpr int kFailure = 1;
+constexpr int kUsage = 2;
+
+constexpr char kExamples[] = R"(Examples:
+  lipserve-client classify 't10k-images-idx3-ubyte.gz[0:10]'
+  lipserve-client classify --model mnist08 --draw --epsilon 250 \
+      --labels t10k-labels-idx1-ubyte.gz --only-labels 0,8 --limit 12 t10k-images-idx3-ubyte.gz
+  lipserve-client classify --json digit.png | jq .radius_l2
+  lipserve-client describe --model mnist08
+  lipserve-client health --server 10.0.0.7:8001 --timeout 1s
+
+Inputs: idx files, plain or gzipped, and *.f32 files (raw little-endian float32) may end in a range
+as in Python: FILE[5], FILE[0:10], FILE[-3:]; quote it, shells read brackets. *.png files hold one
+image each. "-" reads raw float32 numbers from standard input.
+
+Radii are L2, in the unit of what was sent: steps of 0..255 for pixels (idx, PNG), the unit of the
+floats otherwise (*.f32, -, --as-float). Printed radii are rounded down.
+
+Exit codes: 0 success, 1 failure (health: not SERVING), 2 wrong usage.)";
+
+// All flags of all commands.
+struct Flags {
+  ClientOptions client;
+  std::string timeout = "10s";
+  ColorChoice color = ColorChoice::kAuto;
+  bool json = false;
+  bool draw = false;
+  std::string service;
+  ClassifyFlags classify;
+};
+
+void AddConnectionFlags(CLI::App& command, Flags& flags) {
+  command.add_option("--server", flags.client.address, "Address of the server, host:port")
+      ->capture_default_str();
+  command.add_option("--timeout", flags.timeout, "Longest wait for one call, e.g. 500ms, 10s")
+      ->capture_default_str()
+      ->check([&flags](const std::string& text) -> std::string {
+        if (absl::ParseDuration(text, &flags.client.timeout) &&
+            flags.client.timeout > absl::ZeroDuration()) {
+          return "";
+        }
+        return "expected a positive duration such as 500ms or 10s, got \"" + text + "\"";
+      });
+  command.add_flag("--json", flags.json, "One JSON object per line instead of text for people");
+}
+
+void AddModelFlags(CLI::App& command, Flags& flags) {
+  ModelSelector& model = flags.classify.ask.model;
+  command.add_option("--model", model.name, "Name of the model; may be left out if there is one");
+  command.add_option("--model-version", model.version, "Version of the model; 0 is the newest")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+}
+
+void AddColorFlag(CLI::App& command, Flags& flags) {
+  const std::map<std::string, ColorChoice> choices = {{"auto", ColorChoice::kAuto},
+                                                      {"always", ColorChoice::kAlways},
+                                                      {"never", ColorChoice::kNever}};
+  command.add_option("--color", flags.color, "auto, always or never; auto respects NO_COLOR")
+      ->transform(CLI::CheckedTransformer(choices).description(""));
+}
+
+void AddClassify(CLI::App& app, Flags& flags) {
+  CLI::App* command = app.add_subcommand(
+      "classify", "Classify images; prints class, score, margin and certified radius");
+  AddConnectionFlags(*command, flags);
+  AddModelFlags(*command, flags);
+  AddColorFlag(*command, flags);
+  ImageInputOptions& input = flags.classify.input;
+  command->add_option("inputs,--input", input.inputs, "idx, PNG or .f32 files, or -")->required();
+  command
+      ->add_option("--labels", input.label_files,
+                   "idx file with the true labels; once for each input, in order")
+      ->allow_extra_args(false);
+  command
+      ->add_option("--only-labels", input.only_labels,
+                   "Classify only images with these labels, e.g. 0,8")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  command->add_option("--limit", input.limit, "Classify at most this many images")
+      ->check(CLI::PositiveNumber);
+  command
+      ->add_option("--epsilon", flags.classify.ask.epsilon,
+                   "Say which answers are certified at this L2 radius")
+      ->check([](const std::string& text) -> std::string {
+        double value = 0.0;
+        const bool is_number = CLI::detail::lexical_cast(text, value);
+        return is_number && std::isfinite(value) && value >= 0.0
+                   ? ""
+                   : "expected a finite number that is not negative, got \"" + text + "\"";
+      });
+  command->add_option("--request-id", flags.classify.ask.request_id,
+                      "Text for the server's log, at most 128 bytes");
+  command->add_option("--certificate", flags.classify.certificate_path,
+                      "File to record the answers in, for lipserve-verify --certificate");
+  command->add_flag("--as-float", input.as_float, "Send pixels as floats, divided by 255");
+  command->add_flag("--draw", flags.draw, "Draw the images in the terminal")
+      ->excludes(command->get_option("--json"));
+}
+
+void AddInspection(CLI::App& app, Flags& flags) {
+  CLI::App* describe = app.add_subcommand(
+      "describe", "Describe a model: layers, proven bounds, digest, recipe, results");
+  AddConnectionFlags(*describe, flags);
+  AddModelFlags(*describe, flags);
+  AddColorFlag(*describe, flags);
+  CLI::App* models = app.add_subcommand("models", "List the served models and versions");
+  AddConnectionFlags(*models, flags);
+  AddColorFlag(*models, flags);
+  CLI::App* health = app.add_subcommand("health", "Exit with 0 only if the server is SERVING");
+  AddConnectionFlags(*health, flags);
+  health->add_option("--service", flags.service, "Service to ask about; empty is the whole server");
+}
+
+absl::Status RunCommand(const CLI::App& app, Flags& flags) {
+  const ClassifierClient client(flags.client);
+  const TerminalStyle style = ChooseStyle(ReadTerminalFacts(STDOUT_FILENO), flags.color);
+  if (app.got_subcommand("describe")) {
+    return RunDescribe(client, flags.classify.ask.model, flags.json, style, std::cout);
+  }
+  if (app.got_subcommand("models")) return RunModels(client, flags.json, style, std::cout);
+  if (app.got_subcommand("health")) return RunHealth(client, flags.service, flags.json, std::cout);
+  if (flags.json) {
+    flags.classify.form = OutputForm::kJson;
+  } else if (flags.draw) {
+    flags.classify.form = OutputForm::kDrawing;
+  }
+  return RunClassify(client, flags.classify, style, std::cin, std::cout);
+}
+
+int Main(int argc, char** argv) {
+  CLI::App app("Classifies images with a lipserve server: every answer carries a proven L2 radius.",
+               "lipserve-client");
+  app.set_version_flag("--version", std::string("lipserve-client " LIPSERVE_VERSION));
+  app.require_subcommand(0, 1);
+  app.failure_message([](const CLI::App* /*app*/, const CLI::Error& error) {
+    return absl::StrCat("lipserve-client: ", error.what(), "; see lipserve-client --help\n");
+  });
+  app.footer(kExamples);
+  Flags flags;
+  AddClassify(app, flags);
+  AddInspection(app, flags);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error, std::cout, std::cerr) == 0 ? 0 : kUsage;
+  }
+  if (app.get_subcommands().empty()) {
+    std::cerr << "lipserve-client: expected a command (classify, describe, models or health), got "
+                 "none; see lipserve-client --help\n";
+    return kUsage;
+  }
+  absl::Status status = RunCommand(app, flags);
+  if (status.ok() && !std::cout.flush()) {
+    status = absl::DataLossError("standard output: cannot write; is the disk full?");
+  }
+  if (status.ok()) return 0;
+  std::cout.flush();
+  std::cerr << "lipserve-client: " << std::string(status.message()) << '\n';
+  return kFailure;
+}
+
+}  // namespace
+}  // namespace lipserve
+
+int main(int argc, char** argv) { return lipserve::Main(argc, argv); }

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "client/png_image.h"
+
+#include <png.h>
+
+#include <cassert>
+#include <cerrno>
+#include <csetjmp>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+
+namespace lipserve {
+namespace {
+
+constexpr png_uint_32 kMaxSide = 4096;
+constexpr std::size_t kRgba = 4;
+
+// One decoding. Everything that libpng's longjmp may skip over lives here, not on the stack.
+struct Decoder {
+  Decoder() = default;
+  Decoder(const Decoder&) = delete;
+  Decoder& operator=(const Decoder&) = delete;
+  ~Decoder() {
+    png_destroy_read_struct(&png, &info, nullptr);
+    if (file != nullptr) std::fclose(file);
+  }
+
+  std::FILE* file = nullptr;
+  png_structp png = nullptr;
+  png_infop info = nullptr;
+  std::string error;
+  std::size_t width = 0;
+  std::size_t height = 0;
+  std::vector<std::uint8_t> rgba;  // [height, width, 4]
+  std::vector<png_bytep> rows;
+};
+
+[[noreturn]] void OnError(png_structp png, png_const_charp message) {
+  static_cast<Decoder*>(png_get_error_ptr(png))->error = message;
+  png_longjmp(png, 1);
+}
+
+void OnWarning(png_structp /*png*/, png_const_charp /*message*/) {}
+
+// Asks libpng for 8-bit RGBA, whatever is stored.
+void RequestRgba(Decoder& decoder) {
+  png_set_scale_16(decoder.png);
+  png_set_expand(decoder.png);
+  png_set_gray_to_rgb(decoder.png);
+  png_set_add_alpha(decoder.png, 0xff, PNG_FILLER_AFTER);
+  png_set_interlace_handling(decoder.png);
+  png_read_update_info(decoder.png, decoder.info);
+}
+
+// Returns false with decoder.error set if the file is no readable PNG.
+bool Decode(Decoder& decoder) {
+  if (setjmp(png_jmpbuf(decoder.png)) != 0) return false;
+  png_set_user_limits(decoder.png, kMaxSide, kMaxSide);
+  png_init_io(decoder.png, decoder.file);
+  png_read_info(decoder.png, decoder.info);
+  RequestRgba(decoder);
+  decoder.width = png_get_image_width(decoder.png, decoder.info);
+  decoder.height = png_get_image_height(decoder.png, decoder.info);
+  decoder.rgba.resize(decoder.width * decoder.height * kRgba);
+  for (std::size_t y = 0; y < decoder.height; ++y) {
+    decoder.rows.push_back(decoder.rgba.data() + y * decoder.width * kRgba);
+  }
+  png_read_image(decoder.png, decoder.rows.data());
+  png_read_end(decoder.png, nullptr);
+  return true;
+}
+
+absl::Status Open(const std::string& path, Decoder& decoder) {
+  decoder.file = std::fopen(path.c_str(), "rb");
+  if (decoder.file == nullptr) {
+    return absl::NotFoundError(absl::StrCat(path, ": cannot open: ", std::strerror(errno)));
+  }
+  decoder.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &decoder, OnError, OnWarning);
+  if (decoder.png != nullptr) decoder.info = png_create_info_struct(decoder.png);
+  if (decoder.info == nullptr) {
+    return absl::ResourceExhaustedError(absl::StrCat(path, ": no memory to decode PNG"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckOpaque(const std::string& path, const Decoder& decoder) {
+  for (std::size_t i = 0; i < decoder.rgba.size(); i += kRgba) {
+    if (decoder.rgba[i + 3] != 0xff) {
+      const std::size_t pixel = i / kRgba;
+      return absl::InvalidArgumentError(absl::StrCat(
+          path, ": expected opaque pixels, got a transparent one at column ", pixel % decoder.width,
+          ", row ", pixel / decoder.width, "; put the image on a background first"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+std::uint8_t Luma(const std::uint8_t* rgb) {
+  return static_cast<std::uint8_t>((299U * rgb[0] + 587U * rgb[1] + 114U * rgb[2] + 500U) / 1000U);
+}
+
+}  // namespace
+
+absl::StatusOr<PngImage> ReadPngFile(const std::string& path, std::int64_t channels) {
+  assert(channels == 1 || channels == 3);
+  Decoder decoder;
+  if (auto status = Open(path, decoder); !status.ok()) return status;
+  if (!Decode(decoder)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ": expected a PNG image, got: ", decoder.error));
+  }
+  if (auto status = CheckOpaque(path, decoder); !status.ok()) return status;
+  PngImage image{.height = static_cast<std::int64_t>(decoder.height),
+                 .width = static_cast<std::int64_t>(decoder.width),
+                 .channels = channels,
+                 .pixels = {}};
+  image.pixels.reserve(decoder.width * decoder.height * static_cast<std::size_t>(channels));
+  for (std::size_t i = 0; i < decoder.rgba.size(); i += kRgba) {
+    const std::uint8_t* rgb = decoder.rgba.data() + i;
+    if (channels == 1) {
+      image.pixels.push_back(Luma(rgb));
+    } else {
+      image.pixels.insert(image.pixels.end(), rgb, rgb + 3);
+    }
+  }
+  return image;
+}
+
+}  // namespace lipserve

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "client/verify/answer_check.h"
+
+#include <utility>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "client/verify/exact_evaluation.h"
+#include "client/verify/number_text.h"
+#include "client/verify/operator_norm_proof.h"
+
+namespace lipserve::verify {
+namespace {
+
+absl::Status CheckClaim(const Layer& layer, std::size_t index) {
+  const auto* dense = std::get_if<Dense>(&layer);
+  if (dense == nullptr) return absl::OkStatus();
+  const NormVerdict verdict = ExamineNormClaim(*dense);
+  if (verdict == NormVerdict::kProven) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat("layer ", index, " (", Describe(layer), "): claimed operator norm ",
+                   DecimalRoundedUp(ToRational(dense->claimed_norm)),
+                   ": expected a proven upper bound, got one ",
+                   verdict == NormVerdict::kFalse
+                       ? "below the length of a row or column: it is false"
+                       : "that the proof does not confirm: it is false or too tight"));
+}
+
+absl::StatusOr<ExactVector> InputOf(const Model& model, const Answer& answer) {
+  const bool is_pixels = answer.element_type == ElementType::kUint8;
+  const std::size_t expected = model.input_size() * (is_pixels ? 1 : 4);
+  if (answer.data.size() != expected) {
+    return absl::InvalidArgumentError(absl::StrCat("input: expected ", expected, " bytes for ",
+                                                   model.input_size(), " numbers, got ",
+                                                   answer.data.size()));
+  }
+  if (is_pixels) return model.pixels.Apply(answer.data);
+  absl::StatusOr<ExactVector> input = FromBinary32(answer.data, Binary32Rule::kFinite);
+  if (!input.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("input: ", std::string(input.status().message())));
+  }
+  return input;
+}
+
+// ||w_i - w_j||^2 in the last layer; the second class of a single score has a row of zeros.
+mpq_class SquaredRowDistance(const Dense& last, std::size_t i, std::size_t j) {
+  const auto entry = [&](std::size_t row, std::size_t k) {
+    return row < last.outputs ? last.weights.numbers[row * last.inputs + k] : mpz_class(0);
+  };
+  mpz_class squares;
+  for (std::size_t k = 0; k < last.inputs; ++k) {
+    const mpz_class difference = entry(i, k) - entry(j, k);
+    squares += difference * difference;
+  }
+  return ToRational(squares, 2 * last.weights.exponent);
+}
+
+std::string NameOf(const Model& model, std::size_t class_index) {
+  return absl::StrCat("class ", class_index, " (", model.class_labels[class_index], ")");
+}
+
+// Checks the chosen class i, whose score is the largest, against class j. `unit` is the largest
+// distance between inputs that differ by a distance of 1 in the unit of the radius.
+absl::Status CheckPair(const ProvenModel& proven, const Answer& answer, const mpq_class& unit,
+                       const ExactVector& scores, std::size_t j) {
+  const std::size_t i = answer.class_index;
+  const mpq_class margin =
+      ToRational(mpz_class(scores.numbers[i] - scores.numbers[j]), scores.exponent);
+  const auto fails = [&](const std::string& what) {
+    return absl::FailedPreconditionError(absl::StrCat(NameOf(proven.model(), i), " against ",
+                                                      NameOf(proven.model(), j), ": ", what));
+  };
+  if (answer.margin && *answer.margin > margin) {
+    return fails(absl::StrCat("margin: expected at most the exact ", DecimalRoundedDown(margin),
+                              ", got ", DecimalRoundedDown(*answer.margin)));
+  }
+  const mpq_class slope_squared = SquaredRowDistance(proven.model().last(), i, j) *
+                                  proven.hidden_lipschitz_squared() * unit * unit;
+  const mpq_class needed = answer.radius * answer.radius * slope_squared;
+  const mpq_class margin_squared = margin * margin;
+  const bool holds =
+      answer.radius == 0 || margin_squared > needed || (margin_squared == needed && i < j);
+  if (holds) return absl::OkStatus();
+  return fails(absl::StrCat("radius: expected ",
+                            margin_squared == needed ? "less than " : "at most ",
+                            RootRoundedDown(mpq_class(margin_squared / slope_squared)), ", got ",
+                            DecimalRoundedDown(answer.radius)));
+}
+
+}  // namespace
+
+absl::StatusOr<ProvenModel> ProvenModel::Prove(Model model) {
+  ProvenModel proven(std::move(model));
+  const std::vector<Layer>& layers = proven.model_.layers;
+  for (std::size_t k = 0; k < layers.size(); ++k) {
+    if (const absl::Status status = CheckClaim(layers[k], k); !status.ok()) return status;
+    const auto* dense = std::get_if<Dense>(&layers[k]);
+    if (dense == nullptr || k + 1 == layers.size()) continue;
+    const mpq_class norm = ToRational(dense->claimed_norm);
+    proven.hidden_lipschitz_squared_ *= norm * norm;
+  }
+  return proven;
+}
+
+absl::Status CheckAnswer(const ProvenModel& proven, const Answer& answer) {
+  const Model& model = proven.model();
+  if (answer.class_index >= model.class_labels.size()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "class: expected 0 to ", model.class_labels.size() - 1, ", got ", answer.class_index));
+  }
+  absl::StatusOr<ExactVector> input = InputOf(model, answer);
+  if (!input.ok()) return input.status();
+  const ExactVector scores = ClassScores(model, *std::move(input));
+  if (const std::size_t best = LargestScore(scores); best != answer.class_index) {
+    return absl::FailedPreconditionError(absl::StrCat("class: expected ", NameOf(model, best),
+                                                      ", got ", NameOf(model, answer.class_index)));
+  }
+  const mpq_class unit =
+      answer.element_type == ElementType::kUint8 ? model.pixels.steepest_step() : mpq_class(1);
+  for (std::size_t j = 0; j < scores.numbers.size(); ++j) {
+    if (j == answer.class_index) continue;
+    if (absl::Status status = CheckPair(proven, answer, unit, scores, j); !status.ok()) {
+      return status;
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace lipserve::verify

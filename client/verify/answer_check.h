@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// Trusted: decides whether an answer is true. No floating point.
+//
+// Class i with radius r is certified at x if, for every other class j,
+//     f_i(x) - f_j(x) >= r L_ij,   L_ij = ||w_i - w_j||_2 L_1 ... L_(n-1),
+// because f_i - f_j changes by at most L_ij per unit of distance: w are the rows of the last dense
+// layer, L_l the proven norms of the dense layers before it, and sorts are 1-Lipschitz. Compared as
+// squares, so that no root is taken. Where j < i the inequality must be strict: on the sphere of
+// radius r the scores might tie, and a tie is class j's.
+#ifndef CLIENT_VERIFY_ANSWER_CHECK_H_
+#define CLIENT_VERIFY_ANSWER_CHECK_H_
+
+#include <gmpxx.h>
+
+#include <cstddef>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "client/verify/model_file.h"
+
+namespace lipserve::verify {
+
+// A model whose claimed operator norms are proven.
+class ProvenModel {
+ public:
+  // Errors: FailedPrecondition, naming the layer, if a claim is not proven.
+  static absl::StatusOr<ProvenModel> Prove(Model model);
+
+  const Model& model() const { return model_; }
+  // (L_1 ... L_(n-1))^2, of what the last dense layer reads.
+  const mpq_class& hidden_lipschitz_squared() const { return hidden_lipschitz_squared_; }
+
+ private:
+  explicit ProvenModel(Model model) : model_(std::move(model)) {}
+
+  Model model_;
+  mpq_class hidden_lipschitz_squared_ = 1;
+};
+
+// How the numbers of an input are stored, and so the unit of its radius.
+enum class ElementType {
+  kUint8,   // pixels; the radius counts pixel steps
+  kFloat32  // little-endian binary32; the radius is in the same unit
+};
+
+// What a server said of one input.
+struct Answer {
+  ElementType element_type = ElementType::kFloat32;
+  std::string data;  // of the input
+  std::size_t class_index = 0;
+  mpq_class radius;                 // L2; not negative
+  std::optional<mpq_class> margin;  // claimed lower bound of min_j f_i - f_j; not negative
+};
+
+// Checks an answer.
+//
+// Guarantee: OK only if the class is that of the real network at the input, and at every input
+//            within the radius, and no margin is smaller than the claimed one.
+// Errors:    InvalidArgument if the input is not one of the model; FailedPrecondition if the
+//            answer is not proven, naming the classes, what the proof allows and what was claimed.
+absl::Status CheckAnswer(const ProvenModel& proven, const Answer& answer);
+
+}  // namespace lipserve::verify
+
+#endif  // CLIENT_VERIFY_ANSWER_CHECK_H_

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// Trusted: computes the scores that classes and margins are read from. No floating point.
+#ifndef CLIENT_VERIFY_EXACT_EVALUATION_H_
+#define CLIENT_VERIFY_EXACT_EVALUATION_H_
+
+#include <cstddef>
+#include <vector>
+
+#include "client/verify/exact_number.h"
+#include "client/verify/model_file.h"
+
+namespace lipserve::verify {
+
+// The network's scores at `input`, exactly.
+//
+// Requires: input has model.input_size() numbers.
+ExactVector ExactScores(const Model& model, ExactVector input);
+
+// The scores with the constant second score, 0, of a network with a single one.
+ExactVector ClassScores(const Model& model, ExactVector input);
+
+// The class of the largest score, the lowest index among equals.
+//
+// Requires: the scores of at least two classes.
+std::size_t LargestScore(const ExactVector& class_scores);
+
+}  // namespace lipserve::verify
+
+#endif  // CLIENT_VERIFY_EXACT_EVALUATION_H_

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "client/verify/verify_command.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "client/verify/answer_check.h"
+#include "client/verify/certificate_reader.h"
+#include "client/verify/input_file.h"
+#include "client/verify/model_file.h"
+#include "client/verify/number_text.h"
+#include "client/verify/whole_file.h"
+#include "nlohmann/json.hpp"
+
+namespace lipserve::verify {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::size_t kMaxModelFile = std::size_t{1} << 28;
+constexpr std::size_t kMaxCertificateFile = std::size_t{1} << 30;
+constexpr std::size_t kMaxComplaints = 10;
+
+absl::Status At(const std::string& place, const absl::Status& status) {
+  return {status.code(), absl::StrCat(place, ": ", std::string(status.message()))};
+}
+
+void WriteLine(const Json& json, std::ostream& out) {
+  out << json.dump(-1, ' ', false, Json::error_handler_t::replace) << '\n';
+}
+
+std::string ModelPath(const std::string& argument) {
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(argument, ignored)) return argument;
+  return std::filesystem::path(argument) / "model.lip";
+}
+
+absl::StatusOr<ProvenModel> LoadAndProve(const std::string& path) {
+  const absl::StatusOr<std::string> bytes = ReadWholeFile(path, kMaxModelFile);
+  if (!bytes.ok()) return bytes.status();
+  absl::StatusOr<Model> model = ParseModel(*bytes);
+  if (!model.ok()) return At(path, model.status());
+  absl::StatusOr<ProvenModel> proven = ProvenModel::Prove(*std::move(model));
+  if (!proven.ok()) return At(path, proven.status());
+  return proven;
+}
+
+// Writes results as text for people or as one JSON object per line.
+class Reporter {
+ public:
+  Reporter(bool json, std::ostream& out, std::ostream& complaints)
+      : json_(json), out_(out), complaints_(complaints) {}
+
+  void Model(const verify::Model& model) {
+    if (json_) return ModelJson(model);
+    out_ << Printable(absl::StrCat("model    ", model.name, ", SHA-256 ", model.digest)) << '\n';
+    for (std::size_t k = 0; k < model.layers.size(); ++k) {
+      const auto* dense = std::get_if<Dense>(&model.layers[k]);
+      if (dense == nullptr) continue;
+      out_ << "layer " << k << "  " << Describe(model.layers[k])
+           << ": operator norm proven to be at most "
+           << DecimalRoundedUp(ToRational(dense->claimed_norm)) << '\n';
+    }
+  }
+
+  void ModelFailure(const absl::Status& status) {
+    if (!json_) return;  // the program's error says it
+    WriteLine({{"checked", "model"}, {"holds", false}, {"reason", std::string(status.message())}},
+              out_);
+  }
+
+  void Answer(const std::string& place, const absl::Status& status) {
+    ++answers_;
+    if (status.ok()) ++held_;
+    if (json_) {
+      Json json = {{"checked", "answer"}, {"index", answers_ - 1}, {"holds", status.ok()}};
+      if (!status.ok()) json["reason"] = std::string(status.message());
+      return WriteLine(json, out_);
+    }
+    if (status.ok()) return;
+    const std::size_t failures = answers_ - held_;
+    if (failures <= kMaxComplaints) {
+      complaints_ << Printable(absl::StrCat(place, ": ", std::string(status.message()))) << '\n';
+    } else if (failures == kMaxComplaints + 1) {
+      complaints_ << "... and more; --json lists every answer\n";
+    }
+  }
+
+  // The verdict on all answers.
+  absl::Status Summary() {
+    if (json_) {
+      WriteLine({{"checked", "all"},
+                 {"answers", answers_},
+                 {"held", held_},
+                 {"holds", answers_ == held_}},
+                out_);
+    } else {
+      out_ << "answers  " << held_ << " of " << answers_ << " hold\n";
+    }
+    if (answers_ == held_) return absl::OkStatus();
+    return absl::FailedPreconditionError(
+        absl::StrCat(answers_ - held_, " of ", answers_, " answers are not proven"));
+  }
+
+ private:
+  void ModelJson(const verify::Model& model) {
+    Json layers = Json::array();
+    for (std::size_t k = 0; k < model.layers.size(); ++k) {
+      Json layer = {{"layer", k}, {"description", Describe(model.layers[k])}};
+      if (const auto* dense = std::get_if<Dense>(&model.layers[k])) {
+        layer["operator_norm_bound_hex"] = HexText(dense->claimed_norm);
+      }
+      layers.push_back(layer);
+    }
+    WriteLine({{"checked", "model"},
+               {"holds", true},
+               {"name", model.name},
+               {"digest_sha256", model.digest},
+               {"layers", layers}},
+              out_);
+  }
+
+  bool json_;
+  std::ostream& out_;
+  std::ostream& complaints_;
+  std::size_t answers_ = 0;
+  std::size_t held_ = 0;
+};
+
+absl::Status CheckCertificateFile(const std::string& path, const ProvenModel& proven,
+                                  Reporter& reporter) {
+  const absl::StatusOr<std::string> text = ReadWholeFile(path, kMaxCertificateFile);
+  if (!text.ok()) return text.status();
+  const absl::StatusOr<Certificate> certificate = ParseCertificate(*text);
+  if (!certificate.ok()) return At(path, certificate.status());
+  if (certificate->digest != proven.model().digest) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        path, ": model digest: expected ", proven.model().digest, ", that of the model file, got ",
+        certificate->digest, "; another model gave these answers"));
+  }
+  for (std::size_t k = 0; k < certificate->answers.size(); ++k) {
+    reporter.Answer(absl::StrCat(path, ": answer ", k),
+                    CheckRecordedAnswer(proven, certificate->answers[k]));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckToldAnswer(const ToldAnswer& told, const ProvenModel& proven,
+                             Reporter& reporter) {
+  const absl::StatusOr<mpq_class> radius = ParseNumber(told.radius);
+  if (!radius.ok()) return At("--radius", radius.status());
+  absl::StatusOr<InputItem> item = ReadInputItem(told.input, proven.model().input_size());
+  if (!item.ok()) return item.status();
+  const Answer answer{.element_type = item->element_type,
+                      .data = std::move(item->data),
+                      .class_index = told.class_index,
+                      .radius = *radius,
+                      .margin = std::nullopt};
+  reporter.Answer(told.input, CheckAnswer(proven, answer));
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+std::string Printable(std::string text) {
+  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
+  std::replace_if(text.begin(), text.end(), is_control, '?');
+  return text;
+}
+
+absl::Status RunVerify(const VerifyFlags& flags, std::ostream& out, std::ostream& complaints) {
+  Reporter reporter(flags.json, out, complaints);
+  const absl::StatusOr<ProvenModel> proven = LoadAndProve(ModelPath(flags.model));
+  if (!proven.ok()) {
+    reporter.ModelFailure(proven.status());
+    return proven.status();
+  }
+  reporter.Model(proven->model());
+  if (flags.certificate.empty() && !flags.told) return absl::OkStatus();
+  if (!flags.certificate.empty()) {
+    if (absl::Status status = CheckCertificateFile(flags.certificate, *proven, reporter);
+        !status.ok()) {
+      return status;
+    }
+  }
+  if (flags.told) {
+    if (absl::Status status = CheckToldAnswer(*flags.told, *proven, reporter); !status.ok()) {
+      return status;
+    }
+  }
+  return reporter.Summary();
+}
+
+}  // namespace lipserve::verify

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// lipserve-verify.
+#ifndef CLIENT_VERIFY_VERIFY_COMMAND_H_
+#define CLIENT_VERIFY_VERIFY_COMMAND_H_
+
+#include <cstddef>
+#include <optional>
+#include <ostream>
+#include <string>
+
+#include "absl/status/status.h"
+
+namespace lipserve::verify {
+
+// An answer told in words: --input, --class, --radius.
+struct ToldAnswer {
+  std::string input;
+  std::size_t class_index = 0;
+  std::string radius;  // as ParseNumber reads it, in the unit of the input
+};
+
+// What to verify.
+struct VerifyFlags {
+  std::string model;        // model.lip, or the folder that holds it
+  std::string certificate;  // a certificate file, or empty
+  std::optional<ToldAnswer> told;
+  bool json = false;  // one JSON object per line
+};
+
+// Proves the model's bounds and checks the answers, and writes what was found: results to `out`,
+// what does not hold, unless as JSON, to `complaints`.
+//
+// Guarantee: OK only if every bound and every answer was proven.
+// Errors:    of the readers and of the first thing that does not hold.
+absl::Status RunVerify(const VerifyFlags& flags, std::ostream& out, std::ostream& complaints);
+
+// `text` with control characters, which could steer a terminal, replaced by '?'.
+std::string Printable(std::string text);
+
+}  // namespace lipserve::verify
+
+#endif  // CLIENT_VERIFY_VERIFY_COMMAND_H_

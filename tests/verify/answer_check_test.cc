@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "client/verify/answer_check.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "model/certificate/pixel_scaling.h"
+#include "model/certified_model.h"
+#include "tests/verify/frozen_model_bytes.h"
+
+namespace lipserve::verify {
+namespace {
+
+using ::testing::HasSubstr;
+
+std::string ErrorOf(const ProvenModel& proven, const Answer& answer) {
+  const absl::Status status = CheckAnswer(proven, answer);
+  return status.ok() ? "" : std::string(status.message());
+}
+
+// A network, as served and as checked, and answers of the former.
+class ServedModel {
+ public:
+  explicit ServedModel(FrozenModel frozen)
+      : proven_(Proven(frozen)), served_(CertifiedModel::Create(frozen, 1).value()) {}
+
+  const ProvenModel& proven() const { return proven_; }
+
+  Answer Classify(const std::vector<float>& input) const {
+    const lipserve::Answer served = Serve(input);
+    return {.element_type = ElementType::kFloat32,
+            .data = BytesOf(input),
+            .class_index = served.class_index,
+            .radius = mpq_class(served.radius_l2),
+            .margin = mpq_class(served.margin_lower_bound)};
+  }
+
+  Answer Classify(const std::string& pixels) const {
+    const PixelScaling scaling(served_->frozen().pixel_divisor);
+    std::vector<float> input;
+    for (const char pixel : pixels) input.push_back(scaling[static_cast<std::uint8_t>(pixel)]);
+    const lipserve::Answer served = Serve(input);
+    return {.element_type = ElementType::kUint8,
+            .data = pixels,
+            .class_index = served.class_index,
+            .radius = mpq_class(scaling.PixelRadius(served.radius_l2)),
+            .margin = mpq_class(served.margin_lower_bound)};
+  }
+
+ private:
+  lipserve::Answer Serve(const std::vector<float>& input) const {
+    std::vector<lipserve::Answer> answers(1);
+    const auto worker = served_->NewWorker();
+    served_->Classify({input.data(), 1, input.size()}, *worker, answers);
+    return answers[0];
+  }
+
+  ProvenModel proven_;
+  std::shared_ptr<const CertifiedModel> served_;
+};
+
+// Networks with three classes and with a single score, deep and without hidden layers.
+class ServedAnswerTest : public ::testing::TestWithParam<std::vector<std::size_t>> {
+ protected:
+  static constexpr int kAnswers = 25;
+
+  // Half of the answers are about floats, half about pixels.
+  std::vector<Answer> Answers() {
+    std::vector<Answer> answers;
+    const std::size_t size = GetParam().front();
+    for (int k = 0; k < kAnswers; ++k) {
+      answers.push_back(model_.Classify(RandomFloats(random_, size, 1.0)));
+      std::string pixels(size, '\0');
+      for (char& pixel : pixels) pixel = static_cast<char>(random_() % 256);
+      answers.push_back(model_.Classify(pixels));
+    }
+    return answers;
+  }
+
+  std::mt19937_64 random_{5};
+  ServedModel model_{ModelOf(RandomNetwork(21, GetParam()))};
+};
+
+TEST_P(ServedAnswerTest, IsAcceptedAndCertifiesSomething) {
+  int certified = 0;
+  for (const Answer& answer : Answers()) {
+    EXPECT_EQ(ErrorOf(model_.proven(), answer), "");
+    certified += answer.radius > 0 ? 1 : 0;
+  }
+  EXPECT_EQ(certified, 2 * kAnswers);
+}
+
+TEST_P(ServedAnswerTest, IsRefusedWithAnInflatedRadius) {
+  for (Answer answer : Answers()) {
+    answer.radius *= mpq_class(1'000'001, 1'000'000);
+    EXPECT_THAT(ErrorOf(model_.proven(), answer), HasSubstr("radius: expected at most"));
+  }
+}
+
+TEST_P(ServedAnswerTest, IsRefusedWithAnInflatedMargin) {
+  for (Answer answer : Answers()) {
+    *answer.margin *= mpq_class(1'000'001, 1'000'000);
+    EXPECT_THAT(ErrorOf(model_.proven(), answer), HasSubstr("margin: expected at most"));
+  }
+}
+
+TEST_P(ServedAnswerTest, IsRefusedWithAnyOtherClass) {
+  const std::size_t classes = model_.proven().model().class_labels.size();
+  for (Answer answer : Answers()) {
+    const std::size_t right = answer.class_index;
+    for (std::size_t other = 0; other < classes; ++other) {
+      if (other == right) continue;
+      answer.class_index = other;
+      EXPECT_THAT(ErrorOf(model_.proven(), answer),
+                  HasSubstr("class: expected class " + std::to_string(right)));
+    }
+    answer.class_index = classes;
+    EXPECT_THAT(ErrorOf(model_.proven(), answer), HasSubstr("class: expected 0 to"));
+  }
+}
+
+// A change that raises the margin leaves a true statement about another input, so of two opposite
+// changes one must be refused.
+TEST_P(ServedAnswerTest, IsRefusedAfterAChangeOfTheInputThatLowersTheMargin) {
+  for (const Answer& answer : Answers()) {
+    if (answer.element_type != ElementType::kUint8) continue;
+    const auto pixel = static_cast<unsigned char>(answer.data[1]);
+    if (pixel == 0 || pixel == 255) continue;
+    Answer brighter = answer;
+    brighter.data[1] = static_cast<char>(pixel + 1);
+    Answer darker = answer;
+    darker.data[1] = static_cast<char>(pixel - 1);
+    EXPECT_NE(ErrorOf(model_.proven(), brighter) + ErrorOf(model_.proven(), darker), "");
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Networks, ServedAnswerTest,
+                         ::testing::Values(std::vector<std::size_t>{12, 8, 8, 3},
+                                           std::vector<std::size_t>{12, 8, 1},
+                                           std::vector<std::size_t>{12, 4},
+                                           std::vector<std::size_t>{12, 1}));
+
+// y = x: class 0 if x_0 >= x_1. The distance to the boundary is |x_0 - x_1| / sqrt(2).
+FrozenModel IdentityOfTwo() {
+  FrozenNetwork network;
+  network.input_shape = {.channels = 1, .height = 1, .width = 2};
+  network.layers.emplace_back(DenseLayer{.inputs = 2,
+                                         .outputs = 2,
+                                         .weights = {1.0F, 0.0F, 0.0F, 1.0F},
+                                         .bias = {},
+                                         .claimed_operator_norm_bound = 1.0 + 1e-9});
+  FrozenModel model = ModelOf(std::move(network));
+  model.pixel_divisor = 1.0;
+  return model;
+}
+
+Answer AnswerFor(std::vector<float> input, std::size_t class_index, const mpq_class& radius) {
+  return {.element_type = ElementType::kFloat32,
+          .data = BytesOf(input),
+          .class_index = class_index,
+          .radius = radius,
+          .margin = std::nullopt};
+}
+
+TEST(AnswerCheckTest, TheLargestRadiusIsTheDistanceToTheBoundary) {
+  FrozenModel frozen = IdentityOfTwo();
+  const ProvenModel proven = Proven(frozen);
+  // 2 / sqrt(2) = 1.41421356237309504...
+  const mpq_class inside("141421356237309504/100000000000000000");
+  const mpq_class outside("141421356237309505/100000000000000000");
+  EXPECT_EQ(ErrorOf(proven, AnswerFor({2.0F, 0.0F}, 0, inside)), "");
+  EXPECT_THAT(ErrorOf(proven, AnswerFor({2.0F, 0.0F}, 0, outside)),
+              HasSubstr("class 0 (class 0) against class 1 (class 1): radius: expected at most "
+                        "1.41421356237309, got 1.41421356237309"));
+}
+
+TEST(AnswerCheckTest, OnTheSphereATieBelongsToTheFirstClass) {
+  FrozenNetwork network;
+  network.input_shape = {.channels = 1, .height = 1, .width = 1};
+  network.layers.emplace_back(DenseLayer{.inputs = 1,
+                                         .outputs = 2,
+                                         .weights = {1.0F, 0.0F},
+                                         .bias = {},
+                                         .claimed_operator_norm_bound = 1.0});
+  FrozenModel frozen = ModelOf(std::move(network));
+  const ProvenModel proven = Proven(frozen);
+  // At distance 3 of x = 3 the scores tie: still class 0. At distance 3 of x = -3 they tie too,
+  // which is no longer class 1.
+  EXPECT_EQ(ErrorOf(proven, AnswerFor({3.0F}, 0, 3)), "");
+  EXPECT_THAT(ErrorOf(proven, AnswerFor({-3.0F}, 1, 3)),
+              HasSubstr("radius: expected less than 3, got 3"));
+  EXPECT_EQ(ErrorOf(proven, AnswerFor({-3.0F}, 1, mpq_class(2999, 1000))), "");
+}
+
+TEST(AnswerCheckTest, ATieIsClassZeroWithoutARadius) {
+  FrozenModel frozen = IdentityOfTwo();
+  const ProvenModel proven = Proven(frozen);
+  EXPECT_EQ(ErrorOf(proven, AnswerFor({1.0F, 1.0F}, 0, 0)), "");
+  EXPECT_NE(ErrorOf(proven, AnswerFor({1.0F, 1.0F}, 1, 0)), "");
+  EXPECT_NE(ErrorOf(proven, AnswerFor({1.0F, 1.0F}, 0, mpq_class(1, 1'000'000'000))), "");
+  // Scores that differ by the smallest float32 number are no tie.
+  EXPECT_EQ(ErrorOf(proven, AnswerFor({0.0F, 0x1p-149F}, 1, 0)), "");
+}
+
+TEST(AnswerCheckTest, EqualRowsLimitNoRadius) {
+  FrozenModel frozen = IdentityOfTwo();
+  auto& dense = std::get<DenseLayer>(frozen.network.layers[0]);
+  dense.weights = {1.0F, 0.0F, 1.0F, 0.0F};
+  dense.bias = {1.0F, 0.0F};
+  dense.claimed_operator_norm_bound = 2.0;
+  const ProvenModel proven = Proven(frozen);
+  EXPECT_EQ(ErrorOf(proven, AnswerFor({5.0F, 5.0F}, 0, mpq_class("1000000000000000000000"))), "");
+}
+
+TEST(AnswerCheckTest, RefusesInputsThatAreNotOfTheModel) {
+  FrozenModel frozen = IdentityOfTwo();
+  const ProvenModel proven = Proven(frozen);
+  EXPECT_THAT(ErrorOf(proven, AnswerFor({1.0F}, 0, 0)),
+              HasSubstr("input: expected 8 bytes for 2 numbers, got 4"));
+  EXPECT_THAT(ErrorOf(proven, AnswerFor({1.0F, std::numeric_limits<float>::infinity()}, 0, 0)),
+              HasSubstr("input: number 1"));
+}
+
+TEST(ProvenModelTest, RefusesABoundBelowTheNormNamingTheLayer) {
+  FrozenModel frozen = ModelOf(RandomNetwork(1, {6, 4, 3}));
+  for (const std::size_t layer : {1U, 3U}) {
+    FrozenModel lowered = frozen;
+    std::get<DenseLayer>(lowered.network.layers[layer]).claimed_operator_norm_bound *= 1.0 - 1e-9;
+    const auto proven = ProvenModel::Prove(ParseModel(BytesOf(lowered)).value());
+    EXPECT_THAT(std::string(proven.status().message()),
+                HasSubstr("layer " + std::to_string(layer)));
+  }
+}
+
+TEST(ProvenModelTest, TheBoundsOfAllHiddenLayersDivideTheRadius) {
+  FrozenModel frozen = ModelOf(RandomNetwork(1, {6, 4, 4, 3}));
+  const ProvenModel proven = Proven(frozen);
+  mpq_class product = 1;
+  for (const std::size_t layer : {1U, 3U}) {
+    product *=
+        mpq_class(std::get<DenseLayer>(frozen.network.layers[layer]).claimed_operator_norm_bound);
+  }
+  EXPECT_EQ(proven.hidden_lipschitz_squared(), product * product);
+}
+
+}  // namespace
+}  // namespace lipserve::verify
