@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+// The same inputs on other "machines": oneDNN and our kernel capped to other instruction sets,
+// other thread counts, batch sizes and positions. Each runs in a process of its own, because oneDNN
+// reads its cap once.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "model/certified_model.h"
+#include "model/execution/onednn.h"
+#include "tests/model/network_fixtures.h"
+#include "tests/model/orthonormal_rows.h"
+
+namespace lipserve {
+namespace {
+
+constexpr std::size_t kInputs = 784;
+constexpr std::size_t kImages = 64;
+
+std::shared_ptr<const CertifiedModel> TheModel() {
+  std::mt19937_64 random(1);
+  FrozenNetwork network = RandomNetwork(1, {kInputs, 32, 16, 10});
+  for (FrozenLayer& layer : network.layers) {
+    auto* dense = std::get_if<DenseLayer>(&layer);
+    if (dense == nullptr) continue;
+    dense->weights = OrthonormalRows(random, dense->outputs, dense->inputs);
+    dense->claimed_operator_norm_bound =
+        *BoundOperatorNorm({dense->weights.data(), dense->outputs, dense->inputs});
+  }
+  return *CertifiedModel::Create(ModelOf(std::move(network)), kImages);
+}
+
+// Half of the images lie on the line between two others where the class changes, so that rounding
+// has its chance.
+std::vector<float> TheInputs(const CertifiedModel& model) {
+  std::mt19937_64 random(2);
+  std::vector<float> inputs = RandomFloats(random, kImages * kInputs, 0.3);
+  const auto worker = model.NewWorker();
+  const auto class_of = [&](const float* x) {
+    std::vector<Answer> answer(1);
+    model.Classify({x, 1, kInputs}, *worker, answer);
+    return answer[0].class_index;
+  };
+  for (std::size_t i = 0; i + 2 < kImages; i += 4) {
+    std::vector<float> a(&inputs[i * kInputs], &inputs[(i + 1) * kInputs]);
+    std::vector<float> b(&inputs[(i + 1) * kInputs], &inputs[(i + 2) * kInputs]);
+    for (int step = 0; step < 45; ++step) {
+      std::vector<float> middle(kInputs);
+      for (std::size_t k = 0; k < kInputs; ++k) middle[k] = 0.5F * (a[k] + b[k]);
+      (class_of(middle.data()) == class_of(a.data()) ? a : b) = middle;
+    }
+    std::copy(a.begin(), a.end(), &inputs[(i + 2) * kInputs]);
+    std::copy(b.begin(), b.end(), &inputs[(i + 3) * kInputs]);
+  }
+  return inputs;
+}
+
+// One line per image: class and radius. Fails if the batch size or the position changes a bit.
+std::string Dump() {
+  const auto model = TheModel();
+  const auto inputs = TheInputs(*model);
+  std::vector<Answer> reference(kImages);
+  const auto worker = model->NewWorker();
+  model->Classify({inputs.data(), kImages, kInputs}, *worker, reference);
+  std::string text;
+  for (const std::size_t batch : {1U, 2U, 7U, 16U}) {
+    for (std::size_t first = 0; first + batch <= kImages; ++first) {
+      std::vector<Answer> answers(batch);
+      model->Classify({&inputs[first * kInputs], batch, kInputs}, *worker, answers);
+      for (std::size_t r = 0; r < batch; ++r) {
+        if (answers[r].class_index != reference[first + r].class_index ||
+            answers[r].radius_l2 != reference[first + r].radius_l2) {
+          absl::StrAppend(&text, "batch ", batch, " changes image ", first + r, "\n");
+        }
+      }
+    }
+  }
+  for (const Answer& answer : reference) {
+    absl::StrAppendFormat(&text, "%d %a\n", answer.class_index, answer.radius_l2);
+  }
+  return text;
+}
+
+// Runs this program again as another machine.
+std::string DumpAs(const std::string& environment) {
+  const std::string command =
+      absl::StrCat("LIPSERVE_DUMP_ANSWERS=1 ", environment, " /proc/", getpid(), "/exe");
+  FILE* pipe = popen(command.c_str(), "r");
+  std::string text;
+  std::array<char, 4096> buffer{};
+  while (std::fgets(buffer.data(), static_cast<int>(buffer.size()), pipe) != nullptr) {
+    text += buffer.data();
+  }
+  EXPECT_EQ(pclose(pipe), 0) << command;
+  EXPECT_EQ(text.find("changes"), std::string::npos) << environment << "\n" << text;
+  return text;
+}
+
+struct Line {
+  std::size_t class_index = 0;
+  double radius = 0.0;
+};
+
+std::vector<Line> Parse(const std::string& text) {
+  std::vector<Line> lines;
+  const char* at = text.c_str();
+  while (*at != '\0') {
+    char* end = nullptr;
+    Line line;
+    line.class_index = std::strtoul(at, &end, 10);
+    line.radius = std::strtod(end, &end);
+    lines.push_back(line);
+    at = end + 1;
+  }
+  return lines;
+}
+
+TEST(AnyMachineTest, ThreadsChangeNoBit) {
+  const std::string one = DumpAs("OMP_NUM_THREADS=1");
+  EXPECT_EQ(Parse(one).size(), kImages);
+  EXPECT_EQ(DumpAs("OMP_NUM_THREADS=2"), one);
+}
+
+TEST(AnyMachineTest, FusedInstructionSetsAgreeToTheBit) {
+  EXPECT_EQ(DumpAs("ONEDNN_MAX_CPU_ISA=AVX2"), DumpAs("ONEDNN_MAX_CPU_ISA=AVX512_CORE"));
+}
+
+// Without fused multiply-add (SSE4.1) the float64 margin differs in its last bits; rounding every
+// product elsewhere too, only to agree, would halve the kernel's speed.
+TEST(AnyMachineTest, TheOldestInstructionSetAgreesInClassAndTo12DigitsInRadius) {
+  const auto oldest = Parse(DumpAs("ONEDNN_MAX_CPU_ISA=SSE41"));
+  const auto newest = Parse(DumpAs(""));
+  ASSERT_EQ(oldest.size(), newest.size());
+  for (std::size_t i = 0; i < oldest.size(); ++i) {
+    EXPECT_EQ(oldest[i].class_index, newest[i].class_index) << i;
+    // Relative where the margin is of the scores' size, absolute next to the boundary.
+    EXPECT_NEAR(oldest[i].radius, newest[i].radius, 1e-12 * std::fmax(newest[i].radius, 1.0)) << i;
+  }
+}
+
+}  // namespace
+}  // namespace lipserve
+
+int main(int argc, char** argv) {
+  if (std::getenv("LIPSERVE_DUMP_ANSWERS") != nullptr) {
+    lipserve::onednn::UseStrictFloat32();
+    absl::PrintF("%s", lipserve::Dump());
+    return 0;
+  }
+  ::testing::InitGoogleTest(&argc, argv);
+  return RUN_ALL_TESTS();
+}
