@@ -35,7 +35,7 @@ enum class DecidedBy {
 
 // What a radius is computed from.
 enum class RadiusPrecision {
-  kTight,  // the float64 scores: within about 1e-9 of what real arithmetic would give
+  kTight,  // the float64 scores, less their small error bound
   kFast,   // the float32 scores and their larger error bound, where those decide: no float64 pass
 };
 

@@ -14,7 +14,7 @@
 
 namespace lipserve {
 
-// Slow (thousands of times slower than float64) and rarely asked.
+// Much slower than float64 and rarely asked: only where that cannot decide.
 //
 // Threads: immutable; concurrent calls are safe.
 class ExactNetwork {

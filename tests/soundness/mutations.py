@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Plants known ways to be unsound, one at a time, in a copy of the tree, and shows that the tests
+"""Plants known ways to be unsound, one at a time, in a copy of the tree, and says whether the tests
 notice each. Exit code 0 only if every mutation made some test fail.
 
     tests/soundness/mutations.py [--keep FOLDER] [--only NAME ...]
