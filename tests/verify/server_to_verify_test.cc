@@ -57,7 +57,9 @@ TEST_F(ServerToVerifyTest, EveryAnswerForFloatsIsAccepted) {
 TEST_F(ServerToVerifyTest, EveryAnswerForPixelsIsAccepted) {
   const std::string path = PathOf("images-idx3-ubyte");
   std::string bytes = {0, 0, 8, 3, 0, 0, 0, static_cast<char>(kImages), 0, 0, 0, 4, 0, 0, 0, 4};
-  for (const float x : RandomInputs(2, kImages)) bytes += static_cast<char>(255.0F * x);
+  for (const float x : RandomInputs(2, kImages)) {
+    bytes += static_cast<char>(static_cast<unsigned char>(255.0F * x));
+  }
   std::ofstream(path, std::ios::binary) << bytes;
   ExpectAccepted(path);
 }
