@@ -58,9 +58,9 @@ class CertifiedModel::Worker {
         float64(impl.float64.NewWorkspace()),
         scores32(impl.graph.max_batch() * impl.num_scores),
         scores64(impl.graph.max_batch() * impl.num_scores),
-        norms32(impl.graph.max_batch() * impl.graph.num_dense_layers()),
+        norms32(impl.graph.max_batch() * impl.graph.num_rounding_layers()),
         norms64(norms32.size()),
-        row_norms(impl.graph.num_dense_layers()),
+        row_norms(impl.graph.num_rounding_layers()),
         row_scores(impl.num_scores) {}
 
   // Copies what one evaluation found for `row` of `rows` to row_scores and row_norms.
@@ -102,7 +102,7 @@ CertifiedModel::WorkerHandle CertifiedModel::NewWorker() const {
 
 void CertifiedModel::ScoresFloat32(ConstMatrixView inputs, Worker& worker,
                                    MatrixView scores) const {
-  const std::size_t norms = impl_->graph.num_dense_layers() * inputs.rows;
+  const std::size_t norms = impl_->graph.num_rounding_layers() * inputs.rows;
   impl_->graph.Run(inputs, worker.graph, scores, {worker.norms32.data(), norms});
 }
 
@@ -120,7 +120,7 @@ void CertifiedModel::Classify(ConstMatrixView inputs, Worker& worker, std::span<
 void CertifiedModel::ClassifyPiece(ConstMatrixView inputs, Worker& worker,
                                    std::span<Answer> answers, RadiusPrecision precision) const {
   const std::size_t rows = inputs.rows;
-  const std::size_t norms = rows * impl_->graph.num_dense_layers();
+  const std::size_t norms = rows * impl_->graph.num_rounding_layers();
   impl_->graph.Run(inputs, worker.graph, {worker.scores32.data(), rows, impl_->num_scores},
                    {worker.norms32.data(), norms});
   if (precision == RadiusPrecision::kFast) {

@@ -18,15 +18,15 @@ double UnitRoundoff(Arithmetic arithmetic) {
 }
 
 // gamma of one output: fan-in products and a bias.
-Upper LayerGamma(const DenseBounds& layer, Arithmetic arithmetic) {
-  return Gamma(static_cast<double>(layer.inputs + 1), UnitRoundoff(arithmetic));
+Upper LayerGamma(const LayerBounds& layer, Arithmetic arithmetic) {
+  return Gamma(static_cast<double>(layer.fan_in + 1), UnitRoundoff(arithmetic));
 }
 
 // What underflow, gradual or flushed, can add to one output: each of at most 2n + 1 operations
 // less than the smallest normal number, and each operand below it taken as zero.
-Upper Underflow(const DenseBounds& layer, Upper input_norm, Arithmetic arithmetic) {
+Upper Underflow(const LayerBounds& layer, Upper input_norm, Arithmetic arithmetic) {
   if (arithmetic == Arithmetic::kFloat64) return Upper(kUnderflow64);
-  const auto n = static_cast<double>(layer.inputs);
+  const auto n = static_cast<double>(layer.fan_in);
   const Upper input_norm1 = SqrtUp(Upper(n)) * input_norm;
   return Upper(2.0 * kSmallestNormal32) *
          (Upper(2.0 * n + 2.0) + layer.largest_row_norm1 + input_norm1);
@@ -44,12 +44,12 @@ std::size_t Certifier::LargestScore(std::span<const double> scores) {
   return static_cast<std::size_t>(std::max_element(scores.begin(), scores.end()) - scores.begin());
 }
 
-Upper Certifier::HiddenError(std::span<const Upper> dense_input_norms,
+Upper Certifier::HiddenError(std::span<const Upper> rounding_input_norms,
                              Arithmetic arithmetic) const {
   Upper error;
   for (std::size_t l = 0; l < bounds_.hidden().size(); ++l) {
-    const DenseBounds& layer = bounds_.hidden()[l];
-    const Upper norm = dense_input_norms[l];
+    const LayerBounds& layer = bounds_.hidden()[l];
+    const Upper norm = rounding_input_norms[l];
     error = layer.operator_norm * error +
             LayerGamma(layer, arithmetic) * (layer.absolute_norm * norm + layer.bias_norm) +
             Underflow(layer, norm, arithmetic) * SqrtUp(Upper(static_cast<double>(layer.outputs)));
@@ -67,38 +67,38 @@ Upper Certifier::PairError(std::size_t i, std::size_t j, Upper hidden_error, Upp
 }
 
 Upper Certifier::ScoreDifferenceError(std::size_t i, std::size_t j,
-                                      std::span<const Upper> dense_input_norms,
+                                      std::span<const Upper> rounding_input_norms,
                                       Arithmetic arithmetic) const {
-  assert(dense_input_norms.size() == bounds_.hidden().size() + 1);
-  return PairError(i, j, HiddenError(dense_input_norms, arithmetic), dense_input_norms.back(),
+  assert(rounding_input_norms.size() == bounds_.hidden().size() + 1);
+  return PairError(i, j, HiddenError(rounding_input_norms, arithmetic), rounding_input_norms.back(),
                    arithmetic);
 }
 
 // Whether some partial sum of a float32 evaluation, in any order, could reach 2^127. Without this
 // test an infinity that a later minimum hides would pass for a number.
-bool Certifier::MayOverflow(std::span<const Upper> dense_input_norms) const {
-  const auto below_limit = [](const DenseBounds& layer, Upper norm) {
+bool Certifier::MayOverflow(std::span<const Upper> rounding_input_norms) const {
+  const auto below_limit = [](const LayerBounds& layer, Upper norm) {
     const Upper factor = Upper(1.0) + LayerGamma(layer, Arithmetic::kFloat32);
     const Upper largest = factor * (layer.largest_row_norm * norm + layer.largest_bias) +
                           Underflow(layer, norm, Arithmetic::kFloat32);
     return largest.value() < 0x1p127;
   };
   for (std::size_t l = 0; l < bounds_.hidden().size(); ++l) {
-    if (!below_limit(bounds_.hidden()[l], dense_input_norms[l])) return true;
+    if (!below_limit(bounds_.hidden()[l], rounding_input_norms[l])) return true;
   }
-  return !below_limit(bounds_.last(), dense_input_norms.back());
+  return !below_limit(bounds_.last(), rounding_input_norms.back());
 }
 
 std::optional<std::size_t> Certifier::Decide(std::span<const double> scores,
-                                             std::span<const Upper> dense_input_norms,
+                                             std::span<const Upper> rounding_input_norms,
                                              Arithmetic arithmetic) const {
-  assert(dense_input_norms.size() == bounds_.hidden().size() + 1);
-  if (arithmetic == Arithmetic::kFloat32 && MayOverflow(dense_input_norms)) return std::nullopt;
+  assert(rounding_input_norms.size() == bounds_.hidden().size() + 1);
+  if (arithmetic == Arithmetic::kFloat32 && MayOverflow(rounding_input_norms)) return std::nullopt;
   const std::size_t best = LargestScore(scores);
-  const Upper hidden_error = HiddenError(dense_input_norms, arithmetic);
+  const Upper hidden_error = HiddenError(rounding_input_norms, arithmetic);
   for (std::size_t j = 0; j < bounds_.num_classes(); ++j) {
     if (j == best) continue;
-    const Upper error = PairError(best, j, hidden_error, dense_input_norms.back(), arithmetic);
+    const Upper error = PairError(best, j, hidden_error, rounding_input_norms.back(), arithmetic);
     const double difference = SubtractDown(Score(scores, best), Score(scores, j));
     if (!(difference > error.value())) return std::nullopt;  // NaN refuses too
   }
@@ -106,17 +106,17 @@ std::optional<std::size_t> Certifier::Decide(std::span<const double> scores,
 }
 
 Certificate Certifier::Certify(std::size_t chosen, std::span<const double> scores,
-                               std::span<const Upper> dense_input_norms,
+                               std::span<const Upper> rounding_input_norms,
                                Arithmetic arithmetic) const {
-  assert(dense_input_norms.size() == bounds_.hidden().size() + 1);
-  if (arithmetic == Arithmetic::kFloat32 && MayOverflow(dense_input_norms)) return {};
-  const Upper hidden_error = HiddenError(dense_input_norms, arithmetic);
+  assert(rounding_input_norms.size() == bounds_.hidden().size() + 1);
+  if (arithmetic == Arithmetic::kFloat32 && MayOverflow(rounding_input_norms)) return {};
+  const Upper hidden_error = HiddenError(rounding_input_norms, arithmetic);
   double margin = std::numeric_limits<double>::max();
   // A finite cap: a network that is constant has no nearest boundary.
   double radius = static_cast<double>(std::numeric_limits<float>::max());
   for (std::size_t j = 0; j < bounds_.num_classes(); ++j) {
     if (j == chosen) continue;
-    const Upper error = PairError(chosen, j, hidden_error, dense_input_norms.back(), arithmetic);
+    const Upper error = PairError(chosen, j, hidden_error, rounding_input_norms.back(), arithmetic);
     const double pair_margin =
         SubtractDown(SubtractDown(Score(scores, chosen), Score(scores, j)), error.value());
     if (!(pair_margin > 0.0)) return {};  // NaN refuses too

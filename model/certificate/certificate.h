@@ -35,11 +35,12 @@ class Certifier {
   // The class whose score exceeds every other by more than the proven error of their difference.
   //
   // Guarantee: a result is the unique argmax of the real network at this input.
-  // Shapes:    scores: one per class, or a single one; dense_input_norms: for each dense layer, a
+  // Shapes:    scores: one per class, or a single one; rounding_input_norms: for each rounding
+  // layer, a
   //            bound of the norm of the numbers that this evaluation fed to it.
   // Errors:    nullopt if no class is decided, or a number may have overflowed.
   std::optional<std::size_t> Decide(std::span<const double> scores,
-                                    std::span<const Upper> dense_input_norms,
+                                    std::span<const Upper> rounding_input_norms,
                                     Arithmetic arithmetic) const;
 
   // The radius around the input of an evaluation, for the class that the real network has there.
@@ -50,21 +51,22 @@ class Certifier {
   // Errors:    a zero certificate if some margin is not proven positive, or a number may have
   //            overflowed.
   Certificate Certify(std::size_t chosen, std::span<const double> scores,
-                      std::span<const Upper> dense_input_norms, Arithmetic arithmetic) const;
+                      std::span<const Upper> rounding_input_norms, Arithmetic arithmetic) const;
 
   // A bound of |(computed f_i - f_j) - (real f_i - f_j)| at the input of this evaluation
   // (certificate/README.md, Lemma 2).
-  Upper ScoreDifferenceError(std::size_t i, std::size_t j, std::span<const Upper> dense_input_norms,
+  Upper ScoreDifferenceError(std::size_t i, std::size_t j,
+                             std::span<const Upper> rounding_input_norms,
                              Arithmetic arithmetic) const;
 
   // The class of the largest score, the lowest index among equals.
   static std::size_t LargestScore(std::span<const double> scores);
 
  private:
-  Upper HiddenError(std::span<const Upper> dense_input_norms, Arithmetic arithmetic) const;
+  Upper HiddenError(std::span<const Upper> rounding_input_norms, Arithmetic arithmetic) const;
   Upper PairError(std::size_t i, std::size_t j, Upper hidden_error, Upper last_input_norm,
                   Arithmetic arithmetic) const;
-  bool MayOverflow(std::span<const Upper> dense_input_norms) const;
+  bool MayOverflow(std::span<const Upper> rounding_input_norms) const;
 
   const NetworkBounds& bounds_;
 };

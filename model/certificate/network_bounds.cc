@@ -21,9 +21,9 @@ std::span<const float> Row(const DenseLayer& dense, std::size_t i) {
   return {dense.weights.data() + i * dense.inputs, dense.inputs};
 }
 
-DenseBounds BoundsOf(const DenseLayer& dense) {
-  DenseBounds bounds;
-  bounds.inputs = dense.inputs;
+LayerBounds BoundsOf(const DenseLayer& dense) {
+  LayerBounds bounds;
+  bounds.fan_in = dense.inputs;
   bounds.outputs = dense.outputs;
   bounds.operator_norm = Upper(dense.claimed_operator_norm_bound);
   Upper squares;
@@ -88,7 +88,7 @@ absl::StatusOr<NetworkBounds> NetworkBounds::Create(const FrozenNetwork& network
     const auto* dense = std::get_if<DenseLayer>(&network.layers[i]);
     if (dense == nullptr) continue;  // flatten and sorts are exact and 1-Lipschitz
     LIPSERVE_RETURN_IF_ERROR(CheckClaim(*dense, i));
-    const DenseBounds layer = BoundsOf(*dense);
+    const LayerBounds layer = BoundsOf(*dense);
     largest_norm = layer.absolute_norm * largest_norm + layer.bias_norm;
     if (!(largest_norm.value() <= kLargestNumber)) {
       return absl::InvalidArgumentError(
@@ -101,7 +101,7 @@ absl::StatusOr<NetworkBounds> NetworkBounds::Create(const FrozenNetwork& network
   }
   bounds.last_ = bounds.hidden_.back();
   bounds.hidden_.pop_back();
-  for (const DenseBounds& layer : bounds.hidden_) {
+  for (const LayerBounds& layer : bounds.hidden_) {
     bounds.hidden_lipschitz_ = bounds.hidden_lipschitz_ * layer.operator_norm;
   }
   const auto& last = std::get<DenseLayer>(network.layers.back());

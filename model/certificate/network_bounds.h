@@ -13,15 +13,17 @@
 
 namespace lipserve {
 
-// Upper bounds of the norms of one dense layer, y = W x + b.
-struct DenseBounds {
-  std::size_t inputs = 0;
-  std::size_t outputs = 0;
-  Upper operator_norm;      // ||W||_2
-  Upper absolute_norm;      // || |W| ||_2, by ||W||_F
-  Upper bias_norm;          // ||b||_2
-  Upper largest_row_norm;   // max_i ||w_i||_2
-  Upper largest_row_norm1;  // max_i ||w_i||_1
+// Upper bounds of one rounding layer: y = T x + b with a linear T (dense, convolution, average
+// pool), or the L2-norm pool, whose outputs have no linear form but whose rounding errors obey the
+// same formula with || |T| || = 1 (README.md, Lemma 4).
+struct LayerBounds {
+  std::size_t fan_in = 0;   // products summed into one output
+  std::size_t outputs = 0;  // numbers of y
+  Upper operator_norm;      // ||T||_2, the Lipschitz constant
+  Upper absolute_norm;      // || |T| ||_2
+  Upper bias_norm;          // ||b||_2, over all outputs
+  Upper largest_row_norm;   // max_i ||t_i||_2
+  Upper largest_row_norm1;  // max_i ||t_i||_1
   Upper largest_bias;       // max_i |b_i|
 };
 
@@ -47,9 +49,9 @@ class NetworkBounds {
   //            the proof.
   static absl::StatusOr<NetworkBounds> Create(const FrozenNetwork& network);
 
-  // Dense layers but the last, in order.
-  const std::vector<DenseBounds>& hidden() const { return hidden_; }
-  const DenseBounds& last() const { return last_; }
+  // Rounding layers but the last, in order.
+  const std::vector<LayerBounds>& hidden() const { return hidden_; }
+  const LayerBounds& last() const { return last_; }
   std::size_t num_classes() const { return num_classes_; }
   const PairBounds& pair(std::size_t i, std::size_t j) const {
     return pairs_[i * num_classes_ + j];
@@ -60,8 +62,8 @@ class NetworkBounds {
  private:
   NetworkBounds() = default;
 
-  std::vector<DenseBounds> hidden_;
-  DenseBounds last_;
+  std::vector<LayerBounds> hidden_;
+  LayerBounds last_;
   std::size_t num_classes_ = 0;
   std::vector<PairBounds> pairs_;  // [num_classes, num_classes]
   Upper hidden_lipschitz_{1.0};

@@ -29,10 +29,10 @@ Float64Network::Workspace Float64Network::NewWorkspace() const {
 }
 
 void Float64Network::Run(ConstMatrixView inputs, Workspace& workspace, std::span<double> scores,
-                         std::span<Upper> dense_input_norms) const {
+                         std::span<Upper> rounding_input_norms) const {
   const std::size_t rows = inputs.rows;
   assert(rows >= 1 && rows <= max_batch_);
-  assert(dense_input_norms.size() == stages_.size() * rows);
+  assert(rounding_input_norms.size() == stages_.size() * rows);
   double* x = workspace.first.data();
   double* y = workspace.second.data();
   std::copy_n(inputs.data, inputs.size(), x);
@@ -40,7 +40,7 @@ void Float64Network::Run(ConstMatrixView inputs, Workspace& workspace, std::span
   for (std::size_t d = 0; d < stages_.size(); ++d) {
     const Stage& stage = stages_[d];
     for (std::size_t r = 0; r < rows; ++r) {
-      dense_input_norms[d * rows + r] =
+      rounding_input_norms[d * rows + r] =
           NormBound(std::span<const double>(x + r * stage.dense.inputs(), stage.dense.inputs()));
     }
     stage.dense.Run(x, rows, y);

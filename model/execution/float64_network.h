@@ -28,16 +28,16 @@ class Float64Network {
   // Requires: CheckNetwork(network) is OK; max_batch >= 1.
   Float64Network(const FrozenNetwork& network, std::size_t max_batch);
 
-  std::size_t num_dense_layers() const { return stages_.size(); }
+  std::size_t num_rounding_layers() const { return stages_.size(); }
   Workspace NewWorkspace() const;
 
-  // Computes the scores, and for each dense layer d and row r a bound of the norm of what that
-  // layer read: dense_input_norms[d * inputs.rows + r].
+  // Computes the scores, and for each rounding layer l and row r a bound of the norm of what that
+  // layer read: rounding_input_norms[l * inputs.rows + r].
   //
-  // Shapes:   inputs: [N, input size]; scores: N * S, row-major; norms: num_dense_layers() * N.
+  // Shapes:   inputs: [N, input size]; scores: N * S, row-major; norms: num_rounding_layers() * N.
   // Requires: 1 <= N <= max_batch.
   void Run(ConstMatrixView inputs, Workspace& workspace, std::span<double> scores,
-           std::span<Upper> dense_input_norms) const;
+           std::span<Upper> rounding_input_norms) const;
 
  private:
   // A dense layer followed by the sorts before the next one.

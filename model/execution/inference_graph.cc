@@ -44,7 +44,7 @@ InferenceGraph::InferenceGraph(const FrozenNetwork& network, std::size_t max_bat
       (stages_.empty() ? input_sorts_ : stages_.back().group_sorts).push_back(sort->group_size);
     }
   }
-  num_dense_layers_ = stages_.size();
+  num_rounding_layers_ = stages_.size();
 }
 
 InferenceGraph::Workspace InferenceGraph::NewWorkspace() const {
@@ -56,10 +56,10 @@ InferenceGraph::Workspace InferenceGraph::NewWorkspace() const {
 }
 
 void InferenceGraph::Run(ConstMatrixView inputs, Workspace& workspace, MatrixView scores,
-                         std::span<Upper> dense_input_norms) const {
+                         std::span<Upper> rounding_input_norms) const {
   const std::size_t rows = inputs.rows;
   assert(rows >= 1 && rows <= max_batch() && scores.rows == rows);
-  assert(dense_input_norms.size() == num_dense_layers_ * rows);
+  assert(rounding_input_norms.size() == num_rounding_layers_ * rows);
   const auto size = std::lower_bound(batch_sizes_.begin(), batch_sizes_.end(), rows);
   const auto choice = static_cast<std::size_t>(size - batch_sizes_.begin());
 
@@ -74,7 +74,7 @@ void InferenceGraph::Run(ConstMatrixView inputs, Workspace& workspace, MatrixVie
     const Stage& stage = stages_[d];
     const ConstMatrixView read{x, rows, stage.inputs};
     for (std::size_t r = 0; r < rows; ++r) {
-      dense_input_norms[d * rows + r] = NormBound(read.row(r));
+      rounding_input_norms[d * rows + r] = NormBound(read.row(r));
     }
     stage.primitives[choice].Execute(x, y, workspace.scratch.data());
     for (const std::size_t group_size : stage.group_sorts) {

@@ -32,17 +32,17 @@ class InferenceGraph {
   std::size_t max_batch() const { return batch_sizes_.back(); }
   // The batch sizes that have primitives; others are padded up with zero rows.
   std::span<const std::size_t> batch_sizes() const { return batch_sizes_; }
-  std::size_t num_dense_layers() const { return num_dense_layers_; }
+  std::size_t num_rounding_layers() const { return num_rounding_layers_; }
 
   Workspace NewWorkspace() const;
 
-  // Computes the scores, and for each dense layer d and row r a bound of the norm of what that
-  // layer read: dense_input_norms[d * inputs.rows + r].
+  // Computes the scores, and for each rounding layer l and row r a bound of the norm of what that
+  // layer read: rounding_input_norms[l * inputs.rows + r].
   //
-  // Shapes:   inputs: [N, input size], scores: [N, S]; dense_input_norms: num_dense_layers() * N.
-  // Requires: 1 <= N <= max_batch(); the thread's OpenMP team is as wide as at construction.
+  // Shapes:   inputs: [N, input size], scores: [N, S]; rounding_input_norms: num_rounding_layers()
+  // * N. Requires: 1 <= N <= max_batch(); the thread's OpenMP team is as wide as at construction.
   void Run(ConstMatrixView inputs, Workspace& workspace, MatrixView scores,
-           std::span<Upper> dense_input_norms) const;
+           std::span<Upper> rounding_input_norms) const;
 
  private:
   // A dense layer with one primitive per batch size, followed by the sorts before the next one.
@@ -56,7 +56,7 @@ class InferenceGraph {
   std::vector<std::size_t> batch_sizes_;  // ascending; the last is max_batch
   std::vector<std::size_t> input_sorts_;  // sorts before the first dense layer
   std::vector<Stage> stages_;
-  std::size_t num_dense_layers_ = 0;
+  std::size_t num_rounding_layers_ = 0;
   std::size_t widest_ = 0;
   std::size_t scratch_bytes_ = 0;
 };

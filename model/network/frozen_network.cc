@@ -21,6 +21,16 @@ Overloaded(Visitors...) -> Overloaded<Visitors...>;
 
 bool IsDimension(std::size_t size) { return size >= 1 && size <= kMaxDimension; }
 
+// Whether the sizes and their product are dimensions.
+bool IsSample(const SampleShape& shape) {
+  return IsDimension(shape.channels) && IsDimension(shape.height) && IsDimension(shape.width) &&
+         shape.channels * shape.height <= kMaxDimension && shape.size() <= kMaxDimension;
+}
+
+std::string ShapeText(const SampleShape& shape) {
+  return absl::StrCat("[", shape.channels, ", ", shape.height, ", ", shape.width, "]");
+}
+
 std::optional<std::size_t> FirstUnusable(const std::vector<float>& values) {
   for (std::size_t i = 0; i < values.size(); ++i) {
     if (values[i] != 0.0F && !std::isnormal(values[i])) return i;
@@ -42,46 +52,187 @@ absl::Status CheckNumbers(const std::vector<float>& values, std::size_t expected
   return absl::OkStatus();
 }
 
-absl::Status CheckDense(const DenseLayer& dense, std::size_t input_size) {
-  if (dense.inputs != input_size) {
+absl::Status CheckBias(const std::vector<float>& bias, std::size_t outputs) {
+  return bias.empty() ? absl::OkStatus() : CheckNumbers(bias, outputs, "bias");
+}
+
+absl::Status CheckDense(const DenseLayer& dense, const SampleShape& input) {
+  if (dense.inputs != input.size()) {
     return absl::InvalidArgumentError(absl::StrCat(
-        "inputs: expected ", input_size, " (the size before this layer), got ", dense.inputs));
+        "inputs: expected ", input.size(), " (the size before this layer), got ", dense.inputs));
   }
   if (!IsDimension(dense.outputs)) {
     return absl::InvalidArgumentError(
         absl::StrCat("outputs: expected 1 to ", kMaxDimension, ", got ", dense.outputs));
   }
   LIPSERVE_RETURN_IF_ERROR(CheckNumbers(dense.weights, dense.inputs * dense.outputs, "weights"));
-  if (!dense.bias.empty()) {
-    LIPSERVE_RETURN_IF_ERROR(CheckNumbers(dense.bias, dense.outputs, "bias"));
-  }
-  return absl::OkStatus();
+  return CheckBias(dense.bias, dense.outputs);
 }
 
-absl::Status CheckGroupSort(const GroupSortLayer& sort, std::size_t input_size) {
-  if (sort.group_size < 2 || input_size % sort.group_size != 0) {
+// `length`: of the image along this axis.
+absl::Status CheckAxis(const WindowAxis& axis, PaddingMode mode, std::size_t length,
+                       const char* what) {
+  for (const std::size_t number : {axis.size, axis.stride, axis.dilation}) {
+    if (!IsDimension(number)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(what, ": expected size, stride and dilation of 1 to ", kMaxDimension,
+                       ", got ", axis.size, ", ", axis.stride, " and ", axis.dilation));
+    }
+  }
+  if (axis.padding_before > kMaxDimension || axis.padding_after > kMaxDimension ||
+      !IsValidPadding(axis, mode, length)) {
     return absl::InvalidArgumentError(
-        absl::StrCat("group_size: expected at least 2 and a divisor of ", input_size, ", got ",
-                     sort.group_size));
+        absl::StrCat(what, ": expected paddings of at most ", kMaxDimension, ", below the image's ",
+                     length, " for reflection and at most that for circular ones, got ",
+                     axis.padding_before, " and ", axis.padding_after));
+  }
+  if (axis.outputs(length) == 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(what, ": expected a window that fits into the image, got one of ",
+                     axis.extent(), " positions in an image of ", length, " with its padding ",
+                     axis.padding_before, " and ", axis.padding_after));
   }
   return absl::OkStatus();
 }
 
-// Checks one layer and advances `size` to its output size.
-absl::Status CheckLayer(const FrozenLayer& layer, std::size_t& size) {
-  return std::visit(Overloaded{
-                        [](const FlattenLayer&) { return absl::OkStatus(); },
-                        [&](const DenseLayer& dense) {
-                          absl::Status status = CheckDense(dense, size);
-                          size = dense.outputs;
-                          return status;
-                        },
-                        [&](const GroupSortLayer& sort) { return CheckGroupSort(sort, size); },
-                    },
-                    layer);
+absl::Status CheckConvolution(const ConvolutionLayer& convolution, const SampleShape& input) {
+  if (convolution.input != input) {
+    return absl::InvalidArgumentError(absl::StrCat("input shape: expected ", ShapeText(input),
+                                                   " (the shape before this layer), got ",
+                                                   ShapeText(convolution.input)));
+  }
+  const std::size_t groups = convolution.groups;
+  if (!IsDimension(convolution.output_channels) || !IsDimension(groups) ||
+      input.channels % groups != 0 || convolution.output_channels % groups != 0) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "groups: expected a divisor of the ", input.channels, " input and the ",
+        convolution.output_channels, " output channels (1 to ", kMaxDimension, "), got ", groups));
+  }
+  LIPSERVE_RETURN_IF_ERROR(
+      CheckAxis(convolution.vertical, convolution.padding_mode, input.height, "vertical"));
+  LIPSERVE_RETURN_IF_ERROR(
+      CheckAxis(convolution.horizontal, convolution.padding_mode, input.width, "horizontal"));
+  if (!IsSample({.channels = input.channels / groups,
+                 .height = convolution.vertical.size,
+                 .width = convolution.horizontal.size})) {
+    return absl::InvalidArgumentError(absl::StrCat("fan-in: expected at most ", kMaxDimension,
+                                                   " products in one output, got more"));
+  }
+  LIPSERVE_RETURN_IF_ERROR(CheckNumbers(
+      convolution.weights, convolution.output_channels * convolution.fan_in(), "weights"));
+  return CheckBias(convolution.bias, convolution.output_channels);
+}
+
+absl::Status CheckPoolWindow(std::size_t height, std::size_t width, const SampleShape& input) {
+  if (height >= 1 && width >= 1 && input.height % height == 0 && input.width % width == 0) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrCat("window: expected one that divides the image of ",
+                                                 input.height, " x ", input.width, ", got ", height,
+                                                 " x ", width));
+}
+
+absl::Status CheckAveragePool(const AveragePoolLayer& pool, const SampleShape& input) {
+  LIPSERVE_RETURN_IF_ERROR(CheckPoolWindow(pool.window_height, pool.window_width, input));
+  if (!std::isnormal(pool.scale) || pool.scale < 0.0F) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("scale: expected a positive, normal float32, got ", pool.scale));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckGroupSort(const GroupSortLayer& sort, const SampleShape& input) {
+  if (sort.group_size < 2 || input.channels % sort.group_size != 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("group_size: expected at least 2 and a divisor of the ", input.channels,
+                     " channels, got ", sort.group_size));
+  }
+  return absl::OkStatus();
+}
+
+// Checks one layer that reads `input`, and the size of what it makes.
+absl::Status CheckLayer(const FrozenLayer& layer, const SampleShape& input) {
+  LIPSERVE_RETURN_IF_ERROR(std::visit(
+      Overloaded{
+          [](const FlattenLayer&) { return absl::OkStatus(); },
+          [&](const DenseLayer& dense) { return CheckDense(dense, input); },
+          [&](const ConvolutionLayer& convolution) { return CheckConvolution(convolution, input); },
+          [&](const AveragePoolLayer& pool) { return CheckAveragePool(pool, input); },
+          [&](const L2NormPoolLayer& pool) {
+            return CheckPoolWindow(pool.window_height, pool.window_width, input);
+          },
+          [&](const GroupSortLayer& sort) { return CheckGroupSort(sort, input); },
+      },
+      layer));
+  const SampleShape output = OutputShape(layer, input);
+  if (IsSample(output)) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("output: expected at most ", kMaxDimension,
+                                                 " numbers, got ", ShapeText(output)));
+}
+
+std::string AxesText(const WindowAxis& y, const WindowAxis& x) {
+  std::string text = absl::StrCat(y.size, "x", x.size);
+  if (y.stride != 1 || x.stride != 1) absl::StrAppend(&text, ", stride ", y.stride, "x", x.stride);
+  if (y.dilation != 1 || x.dilation != 1) {
+    absl::StrAppend(&text, ", dilation ", y.dilation, "x", x.dilation);
+  }
+  return text;
+}
+
+const char* PaddingText(PaddingMode mode) {
+  switch (mode) {
+    case PaddingMode::kZero:
+      return "zero";
+    case PaddingMode::kReflect:
+      return "reflect";
+    case PaddingMode::kReplicate:
+      return "replicate";
+    case PaddingMode::kCircular:
+      return "circular";
+  }
+  return "unknown";
+}
+
+std::string DescribeConvolution(const ConvolutionLayer& convolution) {
+  const WindowAxis& y = convolution.vertical;
+  const WindowAxis& x = convolution.horizontal;
+  std::string text = absl::StrCat("convolution ", ShapeText(convolution.input), " -> ",
+                                  ShapeText(convolution.output()), ", ", AxesText(y, x));
+  if (y.padding_before + y.padding_after + x.padding_before + x.padding_after != 0) {
+    absl::StrAppend(&text, ", ", PaddingText(convolution.padding_mode), " padding");
+  }
+  if (convolution.groups != 1) absl::StrAppend(&text, ", ", convolution.groups, " groups");
+  if (!convolution.bias.empty()) absl::StrAppend(&text, " with bias");
+  return text;
 }
 
 }  // namespace
+
+bool OnlyMovesNumbers(const FrozenLayer& layer) {
+  return std::holds_alternative<FlattenLayer>(layer) ||
+         std::holds_alternative<GroupSortLayer>(layer);
+}
+
+SampleShape OutputShape(const FrozenLayer& layer, const SampleShape& input) {
+  const auto pooled = [&](const auto& pool) {
+    return SampleShape{.channels = input.channels,
+                       .height = input.height / pool.window_height,
+                       .width = input.width / pool.window_width};
+  };
+  return std::visit(Overloaded{
+                        [&](const FlattenLayer&) {
+                          return SampleShape{input.size(), 1, 1};
+                        },
+                        [](const DenseLayer& dense) {
+                          return SampleShape{dense.outputs, 1, 1};
+                        },
+                        [](const ConvolutionLayer& convolution) { return convolution.output(); },
+                        [&](const AveragePoolLayer& pool) { return pooled(pool); },
+                        [&](const L2NormPoolLayer& pool) { return pooled(pool); },
+                        [&](const GroupSortLayer&) { return input; },
+                    },
+                    layer);
+}
 
 std::size_t NumScores(const FrozenNetwork& network) {
   return std::get<DenseLayer>(network.layers.back()).outputs;
@@ -100,26 +251,33 @@ std::string DescribeLayer(const FrozenLayer& layer) {
             return absl::StrCat("dense ", dense.inputs, " -> ", dense.outputs,
                                 dense.bias.empty() ? "" : " with bias");
           },
+          [](const ConvolutionLayer& convolution) { return DescribeConvolution(convolution); },
+          [](const AveragePoolLayer& pool) {
+            return absl::StrCat("average pool ", pool.window_height, "x", pool.window_width,
+                                ", scale ", pool.scale);
+          },
+          [](const L2NormPoolLayer& pool) {
+            return absl::StrCat("L2-norm pool ", pool.window_height, "x", pool.window_width);
+          },
           [](const GroupSortLayer& sort) { return absl::StrCat("group sort ", sort.group_size); },
       },
       layer);
 }
 
 absl::Status CheckNetwork(const FrozenNetwork& network) {
-  const SampleShape& shape = network.input_shape;
-  if (!IsDimension(shape.channels) || !IsDimension(shape.height) || !IsDimension(shape.width) ||
-      shape.channels * shape.height > kMaxDimension || shape.size() > kMaxDimension) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "input shape: expected [C, H, W] of at least 1 each and at most ", kMaxDimension,
-        " in all, got [", shape.channels, ", ", shape.height, ", ", shape.width, "]"));
+  if (!IsSample(network.input_shape)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("input shape: expected [C, H, W] of at least 1 each and at most ",
+                     kMaxDimension, " in all, got ", ShapeText(network.input_shape)));
   }
-  std::size_t size = shape.size();
+  SampleShape shape = network.input_shape;
   for (std::size_t i = 0; i < network.layers.size(); ++i) {
-    if (const absl::Status status = CheckLayer(network.layers[i], size); !status.ok()) {
+    if (const absl::Status status = CheckLayer(network.layers[i], shape); !status.ok()) {
       return absl::InvalidArgumentError(absl::StrCat("layer ", i, " (",
                                                      DescribeLayer(network.layers[i]),
                                                      "): ", std::string(status.message())));
     }
+    shape = OutputShape(network.layers[i], shape);
   }
   if (network.layers.empty() || !std::holds_alternative<DenseLayer>(network.layers.back())) {
     return absl::InvalidArgumentError(absl::StrCat(

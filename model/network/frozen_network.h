@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "model/network/window.h"
 
 namespace lipserve {
 
@@ -25,10 +26,10 @@ struct SampleShape {
   friend bool operator==(const SampleShape&, const SampleShape&) = default;
 };
 
-// Views [C, H, W] as [C*H*W, 1, 1]. Exact.
+// Views [C, H, W] as [C*H*W, 1, 1], in row-major order. Exact.
 struct FlattenLayer {};
 
-// y = W x + b over the reals.
+// y = W x + b over the reals, x: [C, H, W] in row-major order, y: [outputs, 1, 1].
 struct DenseLayer {
   std::size_t inputs = 0;
   std::size_t outputs = 0;
@@ -38,14 +39,68 @@ struct DenseLayer {
   double claimed_operator_norm_bound = 0.0;
 };
 
-// Sorts each group of `group_size` neighbours in ascending order. Exact; 1-Lipschitz.
+// Correlation with a kernel over the reals. For output channel o of group g,
+//   y[o, i, j] = b[o] + sum over c, u, v of
+//       K[o, c, u, v] x[g C/groups + c, i s_y + u d_y - top, j s_x + v d_x - left],
+// where x outside the image is what the padding says (window.h).
+struct ConvolutionLayer {
+  SampleShape input;
+  std::size_t output_channels = 0;
+  std::size_t groups = 1;
+  WindowAxis vertical;
+  WindowAxis horizontal;
+  PaddingMode padding_mode = PaddingMode::kZero;
+  // K, [output_channels, input.channels / groups, vertical.size, horizontal.size], row-major.
+  std::vector<float> weights;
+  std::vector<float> bias;  // [output_channels], or empty for none
+  // What the file claims as an upper bound of the operator norm of the linear part, from images to
+  // images. A claim, not a bound, until proven.
+  double claimed_operator_norm_bound = 0.0;
+
+  // Products in one output.
+  std::size_t fan_in() const { return input.channels / groups * vertical.size * horizontal.size; }
+  SampleShape output() const {
+    return {.channels = output_channels,
+            .height = vertical.outputs(input.height),
+            .width = horizontal.outputs(input.width)};
+  }
+};
+
+// y = scale * (sum of each disjoint window), per channel. A linear map of norm
+// scale * sqrt(window_height * window_width).
+struct AveragePoolLayer {
+  std::size_t window_height = 1;  // divides the image's height
+  std::size_t window_width = 1;   // divides the image's width
+  float scale = 1.0F;             // positive
+};
+
+// y = sqrt(sum of squares of each disjoint window), per channel. 1-Lipschitz, by the reverse
+// triangle inequality in each window; not piecewise linear.
+struct L2NormPoolLayer {
+  std::size_t window_height = 1;  // divides the image's height
+  std::size_t window_width = 1;   // divides the image's width
+};
+
+// Sorts each group of `group_size` neighbouring channels in ascending order, at every position.
+// Exact; 1-Lipschitz.
 //
 // Source: Anil, Lucas, Grosse 2019, arXiv:1811.05381.
 struct GroupSortLayer {
-  std::size_t group_size = 0;  // at least 2; divides the layer's input size
+  std::size_t group_size = 0;  // at least 2; divides the number of channels
 };
 
-using FrozenLayer = std::variant<FlattenLayer, DenseLayer, GroupSortLayer>;
+// Flatten and GroupSort only move numbers; the others compute new ones and are called *rounding
+// layers* where arithmetic rounds.
+using FrozenLayer = std::variant<FlattenLayer, DenseLayer, ConvolutionLayer, AveragePoolLayer,
+                                 L2NormPoolLayer, GroupSortLayer>;
+
+// Whether `layer` only moves numbers, so that every arithmetic computes it exactly.
+bool OnlyMovesNumbers(const FrozenLayer& layer);
+
+// Shape of what `layer` makes of an input of shape `input`.
+//
+// Requires: CheckNetwork is OK for the network that it stands in.
+SampleShape OutputShape(const FrozenLayer& layer, const SampleShape& input);
 
 // The whole network. The last layer is dense.
 struct FrozenNetwork {
@@ -67,9 +122,10 @@ std::string DescribeLayer(const FrozenLayer& layer);
 
 // Checks everything that the executors and the proof take for granted.
 //
-// Guarantee: after OK, sizes chain from input_shape to the last layer, which is dense; every array
-//            has the size its layer says; every weight and bias is finite and not subnormal; no
-//            dimension exceeds 2^22 and no product of dimensions overflows.
+// Guarantee: after OK, shapes chain from input_shape to the last layer, which is dense; every array
+//            has the size its layer says; every weight, bias and scale is finite and not subnormal;
+//            no dimension, fan-in or size of a sample exceeds 2^22 and no product of dimensions
+//            overflows; paddings satisfy IsValidPadding.
 // Errors:    InvalidArgument naming the layer, what was expected and what was found.
 absl::Status CheckNetwork(const FrozenNetwork& network);
 

@@ -37,7 +37,7 @@ struct Subject {
     const ConstMatrixView row{input.data(), 1, input.size()};
     const std::size_t num_scores = NumScores(network);
     Evaluation result{std::vector<double>(num_scores),
-                      std::vector<Upper>(graph.num_dense_layers())};
+                      std::vector<Upper>(graph.num_rounding_layers())};
     if (arithmetic == Arithmetic::kFloat32) {
       auto workspace = graph.NewWorkspace();
       std::vector<float> scores(num_scores);

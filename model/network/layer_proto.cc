@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/network/layer_proto.h"
+
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "model/status_macros.h"
+
+namespace lipserve {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "files hold little-endian numbers");
+
+std::string ToBytes(const std::vector<float>& values) {
+  std::string bytes(values.size() * sizeof(float), '\0');
+  if (!values.empty()) std::memcpy(bytes.data(), values.data(), bytes.size());
+  return bytes;
+}
+
+absl::StatusOr<std::vector<float>> FromBytes(const std::string& bytes, const char* what) {
+  if (bytes.size() % sizeof(float) != 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(what, ": expected a multiple of 4 bytes, got ", bytes.size()));
+  }
+  std::vector<float> values(bytes.size() / sizeof(float));
+  if (!values.empty()) std::memcpy(values.data(), bytes.data(), bytes.size());
+  return values;
+}
+
+std::size_t ToSize(std::int64_t value) { return value < 0 ? 0 : static_cast<std::size_t>(value); }
+
+std::int64_t FromSize(std::size_t value) { return static_cast<std::int64_t>(value); }
+
+absl::StatusOr<double> ToClaim(double bound) {
+  if (std::isfinite(bound) && bound >= 0.0) return bound;
+  return absl::InvalidArgumentError(
+      absl::StrCat("operator_norm_bound: expected finite and >= 0, got ", bound));
+}
+
+v1::PaddingMode ToProto(PaddingMode mode) {
+  switch (mode) {
+    case PaddingMode::kZero:
+      return v1::PADDING_MODE_ZERO;
+    case PaddingMode::kReflect:
+      return v1::PADDING_MODE_REFLECT;
+    case PaddingMode::kReplicate:
+      return v1::PADDING_MODE_REPLICATE;
+    case PaddingMode::kCircular:
+      return v1::PADDING_MODE_CIRCULAR;
+  }
+  return v1::PADDING_MODE_UNSPECIFIED;
+}
+
+absl::StatusOr<PaddingMode> FromProto(v1::PaddingMode mode) {
+  switch (mode) {
+    case v1::PADDING_MODE_ZERO:
+      return PaddingMode::kZero;
+    case v1::PADDING_MODE_REFLECT:
+      return PaddingMode::kReflect;
+    case v1::PADDING_MODE_REPLICATE:
+      return PaddingMode::kReplicate;
+    case v1::PADDING_MODE_CIRCULAR:
+      return PaddingMode::kCircular;
+    default:
+      return absl::InvalidArgumentError(
+          absl::StrCat("padding_mode: expected zero, reflect, replicate or circular, got number ",
+                       static_cast<int>(mode)));
+  }
+}
+
+v1::WindowAxis ToProto(const WindowAxis& axis) {
+  v1::WindowAxis proto;
+  proto.set_size(FromSize(axis.size));
+  proto.set_stride(FromSize(axis.stride));
+  proto.set_dilation(FromSize(axis.dilation));
+  proto.set_padding_before(FromSize(axis.padding_before));
+  proto.set_padding_after(FromSize(axis.padding_after));
+  return proto;
+}
+
+absl::StatusOr<WindowAxis> FromProto(const v1::WindowAxis& proto, const char* what) {
+  if (proto.padding_before() < 0 || proto.padding_after() < 0) {
+    return absl::InvalidArgumentError(absl::StrCat(what, ": expected paddings of at least 0, got ",
+                                                   proto.padding_before(), " and ",
+                                                   proto.padding_after()));
+  }
+  return WindowAxis{.size = ToSize(proto.size()),
+                    .stride = ToSize(proto.stride()),
+                    .dilation = ToSize(proto.dilation()),
+                    .padding_before = ToSize(proto.padding_before()),
+                    .padding_after = ToSize(proto.padding_after())};
+}
+
+struct ToLayerProto {
+  v1::FrozenLayer& proto;
+
+  void operator()(const FlattenLayer&) const { proto.mutable_flatten(); }
+  void operator()(const DenseLayer& dense) const {
+    v1::FrozenDense& out = *proto.mutable_dense();
+    out.set_inputs(FromSize(dense.inputs));
+    out.set_outputs(FromSize(dense.outputs));
+    out.set_weights_fp32(ToBytes(dense.weights));
+    out.set_bias_fp32(ToBytes(dense.bias));
+    out.set_operator_norm_bound(dense.claimed_operator_norm_bound);
+  }
+  void operator()(const ConvolutionLayer& convolution) const {
+    v1::FrozenConvolution& out = *proto.mutable_convolution();
+    const SampleShape& shape = convolution.input;
+    for (const std::size_t size : {shape.channels, shape.height, shape.width}) {
+      out.add_input_shape(FromSize(size));
+    }
+    out.set_output_channels(FromSize(convolution.output_channels));
+    out.set_groups(FromSize(convolution.groups));
+    *out.mutable_vertical() = ToProto(convolution.vertical);
+    *out.mutable_horizontal() = ToProto(convolution.horizontal);
+    out.set_padding_mode(ToProto(convolution.padding_mode));
+    out.set_weights_fp32(ToBytes(convolution.weights));
+    out.set_bias_fp32(ToBytes(convolution.bias));
+    out.set_operator_norm_bound(convolution.claimed_operator_norm_bound);
+  }
+  void operator()(const AveragePoolLayer& pool) const {
+    v1::FrozenAveragePool& out = *proto.mutable_average_pool();
+    out.set_window_height(FromSize(pool.window_height));
+    out.set_window_width(FromSize(pool.window_width));
+    out.set_scale(pool.scale);
+  }
+  void operator()(const L2NormPoolLayer& pool) const {
+    v1::FrozenL2NormPool& out = *proto.mutable_l2_norm_pool();
+    out.set_window_height(FromSize(pool.window_height));
+    out.set_window_width(FromSize(pool.window_width));
+  }
+  void operator()(const GroupSortLayer& sort) const {
+    proto.mutable_group_sort()->set_group_size(FromSize(sort.group_size));
+  }
+};
+
+absl::StatusOr<FrozenLayer> DenseFromProto(const v1::FrozenDense& in) {
+  DenseLayer dense;
+  dense.inputs = ToSize(in.inputs());
+  dense.outputs = ToSize(in.outputs());
+  LIPSERVE_ASSIGN_OR_RETURN(dense.weights, FromBytes(in.weights_fp32(), "weights"));
+  LIPSERVE_ASSIGN_OR_RETURN(dense.bias, FromBytes(in.bias_fp32(), "bias"));
+  LIPSERVE_ASSIGN_OR_RETURN(dense.claimed_operator_norm_bound, ToClaim(in.operator_norm_bound()));
+  return dense;
+}
+
+absl::StatusOr<FrozenLayer> ConvolutionFromProto(const v1::FrozenConvolution& in) {
+  if (in.input_shape_size() != 3) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("input_shape: expected 3 numbers [C, H, W], got ", in.input_shape_size()));
+  }
+  ConvolutionLayer convolution;
+  convolution.input = {.channels = ToSize(in.input_shape(0)),
+                       .height = ToSize(in.input_shape(1)),
+                       .width = ToSize(in.input_shape(2))};
+  convolution.output_channels = ToSize(in.output_channels());
+  convolution.groups = ToSize(in.groups());
+  LIPSERVE_ASSIGN_OR_RETURN(convolution.vertical, FromProto(in.vertical(), "vertical"));
+  LIPSERVE_ASSIGN_OR_RETURN(convolution.horizontal, FromProto(in.horizontal(), "horizontal"));
+  LIPSERVE_ASSIGN_OR_RETURN(convolution.padding_mode, FromProto(in.padding_mode()));
+  LIPSERVE_ASSIGN_OR_RETURN(convolution.weights, FromBytes(in.weights_fp32(), "weights"));
+  LIPSERVE_ASSIGN_OR_RETURN(convolution.bias, FromBytes(in.bias_fp32(), "bias"));
+  LIPSERVE_ASSIGN_OR_RETURN(convolution.claimed_operator_norm_bound,
+                            ToClaim(in.operator_norm_bound()));
+  return convolution;
+}
+
+}  // namespace
+
+v1::FrozenLayer LayerToProto(const FrozenLayer& layer) {
+  v1::FrozenLayer proto;
+  std::visit(ToLayerProto{proto}, layer);
+  return proto;
+}
+
+absl::StatusOr<FrozenLayer> LayerFromProto(const v1::FrozenLayer& proto) {
+  switch (proto.kind_case()) {
+    case v1::FrozenLayer::kFlatten:
+      return FlattenLayer{};
+    case v1::FrozenLayer::kDense:
+      return DenseFromProto(proto.dense());
+    case v1::FrozenLayer::kConvolution:
+      return ConvolutionFromProto(proto.convolution());
+    case v1::FrozenLayer::kAveragePool:
+      return AveragePoolLayer{.window_height = ToSize(proto.average_pool().window_height()),
+                              .window_width = ToSize(proto.average_pool().window_width()),
+                              .scale = proto.average_pool().scale()};
+    case v1::FrozenLayer::kL2NormPool:
+      return L2NormPoolLayer{.window_height = ToSize(proto.l2_norm_pool().window_height()),
+                             .window_width = ToSize(proto.l2_norm_pool().window_width())};
+    case v1::FrozenLayer::kGroupSort:
+      return GroupSortLayer{.group_size = ToSize(proto.group_sort().group_size())};
+    case v1::FrozenLayer::KIND_NOT_SET:
+      break;
+  }
+  return absl::InvalidArgumentError("kind: expected a layer that this program knows, got another");
+}
+
+}  // namespace lipserve

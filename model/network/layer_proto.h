@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// Between the layers of a network and their messages in a model file.
+#ifndef MODEL_NETWORK_LAYER_PROTO_H_
+#define MODEL_NETWORK_LAYER_PROTO_H_
+
+#include "absl/status/statusor.h"
+#include "lipserve/v1/model_file.pb.h"
+#include "model/network/frozen_network.h"
+
+namespace lipserve {
+
+v1::FrozenLayer LayerToProto(const FrozenLayer& layer);
+
+// Errors: InvalidArgument if the message is not one of the known layers, an array of bytes is no
+//         array of float32, an enum is unknown, or a claimed bound is not finite and nonnegative.
+//         Sizes are not checked here; negative ones become 0, which CheckNetwork refuses.
+absl::StatusOr<FrozenLayer> LayerFromProto(const v1::FrozenLayer& proto);
+
+}  // namespace lipserve
+
+#endif  // MODEL_NETWORK_LAYER_PROTO_H_
