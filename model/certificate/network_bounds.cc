@@ -71,11 +71,12 @@ PairBounds PairBoundsOf(const DenseLayer& last, std::size_t i, std::size_t j) {
 
 absl::Status CheckClaim(const DenseLayer& dense, std::size_t layer) {
   const ConstMatrixView w{dense.weights.data(), dense.outputs, dense.inputs};
-  if (ProveOperatorNormAtMost(w, dense.claimed_operator_norm_bound)) return absl::OkStatus();
+  const absl::Status proof = ProveOperatorNormAtMost(w, dense.claimed_operator_norm_bound);
+  if (proof.ok()) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrFormat(
       "layer %d (%s): the file claims an operator norm of at most %.17g, but the proof of it "
-      "fails; the claim is false or too tight, freeze the model again",
-      layer, DescribeLayer(dense), dense.claimed_operator_norm_bound));
+      "fails: %s; freeze the model again",
+      layer, DescribeLayer(dense), dense.claimed_operator_norm_bound, proof.message()));
 }
 
 }  // namespace

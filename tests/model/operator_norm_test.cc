@@ -21,7 +21,7 @@ void ExpectTightBound(const std::vector<float>& weights, std::size_t rows, std::
   const Quad exact = QuadOperatorNorm(w);
   EXPECT_GE(static_cast<Quad>(*bound), exact);
   EXPECT_LE(*bound, static_cast<double>(exact) * (1.0 + 2e-10));
-  EXPECT_TRUE(ProveOperatorNormAtMost(w, *bound));
+  EXPECT_TRUE(ProveOperatorNormAtMost(w, *bound).ok());
 }
 
 TEST(OperatorNormTest, BoundIsNeverBelowAndCloseAboveTheLargestSingularValue) {
@@ -77,10 +77,10 @@ TEST(OperatorNormTest, AClaimJustBelowTheTruthIsNotProven) {
         orthonormal ? OrthonormalRows(random, 16, 64) : RandomFloats(random, 16 * 64, 1.0);
     const ConstMatrixView w{weights.data(), 16, 64};
     const auto exact = static_cast<double>(QuadOperatorNorm(w));
-    EXPECT_FALSE(ProveOperatorNormAtMost(w, exact * (1.0 - 1e-12)));
-    EXPECT_FALSE(ProveOperatorNormAtMost(w, exact * 0.5));
-    EXPECT_TRUE(ProveOperatorNormAtMost(w, exact * (1.0 + 1e-9)));
-    EXPECT_TRUE(ProveOperatorNormAtMost(w, exact * 10.0));
+    EXPECT_FALSE(ProveOperatorNormAtMost(w, exact * (1.0 - 1e-12)).ok());
+    EXPECT_FALSE(ProveOperatorNormAtMost(w, exact * 0.5).ok());
+    EXPECT_TRUE(ProveOperatorNormAtMost(w, exact * (1.0 + 1e-9)).ok());
+    EXPECT_TRUE(ProveOperatorNormAtMost(w, exact * 10.0).ok());
   }
 }
 
@@ -91,7 +91,7 @@ TEST(OperatorNormTest, RoundingOfTheGramMatrixIsAccountedFor) {
   weights[0] = 1.0F;
   const ConstMatrixView w{weights.data(), 1, weights.size()};
   const Quad exact = QuadSqrt(1 + static_cast<Quad>(0x1p-34));
-  EXPECT_FALSE(ProveOperatorNormAtMost(w, static_cast<double>(exact) * (1.0 - 1e-12)));
+  EXPECT_FALSE(ProveOperatorNormAtMost(w, static_cast<double>(exact) * (1.0 - 1e-12)).ok());
   EXPECT_GE(static_cast<Quad>(*BoundOperatorNorm(w)), exact);
 }
 
@@ -99,15 +99,15 @@ TEST(OperatorNormTest, ClaimsThatAreNoNumbersAreNotProven) {
   const std::vector<float> w = {1.0F, 2.0F};
   for (const double claim : {0.0, -1.0, std::numeric_limits<double>::quiet_NaN(),
                              std::numeric_limits<double>::infinity()}) {
-    EXPECT_FALSE(ProveOperatorNormAtMost({w.data(), 1, 2}, claim)) << claim;
+    EXPECT_FALSE(ProveOperatorNormAtMost({w.data(), 1, 2}, claim).ok()) << claim;
   }
 }
 
 TEST(OperatorNormTest, TheZeroMatrixHasNormZero) {
   const std::vector<float> w(6, 0.0F);
   EXPECT_EQ(*BoundOperatorNorm({w.data(), 2, 3}), 0.0);
-  EXPECT_TRUE(ProveOperatorNormAtMost({w.data(), 2, 3}, 0.0));
-  EXPECT_FALSE(ProveOperatorNormAtMost({w.data(), 2, 3}, -1.0));
+  EXPECT_TRUE(ProveOperatorNormAtMost({w.data(), 2, 3}, 0.0).ok());
+  EXPECT_FALSE(ProveOperatorNormAtMost({w.data(), 2, 3}, -1.0).ok());
 }
 
 }  // namespace

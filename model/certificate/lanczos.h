@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef MODEL_CERTIFICATE_LANCZOS_H_
+#define MODEL_CERTIFICATE_LANCZOS_H_
+
+#include <cstddef>
+#include <functional>
+#include <span>
+
+namespace lipserve {
+
+// y = A x.
+using SymmetricMap = std::function<void(std::span<const double> x, std::span<double> y)>;
+
+// An estimate of the largest eigenvalue of a symmetric matrix of order n, from below but for
+// roundings of about 1e-14 of it. No proof: it says where to look for one, and what a proof must
+// not contradict.
+//
+// Source: Golub and Van Loan, Matrix Computations, section 10.1; no reorthogonalisation.
+double LargestEigenvalueEstimate(std::size_t n, const SymmetricMap& map, std::size_t steps);
+
+}  // namespace lipserve
+
+#endif  // MODEL_CERTIFICATE_LANCZOS_H_
