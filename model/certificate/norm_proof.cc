@@ -56,7 +56,9 @@ bool ProvesNormAtMost(const NormProof& proof, double claim) {
 }
 
 std::optional<double> SearchNormBound(const NormProof& proof, double estimate, double tolerance) {
-  const std::optional<double> c = SmallestCompleting(proof, estimate, tolerance);
+  // Below the slack there is nothing to prove: taps that cancel each other can leave a map of 0.
+  const double start = std::max(estimate, proof.Slack(0.0).value());
+  const std::optional<double> c = SmallestCompleting(proof, start, tolerance);
   if (!c) return std::nullopt;
   double bound = proof.NormBoundOf(Upper(*c) + proof.Slack(*c));
   constexpr int kAttempts = 8;

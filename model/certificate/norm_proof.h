@@ -49,7 +49,7 @@ bool ProvesNormAtMost(const NormProof& proof, double claim);
 // 2^-36, so that another machine proves it too.
 //
 // Guarantee: ProvesNormAtMost(proof, result); result >= (1 + 2^-36) ||T||_2.
-// Errors:    nullopt if nothing is proven up to 8 times the estimate.
+// Errors:    nullopt if nothing is proven up to 8 times the estimate and the slack at 0.
 std::optional<double> SearchNormBound(const NormProof& proof, double estimate, double tolerance);
 
 // The part of Slack(c) for one factorisation of fl(c I - G), G a matrix with this diagonal and half

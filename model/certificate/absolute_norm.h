@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// Soundness rests on this file: bounds of rounding errors are proportional to these norms.
+//
+// Proven upper bounds of || |T| ||_2, where |T| multiplies by the magnitudes of the weights. By
+// Collatz and Wielandt, ||S||_2^2 <= max_j (S^T S v)_j / v_j for a nonnegative matrix S and every
+// positive vector v; a few power iterations find a good v. Proof: certificate/README.md, Lemma 2.
+#ifndef MODEL_CERTIFICATE_ABSOLUTE_NORM_H_
+#define MODEL_CERTIFICATE_ABSOLUTE_NORM_H_
+
+#include "model/certificate/outward_rounding.h"
+#include "model/network/frozen_network.h"
+
+namespace lipserve {
+
+// Never above ||W||_F but for roundings.
+//
+// Requires: every weight is zero or normal.
+Upper AbsoluteNormBound(const DenseLayer& layer);
+
+// Where several taps of a window read one pixel, their magnitudes add: that is what bounds the
+// executed arithmetic, which multiplies each tap on its own.
+//
+// Requires: every weight is zero or normal; valid paddings.
+Upper AbsoluteNormBound(const ConvolutionLayer& layer);
+
+}  // namespace lipserve
+
+#endif  // MODEL_CERTIFICATE_ABSOLUTE_NORM_H_

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// Soundness rests on this file: radii are divided by these norms.
+//
+// Proven upper bounds of the operator norm of a convolution, the largest singular value of its
+// linear part from images to images: borders, stride, dilation and groups included. Not the norm of
+// the flattened kernel, nor that of a circular convolution of the image's size: both can be below
+// it.
+#ifndef MODEL_CERTIFICATE_CONVOLUTION_NORM_H_
+#define MODEL_CERTIFICATE_CONVOLUTION_NORM_H_
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "model/certificate/norm_proof.h"
+#include "model/network/frozen_network.h"
+
+namespace lipserve {
+
+enum class ConvolutionNormMethod {
+  // A banded factorisation of T^T T or T T^T (convolution_gram.h): exact to about 1e-10.
+  kBandedGram,
+  // Blocks of a circular convolution on a torus (circular_embedding.h). Exact where circular
+  // padding makes the image a torus; else above the norm, by 0.2 % to 0.8 % for 3 x 3 kernels on
+  // 28 x 28.
+  kCircularEmbedding,
+  // The norm of the kernel as an [output_channels, fan_in] matrix, times the root of the most times
+  // that a pixel is read: up to a kernel's width too large.
+  kFlatKernel,
+};
+
+// "banded Gram matrix", ...
+const char* MethodName(ConvolutionNormMethod method);
+
+// The first of: the embedding, if it is exact; the banded Gram matrix; the embedding; the flat
+// kernel; whose cost is within the limits. So the sizes of a layer decide, on every machine alike.
+//
+// Requires: a layer that CheckNetwork accepts.
+// Errors:   InvalidArgument naming the costs if none is.
+absl::StatusOr<ConvolutionNormMethod> ChooseConvolutionNormMethod(const ConvolutionLayer& layer,
+                                                                  const ProofLimits& limits = {});
+
+// The smallest bound that a search finds with the chosen method. Costs some three factorisations
+// and 120 steps of Lanczos.
+//
+// Guarantee: result >= (1 + 2^-36) ||T||_2, and ProveConvolutionNormAtMost(layer, result) is OK.
+// Requires:  a layer that CheckNetwork accepts.
+// Errors:    InvalidArgument if every method exceeds the limits; Internal if the bound is below the
+//            estimate of the norm from below, or above 8 times that and the proof fails, which
+//            would mean a bug or a hardware fault.
+absl::StatusOr<double> BoundConvolutionNorm(const ConvolutionLayer& layer,
+                                            const ProofLimits& limits = {});
+
+// Proves ||T||_2 <= claim, with one factorisation of the chosen method.
+//
+// Requires: a layer that CheckNetwork accepts.
+// Errors:   InvalidArgument if that does not prove it, or every method exceeds the limits.
+absl::Status ProveConvolutionNormAtMost(const ConvolutionLayer& layer, double claim,
+                                        const ProofLimits& limits = {});
+
+}  // namespace lipserve
+
+#endif  // MODEL_CERTIFICATE_CONVOLUTION_NORM_H_
