@@ -28,6 +28,12 @@ std::size_t Phases(const WindowAxis& axis) {
   return std::min(axis.size, axis.stride / std::gcd(axis.stride, axis.dilation));
 }
 
+// Outputs along one circle, that is, frequencies. One does for windows that do not overlap: no tap
+// is shifted, all blocks are equal.
+std::size_t Frequencies(const WindowAxis& axis, std::size_t circle) {
+  return axis.extent() <= axis.stride ? 1 : circle / axis.stride;
+}
+
 }  // namespace
 
 std::optional<std::size_t> EmbeddingLength(const WindowAxis& axis, PaddingMode mode,
@@ -61,8 +67,8 @@ ProofCost EmbeddingCost(const ConvolutionLayer& layer, const Torus& torus) {
   const std::size_t columns = channels_in * Phases(layer.vertical) * Phases(layer.horizontal);
   const ProofCost block =
       DenseProofCost(2 * std::min(columns, channels_out), 2 * std::max(columns, channels_out));
-  const auto steps_y = static_cast<double>(torus.height / layer.vertical.stride);
-  const auto steps_x = static_cast<double>(torus.width / layer.horizontal.stride);
+  const auto steps_y = static_cast<double>(Frequencies(layer.vertical, torus.height));
+  const auto steps_x = static_cast<double>(Frequencies(layer.horizontal, torus.width));
   const double blocks = static_cast<double>(layer.groups) * steps_y * (steps_x / 2.0 + 1.0);
   const double coefficients = 8.0 * static_cast<double>(channels_out * layer.fan_in());
   // A root of unity is a series of some 60 products of 192-bit integers.
@@ -74,8 +80,8 @@ ProofCost EmbeddingCost(const ConvolutionLayer& layer, const Torus& torus) {
 EmbeddingNormProof::EmbeddingNormProof(const ConvolutionLayer& layer, const Torus& torus)
     : NormProof(ScaleExponent(layer)),
       layer_(layer),
-      steps_y_(torus.height / layer.vertical.stride),
-      steps_x_(torus.width / layer.horizontal.stride),
+      steps_y_(Frequencies(layer.vertical, torus.height)),
+      steps_x_(Frequencies(layer.horizontal, torus.width)),
       phases_(layer.vertical.stride * layer.horizontal.stride),
       taps_(TapsOf(layer)),
       roots_y_(RootsOfUnity(steps_y_)),

@@ -73,7 +73,7 @@ class EmbeddingNormProof : public NormProof {
   bool Completes(const Block& block, double c) const;
 
   const ConvolutionLayer& layer_;
-  std::size_t steps_y_;  // torus height / stride
+  std::size_t steps_y_;  // frequencies along the height
   std::size_t steps_x_;
   std::size_t phases_;
   std::vector<Tap> taps_;

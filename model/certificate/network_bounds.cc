@@ -3,10 +3,10 @@
 
 #include <cmath>
 #include <span>
+#include <variant>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
-#include "model/certificate/operator_norm.h"
+#include "absl/strings/string_view.h"
 #include "model/certificate/vector_norm.h"
 #include "model/status_macros.h"
 
@@ -19,26 +19,6 @@ constexpr double kLargestNumber = 0x1p250;
 
 std::span<const float> Row(const DenseLayer& dense, std::size_t i) {
   return {dense.weights.data() + i * dense.inputs, dense.inputs};
-}
-
-LayerBounds BoundsOf(const DenseLayer& dense) {
-  LayerBounds bounds;
-  bounds.fan_in = dense.inputs;
-  bounds.outputs = dense.outputs;
-  bounds.operator_norm = Upper(dense.claimed_operator_norm_bound);
-  Upper squares;
-  for (std::size_t i = 0; i < dense.outputs; ++i) {
-    const Upper norm = NormBound(Row(dense, i));
-    squares = squares + norm * norm;
-    bounds.largest_row_norm = Max(bounds.largest_row_norm, norm);
-    bounds.largest_row_norm1 = Max(bounds.largest_row_norm1, Norm1Bound(Row(dense, i)));
-  }
-  bounds.absolute_norm = SqrtUp(squares);
-  bounds.bias_norm = NormBound(std::span<const float>(dense.bias));
-  for (const float b : dense.bias) {
-    bounds.largest_bias = Max(bounds.largest_bias, Upper(std::fabs(static_cast<double>(b))));
-  }
-  return bounds;
 }
 
 // Row i of the last layer as doubles; the implicit row of a single-score network is zero.
@@ -69,14 +49,28 @@ PairBounds PairBoundsOf(const DenseLayer& last, std::size_t i, std::size_t j) {
           .bias = ScoreBias(last, i) + ScoreBias(last, j)};
 }
 
-absl::Status CheckClaim(const DenseLayer& dense, std::size_t layer) {
-  const ConstMatrixView w{dense.weights.data(), dense.outputs, dense.inputs};
-  const absl::Status proof = ProveOperatorNormAtMost(w, dense.claimed_operator_norm_bound);
-  if (proof.ok()) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrFormat(
-      "layer %d (%s): the file claims an operator norm of at most %.17g, but the proof of it "
-      "fails: %s; freeze the model again",
-      layer, DescribeLayer(dense), dense.claimed_operator_norm_bound, proof.message()));
+// How far the exact stage's scores can be off, in units of 2^-2048: an L2-norm pool is 1-Lipschitz
+// and rounds each output by less than a unit, everything else is exact.
+class ExactStageError {
+ public:
+  void Pass(const FrozenLayer& layer, const LayerBounds& bounds) {
+    units_ = bounds.operator_norm * units_;
+    if (!std::holds_alternative<L2NormPoolLayer>(layer)) return;
+    units_ = units_ + SqrtUp(Upper(static_cast<double>(bounds.outputs)));
+    has_pool_ = true;
+  }
+  // Whether a network with L2-norm pools keeps less than 2^-1500 of error in what the last layer
+  // makes.
+  bool IsNegligible() const { return !has_pool_ || units_.value() < 0x1p500; }
+
+ private:
+  Upper units_;
+  bool has_pool_ = false;
+};
+
+absl::Status AtLayer(std::size_t index, const FrozenLayer& layer, absl::string_view problem) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("layer ", index, " (", DescribeLayer(layer), "): ", problem));
 }
 
 }  // namespace
@@ -85,20 +79,33 @@ absl::StatusOr<NetworkBounds> NetworkBounds::Create(const FrozenNetwork& network
   const ScopedStrictFloatingPoint strict;
   NetworkBounds bounds;
   Upper largest_norm(kLargestInputNorm);
+  ExactStageError exact_error;
+  SampleShape shape = network.input_shape;
   for (std::size_t i = 0; i < network.layers.size(); ++i) {
-    const auto* dense = std::get_if<DenseLayer>(&network.layers[i]);
-    if (dense == nullptr) continue;  // flatten and sorts are exact and 1-Lipschitz
-    LIPSERVE_RETURN_IF_ERROR(CheckClaim(*dense, i));
-    const LayerBounds layer = BoundsOf(*dense);
-    largest_norm = layer.absolute_norm * largest_norm + layer.bias_norm;
-    if (!(largest_norm.value() <= kLargestNumber)) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("layer ", i, " (", DescribeLayer(*dense), "): its numbers can reach ",
-                       largest_norm.value(),
-                       " for some float32 input, expected at most 2^250; the proof does "
-                       "not cover such weights, scale them down"));
+    const FrozenLayer& layer = network.layers[i];
+    const SampleShape input = shape;
+    shape = OutputShape(layer, input);
+    bounds.layer_lipschitz_.push_back(1.0);
+    if (OnlyMovesNumbers(layer)) continue;
+    if (const absl::Status claim = CheckClaim(layer); !claim.ok()) {
+      return AtLayer(i, layer, claim.message());
     }
-    bounds.hidden_.push_back(layer);
+    const LayerBounds of_layer = BoundsOf(layer, input);
+    largest_norm = of_layer.absolute_norm * largest_norm + of_layer.bias_norm;
+    if (!(largest_norm.value() <= kLargestNumber)) {
+      return AtLayer(i, layer,
+                     absl::StrCat("its numbers can reach ", largest_norm.value(),
+                                  " for some float32 input, expected at most 2^250; the proof does "
+                                  "not cover such weights, scale them down"));
+    }
+    exact_error.Pass(layer, of_layer);
+    if (!exact_error.IsNegligible()) {
+      return AtLayer(i, layer,
+                     "weights since the first L2-norm pool can make its rounding in the exact "
+                     "stage, 2^-2048, larger than 2^-1548; scale them down");
+    }
+    bounds.layer_lipschitz_.back() = of_layer.operator_norm.value();
+    bounds.hidden_.push_back(of_layer);
   }
   bounds.last_ = bounds.hidden_.back();
   bounds.hidden_.pop_back();

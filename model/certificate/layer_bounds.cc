@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/certificate/layer_bounds.h"
+
+#include <cassert>
+#include <cmath>
+#include <span>
+#include <variant>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "model/certificate/absolute_norm.h"
+#include "model/certificate/convolution_norm.h"
+#include "model/certificate/operator_norm.h"
+#include "model/certificate/vector_norm.h"
+#include "model/certificate/window_reads.h"
+
+namespace lipserve {
+namespace {
+
+// A kind of layer that is missing from the calls below does not compile: none is ever skipped.
+template <typename... Visitors>
+struct Overloaded : Visitors... {
+  using Visitors::operator()...;
+};
+template <typename... Visitors>
+Overloaded(Visitors...) -> Overloaded<Visitors...>;
+
+Upper Root(std::size_t n) { return SqrtUp(Upper(static_cast<double>(n))); }
+
+// The bounds that follow from the weights of each output, [outputs, fan_in], and its bias.
+LayerBounds BoundsOfRows(std::span<const float> weights, std::size_t fan_in,
+                         std::span<const float> bias) {
+  LayerBounds bounds;
+  bounds.fan_in = fan_in;
+  for (std::size_t first = 0; first < weights.size(); first += fan_in) {
+    const auto row = weights.subspan(first, fan_in);
+    bounds.largest_row_norm = Max(bounds.largest_row_norm, NormBound(row));
+    bounds.largest_row_norm1 = Max(bounds.largest_row_norm1, Norm1Bound(row));
+  }
+  bounds.bias_norm = NormBound(bias);
+  for (const float b : bias) {
+    bounds.largest_bias = Max(bounds.largest_bias, Upper(std::fabs(static_cast<double>(b))));
+  }
+  return bounds;
+}
+
+LayerBounds BoundsOfDense(const DenseLayer& dense) {
+  LayerBounds bounds = BoundsOfRows(dense.weights, dense.inputs, dense.bias);
+  bounds.outputs = dense.outputs;
+  bounds.operator_norm = Upper(dense.claimed_operator_norm_bound);
+  bounds.absolute_norm = AbsoluteNormBound(dense);
+  return bounds;
+}
+
+LayerBounds BoundsOfConvolution(const ConvolutionLayer& layer) {
+  LayerBounds bounds = BoundsOfRows(layer.weights, layer.fan_in(), layer.bias);
+  const SampleShape output = layer.output();
+  bounds.outputs = output.size();
+  bounds.operator_norm = Upper(layer.claimed_operator_norm_bound);
+  bounds.absolute_norm = AbsoluteNormBound(layer);
+  bounds.bias_norm = Root(output.height * output.width) * bounds.bias_norm;
+  // At most so many taps of a window meet in one pixel: (a_1 + ... + a_m)^2 <= m (a_1^2 + ...).
+  const WindowReads vertical(layer.vertical, layer.padding_mode, layer.input.height);
+  const WindowReads horizontal(layer.horizontal, layer.padding_mode, layer.input.width);
+  bounds.largest_row_norm =
+      Root(vertical.most_reads_by_one_output() * horizontal.most_reads_by_one_output()) *
+      bounds.largest_row_norm;
+  return bounds;
+}
+
+LayerBounds BoundsOfAveragePool(const AveragePoolLayer& pool, std::size_t outputs) {
+  const std::size_t size = pool.window_height * pool.window_width;
+  const Upper scale(static_cast<double>(pool.scale));
+  // Disjoint windows: T T^T = scale^2 size I, and T has no negative entry.
+  const Upper norm = scale * Root(size);
+  return {.fan_in = size,
+          .outputs = outputs,
+          .operator_norm = norm,
+          .absolute_norm = norm,
+          .bias_norm = Upper(),
+          // Executed as scale * (sum), the sum may be larger than what it becomes.
+          .largest_row_norm = Max(scale, Upper(1.0)) * Root(size),
+          .largest_row_norm1 = scale * Upper(static_cast<double>(size)),
+          .largest_bias = Upper()};
+}
+
+LayerBounds BoundsOfL2NormPool(const L2NormPoolLayer& pool, std::size_t outputs) {
+  const std::size_t size = pool.window_height * pool.window_width;
+  return {.fan_in = size,
+          .outputs = outputs,
+          .operator_norm = Upper(1.0),
+          .absolute_norm = Upper(1.0),
+          .bias_norm = Upper(),
+          .largest_row_norm = Upper(1.0),
+          .largest_row_norm1 = Upper(1.0),
+          .largest_bias = Upper()};
+}
+
+absl::Status Explained(const absl::Status& proof, double claim) {
+  if (proof.ok()) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrFormat(
+      "the file claims an operator norm of at most %.17g, but the proof of it fails: %s; freeze "
+      "the model again",
+      claim, proof.message()));
+}
+
+}  // namespace
+
+LayerBounds BoundsOf(const FrozenLayer& layer, const SampleShape& input) {
+  assert(!OnlyMovesNumbers(layer));
+  const std::size_t outputs = OutputShape(layer, input).size();
+  return std::visit(
+      Overloaded{
+          [](const DenseLayer& dense) { return BoundsOfDense(dense); },
+          [](const ConvolutionLayer& convolution) { return BoundsOfConvolution(convolution); },
+          [&](const AveragePoolLayer& pool) { return BoundsOfAveragePool(pool, outputs); },
+          [&](const L2NormPoolLayer& pool) { return BoundsOfL2NormPool(pool, outputs); },
+          [](const FlattenLayer&) { return LayerBounds(); },
+          [](const GroupSortLayer&) { return LayerBounds(); },
+      },
+      layer);
+}
+
+absl::Status CheckClaim(const FrozenLayer& layer) {
+  return std::visit(
+      Overloaded{
+          [](const DenseLayer& dense) {
+            const double claim = dense.claimed_operator_norm_bound;
+            const ConstMatrixView w{dense.weights.data(), dense.outputs, dense.inputs};
+            return Explained(ProveOperatorNormAtMost(w, claim), claim);
+          },
+          [](const ConvolutionLayer& convolution) {
+            const double claim = convolution.claimed_operator_norm_bound;
+            return Explained(ProveConvolutionNormAtMost(convolution, claim), claim);
+          },
+          [](const AveragePoolLayer&) { return absl::OkStatus(); },
+          [](const L2NormPoolLayer&) { return absl::OkStatus(); },
+          [](const FlattenLayer&) { return absl::OkStatus(); },
+          [](const GroupSortLayer&) { return absl::OkStatus(); },
+      },
+      layer);
+}
+
+}  // namespace lipserve

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// Soundness rests on this file: the constants of the proof for one layer, each computed from the
+// frozen weights and rounded up.
+#ifndef MODEL_CERTIFICATE_LAYER_BOUNDS_H_
+#define MODEL_CERTIFICATE_LAYER_BOUNDS_H_
+
+#include <cstddef>
+
+#include "absl/status/status.h"
+#include "model/certificate/outward_rounding.h"
+#include "model/network/frozen_network.h"
+
+namespace lipserve {
+
+// Upper bounds of one rounding layer: y = T x + b with a linear T (dense, convolution, average
+// pool), or the L2-norm pool, whose outputs have no linear form but whose rounding errors obey the
+// same formula with || |T| || = 1 (README.md, Lemma 4).
+//
+// |T| multiplies by the magnitudes of the weights and t_i is one of its rows. Where padding lets
+// several taps of a window read one pixel, their magnitudes add: the executed arithmetic multiplies
+// each tap on its own.
+struct LayerBounds {
+  std::size_t fan_in = 0;   // products summed into one output
+  std::size_t outputs = 0;  // numbers of y
+  Upper operator_norm;      // ||T||_2, the Lipschitz constant
+  Upper absolute_norm;      // || |T| ||_2
+  Upper bias_norm;          // ||b||_2, over all outputs
+  Upper largest_row_norm;   // max_i ||t_i||_2, or what else bounds partial sums over ||x||_2
+  Upper largest_row_norm1;  // max_i ||t_i||_1
+  Upper largest_bias;       // max_i |b_i|
+};
+
+// The bounds of a layer that reads samples of shape `input`. Takes a claimed operator norm as
+// proven: CheckClaim has to come first.
+//
+// Requires: a layer of a network that CheckNetwork accepts; not OnlyMovesNumbers(layer).
+LayerBounds BoundsOf(const FrozenLayer& layer, const SampleShape& input);
+
+// Proves what `layer` claims about its operator norm; OK if it claims nothing.
+//
+// Requires: a layer of a network that CheckNetwork accepts.
+// Errors:   InvalidArgument if the claim is not confirmed or the proof would cost too much.
+absl::Status CheckClaim(const FrozenLayer& layer);
+
+}  // namespace lipserve
+
+#endif  // MODEL_CERTIFICATE_LAYER_BOUNDS_H_
