@@ -112,11 +112,12 @@ absl::Status CheckConvolution(const ConvolutionLayer& convolution, const SampleS
       CheckAxis(convolution.vertical, convolution.padding_mode, input.height, "vertical"));
   LIPSERVE_RETURN_IF_ERROR(
       CheckAxis(convolution.horizontal, convolution.padding_mode, input.width, "horizontal"));
-  if (!IsSample({.channels = input.channels / groups,
-                 .height = convolution.vertical.size,
-                 .width = convolution.horizontal.size})) {
-    return absl::InvalidArgumentError(absl::StrCat("fan-in: expected at most ", kMaxDimension,
-                                                   " products in one output, got more"));
+  // A window fits into the padded image, so this bounds the fan-in too.
+  const SampleShape padded = convolution.padded_input();
+  if (!IsSample(padded)) {
+    return absl::InvalidArgumentError(absl::StrCat("padding: expected at most ", kMaxDimension,
+                                                   " numbers in the padded image, got ",
+                                                   ShapeText(padded)));
   }
   LIPSERVE_RETURN_IF_ERROR(CheckNumbers(
       convolution.weights, convolution.output_channels * convolution.fan_in(), "weights"));
