@@ -5,19 +5,13 @@
 #include <optional>
 
 #include "absl/strings/str_cat.h"
+#include "model/network/overloaded.h"
 #include "model/status_macros.h"
 
 namespace lipserve {
 namespace {
 
 constexpr std::size_t kMaxDimension = std::size_t{1} << 22;
-
-template <typename... Visitors>
-struct Overloaded : Visitors... {
-  using Visitors::operator()...;
-};
-template <typename... Visitors>
-Overloaded(Visitors...) -> Overloaded<Visitors...>;
 
 bool IsDimension(std::size_t size) { return size >= 1 && size <= kMaxDimension; }
 

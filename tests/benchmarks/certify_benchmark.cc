@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_format.h"
 #include "model/certified_model.h"
+#include "model/execution/chained_products.h"
 #include "model/execution/dense_float64.h"
 #include "model/execution/onednn.h"
 #include "tests/model/network_fixtures.h"
@@ -112,7 +113,7 @@ int main() {
   lipserve::ReportModel("demo 784-32-16-1", {784, 32, 16, 1});
   lipserve::ReportModel("wide 784-512-512-10", {784, 512, 512, 10});
   absl::PrintF("float64 kernel (%s) against oneDNN float32 (%s):\n",
-               lipserve::DenseFloat64Version(), lipserve::onednn::InstructionSet());
+               lipserve::ChainedProductsVersion(), lipserve::onednn::InstructionSet());
   for (const std::size_t batch : {1U, 16U, 64U}) {
     lipserve::ReportKernel(784, 32, batch);
     lipserve::ReportKernel(784, 512, batch);
