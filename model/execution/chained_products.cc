@@ -196,7 +196,7 @@ ChainedProducts::ChainedProducts(std::span<const float> weights, std::span<const
 
 void ChainedProducts::Run(std::span<const double* const> rows, double* y,
                           std::size_t y_stride) const {
-  std::array<double, kMaxRows * kBlock> sums{};
+  std::array<double, kMaxRows * kBlock> sums;  // of a block that has padding
   for (const Block& block : blocks_) {
     const bool direct = block.outputs == block.width;
     Tile tile{.rows = rows.data(),

@@ -78,7 +78,7 @@ void ConvolutionFloat64::Run(const double* x, std::size_t rows, double* y, doubl
 }
 
 void ConvolutionFloat64::RunSample(const double* padded, double* y) const {
-  std::array<const double*, kChunk> windows{};
+  std::array<const double*, kChunk> windows;
   for (std::size_t first = 0; first < window_starts_.size(); first += kChunk) {
     const std::size_t count = std::min(kChunk, window_starts_.size() - first);
     for (std::size_t p = 0; p < count; ++p) windows[p] = padded + window_starts_[first + p];

@@ -21,7 +21,7 @@ DenseFloat64::DenseFloat64(std::span<const float> weights, std::span<const float
 }
 
 void DenseFloat64::Run(const double* x, std::size_t rows, double* y) const {
-  std::array<const double*, kChunk> starts{};
+  std::array<const double*, kChunk> starts;
   for (std::size_t first = 0; first < rows; first += kChunk) {
     const std::size_t count = std::min(kChunk, rows - first);
     for (std::size_t r = 0; r < count; ++r) starts[r] = x + (first + r) * inputs();

@@ -63,8 +63,9 @@ Float64Network::Float64Network(const FrozenNetwork& network, std::size_t max_bat
 void Float64Network::Run(ConstMatrixView inputs, Workspace& workspace, std::span<double> scores,
                          std::span<Upper> rounding_input_norms) const {
   assert(inputs.rows >= 1 && inputs.rows <= max_batch_);
-  ToChannelsLast(inputs.data, input_shape_, inputs.rows, workspace.inputs());
-  const double* result = steps_.Run(inputs.rows, inputs.rows, workspace, rounding_input_norms);
+  double* x = workspace.inputs.data();
+  ToChannelsLast(inputs.data, input_shape_, inputs.rows, x);
+  const double* result = steps_.Run(x, inputs.rows, inputs.rows, workspace, rounding_input_norms);
   std::copy_n(result, scores.size(), scores.data());
 }
 

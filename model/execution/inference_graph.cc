@@ -156,9 +156,13 @@ void InferenceGraph::Run(ConstMatrixView inputs, Workspace& workspace, MatrixVie
   const std::size_t rows = inputs.rows;
   assert(rows >= 1 && rows <= max_batch() && scores.rows == rows);
   const std::size_t batch = *std::lower_bound(batch_sizes_.begin(), batch_sizes_.end(), rows);
-  ToChannelsLast(inputs.data, input_shape_, rows, workspace.inputs());
-  std::fill_n(workspace.inputs() + inputs.size(), (batch - rows) * inputs.cols, 0.0F);
-  const float* result = steps_.Run(rows, batch, workspace, rounding_input_norms);
+  const float* x = inputs.data;
+  if (batch != rows || !HasOneLayout(input_shape_)) {
+    x = workspace.inputs.data();
+    ToChannelsLast(inputs.data, input_shape_, rows, workspace.inputs.data());
+    std::fill_n(workspace.inputs.data() + inputs.size(), (batch - rows) * inputs.cols, 0.0F);
+  }
+  const float* result = steps_.Run(x, rows, batch, workspace, rounding_input_norms);
   std::copy_n(result, scores.size(), scores.data);
 }
 

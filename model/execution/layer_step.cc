@@ -15,24 +15,26 @@ void StepSequence<Number>::Append(std::unique_ptr<const LayerStep<Number>> step,
   scratch_bytes_ = std::max(scratch_bytes_, step->scratch_bytes());
   widest_ = std::max(widest_, outputs);
   if (rounds) ++num_rounding_layers_;
-  entries_.push_back({.step = std::move(step), .inputs = input_size_, .rounds = rounds});
-  input_size_ = outputs;
+  entries_.push_back({.step = std::move(step), .inputs = next_input_size_, .rounds = rounds});
+  next_input_size_ = outputs;
 }
 
 template <typename Number>
 typename StepSequence<Number>::Workspace StepSequence<Number>::NewWorkspace(
     std::size_t max_batch) const {
-  return {.first = std::vector<Number>(max_batch * widest_),
+  return {.inputs = std::vector<Number>(max_batch * input_size_),
+          .first = std::vector<Number>(max_batch * widest_),
           .second = std::vector<Number>(max_batch * widest_),
           .scratch = std::vector<std::byte>(scratch_bytes_)};
 }
 
 template <typename Number>
-const Number* StepSequence<Number>::Run(std::size_t rows, std::size_t batch, Workspace& workspace,
+const Number* StepSequence<Number>::Run(const Number* x, std::size_t rows, std::size_t batch,
+                                        Workspace& workspace,
                                         std::span<Upper> rounding_input_norms) const {
-  assert(rounding_input_norms.size() == num_rounding_layers_ * rows);
-  Number* x = workspace.first.data();
-  Number* y = workspace.second.data();
+  assert(rows <= batch && rounding_input_norms.size() == num_rounding_layers_ * rows);
+  Number* y = workspace.first.data();
+  Number* other = workspace.second.data();
   auto norm = rounding_input_norms.begin();
   for (const Entry& entry : entries_) {
     if (entry.rounds) {
@@ -41,7 +43,8 @@ const Number* StepSequence<Number>::Run(std::size_t rows, std::size_t batch, Wor
       }
     }
     entry.step->Run(x, batch, y, workspace.scratch.data());
-    std::swap(x, y);
+    x = y;
+    std::swap(y, other);
   }
   return x;
 }

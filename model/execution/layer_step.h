@@ -40,15 +40,14 @@ class StepSequence {
  public:
   // Buffers of one thread.
   struct Workspace {
-    std::vector<Number> first;  // [max_batch, widest step], used in turn
+    std::vector<Number> inputs;  // [max_batch, input size], for callers that must write them out
+    std::vector<Number> first;   // [max_batch, widest step], used in turn
     std::vector<Number> second;
     std::vector<std::byte> scratch;
-
-    // Where the inputs of a Run are put.
-    Number* inputs() { return first.data(); }
   };
 
-  explicit StepSequence(std::size_t input_size) : input_size_(input_size), widest_(input_size) {}
+  explicit StepSequence(std::size_t input_size)
+      : input_size_(input_size), next_input_size_(input_size) {}
 
   // Appends a step whose results have `outputs` numbers. `rounds`: whether it is a rounding layer
   // (frozen_network.h).
@@ -57,12 +56,13 @@ class StepSequence {
   std::size_t num_rounding_layers() const { return num_rounding_layers_; }
   Workspace NewWorkspace(std::size_t max_batch) const;
 
-  // Computes the scores of the first `rows` of the `batch` samples in workspace.inputs(), and for
-  // each rounding layer l and row r a bound of the norm of what that layer read:
-  // rounding_input_norms[l * rows + r]. Returns the scores, [rows, S], which lie in the workspace.
+  // Runs all steps on x, and reports for each rounding layer l and each of the first `rows` samples
+  // r a bound of the norm of what that layer read: rounding_input_norms[l * rows + r]. Returns the
+  // scores, [batch, S], which lie in the workspace.
   //
+  // Shapes:   x: [batch, input size], channels last; may be workspace.inputs.
   // Requires: rows <= batch <= max_batch of the workspace.
-  const Number* Run(std::size_t rows, std::size_t batch, Workspace& workspace,
+  const Number* Run(const Number* x, std::size_t rows, std::size_t batch, Workspace& workspace,
                     std::span<Upper> rounding_input_norms) const;
 
  private:
@@ -72,8 +72,9 @@ class StepSequence {
     bool rounds;
   };
 
-  std::size_t input_size_;  // of the next step to append
-  std::size_t widest_;
+  std::size_t input_size_;
+  std::size_t next_input_size_;  // of the next step to append
+  std::size_t widest_ = 0;
   std::size_t num_rounding_layers_ = 0;
   std::size_t scratch_bytes_ = 0;
   std::vector<Entry> entries_;

@@ -65,7 +65,7 @@ Case RandomCase(std::uint64_t seed) {
     const auto& layer = std::get<ConvolutionLayer>(result.layer);
     if (IsValidPadding(layer.vertical, layer.padding_mode, input.height) &&
         IsValidPadding(layer.horizontal, layer.padding_mode, input.width) &&
-        layer.output().size() != 0 && layer.output().size() <= 1500) {
+        layer.output().size() != 0 && layer.output().size() <= 500) {
       return result;
     }
   }
@@ -74,7 +74,7 @@ Case RandomCase(std::uint64_t seed) {
 std::vector<Case> Cases() {
   const WindowAxis three = Axis(3, 1, 1, 1, 1);
   std::vector<Case> cases = {
-      Convolution("first", {1, 9, 9}, 16, 1, three, three, PaddingMode::kZero),
+      Convolution("first", {1, 7, 7}, 16, 1, three, three, PaddingMode::kZero),
       Convolution("stride2", {16, 8, 8}, 32, 1, Axis(3, 2, 1, 1, 0), Axis(3, 2, 1, 1, 0),
                   PaddingMode::kZero),
       Convolution("stride3", {4, 9, 10}, 6, 1, Axis(2, 3, 1, 0, 0), Axis(4, 3, 1, 1, 1),
@@ -82,8 +82,8 @@ std::vector<Case> Cases() {
       Convolution("dilation2", {8, 7, 7}, 8, 1, Axis(3, 1, 2, 2, 2), Axis(3, 1, 2, 2, 2),
                   PaddingMode::kCircular),
       Convolution("groups2", {8, 5, 5}, 12, 2, three, three, PaddingMode::kReplicate),
-      Convolution("depthwise", {16, 6, 6}, 16, 16, three, three, PaddingMode::kZero),
-      Convolution("pointwise", {24, 5, 5}, 40, 1, Axis(1, 1, 1, 0, 0), Axis(1, 1, 1, 0, 0),
+      Convolution("depthwise", {16, 5, 5}, 16, 16, three, three, PaddingMode::kZero),
+      Convolution("pointwise", {24, 4, 4}, 40, 1, Axis(1, 1, 1, 0, 0), Axis(1, 1, 1, 0, 0),
                   PaddingMode::kZero),
       Convolution("kernelOfTheImage", {3, 6, 6}, 10, 1, Axis(6, 1, 1, 0, 0), Axis(6, 1, 1, 0, 0),
                   PaddingMode::kZero),
@@ -109,7 +109,7 @@ std::vector<Case> Cases() {
       {"groupSort3", {6, 4, 5}, GroupSortLayer{.group_size = 3}},
       {"fullSort", {8, 3, 3}, GroupSortLayer{.group_size = 8}},
   };
-  for (std::uint64_t seed = 1; seed <= 40; ++seed) cases.push_back(RandomCase(seed));
+  for (std::uint64_t seed = 1; seed <= 30; ++seed) cases.push_back(RandomCase(seed));
   return cases;
 }
 
@@ -196,7 +196,7 @@ void ExpectNormsOfTheInput(const Case& test, ConstMatrixView inputs, std::span<c
 
 class LayerEvaluationTest : public ::testing::TestWithParam<Case> {
  protected:
-  static constexpr std::size_t kBatch = 7;
+  static constexpr std::size_t kBatch = 5;
 
   std::mt19937_64 random_{5};
   FrozenNetwork network_ = NetworkOf(GetParam());
@@ -210,7 +210,7 @@ TEST_P(LayerEvaluationTest, Float32ErrsWithinTheBoundAtEveryBatchSize) {
   ASSERT_EQ(graph.num_rounding_layers(), num_norms_);
   auto workspace = graph.NewWorkspace();
   const std::size_t outputs = NumScores(network_);
-  for (const std::size_t batch : {std::size_t{1}, std::size_t{2}, std::size_t{5}, kBatch}) {
+  for (const std::size_t batch : {std::size_t{1}, std::size_t{2}, kBatch}) {
     const ConstMatrixView inputs{x_.data(), batch, size_};
     std::vector<float> scores(batch * outputs);
     std::vector<Upper> norms(num_norms_ * batch);
