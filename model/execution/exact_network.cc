@@ -6,9 +6,12 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <utility>
 #include <variant>
 #include <vector>
+
+#include "model/network/overloaded.h"
 
 namespace lipserve {
 namespace {
@@ -49,6 +52,43 @@ ScaledIntegers ToIntegers(std::span<const float> values) {
   return result;
 }
 
+// Sums of products of one linear map, then its biases: both are integers times their own power of
+// two, and the results take the smaller.
+class ExactSums {
+ public:
+  ExactSums(const ScaledIntegers& weights, const ScaledIntegers& x, const ScaledIntegers& bias)
+      : weights_(weights),
+        x_(x),
+        bias_(bias),
+        product_exponent_(weights.exponent + x.exponent),
+        exponent_(bias.numbers.empty() ? product_exponent_
+                                       : std::min(product_exponent_, bias.exponent)) {}
+
+  int exponent() const { return exponent_; }
+
+  void AddProduct(std::size_t weight, std::size_t source) {
+    mpz_addmul(sum_.get_mpz_t(), weights_.numbers[weight].get_mpz_t(),
+               x_.numbers[source].get_mpz_t());
+  }
+
+  // The sum of the products since the last call, plus the bias of `output`.
+  mpz_class Finish(std::size_t output) {
+    sum_ <<= static_cast<unsigned>(product_exponent_ - exponent_);
+    if (!bias_.numbers.empty()) {
+      sum_ += mpz_class(bias_.numbers[output] << static_cast<unsigned>(bias_.exponent - exponent_));
+    }
+    return std::exchange(sum_, mpz_class());
+  }
+
+ private:
+  const ScaledIntegers& weights_;
+  const ScaledIntegers& x_;
+  const ScaledIntegers& bias_;
+  int product_exponent_;
+  int exponent_;
+  mpz_class sum_;
+};
+
 struct ExactDense {
   std::size_t inputs;
   std::size_t outputs;
@@ -56,20 +96,139 @@ struct ExactDense {
   ScaledIntegers bias;     // [outputs], or empty
 
   ScaledIntegers Apply(const ScaledIntegers& x) const {
-    ScaledIntegers y;
-    const int product_exponent = weights.exponent + x.exponent;
-    y.exponent =
-        bias.numbers.empty() ? product_exponent : std::min(product_exponent, bias.exponent);
-    y.numbers.resize(outputs);
+    ExactSums sums(weights, x, bias);
+    ScaledIntegers y{.numbers = {}, .exponent = sums.exponent()};
+    y.numbers.reserve(outputs);
     for (std::size_t o = 0; o < outputs; ++o) {
-      mpz_class& sum = y.numbers[o];
-      for (std::size_t k = 0; k < inputs; ++k) {
-        mpz_addmul(sum.get_mpz_t(), weights.numbers[o * inputs + k].get_mpz_t(),
-                   x.numbers[k].get_mpz_t());
+      for (std::size_t k = 0; k < inputs; ++k) sums.AddProduct(o * inputs + k, k);
+      y.numbers.push_back(sums.Finish(o));
+    }
+    return y;
+  }
+};
+
+// What each output of an axis reads through each tap: [outputs, taps].
+std::vector<std::optional<std::size_t>> Sources(const WindowAxis& axis, PaddingMode mode,
+                                                std::size_t length) {
+  std::vector<std::optional<std::size_t>> sources;
+  for (std::size_t output = 0; output < axis.outputs(length); ++output) {
+    for (std::size_t tap = 0; tap < axis.size; ++tap) {
+      sources.push_back(SourcePosition(axis, mode, length, output, tap));
+    }
+  }
+  return sources;
+}
+
+class ExactConvolution {
+ public:
+  explicit ExactConvolution(const ConvolutionLayer& layer)
+      : input_(layer.input),
+        output_(layer.output()),
+        groups_(layer.groups),
+        taps_down_(layer.vertical.size),
+        taps_across_(layer.horizontal.size),
+        rows_(Sources(layer.vertical, layer.padding_mode, layer.input.height)),
+        columns_(Sources(layer.horizontal, layer.padding_mode, layer.input.width)),
+        weights_(ToIntegers(layer.weights)),
+        bias_(ToIntegers(layer.bias)) {}
+
+  ScaledIntegers Apply(const ScaledIntegers& x) const {
+    ExactSums sums(weights_, x, bias_);
+    ScaledIntegers y{.numbers = {}, .exponent = sums.exponent()};
+    y.numbers.reserve(output_.size());
+    for (std::size_t o = 0; o < output_.channels; ++o) {
+      for (std::size_t i = 0; i < output_.height; ++i) {
+        for (std::size_t j = 0; j < output_.width; ++j) {
+          AddWindow(o, i, j, sums);
+          y.numbers.push_back(sums.Finish(o));
+        }
       }
-      sum <<= static_cast<unsigned>(product_exponent - y.exponent);
-      if (bias.numbers.empty()) continue;
-      sum += mpz_class(bias.numbers[o] << static_cast<unsigned>(bias.exponent - y.exponent));
+    }
+    return y;
+  }
+
+ private:
+  void AddWindow(std::size_t o, std::size_t i, std::size_t j, ExactSums& sums) const {
+    const std::size_t channels = input_.channels / groups_;
+    const std::size_t first_channel = o / (output_.channels / groups_) * channels;
+    for (std::size_t c = 0; c < channels; ++c) {
+      for (std::size_t u = 0; u < taps_down_; ++u) {
+        for (std::size_t v = 0; v < taps_across_; ++v) {
+          const auto row = rows_[i * taps_down_ + u];
+          const auto column = columns_[j * taps_across_ + v];
+          if (!row || !column) continue;
+          sums.AddProduct(((o * channels + c) * taps_down_ + u) * taps_across_ + v,
+                          ((first_channel + c) * input_.height + *row) * input_.width + *column);
+        }
+      }
+    }
+  }
+
+  SampleShape input_;
+  SampleShape output_;
+  std::size_t groups_;
+  std::size_t taps_down_;
+  std::size_t taps_across_;
+  std::vector<std::optional<std::size_t>> rows_;     // [output height, taps_down]
+  std::vector<std::optional<std::size_t>> columns_;  // [output width, taps_across]
+  ScaledIntegers weights_;
+  ScaledIntegers bias_;
+};
+
+// Sums of term(number) over disjoint windows of an image of shape `input`.
+template <typename Pool, typename Term>
+std::vector<mpz_class> SumWindows(const Pool& pool, const SampleShape& input,
+                                  const std::vector<mpz_class>& x, Term term) {
+  const SampleShape output = OutputShape(pool, input);
+  std::vector<mpz_class> sums(output.size());
+  auto number = x.begin();
+  for (std::size_t c = 0; c < input.channels; ++c) {
+    for (std::size_t i = 0; i < input.height; ++i) {
+      for (std::size_t j = 0; j < input.width; ++j) {
+        const std::size_t row = c * output.height + i / pool.window_height;
+        sums[row * output.width + j / pool.window_width] += term(*number++);
+      }
+    }
+  }
+  return sums;
+}
+
+struct ExactAveragePool {
+  AveragePoolLayer pool;
+  SampleShape input;
+  ScaledIntegers scale;  // one number
+
+  ScaledIntegers Apply(const ScaledIntegers& x) const {
+    ScaledIntegers y{
+        .numbers = SumWindows(pool, input, x.numbers, [](const mpz_class& value) { return value; }),
+        .exponent = x.exponent + scale.exponent};
+    for (mpz_class& sum : y.numbers) sum *= scale.numbers[0];
+    return y;
+  }
+};
+
+// The power of two in whose multiples square roots are counted.
+constexpr int kRootExponent = -2048;
+
+struct FixedPointL2NormPool {
+  L2NormPoolLayer pool;
+  SampleShape input;
+
+  ScaledIntegers Apply(const ScaledIntegers& x) const {
+    ScaledIntegers y{
+        .numbers = SumWindows(pool, input, x.numbers,
+                              [](const mpz_class& value) -> mpz_class { return value * value; }),
+        .exponent = kRootExponent};
+    // sqrt(sum 2^2e) = sqrt(sum 2^shift) 2^kRootExponent. Rounding down before the root does not
+    // change what is left after it.
+    const int shift = 2 * (x.exponent - kRootExponent);
+    for (mpz_class& sum : y.numbers) {
+      if (shift >= 0) {
+        sum <<= static_cast<unsigned>(shift);
+      } else {
+        sum >>= static_cast<unsigned>(-shift);
+      }
+      sum = sqrt(sum);
     }
     return y;
   }
@@ -77,25 +236,67 @@ struct ExactDense {
 
 struct ExactSort {
   std::size_t group_size;
+  SampleShape input;
+
+  ScaledIntegers Apply(ScaledIntegers x) const {
+    const std::size_t area = input.height * input.width;
+    std::vector<mpz_class> group(group_size);
+    for (std::size_t first = 0; first < input.channels; first += group_size) {
+      for (std::size_t position = 0; position < area; ++position) {
+        const auto number = [&](std::size_t k) -> mpz_class& {
+          return x.numbers[(first + k) * area + position];
+        };
+        for (std::size_t k = 0; k < group_size; ++k) group[k].swap(number(k));
+        std::sort(group.begin(), group.end());
+        for (std::size_t k = 0; k < group_size; ++k) group[k].swap(number(k));
+      }
+    }
+    return x;
+  }
 };
+
+using ExactLayer =
+    std::variant<ExactDense, ExactConvolution, ExactAveragePool, FixedPointL2NormPool, ExactSort>;
+
+// Nothing for a layer that only renames numbers.
+std::optional<ExactLayer> ToExact(const FrozenLayer& layer, const SampleShape& input) {
+  using Result = std::optional<ExactLayer>;
+  return std::visit(
+      Overloaded{
+          [](const FlattenLayer&) { return Result(); },
+          [](const DenseLayer& dense) {
+            return Result(ExactDense{.inputs = dense.inputs,
+                                     .outputs = dense.outputs,
+                                     .weights = ToIntegers(dense.weights),
+                                     .bias = ToIntegers(dense.bias)});
+          },
+          [](const ConvolutionLayer& convolution) { return Result(ExactConvolution(convolution)); },
+          [&](const AveragePoolLayer& pool) {
+            return Result(ExactAveragePool{
+                .pool = pool, .input = input, .scale = ToIntegers({&pool.scale, 1})});
+          },
+          [&](const L2NormPoolLayer& pool) {
+            return Result(FixedPointL2NormPool{.pool = pool, .input = input});
+          },
+          [&](const GroupSortLayer& sort) {
+            return Result(ExactSort{.group_size = sort.group_size, .input = input});
+          },
+      },
+      layer);
+}
 
 }  // namespace
 
 struct ExactNetwork::Impl {
-  std::vector<std::variant<ExactDense, ExactSort>> layers;
+  std::vector<ExactLayer> layers;
 };
 
 ExactNetwork::ExactNetwork(const FrozenNetwork& network) {
   auto impl = std::make_unique<Impl>();
+  SampleShape shape = network.input_shape;
   for (const FrozenLayer& layer : network.layers) {
-    if (const auto* dense = std::get_if<DenseLayer>(&layer)) {
-      impl->layers.emplace_back(ExactDense{.inputs = dense->inputs,
-                                           .outputs = dense->outputs,
-                                           .weights = ToIntegers(dense->weights),
-                                           .bias = ToIntegers(dense->bias)});
-    } else if (const auto* sort = std::get_if<GroupSortLayer>(&layer)) {
-      impl->layers.emplace_back(ExactSort{.group_size = sort->group_size});
-    }
+    if (auto exact = ToExact(layer, shape)) impl->layers.push_back(*std::move(exact));
+    shape = OutputShape(layer, shape);
   }
   impl_ = std::move(impl);
 }
@@ -104,15 +305,8 @@ ExactNetwork::~ExactNetwork() = default;
 
 std::size_t ExactNetwork::ClassOf(std::span<const float> input) const {
   ScaledIntegers x = ToIntegers(input);
-  for (const auto& layer : impl_->layers) {
-    if (const auto* dense = std::get_if<ExactDense>(&layer)) {
-      x = dense->Apply(x);
-      continue;
-    }
-    const auto group = static_cast<std::ptrdiff_t>(std::get<ExactSort>(layer).group_size);
-    for (auto first = x.numbers.begin(); first != x.numbers.end(); first += group) {
-      std::sort(first, first + group);
-    }
+  for (const ExactLayer& layer : impl_->layers) {
+    x = std::visit([&](const auto& exact) { return exact.Apply(std::move(x)); }, layer);
   }
   const std::vector<mpz_class>& scores = x.numbers;
   if (scores.size() == 1) return sgn(scores[0]) >= 0 ? 0 : 1;

@@ -3,54 +3,70 @@
 
 #include <algorithm>
 #include <cassert>
-#include <utility>
+#include <memory>
+#include <vector>
 
-#include "model/certificate/vector_norm.h"
-#include "model/execution/group_sort.h"
+#include "model/execution/convolution_float64.h"
+#include "model/execution/dense_float64.h"
+#include "model/execution/image_layout.h"
+#include "model/execution/network_steps.h"
 
 namespace lipserve {
+namespace {
+
+class DenseStep final : public LayerStep<double> {
+ public:
+  explicit DenseStep(const DenseLayer& layer)
+      : dense_(layer.weights, layer.bias, layer.inputs, layer.outputs) {}
+
+  void Run(const double* x, std::size_t rows, double* y, std::byte* /*scratch*/) const override {
+    dense_.Run(x, rows, y);
+  }
+
+ private:
+  DenseFloat64 dense_;
+};
+
+class ConvolutionStep final : public LayerStep<double> {
+ public:
+  explicit ConvolutionStep(const ConvolutionLayer& layer) : convolution_(layer) {}
+
+  void Run(const double* x, std::size_t rows, double* y, std::byte* scratch) const override {
+    convolution_.Run(x, rows, y, reinterpret_cast<double*>(scratch));
+  }
+  std::size_t scratch_bytes() const override {
+    return convolution_.scratch_size() * sizeof(double);
+  }
+
+ private:
+  ConvolutionFloat64 convolution_;
+};
+
+class Float64LinearSteps final : public LinearSteps<double> {
+ public:
+  std::unique_ptr<const LayerStep<double>> Dense(const DenseLayer& layer) const override {
+    return std::make_unique<DenseStep>(layer);
+  }
+  std::unique_ptr<const LayerStep<double>> Convolution(
+      const ConvolutionLayer& layer) const override {
+    return std::make_unique<ConvolutionStep>(layer);
+  }
+};
+
+}  // namespace
 
 Float64Network::Float64Network(const FrozenNetwork& network, std::size_t max_batch)
-    : max_batch_(max_batch), widest_(network.input_shape.size()) {
-  for (const FrozenLayer& layer : network.layers) {
-    if (const auto* dense = std::get_if<DenseLayer>(&layer)) {
-      stages_.push_back(
-          {DenseFloat64(dense->weights, dense->bias, dense->inputs, dense->outputs), {}});
-      widest_ = std::max(widest_, dense->outputs);
-    } else if (const auto* sort = std::get_if<GroupSortLayer>(&layer)) {
-      (stages_.empty() ? input_sorts_ : stages_.back().group_sorts).push_back(sort->group_size);
-    }
-  }
-}
-
-Float64Network::Workspace Float64Network::NewWorkspace() const {
-  return {.first = std::vector<double>(max_batch_ * widest_),
-          .second = std::vector<double>(max_batch_ * widest_)};
-}
+    : max_batch_(max_batch),
+      input_shape_(network.input_shape),
+      steps_(StepsOf(network, Float64LinearSteps())) {}
 
 void Float64Network::Run(ConstMatrixView inputs, Workspace& workspace, std::span<double> scores,
                          std::span<Upper> rounding_input_norms) const {
-  const std::size_t rows = inputs.rows;
-  assert(rows >= 1 && rows <= max_batch_);
-  assert(rounding_input_norms.size() == stages_.size() * rows);
-  double* x = workspace.first.data();
-  double* y = workspace.second.data();
-  std::copy_n(inputs.data, inputs.size(), x);
-  for (const std::size_t group_size : input_sorts_) GroupSort({x, inputs.size()}, group_size);
-  for (std::size_t d = 0; d < stages_.size(); ++d) {
-    const Stage& stage = stages_[d];
-    for (std::size_t r = 0; r < rows; ++r) {
-      rounding_input_norms[d * rows + r] =
-          NormBound(std::span<const double>(x + r * stage.dense.inputs(), stage.dense.inputs()));
-    }
-    stage.dense.Run(x, rows, y);
-    for (const std::size_t group_size : stage.group_sorts) {
-      GroupSort({y, rows * stage.dense.outputs()}, group_size);
-    }
-    std::swap(x, y);
-  }
-  assert(scores.size() == rows * stages_.back().dense.outputs());
-  std::copy_n(x, scores.size(), scores.data());
+  assert(inputs.rows >= 1 && inputs.rows <= max_batch_);
+  double* x = workspace.inputs.data();
+  ToChannelsLast(inputs.data, input_shape_, inputs.rows, x);
+  const double* result = steps_.Run(x, inputs.rows, inputs.rows, workspace, rounding_input_norms);
+  std::copy_n(result, scores.size(), scores.data());
 }
 
 }  // namespace lipserve

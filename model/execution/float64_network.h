@@ -7,10 +7,9 @@
 
 #include <cstddef>
 #include <span>
-#include <vector>
 
 #include "model/certificate/outward_rounding.h"
-#include "model/execution/dense_float64.h"
+#include "model/execution/layer_step.h"
 #include "model/network/frozen_network.h"
 #include "model/network/matrix_view.h"
 
@@ -20,16 +19,13 @@ namespace lipserve {
 class Float64Network {
  public:
   // Buffers of one thread.
-  struct Workspace {
-    std::vector<double> first;  // [max_batch, widest layer], used in turn
-    std::vector<double> second;
-  };
+  using Workspace = StepSequence<double>::Workspace;
 
   // Requires: CheckNetwork(network) is OK; max_batch >= 1.
   Float64Network(const FrozenNetwork& network, std::size_t max_batch);
 
-  std::size_t num_rounding_layers() const { return stages_.size(); }
-  Workspace NewWorkspace() const;
+  std::size_t num_rounding_layers() const { return steps_.num_rounding_layers(); }
+  Workspace NewWorkspace() const { return steps_.NewWorkspace(max_batch_); }
 
   // Computes the scores, and for each rounding layer l and row r a bound of the norm of what that
   // layer read: rounding_input_norms[l * inputs.rows + r].
@@ -40,16 +36,9 @@ class Float64Network {
            std::span<Upper> rounding_input_norms) const;
 
  private:
-  // A dense layer followed by the sorts before the next one.
-  struct Stage {
-    DenseFloat64 dense;
-    std::vector<std::size_t> group_sorts;
-  };
-
   std::size_t max_batch_;
-  std::size_t widest_;
-  std::vector<std::size_t> input_sorts_;
-  std::vector<Stage> stages_;
+  SampleShape input_shape_;
+  StepSequence<double> steps_;
 };
 
 }  // namespace lipserve

@@ -19,27 +19,31 @@ void SortPairs(const Number* x, std::size_t size, Number* y) {
 }
 
 template <typename Number>
-void SortGroups(const Number* x, std::size_t size, std::size_t group_size, Number* y) {
-  assert(group_size >= 2 && size % group_size == 0);
+void SortGroups(std::span<const Number> x, std::size_t group_size, Number* y) {
+  assert(group_size >= 2 && x.size() % group_size == 0);
   if (group_size == 2) {
-    SortPairs(x, size, y);
+    SortPairs(x.data(), x.size(), y);
     return;
   }
-  if (x != y) std::copy(x, x + size, y);
-  for (Number* group = y; group != y + size; group += group_size) {
+  if (x.data() != y) std::copy(x.begin(), x.end(), y);
+  for (Number* group = y; group != y + x.size(); group += group_size) {
     std::sort(group, group + group_size);
   }
 }
 
 }  // namespace
 
-void GroupSort(ConstMatrixView x, std::size_t group_size, MatrixView y) {
-  assert(x.rows == y.rows && x.cols == y.cols && x.cols % group_size == 0);
-  SortGroups(x.data, x.size(), group_size, y.data);
+void GroupSort(std::span<const float> x, std::size_t group_size, float* y) {
+  SortGroups(x, group_size, y);
 }
 
-void GroupSort(std::span<double> values, std::size_t group_size) {
-  SortGroups(values.data(), values.size(), group_size, values.data());
+void GroupSort(std::span<const double> x, std::size_t group_size, double* y) {
+  SortGroups(x, group_size, y);
+}
+
+void GroupSort(ConstMatrixView x, std::size_t group_size, MatrixView y) {
+  assert(x.rows == y.rows && x.cols == y.cols && x.cols % group_size == 0);
+  SortGroups(std::span<const float>(x.data, x.size()), group_size, y.data);
 }
 
 }  // namespace lipserve

@@ -3,7 +3,8 @@
 // values, so it keeps the gradient norm that ReLU loses.
 //
 // Source:    Anil, Lucas, Grosse 2019, arXiv:1811.05381.
-// Shapes:    x, y: rows of a batch, [N, features]; group_size divides features; y may be x.
+// Shapes:    x, y: whole groups, one after the other, so any batch of samples whose channels are
+//            neighbours; y may be x.
 // Units:     those of x.
 // Guarantee: ||y(a) - y(b)||_2 <= ||a - b||_2, exact (no rounding).
 // Requires:  finite x; equal shapes.
@@ -18,10 +19,11 @@
 
 namespace lipserve {
 
-void GroupSort(ConstMatrixView x, std::size_t group_size, MatrixView y);
+void GroupSort(std::span<const float> x, std::size_t group_size, float* y);
+void GroupSort(std::span<const double> x, std::size_t group_size, double* y);
 
-// In place, for float64 activations; `values` holds whole groups.
-void GroupSort(std::span<double> values, std::size_t group_size);
+// Of the rows of a batch, [N, features]; group_size divides features.
+void GroupSort(ConstMatrixView x, std::size_t group_size, MatrixView y);
 
 }  // namespace lipserve
 

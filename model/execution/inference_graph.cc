@@ -6,14 +6,18 @@
 #include <memory>
 #include <utility>
 
-#include "model/certificate/vector_norm.h"
-#include "model/execution/group_sort.h"
+#include "model/execution/image_layout.h"
+#include "model/execution/image_padding.h"
+#include "model/execution/network_steps.h"
+#include "model/execution/onednn.h"
+#include "model/execution/onednn_convolution.h"
 
 namespace lipserve {
 namespace {
 
 // 1, 2, 3, 4, 6, 8, 12, 16, ...: padding to the next one costs at most half a batch.
 std::vector<std::size_t> ChooseBatchSizes(std::size_t max_batch) {
+  assert(max_batch >= 1);
   std::vector<std::size_t> sizes;
   for (std::size_t power = 1; power < max_batch; power *= 2) {
     sizes.push_back(power);
@@ -23,66 +27,143 @@ std::vector<std::size_t> ChooseBatchSizes(std::size_t max_batch) {
   return sizes;
 }
 
+// One primitive of a layer per batch size, with one copy of the weights.
+template <typename Primitive>
+class BatchedPrimitive {
+ public:
+  BatchedPrimitive(const std::shared_ptr<typename Primitive::Weights>& weights,
+                   std::span<const std::size_t> batch_sizes) {
+    for (const std::size_t batch_size : batch_sizes) {
+      primitives_.emplace_back(batch_size, Primitive(weights, batch_size));
+      scratch_bytes_ = std::max(scratch_bytes_, primitives_.back().second.scratch_bytes());
+    }
+  }
+
+  std::size_t scratch_bytes() const { return scratch_bytes_; }
+
+  void Execute(const float* x, std::size_t batch_size, float* y, std::byte* scratch) const {
+    const auto found = std::find_if(primitives_.begin(), primitives_.end(),
+                                    [&](const auto& entry) { return entry.first == batch_size; });
+    assert(found != primitives_.end());
+    found->second.Execute(x, y, scratch);
+  }
+
+ private:
+  std::vector<std::pair<std::size_t, Primitive>> primitives_;
+  std::size_t scratch_bytes_ = 0;
+};
+
+class DenseStep final : public LayerStep<float> {
+ public:
+  DenseStep(const DenseLayer& layer, std::span<const std::size_t> batch_sizes)
+      : dense_(onednn::DenseForward::PackWeights(layer.weights, layer.bias, layer.inputs,
+                                                 layer.outputs),
+               batch_sizes) {}
+
+  void Run(const float* x, std::size_t rows, float* y, std::byte* scratch) const override {
+    dense_.Execute(x, rows, y, scratch);
+  }
+  std::size_t scratch_bytes() const override { return dense_.scratch_bytes(); }
+
+ private:
+  BatchedPrimitive<onednn::DenseForward> dense_;
+};
+
+// oneDNN pads with zeros itself.
+class ConvolutionStep final : public LayerStep<float> {
+ public:
+  ConvolutionStep(const ConvolutionLayer& layer, std::span<const std::size_t> batch_sizes)
+      : convolution_(onednn::ConvolutionForward::PackWeights(layer), batch_sizes) {}
+
+  void Run(const float* x, std::size_t rows, float* y, std::byte* scratch) const override {
+    convolution_.Execute(x, rows, y, scratch);
+  }
+  std::size_t scratch_bytes() const override { return convolution_.scratch_bytes(); }
+
+ private:
+  BatchedPrimitive<onednn::ConvolutionForward> convolution_;
+};
+
+// The convolution of an image that is padded already.
+ConvolutionLayer WithoutPadding(const ConvolutionLayer& layer) {
+  ConvolutionLayer unpadded = layer;
+  unpadded.input = layer.padded_input();
+  for (WindowAxis* axis : {&unpadded.vertical, &unpadded.horizontal}) {
+    axis->padding_before = 0;
+    axis->padding_after = 0;
+  }
+  return unpadded;
+}
+
+// Padding that oneDNN does not know: written out by ourselves.
+class PaddedConvolutionStep final : public LayerStep<float> {
+ public:
+  PaddedConvolutionStep(const ConvolutionLayer& layer, std::span<const std::size_t> batch_sizes)
+      : input_size_(layer.input.size()),
+        padding_(layer),
+        convolution_(WithoutPadding(layer), batch_sizes),
+        padded_bytes_(AlignUp(batch_sizes.back() * PaddedSize() * sizeof(float))) {}
+
+  void Run(const float* x, std::size_t rows, float* y, std::byte* scratch) const override {
+    auto* padded = reinterpret_cast<float*>(scratch);
+    for (std::size_t r = 0; r < rows; ++r) {
+      padding_.Copy(x + r * input_size_, padded + r * PaddedSize());
+    }
+    convolution_.Run(padded, rows, y, scratch + padded_bytes_);
+  }
+  std::size_t scratch_bytes() const override {
+    return padded_bytes_ + convolution_.scratch_bytes();
+  }
+
+ private:
+  static std::size_t AlignUp(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
+  std::size_t PaddedSize() const { return padding_.padded_shape().size(); }
+
+  std::size_t input_size_;
+  ImagePadding padding_;
+  ConvolutionStep convolution_;
+  std::size_t padded_bytes_;
+};
+
+class OneDnnSteps final : public LinearSteps<float> {
+ public:
+  explicit OneDnnSteps(std::span<const std::size_t> batch_sizes) : batch_sizes_(batch_sizes) {}
+
+  std::unique_ptr<const LayerStep<float>> Dense(const DenseLayer& layer) const override {
+    return std::make_unique<DenseStep>(layer, batch_sizes_);
+  }
+  std::unique_ptr<const LayerStep<float>> Convolution(
+      const ConvolutionLayer& layer) const override {
+    if (layer.padding_mode == PaddingMode::kZero || layer.padded_input() == layer.input) {
+      return std::make_unique<ConvolutionStep>(layer, batch_sizes_);
+    }
+    return std::make_unique<PaddedConvolutionStep>(layer, batch_sizes_);
+  }
+
+ private:
+  std::span<const std::size_t> batch_sizes_;
+};
+
 }  // namespace
 
 InferenceGraph::InferenceGraph(const FrozenNetwork& network, std::size_t max_batch)
-    : batch_sizes_(ChooseBatchSizes(max_batch)), widest_(network.input_shape.size()) {
-  assert(max_batch >= 1);
-  for (const FrozenLayer& layer : network.layers) {
-    if (const auto* dense = std::get_if<DenseLayer>(&layer)) {
-      Stage stage{
-          .inputs = dense->inputs, .outputs = dense->outputs, .primitives = {}, .group_sorts = {}};
-      const auto weights = onednn::DenseForward::PackWeights(dense->weights, dense->bias,
-                                                             dense->inputs, dense->outputs);
-      for (const std::size_t batch : batch_sizes_) {
-        stage.primitives.emplace_back(weights, batch);
-        scratch_bytes_ = std::max(scratch_bytes_, stage.primitives.back().scratch_bytes());
-      }
-      widest_ = std::max(widest_, dense->outputs);
-      stages_.push_back(std::move(stage));
-    } else if (const auto* sort = std::get_if<GroupSortLayer>(&layer)) {
-      (stages_.empty() ? input_sorts_ : stages_.back().group_sorts).push_back(sort->group_size);
-    }
-  }
-  num_rounding_layers_ = stages_.size();
-}
-
-InferenceGraph::Workspace InferenceGraph::NewWorkspace() const {
-  Workspace workspace;
-  workspace.first.resize(max_batch() * widest_);
-  workspace.second.resize(max_batch() * widest_);
-  workspace.scratch.resize(scratch_bytes_);
-  return workspace;
-}
+    : batch_sizes_(ChooseBatchSizes(max_batch)),
+      input_shape_(network.input_shape),
+      steps_(StepsOf(network, OneDnnSteps(batch_sizes_))) {}
 
 void InferenceGraph::Run(ConstMatrixView inputs, Workspace& workspace, MatrixView scores,
                          std::span<Upper> rounding_input_norms) const {
   const std::size_t rows = inputs.rows;
   assert(rows >= 1 && rows <= max_batch() && scores.rows == rows);
-  assert(rounding_input_norms.size() == num_rounding_layers_ * rows);
-  const auto size = std::lower_bound(batch_sizes_.begin(), batch_sizes_.end(), rows);
-  const auto choice = static_cast<std::size_t>(size - batch_sizes_.begin());
-
-  float* x = workspace.first.data();
-  float* y = workspace.second.data();
-  std::copy_n(inputs.data, inputs.size(), x);
-  std::fill_n(x + inputs.size(), (*size - rows) * inputs.cols, 0.0F);
-  for (const std::size_t group_size : input_sorts_) {
-    GroupSort({x, *size, inputs.cols}, group_size, {x, *size, inputs.cols});
+  const std::size_t batch = *std::lower_bound(batch_sizes_.begin(), batch_sizes_.end(), rows);
+  const float* x = inputs.data;
+  if (batch != rows || !HasOneLayout(input_shape_)) {
+    x = workspace.inputs.data();
+    ToChannelsLast(inputs.data, input_shape_, rows, workspace.inputs.data());
+    std::fill_n(workspace.inputs.data() + inputs.size(), (batch - rows) * inputs.cols, 0.0F);
   }
-  for (std::size_t d = 0; d < stages_.size(); ++d) {
-    const Stage& stage = stages_[d];
-    const ConstMatrixView read{x, rows, stage.inputs};
-    for (std::size_t r = 0; r < rows; ++r) {
-      rounding_input_norms[d * rows + r] = NormBound(read.row(r));
-    }
-    stage.primitives[choice].Execute(x, y, workspace.scratch.data());
-    for (const std::size_t group_size : stage.group_sorts) {
-      GroupSort({y, *size, stage.outputs}, group_size, {y, *size, stage.outputs});
-    }
-    std::swap(x, y);
-  }
-  std::copy_n(x, scores.size(), scores.data);
+  const float* result = steps_.Run(x, rows, batch, workspace, rounding_input_norms);
+  std::copy_n(result, scores.size(), scores.data);
 }
 
 }  // namespace lipserve

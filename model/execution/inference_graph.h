@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "model/certificate/outward_rounding.h"
-#include "model/execution/onednn.h"
+#include "model/execution/layer_step.h"
 #include "model/network/frozen_network.h"
 #include "model/network/matrix_view.h"
 
@@ -18,11 +18,7 @@ namespace lipserve {
 class InferenceGraph {
  public:
   // Buffers of one thread.
-  struct Workspace {
-    std::vector<float> first;  // [max_batch, widest layer], used in turn
-    std::vector<float> second;
-    std::vector<std::byte> scratch;
-  };
+  using Workspace = StepSequence<float>::Workspace;
 
   // Creates the primitives on the calling thread's OpenMP team.
   //
@@ -32,33 +28,22 @@ class InferenceGraph {
   std::size_t max_batch() const { return batch_sizes_.back(); }
   // The batch sizes that have primitives; others are padded up with zero rows.
   std::span<const std::size_t> batch_sizes() const { return batch_sizes_; }
-  std::size_t num_rounding_layers() const { return num_rounding_layers_; }
+  std::size_t num_rounding_layers() const { return steps_.num_rounding_layers(); }
 
-  Workspace NewWorkspace() const;
+  Workspace NewWorkspace() const { return steps_.NewWorkspace(max_batch()); }
 
   // Computes the scores, and for each rounding layer l and row r a bound of the norm of what that
   // layer read: rounding_input_norms[l * inputs.rows + r].
   //
-  // Shapes:   inputs: [N, input size], scores: [N, S]; rounding_input_norms: num_rounding_layers()
-  // * N. Requires: 1 <= N <= max_batch(); the thread's OpenMP team is as wide as at construction.
+  // Shapes:   inputs: [N, input size], scores: [N, S]; norms: num_rounding_layers() * N.
+  // Requires: 1 <= N <= max_batch(); the thread's OpenMP team is as wide as at construction.
   void Run(ConstMatrixView inputs, Workspace& workspace, MatrixView scores,
            std::span<Upper> rounding_input_norms) const;
 
  private:
-  // A dense layer with one primitive per batch size, followed by the sorts before the next one.
-  struct Stage {
-    std::size_t inputs;
-    std::size_t outputs;
-    std::vector<onednn::DenseForward> primitives;  // in the order of batch_sizes_
-    std::vector<std::size_t> group_sorts;          // group sizes, applied in order
-  };
-
   std::vector<std::size_t> batch_sizes_;  // ascending; the last is max_batch
-  std::vector<std::size_t> input_sorts_;  // sorts before the first dense layer
-  std::vector<Stage> stages_;
-  std::size_t num_rounding_layers_ = 0;
-  std::size_t widest_ = 0;
-  std::size_t scratch_bytes_ = 0;
+  SampleShape input_shape_;
+  StepSequence<float> steps_;
 };
 
 }  // namespace lipserve

@@ -4,44 +4,17 @@
 #include <omp.h>
 
 #include <cassert>
-#include <cstring>
 #include <dnnl.hpp>
-#include <unordered_map>
 #include <utility>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "model/execution/onednn_engine.h"
 
 namespace lipserve::onednn {
 namespace {
 
 using Desc = dnnl::memory::desc;
 using Tag = dnnl::memory::format_tag;
-constexpr auto kF32 = dnnl::memory::data_type::f32;
-
-// oneDNN's CPU engine. Engines hold no mutable state, so one serves every thread.
-const dnnl::engine& CpuEngine() {
-  static const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
-  return engine;
-}
-
-// In-order CPU streams hold no state that execution changes; one per thread costs nothing and
-// keeps ThreadSanitizer and us from having to trust that.
-dnnl::stream& ThreadStream() {
-  thread_local dnnl::stream stream(CpuEngine());
-  return stream;
-}
-
-dnnl::memory::dim Dim(std::size_t size) { return static_cast<dnnl::memory::dim>(size); }
-
-// Default attributes, pinned: strict float32, scratch memory from the caller (the library's own is
-// thread-local to the creator and crashes in another thread).
-dnnl::primitive_attr StrictAttributes() {
-  dnnl::primitive_attr attributes;
-  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-  attributes.set_fpmath_mode(dnnl::fpmath_mode::strict);
-  return attributes;
-}
 
 }  // namespace
 
@@ -58,42 +31,12 @@ void Gemm(Op op_a, Op op_b, float alpha, ConstMatrixView a, ConstMatrixView b, f
   static_cast<void>(status);
 }
 
-// Plain weights, and one reordered copy for each blocked layout that a batch size asked for (on
-// AVX-512 all batch sizes ask for the same).
-class DenseForward::Weights {
+class DenseForward::Weights : public ReorderedWeights {
  public:
-  Weights(std::span<const float> weights, std::span<const float> bias, std::size_t inputs,
-          std::size_t outputs)
-      : inputs_(inputs),
-        outputs_(outputs),
-        plain_(weights.begin(), weights.end()),
-        bias_(bias.begin(), bias.end()) {}
+  using ReorderedWeights::ReorderedWeights;
 
-  std::size_t inputs() const { return inputs_; }
-  std::size_t outputs() const { return outputs_; }
-  bool has_bias() const { return !bias_.empty(); }
-  dnnl::memory Bias() { return {Desc({Dim(outputs_)}, kF32, Tag::a), CpuEngine(), bias_.data()}; }
-
-  // The weights in layout `desc`; the memory lives as long as this object.
-  dnnl::memory In(const Desc& desc) {
-    for (const dnnl::memory& memory : reordered_) {
-      if (memory.get_desc() == desc) return memory;
-    }
-    const Desc plain_desc({Dim(outputs_), Dim(inputs_)}, kF32, Tag::ab);
-    dnnl::memory plain(plain_desc, CpuEngine(), plain_.data());
-    dnnl::memory memory(desc, CpuEngine());
-    dnnl::reorder(plain, memory).execute(ThreadStream(), plain, memory);
-    ThreadStream().wait();
-    reordered_.push_back(memory);
-    return memory;
-  }
-
- private:
-  std::size_t inputs_;
-  std::size_t outputs_;
-  std::vector<float> plain_;
-  std::vector<float> bias_;
-  std::vector<dnnl::memory> reordered_;
+  dnnl::memory::dim outputs() const { return plain().dims()[0]; }
+  dnnl::memory::dim inputs() const { return plain().dims()[1]; }
 };
 
 struct DenseForward::Impl {
@@ -110,16 +53,16 @@ std::shared_ptr<DenseForward::Weights> DenseForward::PackWeights(std::span<const
                                                                  std::size_t outputs) {
   assert(weights.size() == inputs * outputs);
   assert(bias.empty() || bias.size() == outputs);
-  return std::make_shared<Weights>(weights, bias, inputs, outputs);
+  return std::make_shared<Weights>(weights, bias, Desc({Dim(outputs), Dim(inputs)}, kF32, Tag::ab));
 }
 
 DenseForward::DenseForward(std::shared_ptr<Weights> shared_weights, std::size_t batch_size)
     : impl_(std::make_unique<Impl>()) {
   Weights& weights = *shared_weights;
-  const Desc x({Dim(batch_size), Dim(weights.inputs())}, kF32, Tag::ab);
-  const Desc w({Dim(weights.outputs()), Dim(weights.inputs())}, kF32, Tag::any);
-  const Desc b({Dim(weights.outputs())}, kF32, Tag::a);
-  const Desc y({Dim(batch_size), Dim(weights.outputs())}, kF32, Tag::ab);
+  const Desc x({Dim(batch_size), weights.inputs()}, kF32, Tag::ab);
+  const Desc w(weights.plain().dims(), kF32, Tag::any);
+  const Desc b({weights.outputs()}, kF32, Tag::a);
+  const Desc y({Dim(batch_size), weights.outputs()}, kF32, Tag::ab);
   using Inner = dnnl::inner_product_forward;
   const auto kind = dnnl::prop_kind::forward_inference;
   const Inner::desc desc =
@@ -127,7 +70,7 @@ DenseForward::DenseForward(std::shared_ptr<Weights> shared_weights, std::size_t 
   impl_->desc = Inner::primitive_desc(desc, StrictAttributes(), CpuEngine());
   impl_->primitive = Inner(impl_->desc);
   impl_->weights_memory = weights.In(impl_->desc.weights_desc());
-  if (weights.has_bias()) impl_->bias_memory = weights.Bias();
+  impl_->bias_memory = weights.Bias();
   impl_->weights = std::move(shared_weights);
 }
 
@@ -144,13 +87,8 @@ void DenseForward::Execute(const float* x, float* y, std::byte* scratch) const {
   const dnnl::memory source(impl.desc.src_desc(), CpuEngine(), const_cast<float*>(x));
   const dnnl::memory target(impl.desc.dst_desc(), CpuEngine(), y);
   const dnnl::memory scratchpad(impl.desc.scratchpad_desc(), CpuEngine(), scratch);
-  std::unordered_map<int, dnnl::memory> arguments = {{DNNL_ARG_SRC, source},
-                                                     {DNNL_ARG_WEIGHTS, impl.weights_memory},
-                                                     {DNNL_ARG_DST, target},
-                                                     {DNNL_ARG_SCRATCHPAD, scratchpad}};
-  if (impl.weights->has_bias()) arguments.emplace(DNNL_ARG_BIAS, impl.bias_memory);
-  impl.primitive.execute(ThreadStream(), arguments);
-  ThreadStream().wait();
+  onednn::Execute(impl.primitive, source, impl.weights_memory, impl.bias_memory, target,
+                  scratchpad);
 }
 
 void UseStrictFloat32() { dnnl::set_default_fpmath_mode(dnnl::fpmath_mode::strict); }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The only door to oneDNN: nothing outside onednn.cc includes dnnl.hpp, so that a change of its
-// API (Debian 12 ships 2.6; 3.x differs) is a change of one file.
+// The door to oneDNN: nothing but onednn*.cc includes dnnl.hpp, so that a change of its API
+// (Debian 12 ships 2.6; 3.x differs) is a change of these files. Convolutions are in
+// onednn_convolution.h.
 #ifndef MODEL_EXECUTION_ONEDNN_H_
 #define MODEL_EXECUTION_ONEDNN_H_
 

@@ -5,19 +5,13 @@
 #include <optional>
 
 #include "absl/strings/str_cat.h"
+#include "model/network/overloaded.h"
 #include "model/status_macros.h"
 
 namespace lipserve {
 namespace {
 
 constexpr std::size_t kMaxDimension = std::size_t{1} << 22;
-
-template <typename... Visitors>
-struct Overloaded : Visitors... {
-  using Visitors::operator()...;
-};
-template <typename... Visitors>
-Overloaded(Visitors...) -> Overloaded<Visitors...>;
 
 bool IsDimension(std::size_t size) { return size >= 1 && size <= kMaxDimension; }
 
@@ -112,11 +106,12 @@ absl::Status CheckConvolution(const ConvolutionLayer& convolution, const SampleS
       CheckAxis(convolution.vertical, convolution.padding_mode, input.height, "vertical"));
   LIPSERVE_RETURN_IF_ERROR(
       CheckAxis(convolution.horizontal, convolution.padding_mode, input.width, "horizontal"));
-  if (!IsSample({.channels = input.channels / groups,
-                 .height = convolution.vertical.size,
-                 .width = convolution.horizontal.size})) {
-    return absl::InvalidArgumentError(absl::StrCat("fan-in: expected at most ", kMaxDimension,
-                                                   " products in one output, got more"));
+  // A window fits into the padded image, so this bounds the fan-in too.
+  const SampleShape padded = convolution.padded_input();
+  if (!IsSample(padded)) {
+    return absl::InvalidArgumentError(absl::StrCat("padding: expected at most ", kMaxDimension,
+                                                   " numbers in the padded image, got ",
+                                                   ShapeText(padded)));
   }
   LIPSERVE_RETURN_IF_ERROR(CheckNumbers(
       convolution.weights, convolution.output_channels * convolution.fan_in(), "weights"));

@@ -44,21 +44,26 @@ struct DenseLayer {
 //       K[o, c, u, v] x[g C/groups + c, i s_y + u d_y - top, j s_x + v d_x - left],
 // where x outside the image is what the padding says (window.h).
 struct ConvolutionLayer {
-  SampleShape input;
+  SampleShape input = {};
   std::size_t output_channels = 0;
   std::size_t groups = 1;
-  WindowAxis vertical;
-  WindowAxis horizontal;
+  WindowAxis vertical = {};
+  WindowAxis horizontal = {};
   PaddingMode padding_mode = PaddingMode::kZero;
   // K, [output_channels, input.channels / groups, vertical.size, horizontal.size], row-major.
-  std::vector<float> weights;
-  std::vector<float> bias;  // [output_channels], or empty for none
+  std::vector<float> weights = {};
+  std::vector<float> bias = {};  // [output_channels], or empty for none
   // What the file claims as an upper bound of the operator norm of the linear part, from images to
   // images. A claim, not a bound, until proven.
   double claimed_operator_norm_bound = 0.0;
 
   // Products in one output.
   std::size_t fan_in() const { return input.channels / groups * vertical.size * horizontal.size; }
+  SampleShape padded_input() const {
+    return {.channels = input.channels,
+            .height = vertical.padded(input.height),
+            .width = horizontal.padded(input.width)};
+  }
   SampleShape output() const {
     return {.channels = output_channels,
             .height = vertical.outputs(input.height),
@@ -124,8 +129,8 @@ std::string DescribeLayer(const FrozenLayer& layer);
 //
 // Guarantee: after OK, shapes chain from input_shape to the last layer, which is dense; every array
 //            has the size its layer says; every weight, bias and scale is finite and not subnormal;
-//            no dimension, fan-in or size of a sample exceeds 2^22 and no product of dimensions
-//            overflows; paddings satisfy IsValidPadding.
+//            no dimension, fan-in or size of a sample, padded or not, exceeds 2^22 and no product
+//            of dimensions overflows; paddings satisfy IsValidPadding.
 // Errors:    InvalidArgument naming the layer, what was expected and what was found.
 absl::Status CheckNetwork(const FrozenNetwork& network);
 

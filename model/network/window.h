@@ -27,11 +27,12 @@ struct WindowAxis {
 
   // Positions from the first tap to the last, both included.
   std::size_t extent() const { return dilation * (size - 1) + 1; }
+  // Positions of an image of `length` with its padding.
+  std::size_t padded(std::size_t length) const { return length + padding_before + padding_after; }
   // Outputs along an axis of `length` positions; 0 if the window does not fit or is no window.
   std::size_t outputs(std::size_t length) const {
     if (size == 0 || stride == 0) return 0;
-    const std::size_t padded = length + padding_before + padding_after;
-    return padded < extent() ? 0 : (padded - extent()) / stride + 1;
+    return padded(length) < extent() ? 0 : (padded(length) - extent()) / stride + 1;
   }
 };
 

@@ -74,7 +74,14 @@ class CheckArchitectureTest(unittest.TestCase):
 
     def test_reports_onednn_outside_its_adapter(self):
         self.assert_reports({"trainer/x.h": SPDX + "#include <oneapi/dnnl/dnnl.hpp>\n"},
-                            "trainer/x.h:2", "only model/execution/onednn.cc may")
+                            "trainer/x.h:2", "only model/execution/onednn*.cc")
+        self.assert_reports({"model/execution/onednn.h": SPDX + "#include <dnnl.hpp>\n"},
+                            "model/execution/onednn.h:2", "only model/execution/onednn*.cc")
+
+    def test_reports_a_header_that_would_let_onednn_through(self):
+        self.assert_reports(
+            {"model/x.h": SPDX + '#include "model/execution/onednn_engine.h"\n'},
+            "model/x.h:2", "only model/execution/onednn*.cc may")
 
     def test_reports_prometheus_outside_its_adapter_even_in_tests(self):
         self.assert_reports({"tests/server/x.h": SPDX + "#include <prometheus/registry.h>\n"},

@@ -5,7 +5,9 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <random>
 #include <string>
+#include <vector>
 
 #include "tests/model/network_fixtures.h"
 
@@ -13,6 +15,7 @@ namespace lipserve {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 DenseLayer& Dense(FrozenNetwork& network, std::size_t layer) {
   return std::get<DenseLayer>(network.layers[layer]);
@@ -70,7 +73,8 @@ TEST_F(CheckNetworkTest, RefusesNanInfinityAndSubnormalsNamingTheirPlace) {
 TEST_F(CheckNetworkTest, RefusesGroupsThatDoNotDivide) {
   for (const std::size_t bad : {0U, 1U, 3U}) {
     network_.layers[2] = GroupSortLayer{.group_size = bad};
-    EXPECT_THAT(ErrorOf(network_), HasSubstr("group_size: expected at least 2 and a divisor of 4"));
+    EXPECT_THAT(ErrorOf(network_),
+                HasSubstr("group_size: expected at least 2 and a divisor of the 4 channels"));
   }
 }
 
@@ -88,6 +92,151 @@ TEST_F(CheckNetworkTest, RefusesShapesThatAreEmptyOrOverflow) {
                           .height = std::size_t{1} << 22,
                           .width = std::size_t{1} << 22};
   EXPECT_THAT(ErrorOf(network_), HasSubstr("input shape"));
+}
+
+// [4, 6, 8] by a convolution of every feature to [6, 3, 8], sorted, pooled to [6, 1, 4], dense.
+FrozenNetwork ConvolutionalNetwork() {
+  std::mt19937_64 random(1);
+  FrozenNetwork network;
+  network.input_shape = {.channels = 4, .height = 6, .width = 8};
+  network.layers.emplace_back(RandomConvolution(
+      random,
+      {.input = network.input_shape,
+       .output_channels = 6,
+       .groups = 2,
+       .vertical = {.size = 3, .stride = 2, .padding_before = 1},
+       .horizontal = {.size = 2, .dilation = 2, .padding_before = 1, .padding_after = 1},
+       .padding_mode = PaddingMode::kReflect},
+      1.0));
+  network.layers.emplace_back(GroupSortLayer{.group_size = 3});
+  network.layers.emplace_back(AveragePoolLayer{.window_height = 3, .window_width = 1, .scale = 1});
+  network.layers.emplace_back(L2NormPoolLayer{.window_height = 1, .window_width = 2});
+  network.layers.emplace_back(FlattenLayer{});
+  network.layers.emplace_back(RandomDense(random, 6 * 4, 3, 1.0));
+  return network;
+}
+
+class CheckConvolutionalNetworkTest : public ::testing::Test {
+ protected:
+  ConvolutionLayer& Convolution() { return std::get<ConvolutionLayer>(network_.layers[0]); }
+
+  FrozenNetwork network_ = ConvolutionalNetwork();
+};
+
+TEST_F(CheckConvolutionalNetworkTest, AcceptsAWellFormedNetworkWhoseShapesChain) {
+  EXPECT_TRUE(CheckNetwork(network_).ok()) << CheckNetwork(network_);
+  SampleShape shape = network_.input_shape;
+  const SampleShape expected[] = {{6, 3, 8}, {6, 3, 8},  {6, 1, 8},
+                                  {6, 1, 4}, {24, 1, 1}, {3, 1, 1}};
+  for (std::size_t i = 0; i < network_.layers.size(); ++i) {
+    shape = OutputShape(network_.layers[i], shape);
+    EXPECT_EQ(shape, expected[i]) << i;
+  }
+}
+
+TEST_F(CheckConvolutionalNetworkTest, DescribesEachLayerInOneLine) {
+  EXPECT_EQ(DescribeLayer(network_.layers[0]),
+            "convolution [4, 6, 8] -> [6, 3, 8], 3x2, stride 2x1, dilation 1x2, reflect padding, "
+            "2 groups with bias");
+  EXPECT_EQ(DescribeLayer(network_.layers[2]), "average pool 3x1, scale 1");
+  EXPECT_EQ(DescribeLayer(network_.layers[3]), "L2-norm pool 1x2");
+  EXPECT_FALSE(OnlyMovesNumbers(network_.layers[0]));
+  EXPECT_FALSE(OnlyMovesNumbers(network_.layers[2]));
+  EXPECT_FALSE(OnlyMovesNumbers(network_.layers[3]));
+  EXPECT_TRUE(OnlyMovesNumbers(network_.layers[1]));
+  EXPECT_TRUE(OnlyMovesNumbers(network_.layers[4]));
+}
+
+TEST_F(CheckConvolutionalNetworkTest, RefusesAnotherInputShape) {
+  Convolution().input.width = 7;
+  EXPECT_THAT(ErrorOf(network_), HasSubstr("input shape: expected [4, 6, 8] (the shape before this "
+                                           "layer), got [4, 6, 7]"));
+}
+
+TEST_F(CheckConvolutionalNetworkTest, RefusesGroupsThatDoNotDivideTheChannels) {
+  for (const std::size_t bad : {0U, 3U, 4U}) {
+    Convolution().groups = bad;
+    EXPECT_THAT(ErrorOf(network_), HasSubstr("groups: expected a divisor of the 4 input and the 6 "
+                                             "output channels"));
+  }
+  Convolution().groups = 2;
+  Convolution().output_channels = 0;
+  EXPECT_THAT(ErrorOf(network_), HasSubstr("the 0 output channels"));
+}
+
+TEST_F(CheckConvolutionalNetworkTest, RefusesAWindowThatIsNone) {
+  Convolution().vertical.stride = 0;
+  EXPECT_THAT(ErrorOf(network_), HasSubstr("vertical: expected size, stride and dilation of 1 to"));
+  Convolution().vertical.stride = 1;
+  Convolution().horizontal.dilation = (std::size_t{1} << 22) + 1;
+  EXPECT_THAT(ErrorOf(network_), HasSubstr("horizontal: expected size, stride and dilation"));
+}
+
+TEST_F(CheckConvolutionalNetworkTest, RefusesPaddingThatHasNoSource) {
+  Convolution().vertical.padding_after = 6;
+  EXPECT_THAT(ErrorOf(network_), HasSubstr("vertical: expected paddings of at most"));
+  Convolution().padding_mode = PaddingMode::kZero;
+  EXPECT_THAT(ErrorOf(network_), Not(HasSubstr("expected paddings of at most")));
+  Convolution().vertical.padding_after = (std::size_t{1} << 22) + 1;
+  EXPECT_THAT(ErrorOf(network_), HasSubstr("vertical: expected paddings of at most"));
+}
+
+TEST_F(CheckConvolutionalNetworkTest, RefusesAPaddedImageThatIsTooLarge) {
+  Convolution().padding_mode = PaddingMode::kReplicate;
+  Convolution().vertical = {.size = 3, .stride = 1U << 20U, .padding_after = 1U << 20U};
+  Convolution().horizontal.padding_before = 3;
+  EXPECT_THAT(ErrorOf(network_), HasSubstr("numbers in the padded image, got [4, 1048582, 12]"));
+}
+
+TEST_F(CheckConvolutionalNetworkTest, RefusesAWindowThatDoesNotFit) {
+  Convolution().horizontal.dilation = 10;
+  EXPECT_THAT(ErrorOf(network_),
+              HasSubstr("horizontal: expected a window that fits into the image, "
+                        "got one of 11 positions in an image of 8 with its "
+                        "padding 1 and 1"));
+}
+
+TEST_F(CheckConvolutionalNetworkTest, RefusesAnOutputThatIsTooLarge) {
+  Convolution() = {.input = network_.input_shape,
+                   .output_channels = 1U << 18U,
+                   .weights = std::vector<float>(std::size_t{4} << 18U, 1.0F)};
+  EXPECT_THAT(ErrorOf(network_), HasSubstr("output: expected at most 4194304 numbers, got "
+                                           "[262144, 6, 8]"));
+}
+
+TEST_F(CheckConvolutionalNetworkTest, RefusesWeightsOfTheWrongNumberOrKind) {
+  Convolution().weights.pop_back();
+  EXPECT_THAT(ErrorOf(network_), HasSubstr("weights: expected 72 numbers, got 71"));
+  Convolution().weights.push_back(1e-40F);
+  EXPECT_THAT(ErrorOf(network_), HasSubstr("weights number 71: expected a normal float32 or zero"));
+  Convolution().weights.back() = 0.0F;
+  Convolution().bias.pop_back();
+  EXPECT_THAT(ErrorOf(network_), HasSubstr("bias: expected 6 numbers, got 5"));
+}
+
+TEST_F(CheckConvolutionalNetworkTest, RefusesPoolsThatDoNotDivideTheImage) {
+  for (const std::size_t bad : {0U, 2U, 6U}) {
+    std::get<AveragePoolLayer>(network_.layers[2]).window_height = bad;
+    EXPECT_THAT(ErrorOf(network_),
+                HasSubstr("window: expected one that divides the image of 3 x 8"));
+  }
+  network_ = ConvolutionalNetwork();
+  std::get<L2NormPoolLayer>(network_.layers[3]).window_width = 3;
+  EXPECT_THAT(ErrorOf(network_), HasSubstr("layer 3 (L2-norm pool 1x3): window: expected one that "
+                                           "divides the image of 1 x 8, got 1 x 3"));
+}
+
+TEST_F(CheckConvolutionalNetworkTest, RefusesScalesThatAreNotPositiveNormalNumbers) {
+  for (const float bad : {0.0F, -1.0F, 1e-40F, std::numeric_limits<float>::infinity(),
+                          std::numeric_limits<float>::quiet_NaN()}) {
+    std::get<AveragePoolLayer>(network_.layers[2]).scale = bad;
+    EXPECT_THAT(ErrorOf(network_), HasSubstr("scale: expected a positive, normal float32"));
+  }
+}
+
+TEST_F(CheckConvolutionalNetworkTest, RefusesSortsThatDoNotDivideTheChannels) {
+  network_.layers[1] = GroupSortLayer{.group_size = 4};
+  EXPECT_THAT(ErrorOf(network_), HasSubstr("divisor of the 6 channels, got 4"));
 }
 
 }  // namespace

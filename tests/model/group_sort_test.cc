@@ -34,7 +34,7 @@ TEST(GroupSortTest, InPlaceEqualsOutOfPlaceAndFloat64EqualsFloat32) {
     std::vector<double> wide(x.begin(), x.end());
     GroupSort({x.data(), 7, 24}, group, {out.data(), 7, 24});
     GroupSort({in_place.data(), 7, 24}, group, {in_place.data(), 7, 24});
-    GroupSort(wide, group);
+    GroupSort(wide, group, wide.data());
     EXPECT_EQ(out, in_place);
     EXPECT_TRUE(std::equal(out.begin(), out.end(), wide.begin()));
   }

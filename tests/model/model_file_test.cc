@@ -6,8 +6,11 @@
 
 #include <filesystem>
 #include <functional>
+#include <limits>
+#include <random>
 #include <string>
 
+#include "model/network/layer_proto.h"
 #include "model/network/sealed_file.h"
 #include "tests/model/network_fixtures.h"
 
@@ -58,6 +61,31 @@ TEST_F(ModelFileTest, ReadsBackEveryBitThatWasWritten) {
     EXPECT_EQ(got.weights, expected.weights);
     EXPECT_EQ(got.bias, expected.bias);
     EXPECT_EQ(got.claimed_operator_norm_bound, expected.claimed_operator_norm_bound);
+  }
+}
+
+TEST_F(ModelFileTest, ReadsBackAConvolutionalNetwork) {
+  std::mt19937_64 random(1);
+  model_.network.input_shape = {.channels = 2, .height = 4, .width = 6};
+  model_.network.layers = {RandomConvolution(random,
+                                             {.input = model_.network.input_shape,
+                                              .output_channels = 4,
+                                              .vertical = {.size = 3, .padding_before = 2},
+                                              .horizontal = {.size = 3, .padding_after = 2},
+                                              .padding_mode = PaddingMode::kCircular},
+                                             1.0),
+                           GroupSortLayer{.group_size = 2},
+                           AveragePoolLayer{.window_height = 2, .window_width = 2, .scale = 0.5F},
+                           L2NormPoolLayer{.window_height = 1, .window_width = 3},
+                           FlattenLayer{},
+                           RandomDense(random, 8, 3, 1.0)};
+  ASSERT_TRUE(WriteModelFile(path_, model_).ok());
+  const auto read = ReadModelFile(path_);
+  ASSERT_TRUE(read.ok()) << read.status();
+  ASSERT_EQ(read->network.layers.size(), model_.network.layers.size());
+  for (std::size_t i = 0; i < model_.network.layers.size(); ++i) {
+    EXPECT_EQ(LayerToProto(read->network.layers[i]).SerializeAsString(),
+              LayerToProto(model_.network.layers[i]).SerializeAsString());
   }
 }
 

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Small frozen networks, and an oracle that evaluates them in quadruple precision: products of the
-// float32 weights are exact in it and a sum of n terms errs by n 2^-113, far below every float64
-// bound under test.
+// Small frozen networks with random weights.
 #ifndef TESTS_MODEL_NETWORK_FIXTURES_H_
 #define TESTS_MODEL_NETWORK_FIXTURES_H_
 
@@ -18,7 +16,7 @@
 #include "model/certificate/operator_norm.h"
 #include "model/network/frozen_network.h"
 #include "model/network/model_file.h"
-#include "tests/model/quad.h"
+#include "tests/model/quad_network.h"
 
 namespace lipserve {
 
@@ -56,6 +54,14 @@ inline FrozenNetwork RandomNetwork(std::uint64_t seed, std::vector<std::size_t> 
   return network;
 }
 
+// `layer` with random weights and biases; only its geometry is read. The claim stays 0.
+inline ConvolutionLayer RandomConvolution(std::mt19937_64& random, ConvolutionLayer layer,
+                                          double scale) {
+  layer.weights = RandomFloats(random, layer.output_channels * layer.fan_in(), scale);
+  layer.bias = RandomFloats(random, layer.output_channels, 0.1);
+  return layer;
+}
+
 inline FrozenModel ModelOf(FrozenNetwork network) {
   FrozenModel model;
   model.name = "test";
@@ -64,41 +70,6 @@ inline FrozenModel ModelOf(FrozenNetwork network) {
     model.class_labels.push_back("class " + std::to_string(i));
   }
   return model;
-}
-
-// The scores of the real network.
-inline std::vector<Quad> QuadScores(const FrozenNetwork& network, std::span<const float> input) {
-  std::vector<Quad> x(input.begin(), input.end());
-  for (const FrozenLayer& layer : network.layers) {
-    if (const auto* sort = std::get_if<GroupSortLayer>(&layer)) {
-      for (std::size_t i = 0; i < x.size(); i += sort->group_size) {
-        std::sort(x.begin() + static_cast<std::ptrdiff_t>(i),
-                  x.begin() + static_cast<std::ptrdiff_t>(i + sort->group_size));
-      }
-    } else if (const auto* dense = std::get_if<DenseLayer>(&layer)) {
-      std::vector<Quad> y(dense->outputs, 0);
-      for (std::size_t o = 0; o < dense->outputs; ++o) {
-        if (!dense->bias.empty()) y[o] = dense->bias[o];
-        for (std::size_t k = 0; k < dense->inputs; ++k) {
-          y[o] += static_cast<Quad>(dense->weights[o * dense->inputs + k]) * x[k];
-        }
-      }
-      x = std::move(y);
-    }
-  }
-  return x;
-}
-
-// QuadScores, with the constant second score of a single-score network spelled out.
-inline std::vector<Quad> QuadClassScores(const FrozenNetwork& network,
-                                         std::span<const float> input) {
-  std::vector<Quad> scores = QuadScores(network, input);
-  if (scores.size() == 1) scores.push_back(0);
-  return scores;
-}
-
-inline std::size_t QuadArgmax(const std::vector<Quad>& scores) {
-  return static_cast<std::size_t>(std::max_element(scores.begin(), scores.end()) - scores.begin());
 }
 
 }  // namespace lipserve

@@ -5,24 +5,14 @@
 #define TESTS_MODEL_QUAD_EIGENVALUE_H_
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <vector>
 
 #include "model/network/matrix_view.h"
 #include "tests/model/network_fixtures.h"
+#include "tests/model/quad.h"
 
 namespace lipserve {
-
-inline Quad QuadAbs(Quad x) { return x < 0 ? -x : x; }
-
-// Newton's iteration from the float64 root: two steps give full precision.
-inline Quad QuadSqrt(Quad x) {
-  if (x <= 0) return 0;
-  Quad root = std::sqrt(static_cast<double>(x));
-  for (int step = 0; step < 4; ++step) root = (root + x / root) / 2;
-  return root;
-}
 
 // One Jacobi rotation that zeroes a[i][j] of the symmetric matrix a.
 inline void JacobiRotate(std::vector<std::vector<Quad>>& a, std::size_t i, std::size_t j) {

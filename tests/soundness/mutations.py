@@ -137,26 +137,23 @@ MUTATIONS = (
     ),
     Mutation(
         "oneDNN computes in bf16",
-        "model/execution/onednn.cc",
-        "        plain_(weights.begin(), weights.end()),\n"
-        "        bias_(bias.begin(), bias.end()) {}",
-        "        plain_(weights.begin(), weights.end()),\n"
-        "        bias_(bias.begin(), bias.end()) {\n"
-        "    for (float& w : plain_) {\n"
-        "      std::uint32_t bits = 0;\n"
-        "      std::memcpy(&bits, &w, 4);\n"
-        "      bits &= 0xFFFF0000U;\n"
-        "      std::memcpy(&w, &bits, 4);\n"
-        "    }\n"
-        "  }",
+        "model/execution/onednn_engine.cc",
+        "      bias_(bias.begin(), bias.end()) {}",
+        "      bias_(bias.begin(), bias.end()) {\n"
+        "  for (float& w : plain_) {\n"
+        "    unsigned bits = 0;\n"
+        "    __builtin_memcpy(&bits, &w, 4);\n"
+        "    bits &= 0xFFFF0000U;\n"
+        "    __builtin_memcpy(&w, &bits, 4);\n"
+        "  }\n"
+        "}",
         ("onednn_test", "certified_model_test"),
     ),
     Mutation(
         "the float64 kernel depends on the batch",
-        "model/execution/dense_float64.cc",
-        "(step == 4 ? kernel.four : (step == 2 ? kernel.two : kernel.one))(block);",
-        "(step == 4 ? kernel.four : (step == 2 ? kernel.two : kernel.one))(block);\n"
-        "      if (step == 4) sums[0] += 1e-13 * sums[0];",
+        "model/execution/chained_products.cc",
+        "function()(tile);",
+        "function()(tile);\n      if (step == 4) tile.y[0] += 1e-13 * tile.y[0];",
         ("dense_float64_test", "certified_model_test"),
     ),
     Mutation(

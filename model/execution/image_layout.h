@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// Channels-last samples. Outside, a sample is [C, H, W] in row-major order; inside an evaluation it
+// lies as [H, W, C], so that the channels of a position are neighbours: GroupSort then sorts
+// neighbours, a window's tap is one run of numbers, and oneDNN takes its fast convolutions.
+//
+// Threads: concurrent calls are safe if their outputs do not overlap.
+#ifndef MODEL_EXECUTION_IMAGE_LAYOUT_H_
+#define MODEL_EXECUTION_IMAGE_LAYOUT_H_
+
+#include <algorithm>
+#include <cstddef>
+
+#include "model/network/frozen_network.h"
+
+namespace lipserve {
+
+// Whether both layouts of `shape` are the same.
+inline bool HasOneLayout(const SampleShape& shape) {
+  return shape.channels == 1 || shape.height * shape.width == 1;
+}
+
+// [C, H, W] to [H, W, C], for `samples` of them; exact: To is From or wider.
+template <typename From, typename To>
+void ToChannelsLast(const From* x, const SampleShape& shape, std::size_t samples, To* y) {
+  if (HasOneLayout(shape)) {
+    std::copy_n(x, samples * shape.size(), y);
+    return;
+  }
+  const std::size_t area = shape.height * shape.width;
+  for (std::size_t s = 0; s < samples; ++s, x += shape.size(), y += shape.size()) {
+    for (std::size_t c = 0; c < shape.channels; ++c) {
+      for (std::size_t p = 0; p < area; ++p) y[p * shape.channels + c] = x[c * area + p];
+    }
+  }
+}
+
+// [H, W, C] to [C, H, W], for `samples` of them.
+template <typename Number>
+void ToRowMajor(const Number* x, const SampleShape& shape, std::size_t samples, Number* y) {
+  const std::size_t area = shape.height * shape.width;
+  for (std::size_t s = 0; s < samples; ++s, x += shape.size(), y += shape.size()) {
+    for (std::size_t p = 0; p < area; ++p) {
+      for (std::size_t c = 0; c < shape.channels; ++c) y[c * area + p] = x[p * shape.channels + c];
+    }
+  }
+}
+
+}  // namespace lipserve
+
+#endif  // MODEL_EXECUTION_IMAGE_LAYOUT_H_

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// Soundness rests on this file: it copies what a convolution reads.
+//
+// Images written out with their padding, so that a window of them is a fixed pattern of offsets.
+#ifndef MODEL_EXECUTION_IMAGE_PADDING_H_
+#define MODEL_EXECUTION_IMAGE_PADDING_H_
+
+#include <cstddef>
+#include <optional>
+#include <vector>
+
+#include "model/network/frozen_network.h"
+
+namespace lipserve {
+
+// The padding of one convolution's input.
+//
+// Threads: immutable; concurrent calls are safe if their outputs do not overlap.
+class ImagePadding {
+ public:
+  // Requires: CheckNetwork is OK for the network that `layer` stands in.
+  explicit ImagePadding(const ConvolutionLayer& layer);
+
+  // Whether the padded image is the image.
+  bool is_empty() const { return padded_.size() == image_.size(); }
+  const SampleShape& padded_shape() const { return padded_; }
+
+  // Shapes: x: [H, W, C], y: [padded H, padded W, C], no overlap.
+  template <typename Number>
+  void Copy(const Number* x, Number* y) const;
+
+ private:
+  // Numbers that lie together on both sides.
+  struct Run {
+    std::optional<std::size_t> source;  // in the image; nothing for zeros
+    std::size_t count;
+  };
+
+  SampleShape image_;
+  SampleShape padded_;
+  std::vector<Run> runs_;  // in the order of the padded image
+};
+
+}  // namespace lipserve
+
+#endif  // MODEL_EXECUTION_IMAGE_PADDING_H_

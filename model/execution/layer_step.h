@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// One layer of a frozen network, ready to run in float32 or float64, and the sequence of them that
+// an evaluation is.
+#ifndef MODEL_EXECUTION_LAYER_STEP_H_
+#define MODEL_EXECUTION_LAYER_STEP_H_
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "model/certificate/outward_rounding.h"
+
+namespace lipserve {
+
+// Computes one layer for batches of channels-last samples (image_layout.h).
+//
+// Threads: immutable; concurrent Run calls are safe if their y and scratch do not overlap.
+template <typename Number>
+class LayerStep {
+ public:
+  LayerStep() = default;
+  virtual ~LayerStep() = default;
+  LayerStep(const LayerStep&) = delete;
+  LayerStep& operator=(const LayerStep&) = delete;
+
+  // Shapes: x: [rows, size before the layer], y: [rows, size after it], no overlap; scratch:
+  //         scratch_bytes().
+  virtual void Run(const Number* x, std::size_t rows, Number* y, std::byte* scratch) const = 0;
+
+  // Bytes of scratch memory that Run needs for any number of rows that it may be given.
+  virtual std::size_t scratch_bytes() const { return 0; }
+};
+
+// Steps that run one after the other, each on what the one before it made.
+//
+// Threads: immutable once built; concurrent Run calls are safe with different workspaces.
+template <typename Number>
+class StepSequence {
+ public:
+  // Buffers of one thread.
+  struct Workspace {
+    std::vector<Number> inputs;  // [max_batch, input size], for callers that must write them out
+    std::vector<Number> first;   // [max_batch, widest step], used in turn
+    std::vector<Number> second;
+    std::vector<std::byte> scratch;
+  };
+
+  explicit StepSequence(std::size_t input_size)
+      : input_size_(input_size), next_input_size_(input_size) {}
+
+  // Appends a step whose results have `outputs` numbers. `rounds`: whether it is a rounding layer
+  // (frozen_network.h).
+  void Append(std::unique_ptr<const LayerStep<Number>> step, std::size_t outputs, bool rounds);
+
+  std::size_t num_rounding_layers() const { return num_rounding_layers_; }
+  Workspace NewWorkspace(std::size_t max_batch) const;
+
+  // Runs all steps on x, and reports for each rounding layer l and each of the first `rows` samples
+  // r a bound of the norm of what that layer read: rounding_input_norms[l * rows + r]. Returns the
+  // scores, [batch, S], which lie in the workspace.
+  //
+  // Shapes:   x: [batch, input size], channels last; may be workspace.inputs.
+  // Requires: rows <= batch <= max_batch of the workspace.
+  const Number* Run(const Number* x, std::size_t rows, std::size_t batch, Workspace& workspace,
+                    std::span<Upper> rounding_input_norms) const;
+
+ private:
+  struct Entry {
+    std::unique_ptr<const LayerStep<Number>> step;
+    std::size_t inputs;
+    bool rounds;
+  };
+
+  std::size_t input_size_;
+  std::size_t next_input_size_;  // of the next step to append
+  std::size_t widest_ = 0;
+  std::size_t num_rounding_layers_ = 0;
+  std::size_t scratch_bytes_ = 0;
+  std::vector<Entry> entries_;
+};
+
+}  // namespace lipserve
+
+#endif  // MODEL_EXECUTION_LAYER_STEP_H_

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/execution/onednn_convolution.h"
+
+#include <cassert>
+#include <dnnl.hpp>
+#include <utility>
+
+#include "model/execution/onednn_engine.h"
+
+namespace lipserve::onednn {
+namespace {
+
+using Desc = dnnl::memory::desc;
+using Dims = dnnl::memory::dims;
+using Tag = dnnl::memory::format_tag;
+
+Desc Image(std::size_t batch_size, const SampleShape& shape) {
+  return {
+      {Dim(batch_size), Dim(shape.channels), Dim(shape.height), Dim(shape.width)}, kF32, Tag::nhwc};
+}
+
+// The weights as the frozen network holds them.
+Desc PlainWeights(const ConvolutionLayer& layer) {
+  const auto outputs = Dim(layer.output_channels);
+  const auto inputs = Dim(layer.input.channels);
+  const auto groups = Dim(layer.groups);
+  const auto height = Dim(layer.vertical.size);
+  const auto width = Dim(layer.horizontal.size);
+  if (groups == 1) return {{outputs, inputs, height, width}, kF32, Tag::oihw};
+  return {{groups, outputs / groups, inputs / groups, height, width}, kF32, Tag::goihw};
+}
+
+Dims Pair(std::size_t vertical, std::size_t horizontal) { return {Dim(vertical), Dim(horizontal)}; }
+
+// Whether an implementation computes anything but sums of the products that define the layer.
+bool IsForbidden(const char* implementation) {
+  return std::string(implementation).find("wino") != std::string::npos;
+}
+
+}  // namespace
+
+class ConvolutionForward::Weights : public ReorderedWeights {
+ public:
+  explicit Weights(const ConvolutionLayer& layer)
+      : ReorderedWeights(layer.weights, layer.bias, PlainWeights(layer)),
+        input_(layer.input),
+        output_(layer.output()),
+        vertical_(layer.vertical),
+        horizontal_(layer.horizontal) {}
+
+  // What oneDNN would run for `batch_size` images.
+  dnnl::convolution_forward::primitive_desc For(std::size_t batch_size) const;
+
+ private:
+  SampleShape input_;
+  SampleShape output_;
+  WindowAxis vertical_;
+  WindowAxis horizontal_;
+};
+
+dnnl::convolution_forward::primitive_desc ConvolutionForward::Weights::For(
+    std::size_t batch_size) const {
+  using Convolution = dnnl::convolution_forward;
+  const auto kind = dnnl::prop_kind::forward_inference;
+  const auto algorithm = dnnl::algorithm::convolution_direct;
+  const Desc x = Image(batch_size, input_);
+  const Desc y = Image(batch_size, output_);
+  const Desc w(plain().dims(), kF32, Tag::any);
+  const Desc b({Dim(output_.channels)}, kF32, Tag::a);
+  const Dims strides = Pair(vertical_.stride, horizontal_.stride);
+  // oneDNN counts the positions between taps.
+  const Dims dilations = Pair(vertical_.dilation - 1, horizontal_.dilation - 1);
+  const Dims before = Pair(vertical_.padding_before, horizontal_.padding_before);
+  const Dims after = Pair(vertical_.padding_after, horizontal_.padding_after);
+  const Convolution::desc desc =
+      has_bias() ? Convolution::desc(kind, algorithm, x, w, b, y, strides, dilations, before, after)
+                 : Convolution::desc(kind, algorithm, x, w, y, strides, dilations, before, after);
+  Convolution::primitive_desc found(desc, StrictAttributes(), CpuEngine());
+  // The last in oneDNN's list is its plain reference, which takes everything.
+  while (IsForbidden(found.impl_info_str())) {
+    const bool has_next = found.next_impl();
+    assert(has_next);
+    static_cast<void>(has_next);
+  }
+  return found;
+}
+
+struct ConvolutionForward::Impl {
+  std::shared_ptr<Weights> weights;
+  dnnl::convolution_forward::primitive_desc desc;
+  dnnl::convolution_forward primitive;
+  dnnl::memory weights_memory;
+  dnnl::memory bias_memory;
+};
+
+std::shared_ptr<ConvolutionForward::Weights> ConvolutionForward::PackWeights(
+    const ConvolutionLayer& layer) {
+  assert(layer.padding_mode == PaddingMode::kZero || layer.padded_input() == layer.input);
+  return std::make_shared<Weights>(layer);
+}
+
+ConvolutionForward::ConvolutionForward(std::shared_ptr<Weights> shared_weights,
+                                       std::size_t batch_size)
+    : impl_(std::make_unique<Impl>()) {
+  impl_->desc = shared_weights->For(batch_size);
+  impl_->primitive = dnnl::convolution_forward(impl_->desc);
+  impl_->weights_memory = shared_weights->In(impl_->desc.weights_desc());
+  impl_->bias_memory = shared_weights->Bias();
+  impl_->weights = std::move(shared_weights);
+}
+
+ConvolutionForward::~ConvolutionForward() = default;
+ConvolutionForward::ConvolutionForward(ConvolutionForward&&) noexcept = default;
+
+std::size_t ConvolutionForward::scratch_bytes() const {
+  return impl_->desc.scratchpad_desc().get_size();
+}
+
+std::string ConvolutionForward::implementation() const { return impl_->desc.impl_info_str(); }
+
+void ConvolutionForward::Execute(const float* x, float* y, std::byte* scratch) const {
+  const Impl& impl = *impl_;
+  // oneDNN's memory wants a writable pointer even for what it only reads.
+  const dnnl::memory source(impl.desc.src_desc(), CpuEngine(), const_cast<float*>(x));
+  const dnnl::memory target(impl.desc.dst_desc(), CpuEngine(), y);
+  const dnnl::memory scratchpad(impl.desc.scratchpad_desc(), CpuEngine(), scratch);
+  onednn::Execute(impl.primitive, source, impl.weights_memory, impl.bias_memory, target,
+                  scratchpad);
+}
+
+}  // namespace lipserve::onednn

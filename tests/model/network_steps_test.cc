@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whole convolutional networks in both rounding evaluations: flattens, the order of what dense
+// layers read, and the norms of every rounding layer.
+#include "model/execution/network_steps.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "model/execution/float64_network.h"
+#include "model/execution/inference_graph.h"
+#include "tests/model/network_fixtures.h"
+
+namespace lipserve {
+namespace {
+
+struct Case {
+  std::string name;
+  std::vector<FrozenLayer> layers;  // of an image of [4, 6, 4], before the head
+};
+
+ConvolutionLayer Convolution(const SampleShape& input, std::size_t outputs, std::size_t size) {
+  std::mt19937_64 random(outputs);
+  const WindowAxis axis{.size = size, .padding_before = size / 2, .padding_after = size / 2};
+  return RandomConvolution(random,
+                           {.input = input,
+                            .output_channels = outputs,
+                            .vertical = axis,
+                            .horizontal = axis,
+                            .padding_mode = PaddingMode::kReflect},
+                           0.3);
+}
+
+std::vector<Case> Cases() {
+  const SampleShape image{4, 6, 4};
+  const GroupSortLayer pairs{.group_size = 2};
+  const AveragePoolLayer average{.window_height = 2, .window_width = 2, .scale = 0.5F};
+  const L2NormPoolLayer norm{.window_height = 3, .window_width = 1};
+  return {
+      {"nothing", {}},
+      {"flatten", {FlattenLayer{}}},
+      {"flattenTwice", {FlattenLayer{}, FlattenLayer{}}},
+      {"sortOfChannels", {pairs}},
+      {"sortOfTheFlattened", {FlattenLayer{}, pairs}},
+      {"sortBeforeAndAfterFlatten", {pairs, FlattenLayer{}, pairs}},
+      {"convolution", {Convolution(image, 6, 3), pairs}},
+      {"convolutionOfTheFlattened", {FlattenLayer{}, Convolution({96, 1, 1}, 10, 1), pairs}},
+      {"poolOfTheFlattened",
+       {FlattenLayer{}, AveragePoolLayer{.window_height = 1, .window_width = 1, .scale = 2.0F}}},
+      {"convolutions",
+       {Convolution(image, 6, 3), pairs, average, Convolution({6, 3, 2}, 8, 3), pairs, norm,
+        FlattenLayer{}}},
+      {"denseBetween",
+       {Convolution(image, 3, 1), average,
+        [] {
+          std::mt19937_64 random(9);
+          return RandomDense(random, 18, 12, 0.3);
+        }(),
+        pairs}},
+  };
+}
+
+// Norms of what the rounding layers read, in quadruple precision.
+std::vector<Quad> RoundingInputNorms(const FrozenNetwork& network, std::span<const float> input) {
+  std::vector<Quad> norms;
+  std::vector<Quad> x(input.begin(), input.end());
+  SampleShape shape = network.input_shape;
+  for (const FrozenLayer& layer : network.layers) {
+    if (!OnlyMovesNumbers(layer)) {
+      Quad squares = 0;
+      for (const Quad value : x) squares += value * value;
+      norms.push_back(QuadSqrt(squares));
+    }
+    x = std::visit(QuadLayer{x, shape}, layer);
+    shape = OutputShape(layer, shape);
+  }
+  return norms;
+}
+
+class NetworkStepsTest : public ::testing::TestWithParam<Case> {
+ protected:
+  static constexpr std::size_t kBatch = 3;
+
+  NetworkStepsTest() {
+    network_.input_shape = {4, 6, 4};
+    network_.layers = GetParam().layers;
+    SampleShape shape = network_.input_shape;
+    for (const FrozenLayer& layer : network_.layers) shape = OutputShape(layer, shape);
+    network_.layers.emplace_back(RandomDense(random_, shape.size(), 3, 0.3));
+    EXPECT_TRUE(CheckNetwork(network_).ok()) << CheckNetwork(network_);
+    x_ = RandomFloats(random_, kBatch * network_.input_shape.size(), 1.0);
+  }
+
+  // Numbers and norms of a few units: float32 errs by far less than 1e-4 and float64 than 1e-13,
+  // while any number out of its place shows as an error of that size.
+  template <typename Number>
+  void ExpectScoresAndNorms(const std::vector<Number>& scores, const std::vector<Upper>& norms,
+                            double tolerance) {
+    const std::size_t size = network_.input_shape.size();
+    for (std::size_t r = 0; r < kBatch; ++r) {
+      const auto input = std::span<const float>(x_).subspan(r * size, size);
+      const auto exact = QuadScores(network_, input);
+      for (std::size_t i = 0; i < exact.size(); ++i) {
+        EXPECT_NEAR(static_cast<double>(scores[r * exact.size() + i]),
+                    static_cast<double>(exact[i]), tolerance);
+      }
+      const auto exact_norms = RoundingInputNorms(network_, input);
+      ASSERT_EQ(norms.size(), exact_norms.size() * kBatch);
+      for (std::size_t l = 0; l < exact_norms.size(); ++l) {
+        EXPECT_NEAR(norms[l * kBatch + r].value(), static_cast<double>(exact_norms[l]), 1e-4);
+      }
+    }
+  }
+
+  std::mt19937_64 random_{4};
+  FrozenNetwork network_;
+  std::vector<float> x_;
+};
+
+TEST_P(NetworkStepsTest, Float32ComputesTheNetwork) {
+  const InferenceGraph graph(network_, kBatch);
+  auto workspace = graph.NewWorkspace();
+  std::vector<float> scores(kBatch * 3);
+  std::vector<Upper> norms(graph.num_rounding_layers() * kBatch);
+  graph.Run({x_.data(), kBatch, network_.input_shape.size()}, workspace, {scores.data(), kBatch, 3},
+            norms);
+  ExpectScoresAndNorms(scores, norms, 1e-4);
+}
+
+TEST_P(NetworkStepsTest, Float64ComputesTheNetwork) {
+  const Float64Network float64(network_, kBatch);
+  auto workspace = float64.NewWorkspace();
+  std::vector<double> scores(kBatch * 3);
+  std::vector<Upper> norms(float64.num_rounding_layers() * kBatch);
+  float64.Run({x_.data(), kBatch, network_.input_shape.size()}, workspace, scores, norms);
+  ExpectScoresAndNorms(scores, norms, 1e-12);
+}
+
+INSTANTIATE_TEST_SUITE_P(Networks, NetworkStepsTest, ::testing::ValuesIn(Cases()),
+                         [](const auto& instance) { return instance.param.name; });
+
+}  // namespace
+}  // namespace lipserve
