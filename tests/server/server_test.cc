@@ -92,6 +92,26 @@ TEST_F(ServerTest, AnswersPixelImagesAsTheModelDoesWithTheRadiusInPixels) {
   }
 }
 
+TEST_F(ServerTest, AnswersInThePrecisionThatWasAskedFor) {
+  TestServer server = NewServer();
+  v1::ClassifyRequest request = Fp32Request("first", RandomInputs(11, 20));
+  v1::ClassifyResponse tight;
+  ASSERT_TRUE(server.Classify(request, &tight).ok());
+  request.set_radius_precision(v1::RADIUS_PRECISION_FAST);
+  v1::ClassifyResponse fast;
+  ASSERT_TRUE(server.Classify(request, &fast).ok());
+  EXPECT_EQ(tight.radius_precision(), v1::RADIUS_PRECISION_TIGHT);
+  EXPECT_EQ(fast.radius_precision(), v1::RADIUS_PRECISION_FAST);
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_EQ(fast.classifications(i).class_index(), tight.classifications(i).class_index());
+    EXPECT_EQ(fast.classifications(i).decided_by(), v1::DECISION_STAGE_FLOAT32);
+    EXPECT_LT(fast.classifications(i).certified_radius_l2(),
+              tight.classifications(i).certified_radius_l2());
+  }
+  request.set_radius_precision(static_cast<v1::RadiusPrecision>(9));
+  EXPECT_EQ(server.Classify(request).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+}
+
 TEST_F(ServerTest, AnswersTheSameInlineAndByAWorker) {
   const std::vector<float> inputs = RandomInputs(5, 1);
   std::vector<std::string> responses;
