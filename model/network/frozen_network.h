@@ -69,7 +69,8 @@ std::string DescribeLayer(const FrozenLayer& layer);
 //
 // Guarantee: after OK, sizes chain from input_shape to the last layer, which is dense; every array
 //            has the size its layer says; every weight and bias is finite and not subnormal; no
-//            dimension exceeds 2^22 and no product of dimensions overflows.
+//            dimension exceeds 2^22 and no product of dimensions overflows; there are at most 2048
+//            scores, since the proof compares every pair of classes.
 // Errors:    InvalidArgument naming the layer, what was expected and what was found.
 absl::Status CheckNetwork(const FrozenNetwork& network);
 

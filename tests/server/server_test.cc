@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -230,6 +231,28 @@ TEST_F(ServerTest, APortInUseIsAnErrorThatNamesIt) {
   EXPECT_THAT(std::string(second.status().message()),
               AllOf(HasSubstr(ToString(options.grpc)), HasSubstr("--grpc")));
   EXPECT_TRUE(first.Classify(Fp32Request("first", RandomInputs(1, 1))).ok());
+}
+
+// Fails on the thread that asks for the `failing`-th time: the caller's, each worker's, each
+// poller's and the loader's.
+TEST_F(ServerTest, DoesNotServeIfAnyThreadThatDecidesFailsItsCheck) {
+  const SteadyClock clock;
+  const ServerOptions options = TestOptions(folder_);
+  const std::size_t threads = 1 + options.workers + options.pollers + 1;
+  for (std::size_t failing = 0; failing <= threads; ++failing) {
+    std::atomic<std::size_t> checks = 0;
+    const auto check = [&checks, failing] {
+      return checks++ == failing ? absl::FailedPreconditionError("expected IEEE 754, got other")
+                                 : absl::OkStatus();
+    };
+    const auto server = Server::Start(options, clock, check);
+    const absl::Status status = server.ok() ? (*server)->WaitUntilServing() : server.status();
+    EXPECT_EQ(server.ok(), failing >= threads - 1) << failing;
+    EXPECT_EQ(status.ok(), failing == threads) << failing;
+    if (failing < threads) {
+      EXPECT_EQ(status.message(), "expected IEEE 754, got other");
+    }
+  }
 }
 
 TEST_F(ServerTest, RefusesMessagesLargerThanItsModelsCanNeed) {
