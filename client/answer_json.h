@@ -18,6 +18,11 @@ namespace lipserve {
 //   radius_l2          proven, 12 digits, rounded down
 //   radius_l2_hex      the same exactly, as a hexadecimal floating-point string
 //   radius_unit        "pixel" or "input"
+//   pixel_radius_squared   proven, an integer, if pixels were sent: any image whose squared pixel
+//                      differences sum to at most this gets the same class
+//   pixel_radius_linf  the largest k that this proves for a change of every pixel by up to k steps
+//   radius_precision   "tight" or "fast"
+//   decided_by         "float32", "float64" or "exact"
 //   epsilon, certified_at_epsilon      if an epsilon was asked for
 //   true_label         if a labels file was given
 //   right              if the true label is one of the model's classes

@@ -45,7 +45,12 @@ std::optional<int> ClassOfLabel(const v1::DescribeModelResponse& model, std::int
 AnswerReport MakeReport(const v1::DescribeModelResponse& model, const ImageSet& images,
                         const v1::ClassifyResponse& response, std::optional<double> epsilon) {
   assert(response.classifications_size() == static_cast<int>(images.origins.size()));
-  AnswerReport report{response.model(), response.radius_unit(), epsilon, {}};
+  AnswerReport report{.model = response.model(),
+                      .unit = response.radius_unit(),
+                      .precision = response.radius_precision(),
+                      .epsilon = epsilon,
+                      .numbers_per_image = images.shape.size(),
+                      .images = {}};
   for (int i = 0; i < response.classifications_size(); ++i) {
     AnsweredImage image{images.origins[static_cast<std::size_t>(i)], std::nullopt,
                         response.classifications(i)};
@@ -79,6 +84,10 @@ std::string RadiusText(const v1::Classification& answer, v1::RadiusUnit unit) {
   return DecimalRoundedDown(radius, 4);
 }
 
+std::string PrecisionText(v1::RadiusPrecision precision) {
+  return precision == v1::RADIUS_PRECISION_FAST ? "fast" : "tight";
+}
+
 std::string EpsilonText(double epsilon) { return absl::StrCat(epsilon); }
 
 std::string ModelLines(const AnswerReport& report, const TerminalStyle& style) {
@@ -88,9 +97,11 @@ std::string ModelLines(const AnswerReport& report, const TerminalStyle& style) {
       absl::StrCat("sha256 ", DigestHex(report.model).substr(0, kShortDigest));
   const char* unit =
       report.unit == v1::RADIUS_UNIT_PIXEL ? "pixel steps of 0..255 (px)" : "the unit of the input";
-  return absl::StrCat(
-      Paint(model, Ink::kBold, style), ", ", digest, "\n",
-      Paint(absl::StrCat("radii are L2, in ", unit, ", rounded down"), Ink::kDim, style), "\n");
+  return absl::StrCat(Paint(model, Ink::kBold, style), ", ", digest, "\n",
+                      Paint(absl::StrCat("radii are L2, in ", unit, ", rounded down; precision ",
+                                         PrecisionText(report.precision)),
+                            Ink::kDim, style),
+                      "\n");
 }
 
 std::string SummaryLines(const AnswerReport& report, const TerminalStyle& style) {

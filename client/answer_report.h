@@ -3,6 +3,7 @@
 #ifndef CLIENT_ANSWER_REPORT_H_
 #define CLIENT_ANSWER_REPORT_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -28,7 +29,9 @@ struct AnsweredImage {
 struct AnswerReport {
   v1::ModelIdentity model;
   v1::RadiusUnit unit = v1::RADIUS_UNIT_UNSPECIFIED;
+  v1::RadiusPrecision precision = v1::RADIUS_PRECISION_UNSPECIFIED;
   std::optional<double> epsilon;
+  std::size_t numbers_per_image = 0;
   std::vector<AnsweredImage> images;
 };
 
@@ -54,10 +57,13 @@ std::string ScoreText(const v1::Classification& answer);
 // The certified radius with its unit, rounded down: "312.47 px", "1.2253".
 std::string RadiusText(const v1::Classification& answer, v1::RadiusUnit unit);
 
+// "tight" or "fast", as --radius-precision takes it.
+std::string PrecisionText(v1::RadiusPrecision precision);
+
 // What was asked for as epsilon, in the shortest form.
 std::string EpsilonText(double epsilon);
 
-// Lines for people: which model answered, and the unit of the radii.
+// Lines for people: which model answered, the unit and the precision of the radii.
 std::string ModelLines(const AnswerReport& report, const TerminalStyle& style);
 
 // Lines for people: how many answers are right, certified, and both. Shares are rounded down.

@@ -10,8 +10,9 @@
 
 namespace lipserve {
 
-// One line per image: where it came from, class, truth if known, score, margin, radius, and whether
-// it is certified at the epsilon that was asked for.
+// One line per image: where it came from, class, truth if known, score, margin, radius, the squared
+// radius R2 as an integer if pixels were sent, and whether it is certified at the epsilon that was
+// asked for.
 //
 // Guarantee: a printed margin or radius is never larger than the proven one.
 std::string AnswerTable(const AnswerReport& report, const TerminalStyle& style);

@@ -38,6 +38,11 @@ Json AnswerRecord(const ImageSet& images, const std::string& data, const v1::Cla
   record["label"] = answer.label();
   record["certified_radius_l2_hex"] = HexFloat(answer.certified_radius_l2());
   record["radius_unit"] = unit == v1::RADIUS_UNIT_PIXEL ? "PIXEL" : "INPUT";
+  if (answer.has_certified_pixel_radius_squared()) {
+    record["certified_pixel_radius_squared"] = answer.certified_pixel_radius_squared();
+  } else {
+    record["certified_pixel_radius_squared"] = nullptr;
+  }
   record["margin_hex"] = HexFloat(answer.margin());
   return record;
 }
@@ -49,10 +54,12 @@ std::string CertificateJson(const ImageSet& images, const v1::ClassifyResponse& 
   assert(count > 0 && count == static_cast<std::size_t>(response.classifications_size()));
   Json json;
   json["format"] = "lipserve.certificate";
-  json["version"] = 1;
+  json["version"] = 2;
   json["model"] = {{"name", response.model().name()},
                    {"version", response.model().version()},
                    {"digest_sha256", absl::BytesToHexString(response.model().digest_sha256())}};
+  json["radius_precision"] =
+      response.radius_precision() == v1::RADIUS_PRECISION_FAST ? "FAST" : "TIGHT";
   json["answers"] = Json::array();
   const std::size_t bytes = images.data.size() / count;
   for (std::size_t i = 0; i < count; ++i) {

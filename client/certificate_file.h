@@ -2,11 +2,13 @@
 // Soundness rests on this file: it records what a server answered, digit for digit, so that
 // lipserve-verify can check it against the model file.
 //
-// Format, JSON, version 1 (every key is there, and no other):
-//   format    "lipserve.certificate"
-//   version   1
-//   model     name, version: as served, for people; digest_sha256: of the model file's content
-//   answers   for each image:
+// Format, JSON, version 2 (every key is there, and no other):
+//   format            "lipserve.certificate"
+//   version           2
+//   model             name, version: as served, for people; digest_sha256: of the model file's
+//                     content
+//   radius_precision  "TIGHT" or "FAST": what the radii were computed from, for people
+//   answers           for each image:
 //     element_type             "UINT8" (pixels) or "FP32" (little-endian binary32)
 //     shape                    [C, H, W]
 //     data_base64              the bytes that were sent
@@ -14,7 +16,10 @@
 //     class_index, label       of the class
 //     certified_radius_l2_hex  exactly what was answered, as C's hexadecimal floating point
 //     radius_unit              "PIXEL" (steps of 0..255, with UINT8) or "INPUT" (with FP32)
-//     margin_hex               likewise
+//     certified_pixel_radius_squared  with UINT8: an integer R2; with FP32: null
+//     margin_hex               as the radius
+//
+// Version 1 had neither radius_precision nor certified_pixel_radius_squared.
 #ifndef CLIENT_CERTIFICATE_FILE_H_
 #define CLIENT_CERTIFICATE_FILE_H_
 

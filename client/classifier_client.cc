@@ -73,6 +73,25 @@ v1::ImageBatch Piece(const v1::ImageBatch& images, std::int64_t begin, std::int6
   return piece;
 }
 
+// What the answers to `images` lack of what the protocol promises, as "expected A, got B"; empty if
+// nothing.
+std::string Shortcoming(const v1::ImageBatch& images, const v1::ClassifyResponse& response) {
+  const std::int64_t sent = images.shape_size() > 0 ? images.shape(0) : 0;
+  if (response.classifications_size() != sent) {
+    return absl::StrCat("expected ", sent, " answers, got ", response.classifications_size());
+  }
+  if (response.radius_precision() == v1::RADIUS_PRECISION_UNSPECIFIED) {
+    return "expected the precision of the radii, got none";
+  }
+  if (images.element_type() != v1::ELEMENT_TYPE_UINT8) return "";
+  for (const v1::Classification& answer : response.classifications()) {
+    if (!answer.has_certified_pixel_radius_squared()) {
+      return "expected a squared pixel radius for each UINT8 image, got none";
+    }
+  }
+  return "";
+}
+
 }  // namespace
 
 std::string ServingStatusName(ServingStatus status) {
@@ -113,6 +132,7 @@ absl::StatusOr<v1::ClassifyResponse> ClassifierClient::Classify(
   request.set_model_version(options.model.version);
   request.set_request_id(options.request_id);
   if (options.epsilon.has_value()) request.set_epsilon(*options.epsilon);
+  request.set_radius_precision(options.radius_precision);
   *request.mutable_images() = images;
   grpc::ClientContext context;
   SetDeadline(context);
@@ -121,10 +141,8 @@ absl::StatusOr<v1::ClassifyResponse> ClassifierClient::Classify(
       !error.ok()) {
     return error;
   }
-  const std::int64_t sent = images.shape_size() > 0 ? images.shape(0) : 0;
-  if (response.classifications_size() != sent) {
-    return absl::InternalError(absl::StrCat(options_.address, ": Classify: expected ", sent,
-                                            " answers, got ", response.classifications_size(),
+  if (const std::string lacking = Shortcoming(images, response); !lacking.empty()) {
+    return absl::InternalError(absl::StrCat(options_.address, ": Classify: ", lacking,
                                             "; the server does not follow the protocol"));
   }
   return response;

@@ -41,6 +41,8 @@ struct ClassifyOptions {
   ModelSelector model = {};
   std::optional<double> epsilon = {};  // L2 radius to certify at, in the unit of the images
   std::string request_id = {};         // echoed in the answer
+  // What the radii are computed from; UNSPECIFIED is the server's default.
+  v1::RadiusPrecision radius_precision = v1::RADIUS_PRECISION_UNSPECIFIED;
 };
 
 // What a server says about its health (grpc.health.v1.HealthCheckResponse.ServingStatus).
@@ -63,7 +65,8 @@ class ClassifierClient {
 
   // Classifies all images in one call.
   //
-  // Errors: Internal if the server answers another number of images than was sent.
+  // Errors: Internal if the server answers another number of images than was sent, or leaves out
+  //         what the protocol promises: the precision, and the squared radius of UINT8 images.
   absl::StatusOr<v1::ClassifyResponse> Classify(const v1::ImageBatch& images,
                                                 const ClassifyOptions& options) const;
 

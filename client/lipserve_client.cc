@@ -109,6 +109,13 @@ void AddClassify(CLI::App& app, Flags& flags) {
                    ? ""
                    : "expected a finite number that is not negative, got \"" + text + "\"";
       });
+  const std::map<std::string, v1::RadiusPrecision> precisions = {
+      {"tight", v1::RADIUS_PRECISION_TIGHT}, {"fast", v1::RADIUS_PRECISION_FAST}};
+  command
+      ->add_option("--radius-precision", flags.classify.ask.radius_precision,
+                   "tight (the server's default): the largest proven radius; fast: a smaller one, "
+                   "cheaper for the server, as true")
+      ->transform(CLI::CheckedTransformer(precisions).description("tight|fast"));
   command->add_option("--request-id", flags.classify.ask.request_id,
                       "Text for the server's log, at most 128 bytes");
   command->add_option("--certificate", flags.classify.certificate_path,

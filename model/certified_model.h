@@ -46,11 +46,17 @@ struct Answer {
   double margin_lower_bound = 0.0;        // of the real network: min_j f_c - f_j; 0 if not proven
   double radius_l2 = 0.0;                 // proven, rounded down, in units of the network's input
   DecidedBy decided_by = DecidedBy::kExact;
-  bool stages_disagreed = false;  // two stages decided differently: radius is 0
+  // Two stages contradict each other by more than their proven errors, or in the class: something
+  // broke an assumption of the proof, so margin and radius are 0. Not seen by kFast where float32
+  // decides, because nothing else is computed then.
+  bool stages_disagreed = false;
 };
 
-// Whether an answer holds for every input within L2 distance `epsilon`.
-inline bool IsCertifiedAt(double radius_l2, double epsilon) { return radius_l2 >= epsilon; }
+// Whether an answer holds for every input within L2 distance `epsilon`. A radius of 0 certifies
+// nothing, not even at an epsilon of 0.
+inline bool IsCertifiedAt(double radius_l2, double epsilon) {
+  return radius_l2 > 0.0 && radius_l2 >= epsilon;
+}
 
 // A frozen model whose bounds are proven and whose inference graph is ready.
 //
@@ -109,10 +115,9 @@ class CertifiedModel {
                      RadiusPrecision precision) const;
   // The answer for row `row` of `inputs`, which the worker has just evaluated in float32.
   Answer AnswerFast(ConstMatrixView inputs, Worker& worker, std::size_t row) const;
-  // The same, evaluated in float64 too.
+  // The same from the worker's row32 and row64, which hold both evaluations of it.
   Answer AnswerTight(ConstMatrixView inputs, Worker& worker, std::size_t row) const;
   absl::Status SelfTest() const;
-  absl::Status CheckStagesAgree(Worker& worker, std::size_t rows, std::size_t row) const;
 
   std::unique_ptr<const Impl> impl_;
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/batch_executor.h"
 
+#include <algorithm>
 #include <memory>
 
 #include "absl/strings/str_cat.h"
@@ -9,20 +10,34 @@ namespace lipserve {
 
 void BatchExecutor::Execute(std::span<ClassificationTask* const> batch) {
   DropTheDead(batch);
-  if (live_.empty()) return;
+  std::span<ClassificationTask*> rest(live_);
+  while (!rest.empty()) {
+    const RadiusPrecision precision = rest.front()->images().precision;
+    // Allocates only if there are several precisions.
+    const auto others = std::stable_partition(rest.begin(), rest.end(),
+                                              [precision](const ClassificationTask* task) {
+                                                return task->images().precision == precision;
+                                              });
+    const auto count = static_cast<std::size_t>(others - rest.begin());
+    ExecuteTogether(rest.first(count));
+    rest = rest.subspan(count);
+  }
+}
+
+void BatchExecutor::ExecuteTogether(std::span<ClassificationTask* const> tasks) {
   // Completed tasks may let go of the model; this batch still needs it.
-  const std::shared_ptr<const ServedModel> model = live_.front()->model();
-  const ConstMatrixView inputs = live_.size() == 1 ? live_.front()->inputs() : Gather();
+  const std::shared_ptr<const ServedModel> model = tasks.front()->model();
+  const ConstMatrixView inputs = tasks.size() == 1 ? tasks.front()->inputs() : Gather(tasks);
   if (answers_.size() < inputs.rows) answers_.resize(inputs.rows);
   const std::span<Answer> answers(answers_.data(), inputs.rows);
 
   const Clock::TimePoint start = clock_.Now();
-  model->Classify(inputs, answers);
+  model->Classify(inputs, answers, tasks.front()->images().precision);
   model->metrics().ObserveBatch(inputs.rows, SecondsBetween(start, clock_.Now()));
   model->metrics().ObserveAnswers(answers);
 
   std::size_t first = 0;
-  for (ClassificationTask* const task : live_) {
+  for (ClassificationTask* const task : tasks) {
     const std::size_t count = task->images().num_images;
     task->Complete(absl::OkStatus(), answers.subspan(first, count));
     first += count;
@@ -48,13 +63,13 @@ void BatchExecutor::DropTheDead(std::span<ClassificationTask* const> batch) {
   }
 }
 
-ConstMatrixView BatchExecutor::Gather() {
+ConstMatrixView BatchExecutor::Gather(std::span<ClassificationTask* const> tasks) {
   gathered_.clear();
-  for (const ClassificationTask* const task : live_) {
+  for (const ClassificationTask* const task : tasks) {
     const std::vector<float>& inputs = task->images().inputs;
     gathered_.insert(gathered_.end(), inputs.begin(), inputs.end());
   }
-  const std::size_t input_size = live_.front()->model()->input_size();
+  const std::size_t input_size = tasks.front()->model()->input_size();
   return {gathered_.data(), gathered_.size() / input_size, input_size};
 }
 

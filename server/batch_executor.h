@@ -12,7 +12,8 @@
 namespace lipserve {
 
 // Turns batches of tasks into answers: drops what nobody waits for any more, lays the rest side by
-// side, classifies it in one go, and completes each task with its own answers.
+// side, classifies it in one go, and completes each task with its own answers. Tasks of different
+// precision cannot be computed together; those of the oldest task's precision come first.
 //
 // Threads: used by one thread at a time, which has set its OpenMP team to one thread; keeps
 // buffers.
@@ -22,14 +23,17 @@ class BatchExecutor {
   explicit BatchExecutor(const Clock& clock) : clock_(clock) {}
 
   // Completes every task of `batch`: Cancelled if its client has gone, DeadlineExceeded if its
-  // deadline has passed (nothing is computed for either), else with its answers.
+  // deadline has passed (nothing is computed for either), else with its answers. Tasks of one
+  // precision are completed in their order.
   //
   // Requires: all tasks are of the same model.
   void Execute(std::span<ClassificationTask* const> batch);
 
  private:
   void DropTheDead(std::span<ClassificationTask* const> batch);
-  ConstMatrixView Gather();
+  // Computes and completes tasks of one model and one precision.
+  void ExecuteTogether(std::span<ClassificationTask* const> tasks);
+  ConstMatrixView Gather(std::span<ClassificationTask* const> tasks);
 
   const Clock& clock_;
   std::vector<ClassificationTask*> live_;

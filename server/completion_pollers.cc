@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/completion_pollers.h"
 
-#include "model/execution/onednn.h"
+#include "model/status_macros.h"
 #include "server/unary_call.h"
 
 namespace lipserve {
 namespace {
 
 void PollUntilShutdown(grpc::CompletionQueue& queue) {
-  onednn::SetThreadsOfThisThread(1);  // a poller may execute a small request itself
   void* tag = nullptr;
   bool ok = false;
   while (queue.Next(&tag, &ok)) static_cast<CompletionEvent*>(tag)->Happen(ok);
@@ -16,17 +15,17 @@ void PollUntilShutdown(grpc::CompletionQueue& queue) {
 
 }  // namespace
 
-CompletionPollers::CompletionPollers(std::size_t count, grpc::CompletionQueue& queue)
-    : queue_(queue) {
-  threads_.reserve(count);
-  for (std::size_t i = 0; i < count; ++i) {
-    threads_.emplace_back([&queue] { PollUntilShutdown(queue); });
-  }
+absl::StatusOr<std::unique_ptr<CompletionPollers>> CompletionPollers::Start(
+    std::size_t count, grpc::CompletionQueue& queue, const ThreadCheck& check) {
+  std::unique_ptr<CompletionPollers> pollers(new CompletionPollers(queue));
+  LIPSERVE_ASSIGN_OR_RETURN(pollers->threads_,
+                            CheckedThreads::Start(
+                                count, [&queue] { PollUntilShutdown(queue); }, check));
+  return pollers;
 }
 
 CompletionPollers::~CompletionPollers() {
-  queue_.Shutdown();
-  for (std::thread& thread : threads_) thread.join();
+  if (threads_ != nullptr) queue_.Shutdown();
 }
 
 }  // namespace lipserve

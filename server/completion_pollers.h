@@ -5,8 +5,10 @@
 #include <grpcpp/completion_queue.h>
 
 #include <cstddef>
-#include <thread>
-#include <vector>
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "server/checked_threads.h"
 
 namespace lipserve {
 
@@ -14,8 +16,14 @@ namespace lipserve {
 // be a CompletionEvent.
 class CompletionPollers {
  public:
-  // Starts `count` threads, each with a single OpenMP thread. Requires: queue outlives this object.
-  CompletionPollers(std::size_t count, grpc::CompletionQueue& queue);
+  // Starts `count` threads, once each has passed `check`: a poller may execute a small request
+  // itself.
+  //
+  // Requires: queue outlives the pollers.
+  // Errors:   those of CheckedThreads::Start.
+  static absl::StatusOr<std::unique_ptr<CompletionPollers>> Start(std::size_t count,
+                                                                  grpc::CompletionQueue& queue,
+                                                                  const ThreadCheck& check);
 
   // Shuts the queue down, handles what is left on it, and joins. Requires: nothing can be put on
   // the queue any more.
@@ -24,8 +32,10 @@ class CompletionPollers {
   CompletionPollers& operator=(const CompletionPollers&) = delete;
 
  private:
+  explicit CompletionPollers(grpc::CompletionQueue& queue) : queue_(queue) {}
+
   grpc::CompletionQueue& queue_;
-  std::vector<std::thread> threads_;
+  std::unique_ptr<CheckedThreads> threads_;
 };
 
 }  // namespace lipserve

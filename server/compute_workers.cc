@@ -2,13 +2,13 @@
 #include "server/compute_workers.h"
 
 #include "model/execution/onednn.h"
+#include "model/status_macros.h"
 #include "server/batch_executor.h"
 
 namespace lipserve {
 namespace {
 
 void ExecuteUntilClosed(RequestQueue& queue, const Clock& clock) {
-  onednn::SetThreadsOfThisThread(1);
   BatchExecutor executor(clock);
   std::vector<ClassificationTask*> batch;
   while (queue.TakeBatch(batch)) {
@@ -19,18 +19,21 @@ void ExecuteUntilClosed(RequestQueue& queue, const Clock& clock) {
 
 }  // namespace
 
-ComputeWorkers::ComputeWorkers(std::size_t count, RequestQueue& queue, const Clock& clock)
-    : queue_(queue), clock_(clock) {
-  threads_.reserve(count);
-  for (std::size_t i = 0; i < count; ++i) {
-    threads_.emplace_back([&queue, &clock] { ExecuteUntilClosed(queue, clock); });
-  }
+absl::StatusOr<std::unique_ptr<ComputeWorkers>> ComputeWorkers::Start(std::size_t count,
+                                                                      RequestQueue& queue,
+                                                                      const Clock& clock,
+                                                                      const ThreadCheck& check) {
+  std::unique_ptr<ComputeWorkers> workers(new ComputeWorkers(queue, clock));
+  LIPSERVE_ASSIGN_OR_RETURN(
+      workers->threads_, CheckedThreads::Start(
+                             count, [&queue, &clock] { ExecuteUntilClosed(queue, clock); }, check));
+  return workers;
 }
 
 ComputeWorkers::~ComputeWorkers() {
   queue_.Close();
+  onednn::SetThreadsOfThisThread(1);
   ExecuteUntilClosed(queue_, clock_);
-  for (std::thread& thread : threads_) thread.join();
 }
 
 }  // namespace lipserve

@@ -3,9 +3,10 @@
 #define SERVER_COMPUTE_WORKERS_H_
 
 #include <cstddef>
-#include <thread>
-#include <vector>
+#include <memory>
 
+#include "absl/status/statusor.h"
+#include "server/checked_threads.h"
 #include "server/clock.h"
 #include "server/request_queue.h"
 
@@ -15,8 +16,14 @@ namespace lipserve {
 // from many requests, not from splitting one.
 class ComputeWorkers {
  public:
-  // Starts `count` threads. Requires: queue and clock outlive this object.
-  ComputeWorkers(std::size_t count, RequestQueue& queue, const Clock& clock);
+  // Starts `count` threads, once each has passed `check`.
+  //
+  // Requires: queue and clock outlive the workers; the calling thread has passed the check too.
+  // Errors:   those of CheckedThreads::Start.
+  static absl::StatusOr<std::unique_ptr<ComputeWorkers>> Start(std::size_t count,
+                                                               RequestQueue& queue,
+                                                               const Clock& clock,
+                                                               const ThreadCheck& check);
 
   // Closes the queue, finishes what is left in it (with the calling thread's help, so that this
   // holds without any worker too), and joins.
@@ -25,9 +32,11 @@ class ComputeWorkers {
   ComputeWorkers& operator=(const ComputeWorkers&) = delete;
 
  private:
+  ComputeWorkers(RequestQueue& queue, const Clock& clock) : queue_(queue), clock_(clock) {}
+
   RequestQueue& queue_;
   const Clock& clock_;
-  std::vector<std::thread> threads_;
+  std::unique_ptr<CheckedThreads> threads_;
 };
 
 }  // namespace lipserve

@@ -110,8 +110,9 @@ struct ModelFamilies {
         decided(CounterFamily(registry, "lipserve_decided_total",
                               "Images by the arithmetic that proved their class.")),
         disagreements(CounterFamily(registry, "lipserve_stage_disagreements_total",
-                                    "Images whose float32 and float64 classes were both proven "
-                                    "and differ: a bug or broken hardware. Alert on it.")),
+                                    "Images on which two arithmetics contradict each other, so "
+                                    "that none of it was certified: a bug or broken hardware. "
+                                    "Alert on it.")),
         request_duration(HistogramFamily(registry, "lipserve_request_duration_seconds",
                                          "Classify: from the whole request read to its answer "
                                          "handed to gRPC.")),

@@ -12,6 +12,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "model/certificate/outward_rounding.h"
+#include "model/certificate/pixel_scaling.h"
 #include "model/status_macros.h"
 
 namespace lipserve {
@@ -110,12 +112,47 @@ absl::Status DecodeElements(const v1::ImageBatch& batch, const ServedModel& mode
   }
 }
 
+absl::Status DecodePrecision(v1::RadiusPrecision wanted, RadiusPrecision& precision) {
+  switch (wanted) {
+    case v1::RADIUS_PRECISION_UNSPECIFIED:
+    case v1::RADIUS_PRECISION_TIGHT:
+      precision = RadiusPrecision::kTight;
+      return absl::OkStatus();
+    case v1::RADIUS_PRECISION_FAST:
+      precision = RadiusPrecision::kFast;
+      return absl::OkStatus();
+    default:
+      return absl::InvalidArgumentError(
+          absl::StrCat("radius_precision: expected RADIUS_PRECISION_TIGHT, RADIUS_PRECISION_FAST "
+                       "or none, got the unknown value ",
+                       static_cast<int>(wanted)));
+  }
+}
+
+v1::RadiusPrecision ToProto(RadiusPrecision precision) {
+  return precision == RadiusPrecision::kFast ? v1::RADIUS_PRECISION_FAST
+                                             : v1::RADIUS_PRECISION_TIGHT;
+}
+
+v1::DecisionStage ToProto(DecidedBy decided_by) {
+  switch (decided_by) {
+    case DecidedBy::kFloat32:
+      return v1::DECISION_STAGE_FLOAT32;
+    case DecidedBy::kFloat64:
+      return v1::DECISION_STAGE_FLOAT64;
+    case DecidedBy::kExact:
+      return v1::DECISION_STAGE_EXACT;
+  }
+  return v1::DECISION_STAGE_UNSPECIFIED;
+}
+
 absl::Status DecodeOptions(const v1::ClassifyRequest& request, DecodedImages& images) {
   if (request.request_id().size() > kMaxRequestIdBytes) {
     return absl::InvalidArgumentError(absl::StrCat("request_id: expected at most ",
                                                    kMaxRequestIdBytes, " bytes, got ",
                                                    request.request_id().size()));
   }
+  LIPSERVE_RETURN_IF_ERROR(DecodePrecision(request.radius_precision(), images.precision));
   images.epsilon.reset();
   if (!request.has_epsilon()) return absl::OkStatus();
   if (!std::isfinite(request.epsilon()) || request.epsilon() < 0.0) {
@@ -137,9 +174,14 @@ void EncodeAnswer(const Answer& answer, const DecodedImages& images, const Serve
   classification.set_class_index(static_cast<std::int32_t>(answer.class_index));
   classification.set_label(model.frozen().class_labels[answer.class_index]);
   classification.mutable_scores()->Assign(answer.scores.begin(), answer.scores.end());
-  classification.set_margin(answer.margin_lower_bound);
-  const double radius = RadiusInUnit(answer.radius_l2, images.radius_unit, model);
+  classification.set_decided_by(ToProto(answer.decided_by));
+  const bool proven = !answer.stages_disagreed;
+  classification.set_margin(proven ? answer.margin_lower_bound : 0.0);
+  const double radius = proven ? RadiusInUnit(answer.radius_l2, images.radius_unit, model) : 0.0;
   classification.set_certified_radius_l2(radius);
+  if (images.radius_unit == v1::RADIUS_UNIT_PIXEL) {
+    classification.set_certified_pixel_radius_squared(SquaredRadiusDown(radius));
+  }
   if (images.epsilon.has_value()) {
     classification.set_certified_at_epsilon(IsCertifiedAt(radius, *images.epsilon));
   }
@@ -162,12 +204,14 @@ void EncodeClassifyResponse(const v1::ClassifyRequest& request, const DecodedIma
                             const ServedModel& model, std::span<const Answer> answers,
                             v1::ClassifyResponse& response) {
   assert(answers.size() == images.num_images);
+  const ScopedStrictFloatingPoint strict;  // radii are converted and compared here
   EncodeModelIdentity(model, *response.mutable_model());
   response.clear_classifications();  // clears the messages and keeps their memory
   for (const Answer& answer : answers) {
     EncodeAnswer(answer, images, model, *response.add_classifications());
   }
   response.set_radius_unit(images.radius_unit);
+  response.set_radius_precision(ToProto(images.precision));
   response.set_request_id(request.request_id());
 }
 

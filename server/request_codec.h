@@ -22,6 +22,7 @@ struct DecodedImages {
   std::size_t num_images = 0;
   v1::RadiusUnit radius_unit = v1::RADIUS_UNIT_UNSPECIFIED;
   std::optional<double> epsilon;  // in radius_unit
+  RadiusPrecision precision = RadiusPrecision::kTight;
 };
 
 // Checks `request` against `model` and decodes its images. `images` is overwritten and keeps its
@@ -33,8 +34,9 @@ absl::Status DecodeClassifyRequest(const v1::ClassifyRequest& request, const Ser
 
 // Writes the answers to `request` into `response`; every field is overwritten.
 //
-// Units:    certified_radius_l2 is in images.radius_unit; PixelScaling rounds it down.
-// Requires: images is the decoded request; answers are its images' by `model`.
+// Units:     certified_radius_l2 is in images.radius_unit; PixelScaling rounds it down.
+// Guarantee: an answer whose stages disagreed is not certified, whatever radius it has.
+// Requires:  images is the decoded request; answers are its images' by `model`.
 void EncodeClassifyResponse(const v1::ClassifyRequest& request, const DecodedImages& images,
                             const ServedModel& model, std::span<const Answer> answers,
                             v1::ClassifyResponse& response);

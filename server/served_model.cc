@@ -37,13 +37,14 @@ void ServedModel::MeasureTimePerImage(const Clock& clock) {
   auto fastest = std::chrono::nanoseconds::max();
   for (int run = 0; run < kRuns; ++run) {
     const Clock::TimePoint start = clock.Now();
-    Classify({input.data(), 1, input.size()}, {&answer, 1});
+    Classify({input.data(), 1, input.size()}, {&answer, 1}, RadiusPrecision::kTight);
     fastest = std::min(fastest, std::chrono::nanoseconds(clock.Now() - start));
   }
   time_per_image_ = std::max(fastest, std::chrono::nanoseconds(1));
 }
 
-void ServedModel::Classify(ConstMatrixView inputs, std::span<Answer> answers) const {
+void ServedModel::Classify(ConstMatrixView inputs, std::span<Answer> answers,
+                           RadiusPrecision precision) const {
   CertifiedModel::WorkerHandle worker;
   {
     MutexLock lock(mutex_);
@@ -53,7 +54,7 @@ void ServedModel::Classify(ConstMatrixView inputs, std::span<Answer> answers) co
     }
   }
   if (worker == nullptr) worker = certified_->NewWorker();
-  certified_->Classify(inputs, *worker, answers);
+  certified_->Classify(inputs, *worker, answers, precision);
   MutexLock lock(mutex_);
   idle_workers_.push_back(std::move(worker));
 }

@@ -46,19 +46,21 @@ void LimitConnections(const ServerOptions& options, grpc::ServerBuilder& builder
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& options,
-                                                      const Clock& clock) {
+                                                      const Clock& clock, ThreadCheck check) {
   LIPSERVE_RETURN_IF_ERROR(CheckServerOptions(options));
-  std::unique_ptr<Server> server(new Server(options, clock));
+  LIPSERVE_RETURN_IF_ERROR(check());  // this thread helps to finish what is queued at the end
+  std::unique_ptr<Server> server(new Server(options, clock, std::move(check)));
   LIPSERVE_RETURN_IF_ERROR(server->StartHttp());
   LIPSERVE_RETURN_IF_ERROR(server->repository_.Read());
   LIPSERVE_RETURN_IF_ERROR(server->StartGrpc());
-  server->StartThreads();
+  LIPSERVE_RETURN_IF_ERROR(server->StartThreads());
   return server;
 }
 
-Server::Server(const ServerOptions& options, const Clock& clock)
+Server::Server(const ServerOptions& options, const Clock& clock, ThreadCheck check)
     : options_(options),
       clock_(clock),
+      check_(std::move(check)),
       metrics_({.version = LIPSERVE_VERSION,
                 .instruction_set = onednn::InstructionSet(),
                 .onednn_version = onednn::Version(),
@@ -100,7 +102,11 @@ absl::Status Server::StartGrpc() {
   return absl::OkStatus();
 }
 
-void Server::StartThreads() {
+absl::Status Server::StartThreads() {
+  LIPSERVE_ASSIGN_OR_RETURN(workers_,
+                            ComputeWorkers::Start(options_.workers, queue_, clock_, check_));
+  LIPSERVE_ASSIGN_OR_RETURN(pollers_,
+                            CompletionPollers::Start(options_.pollers, *completion_queue_, check_));
   const ServiceContext context = {.health = health_,
                                   .repository = repository_,
                                   .queue = queue_,
@@ -112,15 +118,15 @@ void Server::StartThreads() {
   classifier_calls_ =
       std::make_unique<ClassifierCalls>(context, classifier_service_, *completion_queue_);
   classifier_calls_->Post();
-  workers_ = std::make_unique<ComputeWorkers>(options_.workers, queue_, clock_);
-  pollers_ = std::make_unique<CompletionPollers>(options_.pollers, *completion_queue_);
   loader_ = std::thread([this] { LoadModels(); });
+  return absl::OkStatus();
 }
 
 void Server::LoadModels() {
   // oneDNN builds the width of the OpenMP team into what it creates.
   onednn::SetThreadsOfThisThread(1);
-  absl::Status status = repository_.Load();
+  absl::Status status = check_();
+  if (status.ok()) status = repository_.Load();
   MutexLock lock(mutex_);
   if (status.ok() && !stop_requested_) health_.Enter(ServingPhase::kServing);
   loaded_ = std::move(status);

@@ -10,7 +10,9 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "model/certificate/floating_point_canary.h"
 #include "model/concurrency/mutex.h"
+#include "server/checked_threads.h"
 #include "server/classifier_calls.h"
 #include "server/clock.h"
 #include "server/completion_pollers.h"
@@ -30,12 +32,15 @@ namespace lipserve {
 // Threads: RequestStop is safe to call from any thread; the rest from one thread at a time.
 class Server {
  public:
-  // Opens both ports, reads the model files, and starts to prove and warm them on a thread.
+  // Opens both ports, reads the model files, and starts to prove and warm them on a thread. Every
+  // thread that decides answers passes `check` first.
   //
   // Requires: clock outlives the server; onednn::UseStrictFloat32 was called.
-  // Errors:   InvalidArgument for options; Unavailable for a port; those of ModelRepository::Read.
-  static absl::StatusOr<std::unique_ptr<Server>> Start(const ServerOptions& options,
-                                                       const Clock& clock);
+  // Errors:   InvalidArgument for options; Unavailable for a port; those of ModelRepository::Read;
+  //           that of the check.
+  static absl::StatusOr<std::unique_ptr<Server>> Start(
+      const ServerOptions& options, const Clock& clock,
+      ThreadCheck check = CheckStrictFloatingPoint);
 
   // Stops.
   ~Server();
@@ -44,7 +49,8 @@ class Server {
 
   // Waits until the models are served.
   //
-  // Errors: those of ModelRepository::Load; Cancelled if a stop was requested first.
+  // Errors: those of ModelRepository::Load and of the check; Cancelled if a stop was requested
+  // first.
   absl::Status WaitUntilServing();
 
   // Wakes up those who wait; call Stop to stop.
@@ -66,14 +72,15 @@ class Server {
   std::string MetricsText() { return metrics_.Text(); }
 
  private:
-  Server(const ServerOptions& options, const Clock& clock);
+  Server(const ServerOptions& options, const Clock& clock, ThreadCheck check);
   absl::Status StartHttp();
   absl::Status StartGrpc();
-  void StartThreads();
+  absl::Status StartThreads();
   void LoadModels();
 
   const ServerOptions options_;
   const Clock& clock_;
+  const ThreadCheck check_;
   Health health_;
   Metrics metrics_;
   ModelRepository repository_;

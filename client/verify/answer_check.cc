@@ -60,6 +60,50 @@ std::string NameOf(const Model& model, std::size_t class_index) {
   return absl::StrCat("class ", class_index, " (", model.class_labels[class_index], ")");
 }
 
+// How far from an input class i is proven to stay ahead of class j.
+class Reach {
+ public:
+  // `margin` is f_i - f_j at the input; it changes by at most `slope` per unit of distance.
+  Reach(const mpq_class& margin, const mpq_class& slope_squared, bool wins_ties)
+      : margin_squared_(margin * margin), slope_squared_(slope_squared), wins_ties_(wins_ties) {}
+
+  // Whether every input within this distance is covered.
+  bool Covers(const mpq_class& distance_squared) const {
+    const mpq_class needed = distance_squared * slope_squared_;
+    return distance_squared == 0 || margin_squared_ > needed ||
+           (margin_squared_ == needed && wins_ties_);
+  }
+
+  // The squared distance that is proven. Requires: some distance is not covered.
+  mpq_class limit_squared() const { return margin_squared_ / slope_squared_; }
+
+  // "less than " if the distance is the limit itself, "at most " if it is beyond.
+  const char* ExpectedFor(const mpq_class& uncovered_squared) const {
+    return uncovered_squared == limit_squared() ? "less than " : "at most ";
+  }
+
+ private:
+  mpq_class margin_squared_;
+  mpq_class slope_squared_;
+  bool wins_ties_;
+};
+
+// Says what is wrong with an answer whose radii go beyond `reach`; empty if none does.
+std::string Overreach(const Answer& answer, const Reach& reach) {
+  if (const mpq_class squared = answer.radius * answer.radius; !reach.Covers(squared)) {
+    return absl::StrCat("radius: expected ", reach.ExpectedFor(squared),
+                        RootRoundedDown(reach.limit_squared()), ", got ",
+                        DecimalRoundedDown(answer.radius));
+  }
+  if (!answer.pixel_radius_squared) return "";
+  if (const mpq_class squared(*answer.pixel_radius_squared); !reach.Covers(squared)) {
+    return absl::StrCat("squared pixel radius: expected ", reach.ExpectedFor(squared),
+                        DecimalRoundedDown(reach.limit_squared()), ", got ",
+                        answer.pixel_radius_squared->get_str());
+  }
+  return "";
+}
+
 // Checks the chosen class i, whose score is the largest, against class j. `unit` is the largest
 // distance between inputs that differ by a distance of 1 in the unit of the radius.
 absl::Status CheckPair(const ProvenModel& proven, const Answer& answer, const mpq_class& unit,
@@ -77,15 +121,8 @@ absl::Status CheckPair(const ProvenModel& proven, const Answer& answer, const mp
   }
   const mpq_class slope_squared = SquaredRowDistance(proven.model().last(), i, j) *
                                   proven.hidden_lipschitz_squared() * unit * unit;
-  const mpq_class needed = answer.radius * answer.radius * slope_squared;
-  const mpq_class margin_squared = margin * margin;
-  const bool holds =
-      answer.radius == 0 || margin_squared > needed || (margin_squared == needed && i < j);
-  if (holds) return absl::OkStatus();
-  return fails(absl::StrCat("radius: expected ",
-                            margin_squared == needed ? "less than " : "at most ",
-                            RootRoundedDown(mpq_class(margin_squared / slope_squared)), ", got ",
-                            DecimalRoundedDown(answer.radius)));
+  const std::string overreach = Overreach(answer, Reach(margin, slope_squared, i < j));
+  return overreach.empty() ? absl::OkStatus() : fails(overreach);
 }
 
 }  // namespace
@@ -108,6 +145,9 @@ absl::Status CheckAnswer(const ProvenModel& proven, const Answer& answer) {
   if (answer.class_index >= model.class_labels.size()) {
     return absl::InvalidArgumentError(absl::StrCat(
         "class: expected 0 to ", model.class_labels.size() - 1, ", got ", answer.class_index));
+  }
+  if (answer.pixel_radius_squared && answer.element_type != ElementType::kUint8) {
+    return absl::InvalidArgumentError("squared pixel radius: expected none for floats, got one");
   }
   absl::StatusOr<ExactVector> input = InputOf(model, answer);
   if (!input.ok()) return input.status();

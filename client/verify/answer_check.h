@@ -6,7 +6,8 @@
 // because f_i - f_j changes by at most L_ij per unit of distance: w are the rows of the last dense
 // layer, L_l the proven norms of the dense layers before it, and sorts are 1-Lipschitz. Compared as
 // squares, so that no root is taken. Where j < i the inequality must be strict: on the sphere of
-// radius r the scores might tie, and a tie is class j's.
+// radius r the scores might tie, and a tie is class j's. The squared pixel radius R2 is held
+// against the same inequality with R2 in the place of r^2, all of it integers and fractions.
 #ifndef CLIENT_VERIFY_ANSWER_CHECK_H_
 #define CLIENT_VERIFY_ANSWER_CHECK_H_
 
@@ -52,14 +53,18 @@ struct Answer {
   std::size_t class_index = 0;
   mpq_class radius;                 // L2; not negative
   std::optional<mpq_class> margin;  // claimed lower bound of min_j f_i - f_j; not negative
+  // Of pixels: every UINT8 image p' with sum_k (p'_k - p_k)^2 <= R2 gets the class.
+  std::optional<mpz_class> pixel_radius_squared = std::nullopt;
 };
 
 // Checks an answer.
 //
 // Guarantee: OK only if the class is that of the real network at the input, and at every input
-//            within the radius, and no margin is smaller than the claimed one.
-// Errors:    InvalidArgument if the input is not one of the model; FailedPrecondition if the
-//            answer is not proven, naming the classes, what the proof allows and what was claimed.
+//            within the radius or the squared pixel radius, and no margin is smaller than the
+//            claimed one.
+// Errors:    InvalidArgument if the input is not one of the model, or a squared pixel radius is
+//            claimed for floats; FailedPrecondition if the answer is not proven, naming the classes,
+//            what the proof allows and what was claimed.
 absl::Status CheckAnswer(const ProvenModel& proven, const Answer& answer);
 
 }  // namespace lipserve::verify

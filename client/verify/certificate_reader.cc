@@ -19,7 +19,7 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr char kFormat[] = "lipserve.certificate";
-constexpr std::uint64_t kVersion = 1;
+constexpr std::uint64_t kVersion = 2;
 constexpr std::uint64_t kMaxAxis = std::uint64_t{1} << 22;
 
 // Parses JSON whose objects name every key once: of two values, readers might show either.
@@ -134,10 +134,26 @@ absl::Status ReadInput(const Json& json, RecordedAnswer& recorded) {
   return absl::OkStatus();
 }
 
+// An integer for pixels, null for floats.
+absl::Status ReadSquaredRadius(const Json& json, RecordedAnswer& recorded) {
+  constexpr char kKey[] = "certified_pixel_radius_squared";
+  if (recorded.answer.element_type == ElementType::kFloat32) {
+    if (json.is_null()) return absl::OkStatus();
+    return absl::InvalidArgumentError(
+        absl::StrCat(kKey, ": expected null for FP32, got ", json.dump()));
+  }
+  const absl::StatusOr<std::uint64_t> squared = Count(json, kKey);
+  if (!squared.ok()) return squared.status();
+  static_assert(sizeof(unsigned long) == sizeof(*squared));  // what GMP takes
+  recorded.answer.pixel_radius_squared = mpz_class(static_cast<unsigned long>(*squared));
+  return absl::OkStatus();
+}
+
 absl::StatusOr<RecordedAnswer> ReadAnswer(const Json& json) {
   if (absl::Status status =
           CheckKeys(json, {"element_type", "shape", "data_base64", "data_sha256", "class_index",
-                           "label", "certified_radius_l2_hex", "radius_unit", "margin_hex"});
+                           "label", "certified_radius_l2_hex", "radius_unit",
+                           "certified_pixel_radius_squared", "margin_hex"});
       !status.ok()) {
     return status;
   }
@@ -152,6 +168,10 @@ absl::StatusOr<RecordedAnswer> ReadAnswer(const Json& json) {
   absl::StatusOr<mpq_class> radius = Number(json, "certified_radius_l2_hex");
   if (!radius.ok()) return radius.status();
   recorded.answer.radius = *std::move(radius);
+  if (absl::Status status = ReadSquaredRadius(json["certified_pixel_radius_squared"], recorded);
+      !status.ok()) {
+    return status;
+  }
   absl::StatusOr<mpq_class> margin = Number(json, "margin_hex");
   if (!margin.ok()) return margin.status();
   recorded.answer.margin = *std::move(margin);
@@ -165,15 +185,22 @@ absl::Status CheckFormat(const Json& json) {
   }
   if (const Json version = json.value("version", Json()); version != kVersion) {
     return absl::InvalidArgumentError(
-        absl::StrCat("version: expected ", kVersion, ", got ", version.dump()));
+        absl::StrCat("version: expected ", kVersion, ", got ", version.dump(),
+                     "; record the answers again with this version of lipserve-client"));
   }
-  if (absl::Status status = CheckKeys(json, {"format", "version", "model", "answers"});
+  if (absl::Status status =
+          CheckKeys(json, {"format", "version", "model", "radius_precision", "answers"});
       !status.ok()) {
     return status;
   }
   if (absl::Status status = CheckKeys(json["model"], {"name", "version", "digest_sha256"});
       !status.ok()) {
     return absl::InvalidArgumentError(absl::StrCat("model: ", std::string(status.message())));
+  }
+  if (const absl::StatusOr<std::size_t> precision =
+          Choice(json, "radius_precision", {"TIGHT", "FAST"});
+      !precision.ok()) {
+    return precision.status();
   }
   if (!json["answers"].is_array() || json["answers"].empty()) {
     return absl::InvalidArgumentError("answers: expected an array of at least one, got none");

@@ -30,10 +30,11 @@ struct Certificate {
   std::vector<RecordedAnswer> answers;
 };
 
-// Reads the JSON of a certificate file. The name and version of the model are for people and are
-// not kept: only the digest says which model answered.
+// Reads the JSON of a certificate file. The name and version of the model and the precision are for
+// people and are not kept: only the digest says which model answered, and a radius is proven or it
+// is not.
 //
-// Errors: InvalidArgument, naming the place, expected and got, for anything else than version 1 of
+// Errors: InvalidArgument, naming the place, expected and got, for anything else than version 2 of
 //         the format, unknown, missing and repeated keys included.
 absl::StatusOr<Certificate> ParseCertificate(const std::string& json);
 

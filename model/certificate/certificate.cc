@@ -105,6 +105,26 @@ std::optional<std::size_t> Certifier::Decide(std::span<const double> scores,
   return best;
 }
 
+bool Certifier::AreConsistent(std::size_t chosen, std::span<const double> scores32,
+                              std::span<const Upper> norms32, std::span<const double> scores64,
+                              std::span<const Upper> norms64) const {
+  if (MayOverflow(norms32)) return true;
+  const Upper hidden32 = HiddenError(norms32, Arithmetic::kFloat32);
+  const Upper hidden64 = HiddenError(norms64, Arithmetic::kFloat64);
+  for (std::size_t j = 0; j < bounds_.num_classes(); ++j) {
+    if (j == chosen) continue;
+    const Upper allowed = PairError(chosen, j, hidden32, norms32.back(), Arithmetic::kFloat32) +
+                          PairError(chosen, j, hidden64, norms64.back(), Arithmetic::kFloat64);
+    const double difference32 = Score(scores32, chosen) - Score(scores32, j);
+    const double difference64 = Score(scores64, chosen) - Score(scores64, j);
+    // At most four roundings, each below 2^-53 of these two together.
+    const double slack = 0x1p-51 * (std::fabs(difference32) + std::fabs(difference64));
+    const double gap = std::fabs(difference32 - difference64) - slack;
+    if (!(gap <= allowed.value())) return false;  // NaN too
+  }
+  return true;
+}
+
 Certificate Certifier::Certify(std::size_t chosen, std::span<const double> scores,
                                std::span<const Upper> rounding_input_norms,
                                Arithmetic arithmetic) const {

@@ -59,6 +59,16 @@ class Certifier {
                              std::span<const Upper> rounding_input_norms,
                              Arithmetic arithmetic) const;
 
+  // Whether a float32 and a float64 evaluation of one input can both be within their proven errors:
+  // the difference of class `chosen` to every other class must not differ between them by more than
+  // both errors together. A wrong number in either evaluation shows here before it changes a class.
+  //
+  // Guarantee: true if both evaluations keep to Lemma 2. False if they decide different classes.
+  // Errors:    true if float32 may have overflowed, since it then claims nothing.
+  bool AreConsistent(std::size_t chosen, std::span<const double> scores32,
+                     std::span<const Upper> norms32, std::span<const double> scores64,
+                     std::span<const Upper> norms64) const;
+
   // The class of the largest score, the lowest index among equals.
   static std::size_t LargestScore(std::span<const double> scores);
 

@@ -2,6 +2,7 @@
 #include "model/certificate/pixel_scaling.h"
 
 #include <algorithm>
+#include <bit>
 #include <cassert>
 #include <cmath>
 #include <cstddef>
@@ -29,12 +30,27 @@ float NearestQuotient(double pixel, double divisor) {
 
 }  // namespace
 
+std::uint64_t SquaredRadiusDown(double radius) {
+  __extension__ using Wide = unsigned __int128;
+  if (!(radius >= 1.0)) return 0;  // NaN too
+  if (radius >= 0x1p32) return std::numeric_limits<std::uint64_t>::max();
+  // radius = significand * 2^-scale with a significand of 53 bits, so 21 <= scale <= 52.
+  constexpr int kFractionBits = 52;
+  constexpr std::uint64_t kImplicitBit = std::uint64_t{1} << kFractionBits;
+  const auto bits = std::bit_cast<std::uint64_t>(radius);
+  const int exponent = static_cast<int>(bits >> kFractionBits) - 1023;
+  const Wide significand = (bits & (kImplicitBit - 1)) | kImplicitBit;
+  const int scale = kFractionBits - exponent;
+  return static_cast<std::uint64_t>((significand * significand) >> (2 * scale));
+}
+
 bool IsValidPixelDivisor(double divisor) {
   return divisor >= 0x1p-60 && divisor <= 0x1p60;  // false for NaN
 }
 
 PixelScaling::PixelScaling(double divisor) {
   assert(IsValidPixelDivisor(divisor));
+  const ScopedStrictFloatingPoint strict;
   for (std::size_t pixel = 0; pixel < table_.size(); ++pixel) {
     table_[pixel] = NearestQuotient(static_cast<double>(pixel), divisor);
   }

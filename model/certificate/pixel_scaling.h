@@ -9,6 +9,13 @@
 
 namespace lipserve {
 
+// The largest integer that is at most the square of `radius`: the R2 of "every UINT8 image p' with
+// sum (p' - p)^2 <= R2 gets the same class".
+//
+// Guarantee: exact, in integers, so that no rounding mode matters; 2^64 - 1 where the square is
+//            larger, and 0 for a radius below 1, a negative one, or NaN.
+std::uint64_t SquaredRadiusDown(double radius);
+
 // Pixel p becomes T[p], the float32 number nearest to p / divisor. The table is part of the model.
 //
 // Guarantee: for all pixel vectors p, q: ||T(p) - T(q)||_2 <= L ||p - q||_2 with
@@ -26,6 +33,8 @@ class PixelScaling {
   void Apply(std::span<const std::uint8_t> pixels, std::span<float> inputs) const;
 
   // The largest pixel radius that input radius `radius_l2` proves, rounded down.
+  //
+  // Requires: the environment of ScopedStrictFloatingPoint.
   double PixelRadius(double radius_l2) const;
 
  private:

@@ -12,6 +12,7 @@ namespace lipserve {
 namespace {
 
 constexpr std::size_t kMaxDimension = std::size_t{1} << 22;
+constexpr std::size_t kMaxScores = 2048;
 
 bool IsDimension(std::size_t size) { return size >= 1 && size <= kMaxDimension; }
 
@@ -278,6 +279,11 @@ absl::Status CheckNetwork(const FrozenNetwork& network) {
     return absl::InvalidArgumentError(absl::StrCat(
         "layers: expected the last to be dense, got ",
         network.layers.empty() ? "no layer at all" : DescribeLayer(network.layers.back())));
+  }
+  if (NumScores(network) > kMaxScores) {
+    return absl::InvalidArgumentError(absl::StrCat("layers: expected at most ", kMaxScores,
+                                                   " scores, got ", NumScores(network),
+                                                   "; the proof compares every pair of classes"));
   }
   return absl::OkStatus();
 }

@@ -130,7 +130,8 @@ std::string DescribeLayer(const FrozenLayer& layer);
 // Guarantee: after OK, shapes chain from input_shape to the last layer, which is dense; every array
 //            has the size its layer says; every weight, bias and scale is finite and not subnormal;
 //            no dimension, fan-in or size of a sample, padded or not, exceeds 2^22 and no product
-//            of dimensions overflows; paddings satisfy IsValidPadding.
+//            of dimensions overflows; paddings satisfy IsValidPadding; there are at most 2048
+//            scores, since the proof compares every pair of classes.
 // Errors:    InvalidArgument naming the layer, what was expected and what was found.
 absl::Status CheckNetwork(const FrozenNetwork& network);
 

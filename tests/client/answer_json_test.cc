@@ -29,6 +29,9 @@ TEST(AnswerJsonTest, CarriesEveryPartOfTheAnswer) {
   EXPECT_EQ(json["scores"], nlohmann::json::array({1.25}));
   EXPECT_EQ(json["margin"], 1.24999989999);  // the double 1.2499999 is below that decimal
   EXPECT_EQ(json["radius_unit"], "pixel");
+  EXPECT_EQ(json["pixel_radius_squared"], 97643);
+  EXPECT_EQ(json["radius_precision"], "tight");
+  EXPECT_EQ(json["decided_by"], "float32");
   EXPECT_EQ(json["epsilon"], 250.0);
   EXPECT_EQ(json["certified_at_epsilon"], true);
   EXPECT_EQ(json["true_label"], 0);
@@ -47,6 +50,31 @@ TEST(AnswerJsonTest, RadiusIsExactInHexAndRoundedDownInDecimal) {
   EXPECT_EQ(std::strtod(json["radius_l2_hex"].get<std::string>().c_str(), nullptr), radius);
   EXPECT_LT(json["radius_l2"].get<double>(), radius);
   EXPECT_GT(json["radius_l2"].get<double>(), radius * (1.0 - 1e-11));
+}
+
+// 16 pixels: every one may change by k if 16 k^2 <= R2.
+TEST(AnswerJsonTest, TheLinfRadiusIsTheLargestThatTheSquaredRadiusProves) {
+  AnswerReport report = SampleReport();
+  const auto linf = [&](std::uint64_t squared) {
+    report.images[0].answer.set_certified_pixel_radius_squared(squared);
+    return Parsed(report, 0)["pixel_radius_linf"].get<int>();
+  };
+  EXPECT_EQ(linf(0), 0);
+  EXPECT_EQ(linf(15), 0);
+  EXPECT_EQ(linf(16), 1);
+  EXPECT_EQ(linf(16 * 25 - 1), 4);
+  EXPECT_EQ(linf(16 * 25), 5);
+  EXPECT_EQ(linf(std::numeric_limits<std::uint64_t>::max()), 255);  // any image at all
+}
+
+TEST(AnswerJsonTest, FloatsHaveNoPixelRadii) {
+  AnswerReport report = SampleReport();
+  report.unit = v1::RADIUS_UNIT_INPUT;
+  report.precision = v1::RADIUS_PRECISION_FAST;
+  const nlohmann::json json = Parsed(report, 0);
+  EXPECT_FALSE(json.contains("pixel_radius_squared"));
+  EXPECT_FALSE(json.contains("pixel_radius_linf"));
+  EXPECT_EQ(json["radius_precision"], "fast");
 }
 
 TEST(AnswerJsonTest, LeavesOutWhatWasNotAskedOrIsNotKnown) {

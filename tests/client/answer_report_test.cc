@@ -59,12 +59,13 @@ TEST(AnswerReportTest, ScoreIsThatOfTheChosenClass) {
 TEST(AnswerTableTest, ColumnsLineUp) {
   EXPECT_EQ(AnswerTable(SampleReport(), {}),
             "mnist08 version 3, sha256 abababababab\n"
-            "radii are L2, in pixel steps of 0..255 (px), rounded down\n"
+            "radii are L2, in pixel steps of 0..255 (px), rounded down; precision tight\n"
+            "R2: any image whose squared pixel differences sum to at most R2 gets the same class\n"
             "\n"
-            "image          class  truth        score  margin     radius  certified at 250\n"
-            "digits.gz[10]  zero   0 right    +1.2500  1.2499  312.47 px  yes\n"
-            "digits.gz[11]  eight  0 WRONG    -1.2500  1.2499    0.00 px  no\n"
-            "digits.gz[12]  zero   7 unknown  +1.2500  1.2499  250.00 px  yes\n"
+            "image          class  truth        score  margin     radius     R2  certified at 250\n"
+            "digits.gz[10]  zero   0 right    +1.2500  1.2499  312.47 px  97643  yes\n"
+            "digits.gz[11]  eight  0 WRONG    -1.2500  1.2499    0.00 px      0  no\n"
+            "digits.gz[12]  zero   7 unknown  +1.2500  1.2499  250.00 px  62500  yes\n"
             "\n" +
                 SummaryLines(SampleReport(), {}));
 }
@@ -76,6 +77,15 @@ TEST(AnswerTableTest, LeavesOutWhatWasNotAsked) {
   EXPECT_THAT(table, Not(HasSubstr("truth")));
   EXPECT_THAT(table, Not(HasSubstr("certified")));
   EXPECT_THAT(table, HasSubstr("\n1 image\n"));
+}
+
+TEST(AnswerTableTest, FloatsHaveNoSquaredPixelRadius) {
+  AnswerReport report = SampleReport();
+  report.unit = v1::RADIUS_UNIT_INPUT;
+  report.precision = v1::RADIUS_PRECISION_FAST;
+  const std::string table = AnswerTable(report, {});
+  EXPECT_THAT(table, Not(HasSubstr("R2")));
+  EXPECT_THAT(table, HasSubstr("in the unit of the input, rounded down; precision fast\n"));
 }
 
 TEST(AnswerTableTest, ALabelWithEscapeSequencesIsPrintedHarmlessly) {

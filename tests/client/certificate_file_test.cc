@@ -31,8 +31,18 @@ TEST(CertificateFileTest, RecordsEveryDigitOfRadiusAndMargin) {
   EXPECT_EQ(value("certified_radius_l2_hex"), radius);
   EXPECT_EQ(value("margin_hex"), 1.2499999);
   EXPECT_EQ(answer["radius_unit"], "PIXEL");
+  EXPECT_EQ(answer["certified_pixel_radius_squared"], 97643);
   EXPECT_EQ(answer["class_index"], 0);
   EXPECT_EQ(answer["label"], "zero");
+}
+
+TEST(CertificateFileTest, FloatsHaveNoSquaredPixelRadius) {
+  auto response = SampleResponse({{0, 1.5, true}});
+  response.mutable_classifications(0)->clear_certified_pixel_radius_squared();
+  response.set_radius_precision(v1::RADIUS_PRECISION_FAST);
+  const auto json = Record(SampleImages({0}), response);
+  EXPECT_TRUE(json["answers"][0]["certified_pixel_radius_squared"].is_null());
+  EXPECT_EQ(json["radius_precision"], "FAST");
 }
 
 TEST(CertificateFileTest, RecordsWhichModelAnsweredWhichInput) {
@@ -40,7 +50,8 @@ TEST(CertificateFileTest, RecordsWhichModelAnsweredWhichInput) {
   images.data[16] = 'x';
   const auto json = Record(images, SampleResponse({{0, 1.0, true}, {1, 2.0, true}}));
   EXPECT_EQ(json["format"], "lipserve.certificate");
-  EXPECT_EQ(json["version"], 1);
+  EXPECT_EQ(json["version"], 2);
+  EXPECT_EQ(json["radius_precision"], "TIGHT");
   EXPECT_EQ(json["model"]["name"], "mnist08");
   EXPECT_EQ(json["model"]["version"], 3);
   EXPECT_THAT(json["model"]["digest_sha256"].get<std::string>(), HasSubstr("abababab"));

@@ -30,9 +30,11 @@ std::string MessageOf(const absl::Status& status) { return std::string(status.me
 
 TEST(ClassifierClientTest, SendsEveryOption) {
   FakeClassifierServer server;
-  const auto answer = ClientOf(server).Classify(
-      Images(3),
-      {.model = {.name = "mnist08", .version = 3}, .epsilon = 1.5, .request_id = "r-17"});
+  const auto answer =
+      ClientOf(server).Classify(Images(3), {.model = {.name = "mnist08", .version = 3},
+                                            .epsilon = 1.5,
+                                            .request_id = "r-17",
+                                            .radius_precision = v1::RADIUS_PRECISION_FAST});
   ASSERT_TRUE(answer.ok()) << answer.status();
   EXPECT_EQ(answer->request_id(), "r-17");
   EXPECT_FALSE(answer->classifications(1).certified_at_epsilon());
@@ -41,6 +43,7 @@ TEST(ClassifierClientTest, SendsEveryOption) {
   EXPECT_EQ(request.model_name(), "mnist08");
   EXPECT_EQ(request.model_version(), 3);
   EXPECT_EQ(request.epsilon(), 1.5);
+  EXPECT_EQ(request.radius_precision(), v1::RADIUS_PRECISION_FAST);
   EXPECT_EQ(request.images().data().size(), 48U);
 }
 
@@ -81,6 +84,24 @@ TEST(ClassifierClientTest, RefusesAnAnswerFromAnotherModelFileInBetween) {
   });
   const auto answer = ClientOf(server).ClassifyInPieces(Images(2), {}, 1);
   EXPECT_EQ(answer.status().code(), absl::StatusCode::kAborted);
+}
+
+TEST(ClassifierClientTest, RefusesAnswersThatLeaveOutWhatTheProtocolPromises) {
+  FakeClassifierServer without_precision([](auto&, int, v1::ClassifyResponse& response) {
+    response.clear_radius_precision();
+    return grpc::Status::OK;
+  });
+  EXPECT_THAT(MessageOf(ClientOf(without_precision).Classify(Images(1), {}).status()),
+              HasSubstr("expected the precision of the radii, got none"));
+  FakeClassifierServer without_square([](auto&, int, v1::ClassifyResponse& response) {
+    response.mutable_classifications(1)->clear_certified_pixel_radius_squared();
+    return grpc::Status::OK;
+  });
+  v1::ImageBatch images = Images(2);
+  EXPECT_THAT(MessageOf(ClientOf(without_square).Classify(images, {}).status()),
+              HasSubstr("expected a squared pixel radius for each UINT8 image, got none"));
+  images.set_element_type(v1::ELEMENT_TYPE_FP32);
+  EXPECT_TRUE(ClientOf(without_square).Classify(images, {}).ok());
 }
 
 TEST(ClassifierClientTest, RefusesTooFewAnswers) {

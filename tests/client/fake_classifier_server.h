@@ -66,6 +66,9 @@ class FakeClassifierServer final : public v1::ClassifierService::Service {
     }
     *response = SampleResponse(answers);
     response->set_request_id(request->request_id());
+    if (request->radius_precision() != v1::RADIUS_PRECISION_UNSPECIFIED) {
+      response->set_radius_precision(request->radius_precision());
+    }
     return behaviour_ == nullptr ? grpc::Status::OK : behaviour_(*context, call, *response);
   }
 

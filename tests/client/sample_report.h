@@ -53,6 +53,7 @@ inline v1::ClassifyResponse SampleResponse(const std::vector<SampleAnswer>& answ
   v1::ClassifyResponse response;
   *response.mutable_model() = SampleModel().model();
   response.set_radius_unit(v1::RADIUS_UNIT_PIXEL);
+  response.set_radius_precision(v1::RADIUS_PRECISION_TIGHT);
   for (const SampleAnswer& sample : answers) {
     v1::Classification& answer = *response.add_classifications();
     answer.set_class_index(sample.class_index);
@@ -60,6 +61,9 @@ inline v1::ClassifyResponse SampleResponse(const std::vector<SampleAnswer>& answ
     answer.add_scores(sample.class_index == 0 ? 1.25F : -1.25F);
     answer.set_margin(1.2499999);
     answer.set_certified_radius_l2(sample.radius);
+    answer.set_certified_pixel_radius_squared(
+        static_cast<std::uint64_t>(sample.radius * sample.radius));
+    answer.set_decided_by(v1::DECISION_STAGE_FLOAT32);
     answer.set_certified_at_epsilon(sample.certified);
   }
   return response;

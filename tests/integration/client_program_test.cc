@@ -69,6 +69,25 @@ TEST_F(ClientProgramTest, ClassifyPrintsOneJsonObjectPerImage) {
     const double radius = std::strtod(line["radius_l2_hex"].get<std::string>().c_str(), nullptr);
     EXPECT_LE(line["radius_l2"].get<double>(), radius);
     EXPECT_EQ(line["certified_at_epsilon"].get<bool>(), radius >= 255.0);
+    EXPECT_EQ(line["radius_precision"], "tight");
+    EXPECT_LE(line["pixel_radius_squared"].get<double>(), radius * radius);
+    EXPECT_GT(line["pixel_radius_squared"].get<double>() + 1.0, radius * radius * (1.0 - 1e-15));
+  }
+}
+
+TEST_F(ClientProgramTest, FastRadiiAreSmallerForTheSameClasses) {
+  const auto ask = [&](const std::string& precision) {
+    return JsonLines(
+        Client({"classify", "--json", images_ + "[0:50]", "--radius-precision", precision}).output);
+  };
+  const auto tight = ask("tight");
+  const auto fast = ask("fast");
+  ASSERT_EQ(fast.size(), 50U);
+  ASSERT_EQ(tight.size(), 50U);
+  for (std::size_t i = 0; i < fast.size(); ++i) {
+    EXPECT_EQ(fast[i]["radius_precision"], "fast");
+    EXPECT_EQ(fast[i]["class"], tight[i]["class"]);
+    EXPECT_LE(fast[i]["radius_l2"].get<double>(), tight[i]["radius_l2"].get<double>());
   }
 }
 
@@ -163,6 +182,7 @@ TEST(ClientUsageTest, WrongUsageExitsWithTwo) {
       {"classify", "a.gz", "--timeout", "soon"},
       {"classify", "a.gz", "--timeout", "-1s"},
       {"classify", "a.gz", "--limit", "0"},
+      {"classify", "a.gz", "--radius-precision", "exact"},
       {"classify", "a.gz", "--color", "blue"},
       {"classify", "a.gz", "--json", "--draw"},
       {"describe", "--model-version", "-1"},

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <deque>
 #include <limits>
@@ -105,6 +106,62 @@ TEST(CertifierTest, ScoreDifferencesErrByNoMoreThanTheBound) {
       }
     }
   }
+}
+
+TEST(CertifierTest, TwoTrueEvaluationsAreConsistent) {
+  std::mt19937_64 random(7);
+  for (const Subject& subject : Subjects()) {
+    for (int trial = 0; trial < 200; ++trial) {
+      const double scale = std::exp2(static_cast<double>(random() % 20) - 10.0);
+      const auto x = RandomFloats(random, subject.network.input_shape.size(), scale);
+      const auto run32 = subject.Run(x, Arithmetic::kFloat32);
+      const auto run64 = subject.Run(x, Arithmetic::kFloat64);
+      for (std::size_t chosen = 0; chosen < subject.bounds.num_classes(); ++chosen) {
+        EXPECT_TRUE(subject.certifier.AreConsistent(chosen, run32.scores, run32.norms, run64.scores,
+                                                    run64.norms));
+      }
+    }
+  }
+}
+
+// A score that is wrong by more than both errors, in either evaluation, in either direction: also
+// one that leaves the class and only enlarges its margin.
+TEST(CertifierTest, AWrongScoreInEitherEvaluationIsInconsistent) {
+  std::mt19937_64 random(8);
+  for (const Subject& subject : Subjects()) {
+    const auto x = RandomFloats(random, subject.network.input_shape.size(), 1.0);
+    const auto run32 = subject.Run(x, Arithmetic::kFloat32);
+    const auto run64 = subject.Run(x, Arithmetic::kFloat64);
+    const std::size_t chosen = Certifier::LargestScore(run64.scores);
+    const std::size_t score = run64.scores.size() == 1 ? 0 : chosen;
+    double allowed = 0.0;
+    for (std::size_t j = 0; j < subject.bounds.num_classes(); ++j) {
+      if (j == chosen) continue;
+      const auto error = [&](const Subject::Evaluation& run, Arithmetic arithmetic) {
+        return subject.certifier.ScoreDifferenceError(chosen, j, run.norms, arithmetic).value();
+      };
+      allowed = std::max(allowed,
+                         error(run32, Arithmetic::kFloat32) + error(run64, Arithmetic::kFloat64));
+    }
+    for (const double wrong : {2.1 * allowed, -2.1 * allowed, std::nan("")}) {
+      auto wrong32 = run32;
+      auto wrong64 = run64;
+      wrong32.scores[score] += wrong;
+      wrong64.scores[score] += wrong;
+      EXPECT_FALSE(subject.certifier.AreConsistent(chosen, wrong32.scores, wrong32.norms,
+                                                   run64.scores, run64.norms));
+      EXPECT_FALSE(subject.certifier.AreConsistent(chosen, run32.scores, run32.norms,
+                                                   wrong64.scores, wrong64.norms));
+    }
+  }
+}
+
+TEST(CertifierTest, AFloat32EvaluationThatMayHaveOverflowedContradictsNothing) {
+  const Subject subject(RandomNetwork(1, {20, 8, 3}));
+  const std::vector<double> nonsense(3, std::numeric_limits<double>::quiet_NaN());
+  const std::vector<Upper> huge(2, Upper(0x1p130));
+  const auto run64 = subject.Run(std::vector<float>(20, 1.0F), Arithmetic::kFloat64);
+  EXPECT_TRUE(subject.certifier.AreConsistent(0, nonsense, huge, run64.scores, run64.norms));
 }
 
 // Inputs bisected onto the boundary, where a filter without a true error bound answers wrongly.

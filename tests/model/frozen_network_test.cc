@@ -85,6 +85,41 @@ TEST_F(CheckNetworkTest, RefusesANetworkThatDoesNotEndDense) {
   EXPECT_THAT(ErrorOf(network_), HasSubstr("no layer at all"));
 }
 
+// 2^22 is where gamma of a float32 sum, and with it the whole proof, is still finite with room.
+TEST_F(CheckNetworkTest, TakesTheLargestDimensionAndRefusesOneMore) {
+  constexpr std::size_t kLargest = std::size_t{1} << 22;
+  const auto with_inputs = [](std::size_t inputs) {
+    FrozenNetwork network;
+    network.input_shape = {.channels = 1, .height = 1, .width = inputs};
+    network.layers.emplace_back(DenseLayer{.inputs = inputs,
+                                           .outputs = 1,
+                                           .weights = std::vector<float>(inputs, 1.0F),
+                                           .bias = {},
+                                           .claimed_operator_norm_bound = 1.0});
+    return network;
+  };
+  EXPECT_TRUE(CheckNetwork(with_inputs(kLargest)).ok());
+  EXPECT_THAT(ErrorOf(with_inputs(kLargest + 1)), HasSubstr("input shape"));
+
+  FrozenNetwork network = with_inputs(1);
+  Dense(network, 0).outputs = kLargest + 1;
+  Dense(network, 0).weights.assign(kLargest + 1, 1.0F);
+  EXPECT_THAT(ErrorOf(network), HasSubstr("outputs: expected 1 to 4194304, got 4194305"));
+}
+
+TEST_F(CheckNetworkTest, TakesAsManyScoresAsTheProofComparesAndRefusesOneMore) {
+  for (const std::size_t scores : {2048U, 2049U}) {
+    Dense(network_, 3).outputs = scores;
+    Dense(network_, 3).weights.assign(4 * scores, 1.0F);
+    Dense(network_, 3).bias.clear();
+    if (scores == 2048) {
+      EXPECT_TRUE(CheckNetwork(network_).ok());
+    } else {
+      EXPECT_THAT(ErrorOf(network_), HasSubstr("expected at most 2048 scores, got 2049"));
+    }
+  }
+}
+
 TEST_F(CheckNetworkTest, RefusesShapesThatAreEmptyOrOverflow) {
   network_.input_shape.height = 0;
   EXPECT_THAT(ErrorOf(network_), HasSubstr("input shape"));

@@ -4,7 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdint>
 #include <limits>
+#include <random>
+#include <vector>
 
 #include "tests/model/network_fixtures.h"
 
@@ -56,6 +59,53 @@ TEST(PixelScalingTest, NoRadiusStaysNone) {
   const PixelScaling scaling(255.0);
   EXPECT_EQ(scaling.PixelRadius(0.0), 0.0);
   EXPECT_EQ(scaling.PixelRadius(std::numeric_limits<double>::quiet_NaN()), 0.0);
+}
+
+// Radii where a rounded square lands on the wrong side of an integer: the roots of integers, of
+// perfect squares above all, and their neighbours.
+std::vector<double> RadiiNextToRootsOfIntegers() {
+  std::vector<double> radii;
+  std::mt19937_64 random(1);
+  for (int bits = 0; bits < 64; ++bits) {
+    for (int trial = 0; trial < 200; ++trial) {
+      const std::uint64_t square = (random() >> (63 - bits)) | 1;
+      const double root = std::sqrt(static_cast<double>(square));
+      for (const double near : {root, std::floor(root)}) {
+        radii.push_back(near);
+        radii.push_back(std::nextafter(near, 0.0));
+        radii.push_back(std::nextafter(near, 1e300));
+      }
+    }
+  }
+  return radii;
+}
+
+// A square has 106 bits, so quadruple precision holds it exactly.
+TEST(SquaredRadiusTest, IsTheFloorOfTheExactSquare) {
+  for (const double radius : RadiiNextToRootsOfIntegers()) {
+    if (radius < 0.0 || radius >= 0x1p32) continue;
+    const Quad square = static_cast<Quad>(radius) * radius;
+    const auto floor = static_cast<Quad>(SquaredRadiusDown(radius));
+    ASSERT_LE(floor, square) << radius;
+    ASSERT_GT(floor + 1, square) << radius;
+  }
+}
+
+TEST(SquaredRadiusTest, IsNeverLargerThanTheSquareEvenWhereItDoesNotFit) {
+  constexpr std::uint64_t kLargest = std::numeric_limits<std::uint64_t>::max();
+  EXPECT_EQ(SquaredRadiusDown(std::nextafter(0x1p32, 0.0)), kLargest - 4095);
+  EXPECT_EQ(SquaredRadiusDown(0x1p32), kLargest);
+  EXPECT_EQ(SquaredRadiusDown(std::numeric_limits<double>::max()), kLargest);
+  EXPECT_EQ(SquaredRadiusDown(std::numeric_limits<double>::infinity()), kLargest);
+}
+
+TEST(SquaredRadiusTest, WhatIsNoRadiusOrBelowAPixelStepIsZero) {
+  for (const double none :
+       {0.0, -0.0, -1.0, -1e300, 0.5, std::nextafter(1.0, 0.0),
+        std::numeric_limits<double>::denorm_min(), std::numeric_limits<double>::quiet_NaN()}) {
+    EXPECT_EQ(SquaredRadiusDown(none), 0U) << none;
+  }
+  EXPECT_EQ(SquaredRadiusDown(1.0), 1U);
 }
 
 TEST(PixelScalingTest, UnusableDivisorsAreRecognised) {

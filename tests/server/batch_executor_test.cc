@@ -15,6 +15,8 @@ namespace lipserve {
 namespace {
 
 using std::chrono::milliseconds;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 class BatchExecutorTest : public ::testing::Test {
@@ -31,13 +33,19 @@ class BatchExecutorTest : public ::testing::Test {
     ASSERT_TRUE(task.status->ok());
     std::vector<Answer> expected(task.images().num_images);
     const auto worker = served_.model->certified().NewWorker();
-    served_.model->certified().Classify(task.inputs(), *worker, expected);
+    served_.model->certified().Classify(task.inputs(), *worker, expected, task.images().precision);
     ASSERT_EQ(task.answers.size(), expected.size());
     for (std::size_t i = 0; i < expected.size(); ++i) {
       EXPECT_EQ(task.answers[i].class_index, expected[i].class_index);
       EXPECT_EQ(task.answers[i].scores, expected[i].scores);
       EXPECT_EQ(task.answers[i].radius_l2, expected[i].radius_l2);
     }
+  }
+
+  FakeTask NewTask(std::uint64_t seed, std::size_t images, RadiusPrecision precision) {
+    FakeTask task = NewTask(seed, images);
+    task.SetPrecision(precision);
+    return task;
   }
 
   SmallServedModel served_;
@@ -52,6 +60,37 @@ TEST_F(BatchExecutorTest, GivesEachTaskOfABatchItsOwnAnswers) {
   const std::vector<ClassificationTask*> batch = {&a, &b, &c};
   executor_.Execute(batch);
   for (const FakeTask* task : {&a, &b, &c}) ExpectOwnAnswers(*task);
+}
+
+TEST_F(BatchExecutorTest, ComputesEachTaskOfABatchInItsOwnPrecision) {
+  FakeTask a = NewTask(1, 2, RadiusPrecision::kFast);
+  FakeTask b = NewTask(2, 1, RadiusPrecision::kTight);
+  FakeTask c = NewTask(3, 3, RadiusPrecision::kFast);
+  FakeTask d = NewTask(2, 1, RadiusPrecision::kFast);  // the images of b
+  const std::vector<ClassificationTask*> batch = {&a, &b, &c, &d};
+  executor_.Execute(batch);
+  for (const FakeTask* task : {&a, &b, &c, &d}) ExpectOwnAnswers(*task);
+  EXPECT_LT(d.answers[0].radius_l2, b.answers[0].radius_l2);
+  EXPECT_THAT(served_.metrics->Text(),
+              AllOf(HasSubstr("lipserve_batch_size_count{model=\"small\",version=\"1\"} 2\n"),
+                    HasSubstr("lipserve_batch_size_sum{model=\"small\",version=\"1\"} 7\n")));
+}
+
+TEST_F(BatchExecutorTest, CompletesTasksInTheirOrderAndTheOldestPrecisionFirst) {
+  std::vector<const FakeTask*> completed;
+  std::vector<FakeTask> tasks;
+  for (const RadiusPrecision precision :
+       {RadiusPrecision::kFast, RadiusPrecision::kTight, RadiusPrecision::kFast,
+        RadiusPrecision::kTight, RadiusPrecision::kFast}) {
+    tasks.push_back(NewTask(1, 1, precision));
+  }
+  std::vector<ClassificationTask*> batch;
+  for (FakeTask& task : tasks) {
+    task.completed = [&completed, &task] { completed.push_back(&task); };
+    batch.push_back(&task);
+  }
+  executor_.Execute(batch);
+  EXPECT_THAT(completed, ElementsAre(&tasks[0], &tasks[2], &tasks[4], &tasks[1], &tasks[3]));
 }
 
 TEST_F(BatchExecutorTest, ASecondBatchOwesNothingToTheFirst) {

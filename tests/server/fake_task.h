@@ -3,6 +3,7 @@
 #ifndef TESTS_SERVER_FAKE_TASK_H_
 #define TESTS_SERVER_FAKE_TASK_H_
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -35,13 +36,16 @@ class FakeTask final : public ClassificationTask {
   void Complete(const absl::Status& new_status, std::span<const Answer> new_answers) override {
     status = new_status;
     answers.assign(new_answers.begin(), new_answers.end());
+    if (completed) completed();
   }
+  void SetPrecision(RadiusPrecision precision) { images_.precision = precision; }
   void SetTimes(Clock::TimePoint arrival, Clock::TimePoint deadline) {
     arrival_ = arrival;
     deadline_ = deadline;
   }
 
   bool cancelled = false;
+  std::function<void()> completed;     // called by Complete
   std::optional<absl::Status> status;  // set once completed
   std::vector<Answer> answers;
 };

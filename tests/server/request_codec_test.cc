@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cfenv>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -11,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "model/certificate/pixel_scaling.h"
 #include "tests/server/small_model.h"
 
 namespace lipserve {
@@ -21,6 +23,16 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 constexpr std::size_t kMaxImages = 8;
+
+Answer SomeAnswer() {
+  Answer answer;
+  answer.class_index = 2;
+  answer.scores = {0.5F, -1.0F, 3.25F};
+  answer.margin_lower_bound = 2.5;
+  answer.radius_l2 = 1.25;
+  answer.decided_by = DecidedBy::kFloat64;
+  return answer;
+}
 
 class RequestCodecTest : public ::testing::Test {
  protected:
@@ -82,10 +94,39 @@ TEST_F(RequestCodecTest, TakesFlatImages) {
 TEST_F(RequestCodecTest, ForgetsThePreviousRequest) {
   v1::ClassifyRequest request = GoodRequest();
   request.set_epsilon(0.5);
+  request.set_radius_precision(v1::RADIUS_PRECISION_FAST);
   ASSERT_TRUE(Decode(request).ok());
   ASSERT_TRUE(Decode(Fp32Request(RandomInputs(3, 1), {1, 16})).ok());
   EXPECT_FALSE(images_.epsilon.has_value());
+  EXPECT_EQ(images_.precision, RadiusPrecision::kTight);
   EXPECT_EQ(images_.inputs.size(), kSmallInputSize);
+}
+
+TEST_F(RequestCodecTest, TakesTightAsTheDefaultPrecisionAndEchoesWhatWasUsed) {
+  const std::vector<std::pair<v1::RadiusPrecision, v1::RadiusPrecision>> asked_and_used = {
+      {v1::RADIUS_PRECISION_UNSPECIFIED, v1::RADIUS_PRECISION_TIGHT},
+      {v1::RADIUS_PRECISION_TIGHT, v1::RADIUS_PRECISION_TIGHT},
+      {v1::RADIUS_PRECISION_FAST, v1::RADIUS_PRECISION_FAST}};
+  for (const auto& [asked, used] : asked_and_used) {
+    v1::ClassifyRequest request = Fp32Request(RandomInputs(3, 1), {1, 16});
+    request.set_radius_precision(asked);
+    ASSERT_TRUE(Decode(request).ok());
+    EXPECT_EQ(images_.precision == RadiusPrecision::kFast, used == v1::RADIUS_PRECISION_FAST);
+    v1::ClassifyResponse response;
+    const Answer answer = SomeAnswer();
+    EncodeClassifyResponse(request, images_, model(), {&answer, 1}, response);
+    EXPECT_EQ(response.radius_precision(), used);
+  }
+}
+
+TEST_F(RequestCodecTest, RefusesUnknownPrecisions) {
+  for (const int unknown : {3, 77, -1}) {
+    v1::ClassifyRequest request = GoodRequest();
+    request.set_radius_precision(static_cast<v1::RadiusPrecision>(unknown));
+    EXPECT_THAT(Refusal(request),
+                AllOf(HasSubstr("radius_precision: expected RADIUS_PRECISION_TIGHT"),
+                      HasSubstr("unknown value " + std::to_string(unknown))));
+  }
 }
 
 TEST_F(RequestCodecTest, RefusesMissingImages) {
@@ -190,15 +231,6 @@ TEST_F(RequestCodecTest, RefusesALongRequestId) {
   EXPECT_TRUE(Decode(request).ok());
 }
 
-Answer SomeAnswer() {
-  Answer answer;
-  answer.class_index = 2;
-  answer.scores = {0.5F, -1.0F, 3.25F};
-  answer.margin_lower_bound = 2.5;
-  answer.radius_l2 = 1.25;
-  return answer;
-}
-
 TEST_F(RequestCodecTest, AnswersInTheUnitOfFloatImages) {
   v1::ClassifyRequest request = Fp32Request(RandomInputs(7, 1), {1, 16});
   request.set_request_id("id-1");
@@ -218,7 +250,9 @@ TEST_F(RequestCodecTest, AnswersInTheUnitOfFloatImages) {
   EXPECT_THAT(got.scores(), ElementsAre(0.5F, -1.0F, 3.25F));
   EXPECT_EQ(got.margin(), 2.5);
   EXPECT_EQ(got.certified_radius_l2(), 1.25);
+  EXPECT_EQ(got.decided_by(), v1::DECISION_STAGE_FLOAT64);
   EXPECT_FALSE(got.has_certified_at_epsilon());
+  EXPECT_FALSE(got.has_certified_pixel_radius_squared());
 }
 
 TEST_F(RequestCodecTest, ConvertsTheRadiusOfPixelImagesAndComparesEpsilonWithIt) {
@@ -237,8 +271,61 @@ TEST_F(RequestCodecTest, ConvertsTheRadiusOfPixelImagesAndComparesEpsilonWithIt)
     EXPECT_EQ(got.certified_radius_l2(), pixel_radius);
     EXPECT_TRUE(got.has_certified_at_epsilon());
     EXPECT_EQ(got.certified_at_epsilon(), epsilon <= pixel_radius);
+    EXPECT_EQ(got.certified_pixel_radius_squared(), SquaredRadiusDown(pixel_radius));
   }
   EXPECT_GT(pixel_radius, 300.0);
+}
+
+TEST_F(RequestCodecTest, CertifiesNothingOfAnAnswerWhoseStagesDisagreed) {
+  Answer answer = SomeAnswer();
+  answer.stages_disagreed = true;  // and a radius that nobody should believe
+  for (const v1::ElementType type : {v1::ELEMENT_TYPE_UINT8, v1::ELEMENT_TYPE_FP32}) {
+    v1::ClassifyRequest request = Fp32Request(RandomInputs(7, 1), {1, 16});
+    request.mutable_images()->set_element_type(type);
+    if (type == v1::ELEMENT_TYPE_UINT8) request.mutable_images()->mutable_data()->resize(16);
+    request.set_epsilon(0.0);
+    ASSERT_TRUE(Decode(request).ok());
+    v1::ClassifyResponse response;
+    EncodeClassifyResponse(request, images_, model(), {&answer, 1}, response);
+    const v1::Classification& got = response.classifications(0);
+    EXPECT_EQ(got.certified_radius_l2(), 0.0);
+    EXPECT_EQ(got.certified_pixel_radius_squared(), 0U);
+    EXPECT_EQ(got.margin(), 0.0);
+    EXPECT_FALSE(got.certified_at_epsilon());
+  }
+}
+
+TEST_F(RequestCodecTest, ARadiusOfZeroIsCertifiedAtNoEpsilon) {
+  v1::ClassifyRequest request = GoodRequest();
+  request.set_epsilon(0.0);
+  ASSERT_TRUE(Decode(request).ok());
+  std::vector<Answer> answers(2, SomeAnswer());
+  answers[0].radius_l2 = 0.0;
+  v1::ClassifyResponse response;
+  EncodeClassifyResponse(request, images_, model(), answers, response);
+  EXPECT_FALSE(response.classifications(0).certified_at_epsilon());
+  EXPECT_TRUE(response.classifications(1).certified_at_epsilon());
+}
+
+// A library may have left another rounding mode or flushing in the thread that answers.
+TEST_F(RequestCodecTest, NoFloatingPointEnvironmentChangesARadius) {
+  v1::ClassifyRequest request = Fp32Request(RandomInputs(7, 1), {1, 16});
+  request.mutable_images()->set_element_type(v1::ELEMENT_TYPE_UINT8);
+  request.mutable_images()->mutable_data()->resize(16);
+  ASSERT_TRUE(Decode(request).ok());
+  Answer answer = SomeAnswer();
+  for (const double radius : {0.7, 1.25, 1e-310}) {
+    answer.radius_l2 = radius;
+    v1::ClassifyResponse usual;
+    EncodeClassifyResponse(request, images_, model(), {&answer, 1}, usual);
+    for (const int rounding : {FE_UPWARD, FE_DOWNWARD, FE_TOWARDZERO}) {
+      std::fesetround(rounding);
+      v1::ClassifyResponse response;
+      EncodeClassifyResponse(request, images_, model(), {&answer, 1}, response);
+      std::fesetround(FE_TONEAREST);
+      EXPECT_EQ(response.SerializeAsString(), usual.SerializeAsString()) << rounding;
+    }
+  }
 }
 
 TEST_F(RequestCodecTest, AReusedResponseIsThatOfAFreshOne) {

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -90,6 +91,26 @@ TEST_F(ServerTest, AnswersPixelImagesAsTheModelDoesWithTheRadiusInPixels) {
     const Answer& answer = expected[static_cast<std::size_t>(i)];
     ExpectSame(response.classifications(i), answer, scaling.PixelRadius(answer.radius_l2));
   }
+}
+
+TEST_F(ServerTest, AnswersInThePrecisionThatWasAskedFor) {
+  TestServer server = NewServer();
+  v1::ClassifyRequest request = Fp32Request("first", RandomInputs(11, 20));
+  v1::ClassifyResponse tight;
+  ASSERT_TRUE(server.Classify(request, &tight).ok());
+  request.set_radius_precision(v1::RADIUS_PRECISION_FAST);
+  v1::ClassifyResponse fast;
+  ASSERT_TRUE(server.Classify(request, &fast).ok());
+  EXPECT_EQ(tight.radius_precision(), v1::RADIUS_PRECISION_TIGHT);
+  EXPECT_EQ(fast.radius_precision(), v1::RADIUS_PRECISION_FAST);
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_EQ(fast.classifications(i).class_index(), tight.classifications(i).class_index());
+    EXPECT_EQ(fast.classifications(i).decided_by(), v1::DECISION_STAGE_FLOAT32);
+    EXPECT_LT(fast.classifications(i).certified_radius_l2(),
+              tight.classifications(i).certified_radius_l2());
+  }
+  request.set_radius_precision(static_cast<v1::RadiusPrecision>(9));
+  EXPECT_EQ(server.Classify(request).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
 }
 
 TEST_F(ServerTest, AnswersTheSameInlineAndByAWorker) {
@@ -210,6 +231,28 @@ TEST_F(ServerTest, APortInUseIsAnErrorThatNamesIt) {
   EXPECT_THAT(std::string(second.status().message()),
               AllOf(HasSubstr(ToString(options.grpc)), HasSubstr("--grpc")));
   EXPECT_TRUE(first.Classify(Fp32Request("first", RandomInputs(1, 1))).ok());
+}
+
+// Fails on the thread that asks for the `failing`-th time: the caller's, each worker's, each
+// poller's and the loader's.
+TEST_F(ServerTest, DoesNotServeIfAnyThreadThatDecidesFailsItsCheck) {
+  const SteadyClock clock;
+  const ServerOptions options = TestOptions(folder_);
+  const std::size_t threads = 1 + options.workers + options.pollers + 1;
+  for (std::size_t failing = 0; failing <= threads; ++failing) {
+    std::atomic<std::size_t> checks = 0;
+    const auto check = [&checks, failing] {
+      return checks++ == failing ? absl::FailedPreconditionError("expected IEEE 754, got other")
+                                 : absl::OkStatus();
+    };
+    const auto server = Server::Start(options, clock, check);
+    const absl::Status status = server.ok() ? (*server)->WaitUntilServing() : server.status();
+    EXPECT_EQ(server.ok(), failing >= threads - 1) << failing;
+    EXPECT_EQ(status.ok(), failing == threads) << failing;
+    if (failing < threads) {
+      EXPECT_EQ(status.message(), "expected IEEE 754, got other");
+    }
+  }
 }
 
 TEST_F(ServerTest, RefusesMessagesLargerThanItsModelsCanNeed) {

@@ -50,7 +50,9 @@ class ServedModel {
             .data = pixels,
             .class_index = served.class_index,
             .radius = mpq_class(scaling.PixelRadius(served.radius_l2)),
-            .margin = mpq_class(served.margin_lower_bound)};
+            .margin = mpq_class(served.margin_lower_bound),
+            .pixel_radius_squared = mpz_class(static_cast<unsigned long>(
+                SquaredRadiusDown(scaling.PixelRadius(served.radius_l2))))};
   }
 
  private:
@@ -89,17 +91,30 @@ class ServedAnswerTest : public ::testing::TestWithParam<std::vector<std::size_t
 
 TEST_P(ServedAnswerTest, IsAcceptedAndCertifiesSomething) {
   int certified = 0;
+  int squares = 0;
   for (const Answer& answer : Answers()) {
     EXPECT_EQ(ErrorOf(model_.proven(), answer), "");
     certified += answer.radius > 0 ? 1 : 0;
+    squares += answer.pixel_radius_squared && *answer.pixel_radius_squared > 0 ? 1 : 0;
   }
   EXPECT_EQ(certified, 2 * kAnswers);
+  EXPECT_GT(squares, kAnswers / 2);
 }
 
 TEST_P(ServedAnswerTest, IsRefusedWithAnInflatedRadius) {
   for (Answer answer : Answers()) {
     answer.radius *= mpq_class(1'000'001, 1'000'000);
     EXPECT_THAT(ErrorOf(model_.proven(), answer), HasSubstr("radius: expected at most"));
+  }
+}
+
+// The served one is at most one below the largest integer that is proven.
+TEST_P(ServedAnswerTest, IsRefusedWithALargerSquaredPixelRadius) {
+  for (Answer answer : Answers()) {
+    if (!answer.pixel_radius_squared) continue;
+    *answer.pixel_radius_squared += 2;
+    EXPECT_THAT(ErrorOf(model_.proven(), answer),
+                HasSubstr("squared pixel radius: expected at most"));
   }
 }
 
@@ -178,6 +193,33 @@ TEST(AnswerCheckTest, TheLargestRadiusIsTheDistanceToTheBoundary) {
   EXPECT_THAT(ErrorOf(proven, AnswerFor({2.0F, 0.0F}, 0, outside)),
               HasSubstr("class 0 (class 0) against class 1 (class 1): radius: expected at most "
                         "1.41421356237309, got 1.41421356237309"));
+}
+
+// Pixels (5, 1) are 4 / sqrt(2) steps from the boundary, so R2 = 8, on which the scores tie.
+TEST(AnswerCheckTest, TheLargestSquaredPixelRadiusIsTheSquaredDistanceToTheBoundary) {
+  FrozenModel frozen = IdentityOfTwo();
+  const ProvenModel proven = Proven(frozen);
+  const auto error = [&](const std::string& pixels, std::size_t class_index, int squared) {
+    return ErrorOf(proven, {.element_type = ElementType::kUint8,
+                            .data = pixels,
+                            .class_index = class_index,
+                            .radius = 0,
+                            .margin = std::nullopt,
+                            .pixel_radius_squared = squared});
+  };
+  EXPECT_EQ(error("\5\1", 0, 8), "");
+  EXPECT_THAT(error("\5\1", 0, 9), HasSubstr("squared pixel radius: expected at most 8, got 9"));
+  // A tie is the first class's, so the second may not reach it.
+  EXPECT_EQ(error("\1\5", 1, 7), "");
+  EXPECT_THAT(error("\1\5", 1, 8), HasSubstr("squared pixel radius: expected less than 8, got 8"));
+}
+
+TEST(AnswerCheckTest, FloatsHaveNoSquaredPixelRadius) {
+  FrozenModel frozen = IdentityOfTwo();
+  const ProvenModel proven = Proven(frozen);
+  Answer answer = AnswerFor({2.0F, 0.0F}, 0, 0);
+  answer.pixel_radius_squared = 1;
+  EXPECT_THAT(ErrorOf(proven, answer), HasSubstr("expected none for floats, got one"));
 }
 
 TEST(AnswerCheckTest, OnTheSphereATieBelongsToTheFirstClass) {

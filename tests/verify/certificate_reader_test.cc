@@ -44,6 +44,7 @@ TEST(CertificateReaderTest, ReadsWhatTheClientWrites) {
   EXPECT_EQ(first.answer.class_index, 0U);
   EXPECT_EQ(first.label, "zero");
   EXPECT_EQ(first.answer.radius, mpq_class(312.4799));
+  EXPECT_EQ(*first.answer.pixel_radius_squared, 97643);
   EXPECT_EQ(*first.answer.margin, mpq_class(1.2499999));
   EXPECT_EQ(certificate->answers[1].answer.class_index, 1U);
   EXPECT_EQ(certificate->answers[1].answer.radius, 0);
@@ -58,8 +59,8 @@ TEST(CertificateReaderTest, RefusesEveryTruncation) {
 
 TEST(CertificateReaderTest, RefusesAnotherFormatOrVersion) {
   Json json = SampleJson();
-  json["version"] = 2;
-  EXPECT_THAT(ErrorOf(json.dump()), HasSubstr("version: expected 1, got 2"));
+  json["version"] = 1;
+  EXPECT_THAT(ErrorOf(json.dump()), HasSubstr("version: expected 2, got 1; record the answers"));
   json["format"] = "other";
   EXPECT_THAT(ErrorOf(json.dump()), HasSubstr("format: expected"));
   for (const char* const text :
@@ -105,13 +106,42 @@ TEST(CertificateReaderTest, RefusesValuesThatProveNothing) {
   EXPECT_THAT(with("class_index", "0"), HasSubstr("class_index: expected an integer"));
   EXPECT_THAT(with("element_type", "FP16"), HasSubstr("expected UINT8 or FP32, got \"FP16\""));
   EXPECT_THAT(with("radius_unit", "INPUT"), HasSubstr("radius_unit: expected PIXEL"));
+  for (const Json& squared : {Json(-1), Json(97643.0), Json("97643"), Json(nullptr)}) {
+    EXPECT_THAT(with("certified_pixel_radius_squared", squared),
+                HasSubstr("certified_pixel_radius_squared: expected an integer"));
+  }
   EXPECT_THAT(with("shape", Json::array({1, 4})), HasSubstr("shape: expected three numbers"));
   EXPECT_THAT(with("shape", Json::array({1, 4, -4})), HasSubstr("shape: expected an integer"));
   EXPECT_THAT(with("shape", Json::array({1, 4, 1 << 23})), HasSubstr("shape: expected at most"));
   EXPECT_THAT(with("data_base64", "*"), HasSubstr("data_base64: expected base64"));
   Json json = SampleJson();
+  json["radius_precision"] = "EXACT";
+  EXPECT_THAT(ErrorOf(json.dump()), HasSubstr("radius_precision: expected TIGHT or FAST, got"));
+  json = SampleJson();
   json["answers"] = Json::array();
   EXPECT_THAT(ErrorOf(json.dump()), HasSubstr("answers: expected an array of at least one"));
+}
+
+TEST(CertificateReaderTest, OnlyPixelsHaveASquaredRadius) {
+  Json json = SampleJson();
+  Json& answer = json["answers"][0];
+  answer["element_type"] = "FP32";
+  answer["radius_unit"] = "INPUT";
+  EXPECT_THAT(ErrorOf(json.dump()),
+              HasSubstr("certified_pixel_radius_squared: expected null for FP32, got 97643"));
+  answer["certified_pixel_radius_squared"] = nullptr;
+  const auto certificate = ParseCertificate(json.dump());
+  ASSERT_TRUE(certificate.ok()) << certificate.status();
+  EXPECT_FALSE(certificate->answers[0].answer.pixel_radius_squared.has_value());
+}
+
+TEST(CertificateReaderTest, KeepsEveryBitOfTheLargestSquaredRadius) {
+  Json json = SampleJson();
+  json["answers"][0]["certified_pixel_radius_squared"] = 18446744073709551615ULL;
+  const auto certificate = ParseCertificate(json.dump());
+  ASSERT_TRUE(certificate.ok()) << certificate.status();
+  EXPECT_EQ(*certificate->answers[0].answer.pixel_radius_squared,
+            mpz_class("18446744073709551615"));
 }
 
 TEST(CertificateReaderTest, ChecksShapeInputDigestAndLabelToo) {

@@ -19,14 +19,23 @@ constexpr std::size_t kImages = 50;
 
 class ServerToVerifyTest : public ::testing::Test {
  protected:
-  // Classifies the images in `input` and verifies the answers.
+  // Classifies the images in `input` in both precisions and verifies the answers.
   void ExpectAccepted(const std::string& input) {
+    for (const auto precision : {v1::RADIUS_PRECISION_TIGHT, v1::RADIUS_PRECISION_FAST}) {
+      ExpectAccepted(input, precision);
+    }
+  }
+
+  void ExpectAccepted(const std::string& input, v1::RadiusPrecision precision) {
     const ClassifierClient client(
         {.address = "127.0.0.1:" + std::to_string(server_.server().grpc_address().port)});
     std::istringstream in;
     std::ostringstream out;
-    const absl::Status classified = RunClassify(
-        client, {.input = {.inputs = {input}}, .certificate_path = certificate_}, {}, in, out);
+    const absl::Status classified = RunClassify(client,
+                                                {.ask = {.radius_precision = precision},
+                                                 .input = {.inputs = {input}},
+                                                 .certificate_path = certificate_},
+                                                {}, in, out);
     ASSERT_TRUE(classified.ok()) << classified;
     const absl::Status verified = verify::RunVerify(
         {.model = model_, .certificate = certificate_, .told = std::nullopt}, out, out);

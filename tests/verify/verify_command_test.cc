@@ -60,6 +60,7 @@ class VerifyCommandTest : public ::testing::Test {
       out.set_class_index(static_cast<std::int32_t>(answer.class_index));
       out.set_label(frozen_.class_labels[answer.class_index]);
       out.set_certified_radius_l2(answer.radius_l2);
+      out.set_certified_pixel_radius_squared(SquaredRadiusDown(answer.radius_l2));
       out.set_margin(answer.margin_lower_bound);
     }
     return Json::parse(CertificateJson(images, response));

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "model/certificate/floating_point_canary.h"
 #include "model/execution/onednn.h"
 #include "trainer/cli/commands.h"
 #include "trainer/recipes/near_name.h"
@@ -77,7 +78,10 @@ int Main(int argc, char** argv) {
   }
   for (const Command& command : commands) {
     if (!command.app->parsed()) continue;
-    if (const absl::Status status = command.run(); !status.ok()) {
+    // What a command proves, it proves on this thread.
+    absl::Status status = CheckStrictFloatingPoint();
+    if (status.ok()) status = command.run();
+    if (!status.ok()) {
       std::cout << std::flush;
       std::cerr << "lipserve-train " << command.app->get_name() << ": " << status.message() << "\n";
       return kFailed;
