@@ -63,7 +63,7 @@ class Attacker {
     for (std::uint64_t image = flags_.seed * 7919 + index_; in_ball_ < flags_.candidates;
          image += flags_.threads) {
       const auto pixels = std::span(images_.values).subspan(image % count * size, size);
-      if (const auto status = AttackImage(session, pixels); !status.ok()) return status;
+      if (absl::Status status = AttackImage(session, pixels); !status.ok()) return status;
       const std::uint64_t now = session.tally().Total().in_ball;
       in_ball_ += now - counted;
       counted = now;
