@@ -8,10 +8,14 @@
 namespace lipserve {
 namespace {
 
-// At most 2^22 products and sums: relative error at most gamma'_{2^22 + 2} < 2^-30. Squares that
-// underflow lose at most 2^22 * 2^-1022 in all, far below the square of the tail.
-constexpr double kInflation = 1.0 + 0x1p-29;
+// Squares that underflow lose at most 2^22 * 2^-1022 in all, far below the square of the tail.
 constexpr double kUnderflowTail = 0x1p-400;
+
+// Covers the roundings of a sum of `size` terms and of its root. A term passes at most size + 5 of
+// them: its product, the additions of its lane and of the lanes. The computed sum is therefore at
+// least (1 - (size + 5) u) of the exact one, u = 2^-53; the root adds one. Twice that is exact
+// here: a multiple of 2^-52 below 2^-29.
+Upper Inflation(std::size_t size) { return Upper(1.0 + static_cast<double>(size + 8) * 0x1p-52); }
 
 // Eight independent sums, so that the processor need not wait for one addition per value.
 template <typename Number, typename Term>
@@ -32,7 +36,7 @@ template <typename Number>
 Upper EuclideanNormBound(std::span<const Number> values) {
   const double squares = Sum(values, [](double v) { return v * v; });
   // Upper turns NaN (a NaN value) into +infinity; infinite squares stay infinite.
-  return Upper(std::sqrt(squares)) * Upper(kInflation) + Upper(kUnderflowTail);
+  return Upper(std::sqrt(squares)) * Inflation(values.size()) + Upper(kUnderflowTail);
 }
 
 }  // namespace
@@ -41,7 +45,7 @@ Upper NormBound(std::span<const float> values) { return EuclideanNormBound(value
 Upper NormBound(std::span<const double> values) { return EuclideanNormBound(values); }
 
 Upper Norm1Bound(std::span<const float> values) {
-  return Upper(Sum(values, [](double v) { return std::fabs(v); })) * Upper(kInflation) +
+  return Upper(Sum(values, [](double v) { return std::fabs(v); })) * Inflation(values.size()) +
          Upper(kUnderflowTail);
 }
 

@@ -71,6 +71,42 @@ TEST(RoundingErrorTest, AnyOrderOfUnfusedSumsStaysWithinTheBound) {
   EXPECT_GT(worst, 0.8);  // the bound cannot be much smaller: one rounding less would fail
 }
 
+// A sum as libraries evaluate it: the inputs dealt to lanes, each lane a chain of multiply-adds
+// that fuses or does not, the lanes and the bias then added in a random tree.
+float SplitScore(std::mt19937_64& random, const DenseLayer& dense, const std::vector<float>& x) {
+  std::vector<float> sums(1 + random() % 16, 0.0F);
+  for (std::size_t k = 0; k < dense.inputs; ++k) {
+    float& lane = sums[random() % sums.size()];
+    const volatile float product = dense.weights[k] * x[k];
+    lane = random() % 2 == 0 ? std::fma(dense.weights[k], x[k], lane) : lane + product;
+  }
+  sums.push_back(dense.bias[0]);
+  while (sums.size() > 1) {
+    std::shuffle(sums.begin(), sums.end(), random);
+    const float last = sums.back();
+    sums.pop_back();
+    sums.back() += last;
+  }
+  return sums[0];
+}
+
+TEST(RoundingErrorTest, AnySplitTreeAndFusionStaysWithinTheBound) {
+  std::mt19937_64 random(2);
+  for (int network_index = 0; network_index < 40; ++network_index) {
+    const std::size_t n = std::vector<std::size_t>{1, 3, 40, 300}[random() % 4];
+    const double scale = std::exp2(static_cast<double>(random() % 60) - 30.0);
+    const FrozenNetwork network =
+        OneDense(n, RandomFloats(random, n, scale), RandomFloats(random, 1, scale));
+    const auto& dense = std::get<DenseLayer>(network.layers[0]);
+    for (int trial = 0; trial < 100; ++trial) {
+      const auto x = RandomFloats(random, n, 1.0);
+      const Quad error =
+          QuadAbs(static_cast<Quad>(SplitScore(random, dense, x)) - QuadScores(network, x)[0]);
+      ASSERT_LE(static_cast<double>(error), Float32Error(network, x).value()) << n << " inputs";
+    }
+  }
+}
+
 TEST(RoundingErrorTest, StagnatingSumsStayWithinTheBound) {
   // 1 + t + t + ... with t just below half a unit of 1: every addition is lost.
   constexpr std::size_t kInputs = 784;

@@ -27,8 +27,9 @@ TEST(NormBoundTest, IsAboveTheExactNormAndClose) {
     }
     const Quad norm = QuadSqrt(squares);
     EXPECT_GE(static_cast<Quad>(NormBound(std::span<const float>(x)).value()), norm);
-    EXPECT_LE(NormBound(std::span<const float>(x)).value(),
-              static_cast<double>(norm) * (1.0 + 0x1p-28) + 0x1p-399);
+    EXPECT_LE(
+        NormBound(std::span<const float>(x)).value(),
+        static_cast<double>(norm) * (1.0 + static_cast<double>(size + 16) * 0x1p-52) + 0x1p-399);
     EXPECT_EQ(NormBound(std::span<const float>(x)).value(),
               NormBound(std::span<const double>(wide)).value());
     EXPECT_GE(static_cast<Quad>(Norm1Bound(x).value()), sum);

@@ -13,34 +13,21 @@
 #include <string>
 #include <vector>
 
-#include "tests/model/quad.h"
+#include "absl/strings/str_format.h"
+#include "tests/soundness/attack_target.h"
+#include "tests/soundness/exact_ball.h"
 
 namespace lipserve {
 
-// A point whose certificate is under attack.
-struct AttackCenter {
-  std::vector<float> input;
-  std::size_t class_index = 0;
-  double radius_l2 = 0.0;
-};
-
-// The exact squared distance, up to a relative 2^-100: float32 differences squared and summed in
-// quadruple precision.
+// A point whose certificate is under attack. Element: float, or std::uint8_t for pixels.
 template <typename Element>
-Quad SquaredDistance(std::span<const Element> a, std::span<const Element> b) {
-  Quad sum = 0;
-  for (std::size_t k = 0; k < a.size(); ++k) {
-    const Quad moved = static_cast<Quad>(a[k]) - static_cast<Quad>(b[k]);
-    sum += moved * moved;
-  }
-  return sum;
-}
-
-// Certainly within the closed ball: the sum above errs by less than the factor.
-inline bool IsInBall(Quad squared_distance, double radius_l2) {
-  return squared_distance * (1 + 0x1p-90) <=
-         static_cast<Quad>(radius_l2) * static_cast<Quad>(radius_l2);
-}
+struct CenterOf {
+  std::vector<Element> input;
+  std::size_t class_index = 0;
+  double radius_l2 = 0.0;  // in the unit of the input
+};
+using AttackCenter = CenterOf<float>;
+using PixelCenter = CenterOf<std::uint8_t>;
 
 class AttackTally {
  public:
@@ -50,39 +37,65 @@ class AttackTally {
     std::uint64_t violations = 0;
     // min (distance / radius - 1) over candidates beyond the radius that changed the class.
     double smallest_gap = std::numeric_limits<double>::infinity();
+
+    void Add(const Row& other) {
+      centers += other.centers;
+      in_ball += other.in_ball;
+      violations += other.violations;
+      smallest_gap = std::fmin(smallest_gap, other.smallest_gap);
+    }
   };
 
-  void CountCenter(const std::string& attack) { ++rows_[attack].centers; }
-
-  // Records one candidate and the class that the server gave it.
-  void Count(const std::string& attack, const AttackCenter& center, Quad squared_distance,
-             std::size_t class_index) {
+  // Records one centre, the candidates tried around it, [N, input size], and what the server
+  // answered to each.
+  template <typename Element>
+  void Count(const std::string& attack, const CenterOf<Element>& center,
+             std::span<const Element> candidates, std::span<const TargetAnswer> answers) {
     Row& row = rows_[attack];
-    const bool changed = class_index != center.class_index;
-    if (IsInBall(squared_distance, center.radius_l2)) {
-      ++row.in_ball;
-      if (changed) ++row.violations;
-    } else if (changed) {
-      const double distance = std::sqrt(static_cast<double>(squared_distance));
-      row.smallest_gap = std::fmin(row.smallest_gap, distance / center.radius_l2 - 1.0);
+    ++row.centers;
+    const std::size_t size = center.input.size();
+    for (std::size_t i = 0; i < answers.size(); ++i) {
+      const auto candidate = candidates.subspan(i * size, size);
+      const bool changed = answers[i].class_index != center.class_index;
+      if (IsInBall(candidate, std::span<const Element>(center.input), center.radius_l2)) {
+        ++row.in_ball;
+        if (changed) RecordViolation(attack, row, center, candidate, answers[i].class_index);
+      } else if (changed) {
+        const double distance = DistanceEstimate(candidate, std::span<const Element>(center.input));
+        row.smallest_gap = std::fmin(row.smallest_gap, distance / center.radius_l2 - 1.0);
+      }
     }
   }
 
+  void Add(const AttackTally& other) {
+    for (const auto& [name, row] : other.rows_) rows_[name].Add(row);
+    if (first_violation_.empty()) first_violation_ = other.first_violation_;
+  }
+
   const std::map<std::string, Row>& rows() const { return rows_; }
+  // What happened the first time that a certificate was false; empty if none was.
+  const std::string& first_violation() const { return first_violation_; }
 
   Row Total() const {
     Row total;
-    for (const auto& [name, row] : rows_) {
-      total.centers += row.centers;
-      total.in_ball += row.in_ball;
-      total.violations += row.violations;
-      total.smallest_gap = std::fmin(total.smallest_gap, row.smallest_gap);
-    }
+    for (const auto& [name, row] : rows_) total.Add(row);
     return total;
   }
 
  private:
+  template <typename Element>
+  void RecordViolation(const std::string& attack, Row& row, const CenterOf<Element>& center,
+                       std::span<const Element> candidate, std::size_t class_index) {
+    ++row.violations;
+    if (!first_violation_.empty()) return;
+    first_violation_ = absl::StrFormat(
+        "%s: class %d certified within %.17g, but at distance %.17g it is %d", attack,
+        center.class_index, center.radius_l2,
+        DistanceEstimate(candidate, std::span<const Element>(center.input)), class_index);
+  }
+
   std::map<std::string, Row> rows_;
+  std::string first_violation_;
 };
 
 }  // namespace lipserve

@@ -5,7 +5,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -35,22 +37,25 @@ class AttackTarget {
   double pixel_divisor() const { return model_.pixel_divisor; }
   std::size_t input_size() const { return model_.network.input_shape.size(); }
 
-  // Errors: those of the call.
-  absl::StatusOr<std::vector<TargetAnswer>> Classify(
-      const std::vector<std::vector<float>>& inputs) const;
+  // Asks about N rows, in calls as large as the server takes.
+  //
+  // Shapes: [N, input_size()]. Errors: those of the calls.
+  absl::StatusOr<std::vector<TargetAnswer>> Classify(std::span<const float> inputs) const;
   absl::StatusOr<std::vector<TargetAnswer>> ClassifyPixels(
-      const std::vector<std::vector<std::uint8_t>>& images) const;
+      std::span<const std::uint8_t> images) const;
 
  private:
   AttackTarget(ClientOptions options, FrozenModel model)
       : client_(std::move(options)), model_(std::move(model)) {}
 
-  absl::StatusOr<std::vector<TargetAnswer>> Call(v1::ImageBatch images) const;
+  template <typename Element>
+  absl::StatusOr<std::vector<TargetAnswer>> Call(std::span<const Element> rows,
+                                                 v1::ElementType type) const;
 
   ClassifierClient client_;
   FrozenModel model_;
   ModelSelector selector_;
-  std::int64_t max_images_ = 1;
+  std::size_t max_images_ = 1;
 };
 
 }  // namespace lipserve

@@ -1,71 +1,64 @@
 // SPDX-License-Identifier: Apache-2.0
-// Attacks on certificates. Each starts from an image, finds or takes a certified point, and asks
-// the server about inputs inside (and just outside) the certified ball.
-//
-// Sources: Jin, Ohrimenko, Rubinstein 2022 (arXiv:2205.10159), rounding search near the certified
-//          boundary; Madry et al. 2018 (PGD); Moosavi-Dezfooli et al. 2016 (DeepFool); Carlini,
-//          Wagner 2017; Tobler, Syeda, Murray 2025 (arXiv:2505.06958), zero logits.
+// Attacks on certificates. Each starts from an input, finds or takes a certified point, and asks
+// the server about inputs inside (and just outside) the certified ball. Violations are counted in
+// the session's tally, not returned.
 #ifndef TESTS_SOUNDNESS_ATTACKS_H_
 #define TESTS_SOUNDNESS_ATTACKS_H_
 
-#include <cstddef>
 #include <cstdint>
-#include <random>
-#include <string>
+#include <span>
 #include <vector>
 
 #include "absl/status/status.h"
-#include "absl/status/statusor.h"
-#include "tests/soundness/attack_tally.h"
-#include "tests/soundness/attack_target.h"
+#include "tests/soundness/attack_session.h"
 
 namespace lipserve {
 
-// Threads: not thread-safe.
-class Attacker {
- public:
-  Attacker(const AttackTarget& target, std::uint64_t seed) : target_(target), random_(seed) {}
+// Runs every attack once from this image, whose pixels the model's divisor scales.
+//
+// Shapes: [input size] of the model. Errors: those of the server's calls, of all attacks alike.
+absl::Status AttackImage(AttackSession& session, std::span<const std::uint8_t> pixels);
 
-  // Runs every attack once from this image; pixels are scaled by the model's divisor.
-  //
-  // Errors: those of the server's calls. Violations are counted, not returned.
-  absl::Status AttackImage(const std::vector<std::uint8_t>& pixels);
+// Runs every attack but the one on pixels.
+absl::Status AttackInput(AttackSession& session, const std::vector<float>& input);
 
-  const AttackTally& tally() const { return tally_; }
+// Walks down the margin and certifies close to the boundary, where the certificate is short and a
+// single rounding decides; then steps by the radius towards the boundary. The strongest here.
+//
+// Source: Jin, Ohrimenko, Rubinstein 2022 (arXiv:2205.10159).
+absl::Status BoundaryRayAttack(AttackSession& session, const std::vector<float>& input);
 
- private:
-  using Points = std::vector<std::vector<float>>;
+// Searches an input where all scores tie, leaves it along random rays, and attacks the first
+// certified points.
+//
+// Source: Tobler, Syeda, Murray 2025 (arXiv:2505.06958).
+absl::Status ZeroLogitAttack(AttackSession& session, const std::vector<float>& input);
 
-  absl::Status BoundaryRay(const std::vector<float>& image);
-  absl::Status ZeroLogit(const std::vector<float>& image);
-  absl::Status ProjectedGradient(const std::vector<float>& image);
-  absl::Status DeepFool(const std::vector<float>& image);
-  absl::Status CarliniWagner(const std::vector<float>& image);
-  absl::Status GreedyPixels(const std::vector<std::uint8_t>& pixels);
+// Steepest descent of the margin inside the certified ball, from random starts.
+//
+// Source: Madry et al. 2018 (arXiv:1706.06083).
+absl::Status ProjectedGradientAttack(AttackSession& session, const std::vector<float>& input);
 
-  // Rays from `center` towards class `other`, as straight and as re-linearised at the far end, at
-  // many lengths around the radius, each with random neighbours in float32.
-  Points RaysFrom(const AttackCenter& center, std::size_t other);
-  // Moves `start` down the margin to `margin` or less; the class stays.
-  std::vector<float> WalkToMargin(std::vector<float> start, double margin);
-  std::vector<float> WithRandomRounding(std::vector<float> point);
-  // The point moved onto the ball of `center` with a factor on its radius, if it is outside.
-  std::vector<float> ProjectedInto(const AttackCenter& center, const std::vector<float>& point,
-                                   double factor) const;
+// Newton steps to the linearised boundary until the class changes.
+//
+// Source: Moosavi-Dezfooli, Fawzi, Frossard 2016 (arXiv:1511.04599).
+absl::Status DeepFoolAttack(AttackSession& session, const std::vector<float>& input);
 
-  absl::StatusOr<AttackCenter> Certify(std::vector<float> input) const;
-  absl::Status Try(const std::string& attack, const AttackCenter& center, const Points& points);
+// Minimises ||d||^2 + c max(f_i - f_j, 0) by Adam, for several c.
+//
+// Source: Carlini, Wagner 2017 (arXiv:1608.04644).
+absl::Status CarliniWagnerAttack(AttackSession& session, const std::vector<float>& input);
 
-  // The class with the smallest margin per gradient norm, and the class of the scores.
-  std::size_t ClassOf(const std::vector<float>& input) const;
-  std::size_t NearestOther(const std::vector<float>& input, std::size_t chosen) const;
-  double Margin(const std::vector<float>& input, std::size_t chosen, std::size_t other) const;
-  std::size_t RandomOther(std::size_t chosen);
+// Slides along the boundary to its point nearest to the input, bisects to two neighbours of
+// different class, and attacks both ends: the input's certificate in the direction found, and the
+// certificates of the pair.
+//
+// Sources: Croce, Hein 2020 (FAB, arXiv:1907.02044); Murray 2026 (arXiv:2603.13334), pairs.
+absl::Status NearestPairAttack(AttackSession& session, const std::vector<float>& input);
 
-  const AttackTarget& target_;
-  std::mt19937_64 random_;
-  AttackTally tally_;
-};
+// Stays on the integer lattice: changes pixels by whole steps, those first that move the margin
+// most for what they add to the distance; then exhausts the neighbours of images on the boundary.
+absl::Status PixelLatticeAttack(AttackSession& session, std::span<const std::uint8_t> pixels);
 
 }  // namespace lipserve
 

@@ -2,17 +2,15 @@
 // The attacks against a running server. Runs the same code as soundness_attack.
 #include <gtest/gtest.h>
 
-#include <cmath>
-#include <filesystem>
-#include <fstream>
+#include <cstdint>
 #include <random>
+#include <set>
 #include <string>
 #include <vector>
 
-#include "model/execution/onednn.h"
-#include "server/server.h"
 #include "tests/model/network_fixtures.h"
 #include "tests/model/orthonormal_rows.h"
+#include "tests/soundness/attacked_server.h"
 #include "tests/soundness/attacks.h"
 
 namespace lipserve {
@@ -22,7 +20,7 @@ namespace {
 // is any good comes within rounding of the radius.
 FrozenNetwork TightNetwork(std::uint64_t seed, std::vector<std::size_t> sizes) {
   std::mt19937_64 random(seed);
-  FrozenNetwork network = RandomNetwork(seed, sizes);
+  FrozenNetwork network = RandomNetwork(seed, std::move(sizes));
   network.input_shape = {.channels = 1, .height = 28, .width = 28};
   for (FrozenLayer& layer : network.layers) {
     auto* dense = std::get_if<DenseLayer>(&layer);
@@ -34,66 +32,59 @@ FrozenNetwork TightNetwork(std::uint64_t seed, std::vector<std::size_t> sizes) {
   return network;
 }
 
-class SoundnessTest : public ::testing::Test {
- protected:
-  void Serve(FrozenNetwork network) {
-    onednn::UseStrictFloat32();
-    folder_ = ::testing::TempDir() + "soundness_" +
-              ::testing::UnitTest::GetInstance()->current_test_info()->name();
-    std::filesystem::create_directories(folder_ + "/attacked/1");
-    file_ = folder_ + "/attacked/1/model.lip";
-    FrozenModel model = ModelOf(std::move(network));
-    ASSERT_TRUE(WriteModelFile(file_, model).ok());
-    ServerOptions options;
-    options.models_folder = folder_;
-    options.grpc.port = 0;
-    options.http.port = 0;
-    auto server = Server::Start(options, clock_);
-    ASSERT_TRUE(server.ok()) << server.status();
-    server_ = *std::move(server);
-    ASSERT_TRUE(server_->WaitUntilServing().ok());
+// Attacks random images until there are `candidates` in-ball ones; every attack must have had some.
+AttackTally AttackUntil(const AttackTarget& target, std::uint64_t candidates) {
+  AttackSession session(target, AttackEffort{}, 1);
+  std::mt19937_64 random(2);
+  while (session.tally().Total().in_ball < candidates) {
+    std::vector<std::uint8_t> image(target.input_size());
+    for (auto& pixel : image) pixel = static_cast<std::uint8_t>(random() % 256);
+    const absl::Status status = AttackImage(session, image);
+    EXPECT_TRUE(status.ok()) << status;
+    if (!status.ok()) break;
   }
-  void TearDown() override {
-    server_.reset();
-    std::filesystem::remove_all(folder_);
+  const std::set<std::string> expected = {"Carlini-Wagner", "DeepFool",     "PGD",
+                                          "boundary ray",   "nearest pair", "pixel lattice",
+                                          "zero logit"};
+  std::set<std::string> attacks;
+  for (const auto& [name, row] : session.tally().rows()) {
+    attacks.insert(name);
+    EXPECT_GT(row.in_ball, 0U) << name;
   }
-
-  // Attacks random images until there are `candidates` in-ball ones.
-  AttackTally::Row Attack(std::uint64_t candidates) {
-    const std::string address = "127.0.0.1:" + std::to_string(server_->grpc_address().port);
-    const auto target = AttackTarget::Connect(address, file_, {});
-    EXPECT_TRUE(target.ok()) << target.status();
-    Attacker attacker(*target, 1);
-    std::mt19937_64 random(2);
-    while (attacker.tally().Total().in_ball < candidates) {
-      std::vector<std::uint8_t> image(target->input_size());
-      for (auto& pixel : image) pixel = static_cast<std::uint8_t>(random() % 256);
-      const absl::Status status = attacker.AttackImage(image);
-      EXPECT_TRUE(status.ok()) << status;
-      if (!status.ok()) break;
-    }
-    for (const auto& [name, row] : attacker.tally().rows()) {
-      EXPECT_GT(row.in_ball, 0U) << name;
-      EXPECT_EQ(row.violations, 0U) << name;
-    }
-    return attacker.tally().Total();
-  }
-
-  SteadyClock clock_;
-  std::string folder_;
-  std::string file_;
-  std::unique_ptr<Server> server_;
-};
-
-TEST_F(SoundnessTest, NoAttackOnABinaryModelSucceedsAndTheNearestFlipIsWithin1e5OfTheRadius) {
-  Serve(TightNetwork(1, {784, 32, 16, 1}));
-  const AttackTally::Row total = Attack(60000);
-  EXPECT_LT(total.smallest_gap, 1e-5);
+  EXPECT_EQ(attacks, expected);
+  EXPECT_EQ(session.tally().first_violation(), "");
+  return session.tally();
 }
 
-TEST_F(SoundnessTest, NoAttackOnATenClassModelSucceeds) {
-  Serve(TightNetwork(2, {784, 32, 16, 10}));
-  Attack(40000);
+TEST(SoundnessTest, NoAttackOnABinaryModelSucceedsAndTheNearestFlipIsWithin1e5OfTheRadius) {
+  const auto server = AttackedServer::Start(ModelOf(TightNetwork(1, {784, 32, 16, 1})));
+  ASSERT_TRUE(server.ok()) << server.status();
+  const AttackTally tally = AttackUntil((*server)->target(), 60000);
+  EXPECT_LT(tally.rows().at("boundary ray").smallest_gap, 1e-5);
+}
+
+TEST(SoundnessTest, NoAttackOnATenClassModelSucceeds) {
+  const auto server = AttackedServer::Start(ModelOf(TightNetwork(2, {784, 32, 16, 10})));
+  ASSERT_TRUE(server.ok()) << server.status();
+  AttackUntil((*server)->target(), 60000);
+}
+
+// The attacks are worth something: they refute a certificate that is a millionth too long.
+TEST(SoundnessTest, ARadiusThatIsAMillionthTooLongIsCaught) {
+  const auto server = AttackedServer::Start(ModelOf(TightNetwork(1, {784, 32, 16, 1})));
+  ASSERT_TRUE(server.ok()) << server.status();
+  AttackSession session((*server)->target(), AttackEffort{}, 1);
+  std::mt19937_64 random(2);
+  for (int i = 0; i < 5; ++i) {
+    auto center = session.Certify(RandomFloats(random, 784, 0.3));
+    ASSERT_TRUE(center.ok()) << center.status();
+    center->radius_l2 *= 1.0 + 1e-6;
+    Candidates candidates;
+    session.AddRays(*center, 1 - center->class_index, candidates);
+    ASSERT_TRUE(session.Try("inflated", *center, candidates).ok());
+  }
+  EXPECT_GT(session.tally().Total().violations, 0U);
+  EXPECT_NE(session.tally().first_violation(), "");
 }
 
 }  // namespace
