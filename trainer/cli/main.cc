@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "model/execution/onednn.h"
+#include "proto/text/near_name.h"
 #include "trainer/cli/commands.h"
-#include "trainer/recipes/near_name.h"
 
 namespace lipserve::trainer {
 namespace {
