@@ -103,6 +103,7 @@ absl::Status RepositoryVersion::ReadFile() {
 absl::Status RepositoryVersion::Load() {
   announced_ = false;
   reload_ = false;
+  context_.log(absl::StrCat("loading ", ShortName()));
   const Clock::TimePoint start = context_.clock.Now();
   if (read_ == nullptr) LIPSERVE_RETURN_IF_ERROR(Read());
   auto model = ServedModel::Load(model_name_, number_, std::move(*std::exchange(read_, nullptr)),

@@ -14,6 +14,7 @@
 #include <variant>
 #include <vector>
 
+#include "model/execution/onednn.h"
 #include "server/model_repository.h"
 #include "server/serving_config.h"
 #include "tests/server/small_model.h"
@@ -29,6 +30,8 @@ inline FrozenModel BoastfulModel() {
 
 class RepositoryFixture : public ::testing::Test {
  protected:
+  RepositoryFixture() { onednn::SetThreadsOfThisThread(1); }
+
   ModelRepository::Settings Settings(RepositoryMode mode) {
     return {.folder = folder_.path(),
             .mode = mode,
@@ -59,6 +62,7 @@ class RepositoryFixture : public ::testing::Test {
     std::ofstream(VersionPath(name, version) + "/model.lip") << std::string(size, 'x');
   }
   void Configure(const std::string& name, const std::string& text) const {
+    std::filesystem::create_directories(folder_.path() + "/" + name);
     const std::string path = folder_.path() + "/" + name + "/" + kServingConfigFileName;
     std::ofstream(path + ".new") << text;
     std::filesystem::rename(path + ".new", path);
