@@ -26,7 +26,8 @@ template <typename Request>
 absl::StatusOr<std::shared_ptr<const ServedModel>> FindModel(const ServiceContext& server,
                                                              const Request& request) {
   LIPSERVE_RETURN_IF_ERROR(server.health.CheckAnswering());
-  return server.repository.catalog()->Find(request.model_name(), request.model_version());
+  return server.repository.catalog()->Find(request.model_name(), request.model_version(),
+                                           request.model_label());
 }
 
 // A deadline of the system clock, as gRPC has it, on the server's clock.

@@ -3,6 +3,7 @@
 
 #include <grpcpp/health_check_service_interface.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace lipserve {
@@ -22,12 +23,31 @@ void Health::Enter(ServingPhase phase) {
   if (phase == ServingPhase::kRefusing) grpc_health_ = nullptr;
 }
 
+void Health::SetModels(std::map<std::string, bool> answering, bool enough) {
+  MutexLock lock(mutex_);
+  for (const auto& [name, answers] : models_) answering.emplace(name, false);
+  models_ = std::move(answering);
+  enough_models_.store(enough);
+  Report();
+}
+
 void Health::Report() {
   if (grpc_health_ == nullptr) return;
-  grpc_health_->SetServingStatus(IsReady());
-  for (const std::string& service : services_) {
-    grpc_health_->SetServingStatus(service, IsReady());
+  Report("", IsReady());
+  for (const std::string& service : services_) Report(service, IsReady());
+  for (const auto& [name, answers] : models_) {
+    // A model cannot speak for a service of the same name.
+    if (std::find(services_.begin(), services_.end(), name) != services_.end()) continue;
+    Report(name, answers && phase() == ServingPhase::kServing);
   }
+}
+
+void Health::Report(const std::string& service, bool serving) {
+  // gRPC tells those who watch, even if nothing has changed.
+  const auto known = reported_.find(service);
+  if (known != reported_.end() && known->second == serving) return;
+  reported_[service] = serving;
+  grpc_health_->SetServingStatus(service, serving);
 }
 
 absl::Status Health::CheckAnswering() const {
@@ -48,7 +68,7 @@ std::string Health::Describe() const {
     case ServingPhase::kLoading:
       return "not ready: loading models";
     case ServingPhase::kServing:
-      return "ready";
+      return enough_models_.load() ? "ready" : "not ready: no model is served";
     case ServingPhase::kDraining:
     case ServingPhase::kRefusing:
       return "not ready: draining";

@@ -3,6 +3,7 @@
 #define SERVER_HEALTH_H_
 
 #include <atomic>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -23,7 +24,8 @@ enum class ServingPhase {
   kRefusing,  // not ready; new calls are refused, those that have arrived are finished
 };
 
-// Whether the server is ready, as gRPC health checks, /readyz and the services see it.
+// Whether the server and its models are ready, as gRPC health checks, /readyz and the services see
+// it.
 //
 // Threads: all functions are safe to call from any thread.
 class Health {
@@ -39,17 +41,26 @@ class Health {
   // OK if calls are answered, else Unavailable with the reason.
   absl::Status CheckAnswering() const;
 
+  // Which models answer, each under its name as a service of the health checks. A model that was
+  // named before and is not named now does not answer any more. `enough` says whether the server
+  // can be of use with these.
+  void SetModels(std::map<std::string, bool> answering, bool enough);
+
   // "ready", or why not.
   std::string Describe() const;
-  bool IsReady() const { return phase() == ServingPhase::kServing; }
+  bool IsReady() const { return phase() == ServingPhase::kServing && enough_models_.load(); }
 
  private:
   void Report() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Report(const std::string& service, bool serving) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   std::atomic<ServingPhase> phase_{ServingPhase::kLoading};
+  std::atomic<bool> enough_models_{true};
   Mutex mutex_;
   grpc::HealthCheckServiceInterface* grpc_health_ ABSL_GUARDED_BY(mutex_) = nullptr;
   std::vector<std::string> services_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, bool> models_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, bool> reported_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace lipserve

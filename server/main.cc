@@ -2,6 +2,9 @@
 // lipserve-server: serves certified classifiers over gRPC.
 #include <malloc.h>
 
+#include <atomic>
+#include <chrono>
+#include <cstdlib>
 #include <iostream>
 #include <memory>
 #include <string>
@@ -9,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "model/execution/onednn.h"
 #include "server/clock.h"
+#include "server/repository_check.h"
 #include "server/server.h"
 #include "server/server_flags.h"
 #include "server/termination_signals.h"
@@ -18,6 +22,7 @@ namespace {
 
 constexpr int kStoppedAsAsked = 0;
 constexpr int kCouldNotServe = 1;
+constexpr std::chrono::milliseconds kPatienceWithLoader{200};
 
 void Log(const std::string& line) { std::cerr << absl::StrCat("lipserve-server: ", line, "\n"); }
 
@@ -32,28 +37,40 @@ int Fail(const absl::Status& status) {
   return kCouldNotServe;
 }
 
+int Check(const ServerOptions& options) {
+  const SteadyClock clock;
+  return CheckRepository(options, clock, std::cout, std::cerr) ? kStoppedAsAsked : kCouldNotServe;
+}
+
 int Serve(const ServerOptions& options) {
   BlockTerminationSignals();  // before any other thread
   const SteadyClock clock;
   Log(DescribePlan(options));
+  std::unique_ptr<Server> server;  // outlives `signals`
+  std::atomic<Server*> running{nullptr};
+  const TerminationSignals signals([&running](int signal) {
+    Server* const target = running.load();
+    if (target == nullptr) std::_Exit(kStoppedAsAsked);  // nothing was promised to anybody yet
+    Log(absl::StrCat("signal ", signal, ": draining; the next signal ends at once"));
+    target->RequestStop();
+  });
   absl::StatusOr<std::unique_ptr<Server>> started = Server::Start(options, clock);
   if (!started.ok()) return Fail(started.status());
-  Server& server = **started;
-  const TerminationSignals signals([&server](int signal) {
-    Log(absl::StrCat("signal ", signal, ": draining; the next signal ends at once"));
-    server.RequestStop();
-  });
+  server = *std::move(started);
+  running.store(server.get());
 
-  const absl::Status serving = server.WaitUntilServing();
+  const absl::Status serving = server->WaitUntilServing();
   if (!serving.ok() && !absl::IsCancelled(serving)) return Fail(serving);
   if (serving.ok()) {
     // For programs that start this one: the line comes once calls are answered.
-    std::cout << "serving: grpc=" << ToString(server.grpc_address())
-              << " http=" << ToString(server.http_address()) << std::endl;
+    std::cout << "serving: grpc=" << ToString(server->grpc_address())
+              << " http=" << ToString(server->http_address()) << std::endl;
   }
-  server.WaitForStopRequest();
-  server.Stop();
+  server->WaitForStopRequest();
+  server->Stop();
   Log("stopped");
+  // To prove a large model takes longer than those who stop a server want to wait.
+  if (!server->WaitUntilLoaderEnds(kPatienceWithLoader)) std::_Exit(kStoppedAsAsked);
   return kStoppedAsAsked;
 }
 
@@ -67,5 +84,5 @@ int main(int argc, char** argv) {
   if (command.exit_code.has_value()) return *command.exit_code;
   command.options.log = lipserve::Log;
   lipserve::onednn::UseStrictFloat32();
-  return lipserve::Serve(command.options);
+  return command.check_only ? lipserve::Check(command.options) : lipserve::Serve(command.options);
 }

@@ -125,7 +125,10 @@ struct ModelFamilies {
                                "Certified L2 radius per image, in units of the network's input.")),
         loaded(GaugeFamily(registry, "lipserve_model_loaded", "1 for each served version.")),
         load_duration(GaugeFamily(registry, "lipserve_model_load_duration_seconds",
-                                  "Time to prove, prepare and warm the version.")) {}
+                                  "Time to prove, prepare and warm the version.")),
+        file_differs(GaugeFamily(registry, "lipserve_model_file_differs",
+                                 "1 if the file of a served version was changed or removed. What "
+                                 "serves is not disturbed; a restart would be.")) {}
 
   Family<Counter>& requests;
   Family<Counter>& rejected;
@@ -139,6 +142,7 @@ struct ModelFamilies {
   Family<Histogram>& radius;
   Family<Gauge>& loaded;
   Family<Gauge>& load_duration;
+  Family<Gauge>& file_differs;
 };
 
 // Series that exist once a model is served; calls without a model have none of them.
@@ -156,7 +160,22 @@ struct ServedSeries {
         batch_size(families.batch_size.Add(labels, kBatchImages)),
         radius(families.radius.Add(labels, kRadiusL2)),
         loaded(families.loaded.Add(labels)),
-        load_duration(families.load_duration.Add(labels)) {}
+        load_duration(families.load_duration.Add(labels)),
+        file_differs(families.file_differs.Add(labels)) {}
+
+  void RemoveFrom(ModelFamilies& families) const {
+    for (Counter* counter : {&certified, &abstained}) families.certified.Remove(counter);
+    for (Counter* counter : {&by_float32, &by_float64, &by_exact}) families.decided.Remove(counter);
+    families.disagreements.Remove(&disagreements);
+    families.request_duration.Remove(&request_duration);
+    families.queue_duration.Remove(&queue_duration);
+    families.compute_duration.Remove(&compute_duration);
+    families.batch_size.Remove(&batch_size);
+    families.radius.Remove(&radius);
+    families.loaded.Remove(&loaded);
+    families.load_duration.Remove(&load_duration);
+    families.file_differs.Remove(&file_differs);
+  }
 
   Counter& certified;
   Counter& abstained;
@@ -171,6 +190,7 @@ struct ServedSeries {
   Histogram& radius;
   Gauge& loaded;
   Gauge& load_duration;
+  Gauge& file_differs;
 };
 
 }  // namespace
@@ -190,6 +210,15 @@ struct ModelMetrics::Series {
   Counter& RejectionCounter(absl::StatusCode code, const char* reason) {
     return Resolve(rejections[static_cast<std::size_t>(code)], families.rejected,
                    [&] { return With(labels, "reason", reason); });
+  }
+
+  // Takes all series out of the families. Requires: no other object has the same labels.
+  void Remove() {
+    if (served != nullptr) served->RemoveFrom(families);
+    for (auto& by_code : requests) {
+      for (std::atomic<Counter*>& counter : by_code) families.requests.Remove(counter.load());
+    }
+    for (std::atomic<Counter*>& counter : rejections) families.rejected.Remove(counter.load());
   }
 
   // Series appear with their first event. Two threads that resolve one at the same time get the
@@ -257,6 +286,12 @@ void ModelMetrics::SetLoaded(double seconds) {
   series_->served->load_duration.Set(seconds);
 }
 
+void ModelMetrics::SetUnloaded() { series_->served->loaded.Set(0.0); }
+
+void ModelMetrics::SetFileDiffers(bool differs) {
+  series_->served->file_differs.Set(differs ? 1.0 : 0.0);
+}
+
 struct Metrics::Impl {
   explicit Impl(const BuildInfo& build)
       : families(registry),
@@ -265,6 +300,10 @@ struct Metrics::Impl {
         inflight(GaugeFamily(registry, "lipserve_inflight_requests",
                              "Calls that have arrived and are not answered yet.")
                      .Add({})),
+        repository_problems(GaugeFamily(registry, "lipserve_repository_problems",
+                                        "Versions, configurations and folders that should be "
+                                        "served and cannot be; the log says why. Alert on it.")
+                                .Add({})),
         resident_memory(GaugeFamily(registry, "process_resident_memory_bytes",
                                     "Resident memory of the process.")
                             .Add({})),
@@ -292,14 +331,30 @@ struct Metrics::Impl {
   ModelFamilies families;
   Gauge& queue_depth;
   Gauge& inflight;
+  Gauge& repository_problems;
   Gauge& resident_memory;
   Gauge& open_fds;
   Mutex cpu_mutex;
   Counter& cpu_seconds;
 
+  using ModelKey = std::pair<std::string, std::int64_t>;
+
+  // The user of `metrics` was the last one.
+  void Forget(const ModelKey& key, std::unique_ptr<ModelMetrics> metrics) {
+    MutexLock lock(models_mutex);
+    const auto model = models.find(key);
+    // Somebody may have asked for the same series again meanwhile, and so taken them over.
+    if (model == models.end() || model->second.address != metrics.get()) return;
+    metrics->series_->Remove();
+    models.erase(model);
+  }
+
+  struct Model {
+    const ModelMetrics* address;
+    std::weak_ptr<ModelMetrics> metrics;
+  };
   Mutex models_mutex;
-  std::map<std::pair<std::string, std::int64_t>, std::unique_ptr<ModelMetrics>> models
-      ABSL_GUARDED_BY(models_mutex);
+  std::map<ModelKey, Model> models ABSL_GUARDED_BY(models_mutex);
   std::unique_ptr<ModelMetrics> without_model;
 };
 
@@ -310,19 +365,29 @@ Metrics::Metrics(const BuildInfo& build) : impl_(std::make_unique<Impl>(build)) 
 
 Metrics::~Metrics() = default;
 
-ModelMetrics& Metrics::ForModel(const std::string& name, std::int64_t version) {
+std::shared_ptr<ModelMetrics> Metrics::ForModel(const std::string& name, std::int64_t version) {
+  const Impl::ModelKey key(name, version);
   MutexLock lock(impl_->models_mutex);
-  std::unique_ptr<ModelMetrics>& slot = impl_->models[{name, version}];
-  if (slot == nullptr) {
-    auto series = std::make_unique<ModelMetrics::Series>(
-        impl_->families, Labels{{"model", name}, {"version", absl::StrCat(version)}});
-    series->served = std::make_unique<ServedSeries>(impl_->families, series->labels);
-    slot = std::make_unique<ModelMetrics>(std::move(series));
+  const auto model = impl_->models.find(key);
+  if (model != impl_->models.end()) {
+    if (std::shared_ptr<ModelMetrics> metrics = model->second.metrics.lock()) return metrics;
   }
-  return *slot;
+  auto series = std::make_unique<ModelMetrics::Series>(
+      impl_->families, Labels{{"model", name}, {"version", absl::StrCat(version)}});
+  series->served = std::make_unique<ServedSeries>(impl_->families, series->labels);
+  const std::shared_ptr<ModelMetrics> metrics(
+      new ModelMetrics(std::move(series)), [impl = impl_.get(), key](ModelMetrics* last) {
+        impl->Forget(key, std::unique_ptr<ModelMetrics>(last));
+      });
+  impl_->models[key] = {.address = metrics.get(), .metrics = metrics};
+  return metrics;
 }
 
 ModelMetrics& Metrics::WithoutModel() { return *impl_->without_model; }
+
+void Metrics::SetRepositoryProblems(std::size_t count) {
+  impl_->repository_problems.Set(static_cast<double>(count));
+}
 
 void Metrics::AddQueueDepth(std::ptrdiff_t images) {
   impl_->queue_depth.Increment(static_cast<double>(images));

@@ -25,8 +25,9 @@ struct BuildInfo {
   std::string grpc_version;
 };
 
-// The time series of one served model. Every series is resolved once; what runs per request
-// touches numbers only (a counter costs some 10 ns, finding it by its labels almost 1 us).
+// The time series of one served model, which end with this object. Every series is resolved once;
+// what runs per request touches numbers only (a counter costs some 10 ns, finding it by its labels
+// almost 1 us).
 //
 // Threads: all functions are safe to call from any thread.
 class ModelMetrics {
@@ -50,8 +51,15 @@ class ModelMetrics {
 
   // The model is ready, `seconds` after its loading began.
   void SetLoaded(double seconds);
+  // It gets no new requests any more.
+  void SetUnloaded();
+
+  // Whether the file that the model was loaded from is still the same.
+  void SetFileDiffers(bool differs);
 
  private:
+  friend class Metrics;
+
   std::unique_ptr<Series> series_;
 };
 
@@ -65,12 +73,16 @@ class Metrics {
   Metrics(const Metrics&) = delete;
   Metrics& operator=(const Metrics&) = delete;
 
-  // The series of one version of a model; lives as long as this object.
-  ModelMetrics& ForModel(const std::string& name, std::int64_t version);
+  // The series of one version of a model, the same for everybody who asks while anybody has them;
+  // then they go, so that a thousand versions leave nothing behind. Not to outlive this object.
+  std::shared_ptr<ModelMetrics> ForModel(const std::string& name, std::int64_t version);
 
   // The series of calls that name no served model: model="" and version="", so that what clients
   // send cannot create series.
   ModelMetrics& WithoutModel();
+
+  // The number of things in the model repository that should be served and cannot be.
+  void SetRepositoryProblems(std::size_t count);
 
   // Changes the number of queued images, and of calls that have arrived and are not yet answered.
   void AddQueueDepth(std::ptrdiff_t images);

@@ -3,15 +3,15 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <optional>
 #include <system_error>
-#include <tuple>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "model/network/model_file.h"
 #include "model/status_macros.h"
+#include "server/serving_config.h"
 
 namespace lipserve {
 namespace {
@@ -20,15 +20,19 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kMaxNameLength = 128;
 
-// The names of the visible folders inside `folder`.
+// The names of the visible folders inside `folder`, with those that a failing disk hides: they are
+// not known to be gone.
 absl::StatusOr<std::vector<std::string>> VisibleFolders(const fs::path& folder) {
   std::error_code error;
   std::vector<std::string> names;
   fs::directory_iterator it(folder, error);
   for (; !error && it != fs::directory_iterator(); it.increment(error)) {
     const std::string name = it->path().filename().string();
-    std::error_code not_a_folder;
-    if (name[0] != '.' && it->is_directory(not_a_folder)) names.push_back(name);
+    std::error_code unknown;
+    const fs::file_type type = it->status(unknown).type();
+    const bool may_be_folder = type == fs::file_type::directory || type == fs::file_type::none ||
+                               type == fs::file_type::unknown;
+    if (name[0] != '.' && may_be_folder) names.push_back(name);
   }
   if (error) {
     return absl::NotFoundError(absl::StrCat("model repository: expected a readable folder at ",
@@ -47,23 +51,29 @@ std::optional<std::int64_t> ParseVersion(const std::string& text) {
   return version;
 }
 
-absl::Status ListVersions(const fs::path& folder, const std::string& name,
-                          RepositoryListing& listing) {
-  LIPSERVE_ASSIGN_OR_RETURN(const std::vector<std::string> versions, VisibleFolders(folder));
-  for (const std::string& text : versions) {
-    const fs::path path = folder / text / kModelFileName;
-    std::error_code error;
-    if (!fs::exists(path, error)) continue;
+ModelFolder ListVersions(const fs::path& folder, const std::string& name) {
+  ModelFolder model;
+  model.name = name;
+  model.config_path = (folder / kServingConfigFileName).string();
+  model.config_file = FingerprintOf(model.config_path);
+  const absl::StatusOr<std::vector<std::string>> texts = VisibleFolders(folder);
+  model.readable = texts.status();
+  if (!texts.ok()) return model;
+  for (const std::string& text : *texts) {
+    const std::string path = (folder / text / kModelFileName).string();
+    const std::optional<FileFingerprint> file = FingerprintOf(path);
     const std::optional<std::int64_t> version = ParseVersion(text);
     if (version.has_value()) {
-      listing.entries.push_back({name, *version, path.string()});
-    } else {
-      listing.problems.push_back(absl::InvalidArgumentError(
-          absl::StrCat(path.string(), ": expected a positive whole number as version folder, got '",
-                       text, "'; rename the folder, e.g. to 1")));
+      model.versions.push_back({.version = *version, .model_path = path, .model_file = file});
+    } else if (file.has_value()) {
+      model.problems.push_back(absl::InvalidArgumentError(
+          absl::StrCat(path, ": expected a positive whole number as version folder, got '", text,
+                       "'; rename the folder, e.g. to 1")));
     }
   }
-  return absl::OkStatus();
+  std::sort(model.versions.begin(), model.versions.end(),
+            [](const auto& a, const auto& b) { return a.version < b.version; });
+  return model;
 }
 
 }  // namespace
@@ -82,19 +92,25 @@ absl::StatusOr<RepositoryListing> ListRepositoryFolder(const std::string& folder
   RepositoryListing listing;
   for (const std::string& name : names) {
     const fs::path path = fs::path(folder) / name;
-    absl::Status status =
-        IsValidModelName(name)
-            ? ListVersions(path, name, listing)
-            : absl::InvalidArgumentError(absl::StrCat(
-                  path.string(),
-                  ": expected a model name of 1 to 128 letters, digits, '_', '-' or '.', got '",
-                  name, "'; rename the folder"));
-    if (!status.ok()) listing.problems.push_back(std::move(status));
+    if (!IsValidModelName(name)) {
+      listing.problems.push_back(absl::InvalidArgumentError(absl::StrCat(
+          path.string(),
+          ": expected a model name of 1 to 128 letters, digits, '_', '-' or '.', got '", name,
+          "'; rename the folder")));
+      continue;
+    }
+    listing.models.push_back(ListVersions(path, name));
   }
-  std::sort(listing.entries.begin(), listing.entries.end(), [](const auto& a, const auto& b) {
-    return std::tie(a.name, a.version) < std::tie(b.name, b.version);
-  });
   return listing;
+}
+
+absl::StatusOr<ModelFolder> ListModelFolder(const std::string& folder, const std::string& name) {
+  std::error_code error;
+  if (!IsValidModelName(name) || !fs::is_directory(fs::path(folder) / name, error)) {
+    return absl::NotFoundError(absl::StrCat("model repository ", folder, ": there is no model '",
+                                            absl::CHexEscape(name.substr(0, kMaxNameLength)), "'"));
+  }
+  return ListVersions(fs::path(folder) / name, name);
 }
 
 }  // namespace lipserve

@@ -1,41 +1,61 @@
 // SPDX-License-Identifier: Apache-2.0
-// The model repository on disk: <folder>/<name>/<version>/model.lip.
+// The model repository on disk:
+//
+//   <folder>/<name>/config.textproto        how the versions are served; optional
+//   <folder>/<name>/<version>/model.lip
 #ifndef SERVER_REPOSITORY_FOLDER_H_
 #define SERVER_REPOSITORY_FOLDER_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "server/file_fingerprint.h"
 
 namespace lipserve {
 
-// One model file found in the repository.
-struct RepositoryEntry {
-  std::string name;
+// A version of a model.
+struct VersionFolder {
   std::int64_t version = 0;
-  std::string path;  // of model.lip
+  std::string model_path;                     // of model.lip
+  std::optional<FileFingerprint> model_file;  // none: the folder is not finished, or not any more
+};
+
+// A model.
+struct ModelFolder {
+  std::string name;
+  absl::Status readable;  // why nothing is known of the versions, else OK
+  std::string config_path;
+  std::optional<FileFingerprint> config_file;  // none: there is no such file
+  std::vector<VersionFolder> versions;         // ascending
+  std::vector<absl::Status> problems;          // folders that cannot be versions
 };
 
 // What a look at the repository found.
 struct RepositoryListing {
-  std::vector<RepositoryEntry> entries;  // by name, then version
-  std::vector<absl::Status> problems;    // folders that cannot be served, each with the reason
+  std::vector<ModelFolder> models;     // by name
+  std::vector<absl::Status> problems;  // folders that cannot be models
 };
 
 // Whether `name` may name a model: 1 to 128 letters, digits, '_', '-' or '.', not starting with
 // '.' or '-'.
 bool IsValidModelName(const std::string& name);
 
-// Lists the model files in `folder`.
+// Lists the models in `folder`.
 //
-// Plain files, hidden folders, and version folders without a model.lip are passed over: a trainer
-// renames model.lip into place last, so a folder without it is not finished, not wrong.
+// Plain files and hidden folders are passed over, and so are folders in a model's folder that are
+// neither named like a version nor contain a model.lip.
 //
 // Errors: NotFound if `folder` is not a readable folder.
 absl::StatusOr<RepositoryListing> ListRepositoryFolder(const std::string& folder);
+
+// Lists one model.
+//
+// Errors: NotFound if there is no such model.
+absl::StatusOr<ModelFolder> ListModelFolder(const std::string& folder, const std::string& name);
 
 }  // namespace lipserve
 

@@ -14,21 +14,21 @@ absl::StatusOr<std::shared_ptr<const ServedModel>> ServedModel::Load(
   const Clock::TimePoint start = clock.Now();
   LIPSERVE_ASSIGN_OR_RETURN(std::shared_ptr<const CertifiedModel> certified,
                             CertifiedModel::Create(std::move(frozen), max_batch));
-  ModelMetrics& model_metrics = metrics.ForModel(name, version);
   std::shared_ptr<ServedModel> model(
-      new ServedModel(name, version, std::move(certified), model_metrics));
+      new ServedModel(name, version, std::move(certified), metrics.ForModel(name, version)));
   model->MeasureTimePerImage(clock);
-  model_metrics.SetLoaded(SecondsBetween(start, clock.Now()));
+  model->metrics().SetLoaded(SecondsBetween(start, clock.Now()));
   return model;
 }
 
 ServedModel::ServedModel(std::string name, std::int64_t version,
-                         std::shared_ptr<const CertifiedModel> certified, ModelMetrics& metrics)
+                         std::shared_ptr<const CertifiedModel> certified,
+                         std::shared_ptr<ModelMetrics> metrics)
     : name_(std::move(name)),
       version_(version),
       certified_(std::move(certified)),
       pixel_scaling_(certified_->frozen().pixel_divisor),
-      metrics_(metrics) {}
+      metrics_(std::move(metrics)) {}
 
 void ServedModel::MeasureTimePerImage(const Clock& clock) {
   constexpr int kRuns = 5;  // the fastest counts: the first touches cold memory

@@ -40,7 +40,7 @@ class ServedModel {
   const CertifiedModel& certified() const { return *certified_; }
   const PixelScaling& pixel_scaling() const { return pixel_scaling_; }
   std::size_t input_size() const { return certified_->input_size(); }
-  ModelMetrics& metrics() const { return metrics_; }
+  ModelMetrics& metrics() const { return *metrics_; }
 
   // How long a batch of one takes, measured when loading; at least 1 ns.
   std::chrono::nanoseconds time_per_image() const { return time_per_image_; }
@@ -54,14 +54,15 @@ class ServedModel {
 
  private:
   ServedModel(std::string name, std::int64_t version,
-              std::shared_ptr<const CertifiedModel> certified, ModelMetrics& metrics);
+              std::shared_ptr<const CertifiedModel> certified,
+              std::shared_ptr<ModelMetrics> metrics);
   void MeasureTimePerImage(const Clock& clock);
 
   const std::string name_;
   const std::int64_t version_;
   const std::shared_ptr<const CertifiedModel> certified_;
   const PixelScaling pixel_scaling_;
-  ModelMetrics& metrics_;
+  const std::shared_ptr<ModelMetrics> metrics_;
   std::chrono::nanoseconds time_per_image_{1};
 
   // Buffers that no thread uses at the moment: as many as ever computed at once.

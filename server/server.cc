@@ -66,9 +66,12 @@ Server::Server(const ServerOptions& options, const Clock& clock, ThreadCheck che
                 .onednn_version = onednn::Version(),
                 .grpc_version = grpc::Version()}),
       repository_({.folder = options.models_folder,
+                   .mode = options.repository_mode,
+                   .load_models = options.load_models,
                    .max_batch = options.max_batch,
                    .skip_bad_models = options.skip_bad_models,
-                   .log = options.log},
+                   .log = options.log,
+                   .published = [this](const auto& answering) { ModelsHaveChanged(answering); }},
                   metrics_, clock),
       queue_({.capacity_images = options.queue_capacity, .max_batch_images = options.max_batch},
              metrics_) {}
@@ -87,7 +90,9 @@ absl::Status Server::StartGrpc() {
 
   grpc::ServerBuilder builder;
   builder.AddListeningPort(ToString(options_.grpc), grpc::InsecureServerCredentials(), &grpc_port_);
-  builder.SetMaxReceiveMessageSize(MaxRequestBytes(options_, repository_.largest_input_size()));
+  const int max_request_bytes = MaxRequestBytes(options_, repository_.largest_input_size());
+  builder.SetMaxReceiveMessageSize(max_request_bytes);
+  repository_.LimitInputSize(MaxInputSize(static_cast<std::size_t>(max_request_bytes)));
   LimitConnections(options_, builder);
   builder.RegisterService(&classifier_service_);
   completion_queue_ = builder.AddCompletionQueue();
@@ -118,29 +123,31 @@ absl::Status Server::StartThreads() {
   classifier_calls_ =
       std::make_unique<ClassifierCalls>(context, classifier_service_, *completion_queue_);
   classifier_calls_->Post();
-  loader_ = std::thread([this] { LoadModels(); });
+  loader_ = std::make_unique<RepositoryLoader>(
+      RepositoryLoader::Settings{.poll_interval = options_.repository_poll, .check = check_},
+      repository_, [this](const absl::Status& status) { ModelsAreLoaded(status); });
   return absl::OkStatus();
 }
 
-void Server::LoadModels() {
-  // oneDNN builds the width of the OpenMP team into what it creates.
-  onednn::SetThreadsOfThisThread(1);
-  absl::Status status = check_();
-  if (status.ok()) status = repository_.Load();
+void Server::ModelsAreLoaded(const absl::Status& status) {
   MutexLock lock(mutex_);
   if (status.ok() && !stop_requested_) health_.Enter(ServingPhase::kServing);
-  loaded_ = std::move(status);
+  loaded_ = status;
   changed_.NotifyAll();
 }
 
+void Server::ModelsHaveChanged(const std::map<std::string, bool>& answering) {
+  // Who loads by request decides what is enough.
+  const bool enough = options_.repository_mode == RepositoryMode::kExplicit ||
+                      std::any_of(answering.begin(), answering.end(),
+                                  [](const auto& model) { return model.second; });
+  health_.SetModels(answering, enough);
+}
+
 absl::Status Server::WaitUntilServing() {
-  {
-    MutexLock lock(mutex_);
-    while (!loaded_.has_value() && !stop_requested_) changed_.Wait(mutex_);
-    if (!loaded_.has_value()) return absl::CancelledError("stopped before the models were loaded");
-  }
-  if (loader_.joinable()) loader_.join();  // it has nothing left to do
   MutexLock lock(mutex_);
+  while (!loaded_.has_value() && !stop_requested_) changed_.Wait(mutex_);
+  if (!loaded_.has_value()) return absl::CancelledError("stopped before the models were loaded");
   return *loaded_;
 }
 
@@ -156,18 +163,18 @@ void Server::WaitForStopRequest() {
 }
 
 void Server::StartDraining() {
-  if (health_.IsReady()) health_.Enter(ServingPhase::kDraining);
+  if (health_.phase() == ServingPhase::kServing) health_.Enter(ServingPhase::kDraining);
 }
 
 void Server::Stop() {
   if (std::exchange(stopped_, true)) return;
   RequestStop();
-  if (health_.IsReady() && options_.drain_grace.count() > 0) {
+  if (loader_ != nullptr) loader_->RequestStop();
+  if (health_.phase() == ServingPhase::kServing && options_.drain_grace.count() > 0) {
     StartDraining();
     std::this_thread::sleep_for(options_.drain_grace);
   }
   health_.Enter(ServingPhase::kRefusing);
-  if (loader_.joinable()) loader_.join();
   workers_.reset();  // closes the queue and finishes what is in it
   if (classifier_calls_ != nullptr) {
     queue_.WaitUntilIdle();  // a poller may be executing a request itself
@@ -175,6 +182,10 @@ void Server::Stop() {
     classifier_calls_->StopAndWait();
   }
   pollers_.reset();
+}
+
+bool Server::WaitUntilLoaderEnds(std::chrono::milliseconds patience) const {
+  return loader_ == nullptr || loader_->WaitUntilEnded(patience);
 }
 
 ListenAddress Server::grpc_address() const {

@@ -4,9 +4,11 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <chrono>
+#include <map>
 #include <memory>
 #include <optional>
-#include <thread>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -21,6 +23,7 @@
 #include "server/http_endpoint.h"
 #include "server/metrics.h"
 #include "server/model_repository.h"
+#include "server/repository_loader.h"
 #include "server/request_queue.h"
 #include "server/server_options.h"
 
@@ -49,7 +52,7 @@ class Server {
 
   // Waits until the models are served.
   //
-  // Errors: those of ModelRepository::Load and of the check; Cancelled if a stop was requested
+  // Errors: those of ModelRepository::Start and of the check; Cancelled if a stop was requested
   // first.
   absl::Status WaitUntilServing();
 
@@ -61,12 +64,20 @@ class Server {
   void StartDraining();
 
   // Drains for the grace, then refuses new calls, finishes those that have arrived, and ends all
-  // threads. Does nothing the second time.
+  // threads, except that of a model that is still being loaded. Does nothing the second time.
   void Stop();
 
   // The addresses it listens on, with their actual ports.
   ListenAddress grpc_address() const;
   ListenAddress http_address() const;
+
+  // Loads, unloads and looks at models by request.
+  RepositoryLoader& loader() { return *loader_; }
+  const ModelRepository& repository() const { return repository_; }
+
+  // After Stop: waits, at most so long, until no model is being loaded any more. Destruction waits
+  // without a limit. Returns whether it has ended.
+  bool WaitUntilLoaderEnds(std::chrono::milliseconds patience) const;
 
   // All metrics, as /metrics gives them.
   std::string MetricsText() { return metrics_.Text(); }
@@ -76,7 +87,8 @@ class Server {
   absl::Status StartHttp();
   absl::Status StartGrpc();
   absl::Status StartThreads();
-  void LoadModels();
+  void ModelsAreLoaded(const absl::Status& status);
+  void ModelsHaveChanged(const std::map<std::string, bool>& answering);
 
   const ServerOptions options_;
   const Clock& clock_;
@@ -100,7 +112,7 @@ class Server {
   std::optional<absl::Status> loaded_ ABSL_GUARDED_BY(mutex_);
   bool stop_requested_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopped_ = false;
-  std::thread loader_;
+  std::unique_ptr<RepositoryLoader> loader_;
 };
 
 }  // namespace lipserve

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <iostream>
+#include <map>
 #include <string>
 
 #include "model/status_macros.h"
@@ -27,18 +28,24 @@ constexpr char kExamples[] =
     "  lipserve-server --models models --grpc 0.0.0.0:8001 --http 0.0.0.0:8002 --drain-grace-ms "
     "5000\n"
     "      serve the network, and give load balancers 5 s to leave after SIGTERM\n"
+    "  lipserve-server --models models --repository-mode poll\n"
+    "      serve new versions as they come, and stop serving those whose folder goes\n"
+    "  lipserve-server --models models --check-config\n"
+    "      would it start? Proves every model; exit 0 if all are good\n"
     "  lipserve-client classify --server 127.0.0.1:8001 --model mnist08 --input digit.png\n"
     "      ask it; curl 127.0.0.1:8002/readyz and /metrics tell how it is\n"
     "\n"
     "SIGTERM or SIGINT: not ready, finish what has arrived, exit 0; a second one ends at once.\n"
-    "Exit codes: 0 stopped as asked, 1 could not serve, 2 wrong command line.\n";
+    "Exit codes: 0 stopped as asked, 1 could not serve or would not, 2 wrong command line.\n";
 
 // The flags as they are written; CLI11 checks the types.
 struct Flags {
   ServerOptions options;
   std::string grpc;
   std::string http;
+  bool check_only = false;
   std::size_t workers = 0;
+  std::uint32_t repository_poll_ms = 0;
   std::uint32_t inline_budget_us = 0;
   std::uint32_t drain_grace_ms = 0;
 };
@@ -48,8 +55,23 @@ void Declare(CLI::App& app, Flags& flags) {
   app.add_option("--models", options.models_folder,
                  "Folder of the models: <name>/<version>/model.lip")
       ->required();
+  const std::map<std::string, RepositoryMode> modes = {{"fixed", RepositoryMode::kFixed},
+                                                       {"poll", RepositoryMode::kPoll},
+                                                       {"explicit", RepositoryMode::kExplicit}};
+  app.add_option("--repository-mode", options.repository_mode,
+                 "What loads and unloads models after the start: nothing (fixed), changes of the "
+                 "folder (poll) or requests (explicit)")
+      ->transform(CLI::Transformer(modes).description(""))
+      ->option_text("fixed|poll|explicit [fixed]");
+  app.add_option("--repository-poll-ms", flags.repository_poll_ms,
+                 "Time between two looks at the folder, which in every mode tell of changed files")
+      ->capture_default_str();
+  app.add_option("--load-model", options.load_models,
+                 "A model to load at the start, with --repository-mode explicit; may be repeated");
   app.add_flag("--skip-bad-models", options.skip_bad_models,
                "Serve the good models although others are refused (default: exit 1)");
+  app.add_flag("--check-config", flags.check_only,
+               "Check the flags, prove every model in the folder, print a table and exit");
   app.add_option("--grpc", flags.grpc, "host:port for gRPC; port 0 takes a free one")
       ->capture_default_str();
   app.add_option("--http", flags.http, "host:port for /metrics, /livez and /readyz")
@@ -59,6 +81,9 @@ void Declare(CLI::App& app, Flags& flags) {
   app.add_option("--max-batch", options.max_batch, "Most images that are computed together")
       ->capture_default_str();
   app.add_option("--max-images-per-call", options.max_images_per_call, "Most images in one call")
+      ->capture_default_str();
+  app.add_option("--max-request-bytes", options.max_request_bytes,
+                 "Largest request; 0 takes what the models at the start need, at least 4 MiB")
       ->capture_default_str();
   app.add_option("--queue-capacity", options.queue_capacity,
                  "Images that may wait; more are refused with RESOURCE_EXHAUSTED")
@@ -87,6 +112,7 @@ absl::StatusOr<ServerOptions> Resolve(Flags flags) {
   const std::size_t cores = AllowedCores();
   options.workers = flags.workers > 0 ? flags.workers : cores;
   options.pollers = std::max<std::size_t>(cores / 2, 1);
+  options.repository_poll = std::chrono::milliseconds(flags.repository_poll_ms);
   options.inline_budget = std::chrono::microseconds(flags.inline_budget_us);
   options.drain_grace = std::chrono::milliseconds(flags.drain_grace_ms);
   LIPSERVE_RETURN_IF_ERROR(CheckServerOptions(options));
@@ -99,6 +125,7 @@ ServerCommand ParseServerFlags(int argc, const char* const* argv) {
   Flags flags;
   flags.grpc = ToString(flags.options.grpc);
   flags.http = ToString(flags.options.http);
+  flags.repository_poll_ms = static_cast<std::uint32_t>(flags.options.repository_poll.count());
   flags.inline_budget_us = static_cast<std::uint32_t>(flags.options.inline_budget.count());
   CLI::App app(kDescription, "lipserve-server");
   Declare(app, flags);
@@ -106,14 +133,15 @@ ServerCommand ParseServerFlags(int argc, const char* const* argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     const int code = app.exit(error, std::cout, std::cerr);  // prints help, version or the error
-    return {.options = {}, .exit_code = code == 0 ? 0 : kWrongCommandLine};
+    return {.options = {}, .check_only = false, .exit_code = code == 0 ? 0 : kWrongCommandLine};
   }
+  const bool check_only = flags.check_only;
   absl::StatusOr<ServerOptions> options = Resolve(std::move(flags));
   if (!options.ok()) {
     std::cerr << "lipserve-server: " << options.status().message() << "\n";
-    return {.options = {}, .exit_code = kWrongCommandLine};
+    return {.options = {}, .check_only = false, .exit_code = kWrongCommandLine};
   }
-  return {.options = *std::move(options), .exit_code = std::nullopt};
+  return {.options = *std::move(options), .check_only = check_only, .exit_code = std::nullopt};
 }
 
 }  // namespace lipserve

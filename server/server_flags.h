@@ -11,6 +11,7 @@ namespace lipserve {
 // What the command line asks for.
 struct ServerCommand {
   ServerOptions options;
+  bool check_only = false;       // check the flags and the models, and serve nothing
   std::optional<int> exit_code;  // set if there is nothing to serve: help, version or an error
 };
 

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "model/status_macros.h"
+#include "server/repository_folder.h"
 
 namespace lipserve {
 namespace {
@@ -16,30 +17,62 @@ absl::Status CheckRange(const char* flag, std::size_t value, std::size_t low, st
       absl::StrCat(flag, ": expected ", low, " to ", high, ", got ", value));
 }
 
+absl::Status CheckRepositoryOptions(const ServerOptions& options) {
+  if (!options.load_models.empty() && options.repository_mode != RepositoryMode::kExplicit) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--load-model: expected --repository-mode explicit with it, because the other "
+                     "modes load every model, got --load-model ",
+                     options.load_models.front()));
+  }
+  if (options.repository_mode == RepositoryMode::kPoll && options.repository_poll.count() == 0) {
+    return absl::InvalidArgumentError(
+        "--repository-poll-ms: expected at least 1 with --repository-mode poll, got 0");
+  }
+  for (const std::string& name : options.load_models) {
+    if (IsValidModelName(name)) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat("--load-model: expected the name of a folder in ", options.models_folder,
+                     ", of 1 to 128 letters, digits, '_', '-' or '.', got '", name, "'"));
+  }
+  return absl::OkStatus();
+}
+
+// What a request has besides its images: names, shapes, options.
+constexpr std::size_t kRequestOverheadBytes = std::size_t{64} << 10;
+constexpr std::size_t kMostRequestBytes = std::numeric_limits<int>::max();
+
 }  // namespace
 
 absl::Status CheckServerOptions(const ServerOptions& options) {
   if (options.models_folder.empty()) {
     return absl::InvalidArgumentError("--models: expected the folder of the models, got none");
   }
+  LIPSERVE_RETURN_IF_ERROR(CheckRepositoryOptions(options));
   LIPSERVE_RETURN_IF_ERROR(CheckRange("--workers", options.workers, 0, 1024));
   LIPSERVE_RETURN_IF_ERROR(CheckRange("pollers", options.pollers, 1, 1024));
   LIPSERVE_RETURN_IF_ERROR(CheckRange("--max-batch", options.max_batch, 1, 1024));
   LIPSERVE_RETURN_IF_ERROR(CheckRange("--queue-capacity", options.queue_capacity, 1, 1U << 20));
+  if (options.max_request_bytes > 0) {
+    LIPSERVE_RETURN_IF_ERROR(CheckRange("--max-request-bytes", options.max_request_bytes,
+                                        std::size_t{1} << 20, kMostRequestBytes));
+  }
   return CheckRange("--max-images-per-call (a call must fit the queue)",
                     options.max_images_per_call, 1, options.queue_capacity);
 }
 
 int MaxRequestBytes(const ServerOptions& options, std::size_t input_size) {
   constexpr std::size_t kLeast = std::size_t{4} << 20;  // gRPC's default
-  constexpr std::size_t kOverhead = std::size_t{64} << 10;
-  constexpr std::size_t kMost = std::numeric_limits<int>::max();
+  if (options.max_request_bytes > 0) return static_cast<int>(options.max_request_bytes);
   const std::size_t bytes_per_image = input_size * sizeof(float);
-  if (bytes_per_image > (kMost - kOverhead) / options.max_images_per_call) {
-    return static_cast<int>(kMost);
+  if (bytes_per_image > (kMostRequestBytes - kRequestOverheadBytes) / options.max_images_per_call) {
+    return static_cast<int>(kMostRequestBytes);
   }
   return static_cast<int>(
-      std::max(kLeast, bytes_per_image * options.max_images_per_call + kOverhead));
+      std::max(kLeast, bytes_per_image * options.max_images_per_call + kRequestOverheadBytes));
+}
+
+std::size_t MaxInputSize(std::size_t max_request_bytes) {
+  return (max_request_bytes - std::min(max_request_bytes, kRequestOverheadBytes)) / sizeof(float);
 }
 
 }  // namespace lipserve

@@ -6,15 +6,20 @@
 #include <cstddef>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "server/listen_address.h"
+#include "server/repository_mode.h"
 
 namespace lipserve {
 
 // Everything that a server can be told. The defaults need no tuning.
 struct ServerOptions {
   std::string models_folder;  // the model repository
+  RepositoryMode repository_mode = RepositoryMode::kFixed;
+  std::chrono::milliseconds repository_poll{2000};  // between two looks at the folder; 0: none
+  std::vector<std::string> load_models;             // to be loaded at the start in explicit mode
   bool skip_bad_models = false;
 
   ListenAddress grpc{.host = "127.0.0.1", .port = 8001};
@@ -28,6 +33,8 @@ struct ServerOptions {
   std::size_t max_batch = 16;  // images that are computed together
   std::size_t max_images_per_call = 256;
   std::size_t queue_capacity = 1024;  // images that may wait
+  // Largest request message; 0 takes what the models need that are there at the start.
+  std::size_t max_request_bytes = 0;
 
   // A request that takes no longer and comes alone is executed by the poller.
   std::chrono::microseconds inline_budget{50};
@@ -44,6 +51,9 @@ absl::Status CheckServerOptions(const ServerOptions& options);
 
 // Largest request message in bytes, if one image has `input_size` numbers.
 int MaxRequestBytes(const ServerOptions& options, std::size_t input_size);
+
+// Numbers in the largest image that a request of `max_request_bytes` can carry.
+std::size_t MaxInputSize(std::size_t max_request_bytes);
 
 }  // namespace lipserve
 

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdint>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -51,11 +53,11 @@ TEST_F(MetricsTest, HasNoSeriesOfAModelBeforeItIsServed) {
 }
 
 TEST_F(MetricsTest, CountsRequestsByMethodAndCodeOnceTheyHappen) {
-  ModelMetrics& model = metrics_.ForModel("m", 3);
+  const std::shared_ptr<ModelMetrics> model = metrics_.ForModel("m", 3);
   EXPECT_THAT(metrics_.Text(), Not(HasSubstr("lipserve_requests_total{")));
-  model.CountRequest(RpcMethod::kClassify, absl::StatusCode::kOk, 1e-4);
-  model.CountRequest(RpcMethod::kClassify, absl::StatusCode::kOk, 1e-4);
-  model.CountRequest(RpcMethod::kDescribeModel, absl::StatusCode::kOk, 1e-4);
+  model->CountRequest(RpcMethod::kClassify, absl::StatusCode::kOk, 1e-4);
+  model->CountRequest(RpcMethod::kClassify, absl::StatusCode::kOk, 1e-4);
+  model->CountRequest(RpcMethod::kDescribeModel, absl::StatusCode::kOk, 1e-4);
   const std::string text = metrics_.Text();
   EXPECT_THAT(text, HasSubstr("lipserve_requests_total{code=\"OK\",method=\"Classify\"," +
                               std::string(kModel) + "} 2\n"));
@@ -76,9 +78,9 @@ TEST_F(MetricsTest, CountsEachRejectionUnderItsReason) {
       {Code::kDeadlineExceeded, "deadline"},
       {Code::kCancelled, "cancelled"},
       {Code::kUnavailable, "unavailable"}};
-  ModelMetrics& model = metrics_.ForModel("m", 3);
+  const std::shared_ptr<ModelMetrics> model = metrics_.ForModel("m", 3);
   for (const auto& [code, reason] : reasons) {
-    model.CountRequest(RpcMethod::kClassify, code, 1e-4);
+    model->CountRequest(RpcMethod::kClassify, code, 1e-4);
     EXPECT_THAT(metrics_.Text(), HasSubstr("lipserve_rejected_total{model=\"m\",reason=\"" +
                                            reason + "\",version=\"3\"} 1\n"));
   }
@@ -95,9 +97,9 @@ TEST_F(MetricsTest, CallsWithoutAModelShareOneSetOfSeries) {
 }
 
 TEST_F(MetricsTest, AHistogramResolvesMicroseconds) {
-  ModelMetrics& model = metrics_.ForModel("m", 3);
-  model.ObserveQueueDelay(3e-6);
-  model.ObserveBatch(4, 30e-6);
+  const std::shared_ptr<ModelMetrics> model = metrics_.ForModel("m", 3);
+  model->ObserveQueueDelay(3e-6);
+  model->ObserveBatch(4, 30e-6);
   const std::string text = metrics_.Text();
   const std::string queue = "lipserve_queue_duration_seconds_bucket{" + std::string(kModel);
   EXPECT_THAT(text, HasSubstr(queue + ",le=\"2.5e-06\"} 0\n"));
@@ -112,7 +114,8 @@ TEST_F(MetricsTest, TellsCertifiedAnswersFromAbstentions) {
   std::vector<Answer> answers = {AnswerWithRadius(1.5), AnswerWithRadius(0.25),
                                  AnswerWithRadius(0.4, DecidedBy::kFloat64),
                                  AnswerWithRadius(0.0, DecidedBy::kExact)};
-  metrics_.ForModel("m", 3).ObserveAnswers(answers);
+  const std::shared_ptr<ModelMetrics> model = metrics_.ForModel("m", 3);
+  model->ObserveAnswers(answers);
   std::string text = metrics_.Text();
   const std::string m = kModel;
   EXPECT_THAT(text, HasSubstr("outcome=\"certified\",version=\"3\"} 3\n"));
@@ -124,7 +127,7 @@ TEST_F(MetricsTest, TellsCertifiedAnswersFromAbstentions) {
   EXPECT_THAT(text, HasSubstr("lipserve_decided_total{by=\"exact\"," + m + "} 1\n"));
   EXPECT_THAT(text, HasSubstr("lipserve_stage_disagreements_total{" + m + "} 0\n"));
   answers[0].stages_disagreed = true;
-  metrics_.ForModel("m", 3).ObserveAnswers(answers);
+  model->ObserveAnswers(answers);
   EXPECT_THAT(metrics_.Text(), HasSubstr("lipserve_stage_disagreements_total{" + m + "} 1\n"));
 }
 
@@ -136,18 +139,53 @@ TEST_F(MetricsTest, GaugesGoUpAndDown) {
                                      HasSubstr("lipserve_inflight_requests 1\n")));
 }
 
-TEST_F(MetricsTest, TheSameVersionKeepsItsSeries) {
-  EXPECT_EQ(&metrics_.ForModel("m", 3), &metrics_.ForModel("m", 3));
-  EXPECT_NE(&metrics_.ForModel("m", 3), &metrics_.ForModel("m", 4));
+TEST_F(MetricsTest, TheSameVersionHasTheSameSeries) {
+  const std::shared_ptr<ModelMetrics> model = metrics_.ForModel("m", 3);
+  EXPECT_EQ(metrics_.ForModel("m", 3), model);
+  EXPECT_NE(metrics_.ForModel("m", 4), model);
+}
+
+TEST_F(MetricsTest, ThousandVersionsOneAfterTheOtherLeaveNothingBehind) {
+  const std::string before = metrics_.Text();
+  for (std::int64_t version = 1; version <= 1000; ++version) {
+    const std::shared_ptr<ModelMetrics> model = metrics_.ForModel("m", version);
+    model->CountRequest(RpcMethod::kClassify, absl::StatusCode::kOk, 1e-4);
+    model->CountRequest(RpcMethod::kClassify, absl::StatusCode::kInvalidArgument, 1e-4);
+    model->SetLoaded(0.5);
+  }
+  EXPECT_THAT(metrics_.Text(), Not(HasSubstr("model=\"m\"")));
+  EXPECT_LT(metrics_.Text().size(), before.size() + 100);
+}
+
+TEST_F(MetricsTest, SeriesThatAreTakenOverGoWithTheLastWhoHasThem) {
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([this] {
+      for (int n = 0; n < 200; ++n) {
+        metrics_.ForModel("m", 3)->CountRequest(RpcMethod::kClassify, absl::StatusCode::kOk, 1e-4);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_THAT(metrics_.Text(), Not(HasSubstr("model=\"m\"")));
+}
+
+TEST_F(MetricsTest, TellsOfFilesThatDifferAndOfRepositoryProblems) {
+  const std::shared_ptr<ModelMetrics> model = metrics_.ForModel("m", 3);
+  model->SetFileDiffers(true);
+  metrics_.SetRepositoryProblems(2);
+  EXPECT_THAT(metrics_.Text(),
+              AllOf(HasSubstr("lipserve_model_file_differs{" + std::string(kModel) + "} 1\n"),
+                    HasSubstr("lipserve_repository_problems 2\n")));
 }
 
 TEST_F(MetricsTest, ThreadsThatResolveASeriesTogetherLoseNoCount) {
-  ModelMetrics& model = metrics_.ForModel("m", 3);
+  const std::shared_ptr<ModelMetrics> model = metrics_.ForModel("m", 3);
   std::vector<std::thread> threads;
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&model] {
       for (int n = 0; n < 1000; ++n) {
-        model.CountRequest(RpcMethod::kClassify, absl::StatusCode::kOk, 1e-4);
+        model->CountRequest(RpcMethod::kClassify, absl::StatusCode::kOk, 1e-4);
       }
     });
   }
@@ -156,7 +194,7 @@ TEST_F(MetricsTest, ThreadsThatResolveASeriesTogetherLoseNoCount) {
 }
 
 TEST_F(MetricsTest, HasNoSummary) {
-  metrics_.ForModel("m", 3);
+  const std::shared_ptr<ModelMetrics> model = metrics_.ForModel("m", 3);
   EXPECT_THAT(metrics_.Text(), Not(HasSubstr("summary")));
 }
 

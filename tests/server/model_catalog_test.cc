@@ -53,6 +53,36 @@ TEST_F(ModelCatalogTest, UnknownNamesAndVersionsAreNotFoundAndListWhatIsServed) 
   }
 }
 
+TEST_F(ModelCatalogTest, ALabelStandsForItsVersion) {
+  const ModelCatalog catalog({a2_.model, a10_.model},
+                             {{"a", {.labels = {{"stable", 2}}, .default_label = ""}}});
+  EXPECT_EQ(*catalog.Find("a", 0, "stable"), a2_.model);
+  EXPECT_EQ(*catalog.Find("", 0, "stable"), a2_.model);
+  EXPECT_EQ(*catalog.Find("a", 0), a10_.model);
+  const absl::Status unknown = catalog.Find("a", 0, "canary").status();
+  EXPECT_TRUE(absl::IsNotFound(unknown));
+  EXPECT_THAT(std::string(unknown.message()),
+              AllOf(HasSubstr("'canary'"), HasSubstr("labels: stable = 2")));
+  EXPECT_TRUE(absl::IsInvalidArgument(catalog.Find("a", 2, "stable").status()));
+}
+
+TEST_F(ModelCatalogTest, TheDefaultLabelDecidesWhatAnUnnamedVersionIs) {
+  const ModelCatalog catalog({a2_.model, a10_.model},
+                             {{"a", {.labels = {{"stable", 2}}, .default_label = "stable"}}});
+  EXPECT_EQ(*catalog.Find("a", 0), a2_.model);
+  EXPECT_EQ(*catalog.Find("a", 10), a10_.model);
+  EXPECT_TRUE(catalog.Answers("a"));
+}
+
+TEST_F(ModelCatalogTest, ADefaultLabelThatStandsForNothingIsNotReplacedByAGuess) {
+  const ModelCatalog catalog({a10_.model},
+                             {{"a", {.labels = {{"stable", 2}}, .default_label = "stable"}}});
+  EXPECT_TRUE(absl::IsNotFound(catalog.Find("a", 0).status()));
+  EXPECT_FALSE(catalog.Answers("a"));
+  EXPECT_FALSE(catalog.Answers("b"));
+  EXPECT_EQ(*catalog.Find("a", 10), a10_.model);
+}
+
 TEST_F(ModelCatalogTest, RefusesNegativeVersions) {
   EXPECT_TRUE(absl::IsInvalidArgument(catalog_.Find("a", -1).status()));
 }

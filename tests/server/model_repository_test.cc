@@ -7,12 +7,10 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
-#include <utility>
-#include <variant>
 #include <vector>
 
 #include "server/repository_folder.h"
-#include "tests/server/small_model.h"
+#include "tests/server/repository_fixture.h"
 
 namespace lipserve {
 namespace {
@@ -22,31 +20,13 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-class ModelRepositoryTest : public ::testing::Test {
+class ModelRepositoryTest : public RepositoryFixture {
  protected:
   ModelRepository Repository(bool skip_bad_models = false) {
-    return ModelRepository({.folder = folder_.path(),
-                            .max_batch = 4,
-                            .skip_bad_models = skip_bad_models,
-                            .log = [this](const std::string& line) { log_ += line + "\n"; }},
-                           metrics_, clock_);
+    ModelRepository::Settings settings = Settings(RepositoryMode::kFixed);
+    settings.skip_bad_models = skip_bad_models;
+    return ModelRepository(settings, metrics_, clock_);
   }
-  absl::Status ReadAndLoad(ModelRepository& repository) {
-    absl::Status status = repository.Read();
-    return status.ok() ? repository.Load() : status;
-  }
-
-  // A model whose claimed norm is below the true one.
-  static FrozenModel BoastfulModel() {
-    FrozenModel model = SmallModel();
-    std::get<DenseLayer>(model.network.layers[1]).claimed_operator_norm_bound *= 0.5;
-    return model;
-  }
-
-  TemporaryFolder folder_;
-  Metrics metrics_{BuildInfo{}};
-  SteadyClock clock_;
-  std::string log_;
 };
 
 TEST_F(ModelRepositoryTest, ServesEveryVersionOfEveryModel) {
@@ -57,7 +37,7 @@ TEST_F(ModelRepositoryTest, ServesEveryVersionOfEveryModel) {
   ASSERT_TRUE(repository.Read().ok());
   EXPECT_EQ(repository.largest_input_size(), kSmallInputSize);
   EXPECT_TRUE(repository.catalog()->models().empty());  // nothing before it is proven
-  ASSERT_TRUE(repository.Load().ok());
+  ASSERT_TRUE(repository.Start().ok());
   EXPECT_EQ(repository.catalog()->models().size(), 3U);
   EXPECT_TRUE(repository.catalog()->Find("a", 12).ok());
   EXPECT_THAT(log_, HasSubstr("loaded a/12"));
@@ -71,7 +51,7 @@ TEST_F(ModelRepositoryTest, PassesOverFilesHiddenFoldersAndUnfinishedVersions) {
   fs::create_directories(folder_.path() + "/a/2");
   fs::create_directories(folder_.path() + "/in_training/1");
   ModelRepository repository = Repository();
-  ASSERT_TRUE(ReadAndLoad(repository).ok());
+  ASSERT_TRUE(ReadAndStart(repository).ok());
   EXPECT_EQ(repository.catalog()->models().size(), 1U);
 }
 
@@ -122,7 +102,7 @@ TEST_F(ModelRepositoryTest, RefusesAModelWhoseClaimIsNotProven) {
   const std::string path = folder_.Add("boastful", "1", BoastfulModel());
   ModelRepository repository = Repository();
   ASSERT_TRUE(repository.Read().ok());
-  EXPECT_THAT(std::string(repository.Load().message()), HasSubstr(path));
+  EXPECT_THAT(std::string(repository.Start().message()), HasSubstr(path));
   EXPECT_TRUE(repository.catalog()->models().empty());
 }
 
@@ -132,7 +112,7 @@ TEST_F(ModelRepositoryTest, SkipsBadModelsIfAskedAndSaysSo) {
   folder_.Add("good", "latest", SmallModel());
   std::ofstream(folder_.Add("empty", "1", SmallModel()), std::ios::trunc).flush();
   ModelRepository repository = Repository(/*skip_bad_models=*/true);
-  ASSERT_TRUE(ReadAndLoad(repository).ok());
+  ASSERT_TRUE(ReadAndStart(repository).ok());
   EXPECT_EQ(repository.catalog()->models().size(), 1U);
   EXPECT_THAT(log_, AllOf(HasSubstr("boastful/1"), HasSubstr("good/latest"), HasSubstr("empty/1")));
   EXPECT_THAT(metrics_.Text(), Not(HasSubstr("boastful")));
@@ -141,7 +121,7 @@ TEST_F(ModelRepositoryTest, SkipsBadModelsIfAskedAndSaysSo) {
 TEST_F(ModelRepositoryTest, SkippingEverythingLeavesNoModel) {
   folder_.Add("boastful", "1", BoastfulModel());
   ModelRepository repository = Repository(/*skip_bad_models=*/true);
-  EXPECT_TRUE(absl::IsNotFound(ReadAndLoad(repository)));
+  EXPECT_TRUE(absl::IsNotFound(ReadAndStart(repository)));
 }
 
 TEST_F(ModelRepositoryTest, AnEmptyRepositoryIsAnErrorThatSaysWhatWasExpected) {
@@ -153,8 +133,9 @@ TEST_F(ModelRepositoryTest, AnEmptyRepositoryIsAnErrorThatSaysWhatWasExpected) {
 }
 
 TEST_F(ModelRepositoryTest, AMissingFolderIsAnErrorThatNamesIt) {
-  ModelRepository repository({.folder = folder_.path() + "/nowhere", .log = [](const auto&) {}},
-                             metrics_, clock_);
+  ModelRepository::Settings settings = Settings(RepositoryMode::kFixed);
+  settings.folder += "/nowhere";
+  ModelRepository repository(settings, metrics_, clock_);
   const absl::Status status = repository.Read();
   EXPECT_TRUE(absl::IsNotFound(status));
   EXPECT_THAT(std::string(status.message()), HasSubstr("/nowhere"));

@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "tests/server/expected_answers.h"
 #include "tests/server/http_get.h"
 #include "tests/server/test_server.h"
 
@@ -35,24 +36,6 @@ class ServerTest : public ::testing::Test {
 
   TemporaryFolder folder_;
 };
-
-// What `model` says of `inputs` with no server around it.
-std::vector<Answer> AnswersOf(FrozenModel model, const std::vector<float>& inputs) {
-  const auto certified = CertifiedModel::Create(std::move(model), 4).value();
-  std::vector<Answer> answers(inputs.size() / kSmallInputSize);
-  certified->Classify({inputs.data(), answers.size(), kSmallInputSize}, *certified->NewWorker(),
-                      answers);
-  return answers;
-}
-
-void ExpectSame(const v1::Classification& got, const Answer& expected, double radius) {
-  EXPECT_EQ(got.class_index(), static_cast<std::int32_t>(expected.class_index));
-  EXPECT_EQ(got.label(), "class " + std::to_string(expected.class_index));
-  EXPECT_EQ(std::vector<float>(got.scores().begin(), got.scores().end()),
-            std::vector<float>(expected.scores.begin(), expected.scores.end()));
-  EXPECT_EQ(got.margin(), expected.margin_lower_bound);
-  EXPECT_EQ(got.certified_radius_l2(), radius);
-}
 
 TEST_F(ServerTest, AnswersFloatImagesAsTheModelDoes) {
   TestServer server = NewServer();

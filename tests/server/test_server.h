@@ -9,6 +9,8 @@
 
 #include <chrono>
 #include <deque>
+#include <functional>
+#include <future>
 #include <memory>
 #include <string>
 #include <thread>
@@ -114,16 +116,28 @@ inline std::string HealthText(const std::string& message) {
   return "NOT_FOUND";
 }
 
-// A watch of the whole server's health.
+// A HealthCheckRequest: of a service, a model, or the whole server.
+inline std::string HealthRequest(const std::string& service) {
+  return service.empty() ? "" : ProtobufField(1, service);
+}
+
+// A watch of the health of the whole server or of a service.
 class HealthWatch {
  public:
-  explicit HealthWatch(std::shared_ptr<grpc::Channel> channel)
-      : stream_(std::move(channel), "/grpc.health.v1.Health/Watch", "") {}
+  HealthWatch(std::shared_ptr<grpc::Channel> channel, const std::string& service)
+      : stream_(std::move(channel), "/grpc.health.v1.Health/Watch", HealthRequest(service)) {}
   std::string Next() { return HealthText(stream_.Read()); }
 
  private:
   RawStream stream_;
 };
+
+// The outcome of something that tells it later.
+inline absl::Status Await(const std::function<void(RepositoryLoader::Done)>& start) {
+  std::promise<absl::Status> outcome;
+  start([&outcome](const absl::Status& status) { outcome.set_value(status); });
+  return outcome.get_future().get();
+}
 
 class TestServer {
  public:
@@ -151,10 +165,23 @@ class TestServer {
   }
 
   std::string HealthOf(const std::string& service) {
-    const std::string request = service.empty() ? "" : ProtobufField(1, service);
-    return HealthText(RawStream(channel_, "/grpc.health.v1.Health/Check", request).Read());
+    return HealthText(
+        RawStream(channel_, "/grpc.health.v1.Health/Check", HealthRequest(service)).Read());
   }
-  std::unique_ptr<HealthWatch> WatchHealth() { return std::make_unique<HealthWatch>(channel_); }
+  std::unique_ptr<HealthWatch> WatchHealth(const std::string& service = "") {
+    return std::make_unique<HealthWatch>(channel_, service);
+  }
+
+  // What the repository's loader does, and waits for it.
+  absl::Status Load(const std::string& model) {
+    return Await([&](auto done) { server_->loader().Load(model, std::move(done)); });
+  }
+  absl::Status Unload(const std::string& model) {
+    return Await([&](auto done) { server_->loader().Unload(model, std::move(done)); });
+  }
+  absl::Status Poll() {
+    return Await([&](auto done) { server_->loader().Poll(std::move(done)); });
+  }
 
   // The reflection service's answer to "list_services", which contains their names.
   std::string ReflectedServices() {

@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "tests/trainer/tiny_experiment.h"
-#include "trainer/recipes/near_name.h"
 
 namespace lipserve::trainer {
 namespace {
@@ -156,16 +155,6 @@ TEST(RecipeFileTest, DescribesWhatDiffersBetweenTwoRecipes) {
   const auto to = ParseRecipe(With("seed: 7", "seed: 8"), "b");
   EXPECT_EQ(DescribeDifferences(*from, *from), "");
   EXPECT_EQ(DescribeDifferences(*from, *to), "modified: seed: 7 -> 8\n");
-}
-
-TEST(NearNameTest, FindsTheNameThatIsFewestEditsAway) {
-  const std::vector<std::string> names = {"--recipe", "--resume", "--seed", "train"};
-  EXPECT_EQ(NearName("--recip", names), "--recipe");
-  EXPECT_EQ(NearName("--reusme", names), "--resume");
-  EXPECT_EQ(NearName("--sed", names), "--seed");
-  EXPECT_EQ(NearName("trian", names), "train");
-  EXPECT_EQ(NearName("--verbose", names), "");
-  EXPECT_EQ(NearName("", names), "");
 }
 
 }  // namespace

@@ -8,8 +8,8 @@
 
 #include "model/certificate/floating_point_canary.h"
 #include "model/execution/onednn.h"
+#include "proto/text/near_name.h"
 #include "trainer/cli/commands.h"
-#include "trainer/recipes/near_name.h"
 
 namespace lipserve::trainer {
 namespace {

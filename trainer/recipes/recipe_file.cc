@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "trainer/recipes/recipe_file.h"
 
-#include <google/protobuf/io/tokenizer.h>
-#include <google/protobuf/text_format.h>
 #include <google/protobuf/util/message_differencer.h>
 
 #include <algorithm>
@@ -13,13 +11,11 @@
 #include <fstream>
 #include <set>
 #include <sstream>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "model/certificate/pixel_scaling.h"
 #include "model/status_macros.h"
-#include "trainer/recipes/near_name.h"
+#include "proto/text/proto_text.h"
 
 namespace lipserve::trainer {
 namespace {
@@ -28,47 +24,6 @@ constexpr std::size_t kMaxNameLength = 64;
 constexpr std::int64_t kMaxBatchSize = 1 << 16;
 constexpr std::int64_t kMaxEpochs = 1'000'000;
 constexpr std::int64_t kMaxLabel = 255;
-
-// The text between the first two quotes after `before` in `message`, or "".
-std::string QuotedAfter(const std::string& message, const std::string& before) {
-  const std::size_t start = message.find(before + "\"");
-  if (start == std::string::npos) return "";
-  const std::size_t begin = start + before.size() + 1;
-  const std::size_t end = message.find('"', begin);
-  return end == std::string::npos ? "" : message.substr(begin, end - begin);
-}
-
-// For the parser's 'Message type "T" has no field named "f".': what T's fields are, and which one
-// was probably meant.
-std::string FieldHint(const std::string& message) {
-  const std::string type = QuotedAfter(message, "Message type ");
-  const std::string field = QuotedAfter(message, "has no field named ");
-  const google::protobuf::Descriptor* descriptor =
-      google::protobuf::DescriptorPool::generated_pool()->FindMessageTypeByName(type);
-  if (field.empty() || descriptor == nullptr) return "";
-  std::vector<std::string> names;
-  for (int i = 0; i < descriptor->field_count(); ++i) names.push_back(descriptor->field(i)->name());
-  const std::string nearest = NearName(field, names);
-  if (!nearest.empty()) return absl::StrCat(" Did you mean \"", nearest, "\"?");
-  return absl::StrCat(" Its fields are: ", absl::StrJoin(names, ", "), ".");
-}
-
-class ErrorLines : public google::protobuf::io::ErrorCollector {
- public:
-  explicit ErrorLines(const std::string& place) : place_(place) {}
-
-  // The parser counts lines and columns from 0, people from 1.
-  void AddError(int line, int column, const std::string& message) override {
-    lines_.push_back(
-        absl::StrCat(place_, ":", line + 1, ":", column + 1, ": ", message, FieldHint(message)));
-  }
-
-  std::string ToString() const { return absl::StrJoin(lines_, "\n"); }
-
- private:
-  const std::string place_;
-  std::vector<std::string> lines_;
-};
 
 absl::Status Invalid(const std::string& field, const std::string& expected,
                      const std::string& got) {
@@ -168,12 +123,7 @@ absl::Status ValidateRecipe(const v1::Recipe& recipe) {
 
 absl::StatusOr<v1::Recipe> ParseRecipe(const std::string& text, const std::string& place) {
   v1::Recipe recipe;
-  ErrorLines errors(place);
-  google::protobuf::TextFormat::Parser parser;
-  parser.RecordErrorsTo(&errors);
-  if (!parser.ParseFromString(text, &recipe)) {
-    return absl::InvalidArgumentError(errors.ToString());
-  }
+  LIPSERVE_RETURN_IF_ERROR(ParseProtoText(text, place, recipe));
   if (const absl::Status status = ValidateRecipe(recipe); !status.ok()) {
     return absl::Status(status.code(), absl::StrCat(place, ": ", status.message()));
   }

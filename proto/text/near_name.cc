@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "trainer/recipes/near_name.h"
+#include "proto/text/near_name.h"
 
 #include <algorithm>
 #include <array>
@@ -8,7 +8,7 @@
 #include <numeric>
 #include <vector>
 
-namespace lipserve::trainer {
+namespace lipserve {
 namespace {
 
 // rows[i % 3][j] is the distance between the first i letters of `a` and the first j of `b`.
@@ -46,4 +46,4 @@ std::string NearName(const std::string& name, std::span<const std::string> candi
   return nearest;
 }
 
-}  // namespace lipserve::trainer
+}  // namespace lipserve
