@@ -12,7 +12,7 @@
 #include "google/protobuf/text_format.h"
 #include "gtest/gtest.h"
 #include "tests/trainer/matrices.h"
-#include "trainer/losses/loss.h"
+#include "trainer/losses/make_loss.h"
 #include "trainer/optimizers/optimizer.h"
 
 namespace lipserve::trainer {
@@ -78,14 +78,14 @@ class Training {
 
   double LossOf(const Batch& batch) {
     network->PrepareStep(false);
-    return loss_->Evaluate(network->Forward(batch.view()), batch.labels, {});
+    return loss_->Evaluate({network->Forward(batch.view()), batch.labels}, {});
   }
 
   void ComputeGradients(const Batch& batch) {
     std::vector<float> gradient(batch.labels.size());
     network->PrepareStep(true);
     const ConstMatrixView scores = network->Forward(batch.view());
-    loss_->Evaluate(scores, batch.labels, {gradient.data(), scores.rows, 1});
+    loss_->Evaluate({scores, batch.labels}, {{gradient.data(), scores.rows, 1}});
     network->Backward({gradient.data(), scores.rows, 1});
   }
 

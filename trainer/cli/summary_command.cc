@@ -10,7 +10,7 @@
 #include "model/status_macros.h"
 #include "trainer/cli/commands.h"
 #include "trainer/cli/summary_table.h"
-#include "trainer/losses/loss.h"
+#include "trainer/losses/make_loss.h"
 #include "trainer/network/trainable_network.h"
 #include "trainer/recipes/recipe_file.h"
 

@@ -29,6 +29,14 @@ constexpr std::int64_t kMaxBatchSize = 1 << 16;
 constexpr std::int64_t kMaxEpochs = 1'000'000;
 constexpr std::int64_t kMaxLabel = 255;
 
+// The names of the fields of a oneof "kind", e.g. "hkr, kr, hinge_margin".
+std::string Kinds(const google::protobuf::Descriptor& message) {
+  const google::protobuf::OneofDescriptor& kind = *message.FindOneofByName("kind");
+  std::vector<std::string> names;
+  for (int i = 0; i < kind.field_count(); ++i) names.push_back(kind.field(i)->name());
+  return absl::StrJoin(names, ", ");
+}
+
 // The text between the first two quotes after `before` in `message`, or "".
 std::string QuotedAfter(const std::string& message, const std::string& before) {
   const std::size_t start = message.find(before + "\"");
@@ -36,6 +44,13 @@ std::string QuotedAfter(const std::string& message, const std::string& before) {
   const std::size_t begin = start + before.size() + 1;
   const std::size_t end = message.find('"', begin);
   return end == std::string::npos ? "" : message.substr(begin, end - begin);
+}
+
+std::string Hint(const std::string& name, const std::vector<std::string>& names,
+                 const std::string& otherwise) {
+  const std::string nearest = NearName(name, names);
+  if (!nearest.empty()) return absl::StrCat(" Did you mean \"", nearest, "\"?");
+  return absl::StrCat(" ", otherwise, ": ", absl::StrJoin(names, ", "), ".");
 }
 
 // For the parser's 'Message type "T" has no field named "f".': what T's fields are, and which one
@@ -48,9 +63,27 @@ std::string FieldHint(const std::string& message) {
   if (field.empty() || descriptor == nullptr) return "";
   std::vector<std::string> names;
   for (int i = 0; i < descriptor->field_count(); ++i) names.push_back(descriptor->field(i)->name());
-  const std::string nearest = NearName(field, names);
-  if (!nearest.empty()) return absl::StrCat(" Did you mean \"", nearest, "\"?");
-  return absl::StrCat(" Its fields are: ", absl::StrJoin(names, ", "), ".");
+  return Hint(field, names, "Its fields are");
+}
+
+// The enum that the recipe's messages, at any depth, use in fields of this name, or null.
+const google::protobuf::EnumDescriptor* EnumOfField(const std::string& field) {
+  const google::protobuf::FileDescriptor* const file = v1::Recipe::descriptor()->file();
+  for (int i = 0; i < file->message_type_count(); ++i) {
+    const auto* const found = file->message_type(i)->FindFieldByName(field);
+    if (found != nullptr && found->enum_type() != nullptr) return found->enum_type();
+  }
+  return nullptr;
+}
+
+// For the parser's 'Unknown enumeration value of "V" for field "f".': what f's values are.
+std::string ValueHint(const std::string& message) {
+  const std::string value = QuotedAfter(message, "Unknown enumeration value of ");
+  const auto* const type = EnumOfField(QuotedAfter(message, "for field "));
+  if (value.empty() || type == nullptr) return "";
+  std::vector<std::string> names;
+  for (int i = 1; i < type->value_count(); ++i) names.push_back(type->value(i)->name());
+  return Hint(value, names, "Its values are");
 }
 
 class ErrorLines : public google::protobuf::io::ErrorCollector {
@@ -59,8 +92,8 @@ class ErrorLines : public google::protobuf::io::ErrorCollector {
 
   // The parser counts lines and columns from 0, people from 1.
   void AddError(int line, int column, const std::string& message) override {
-    lines_.push_back(
-        absl::StrCat(place_, ":", line + 1, ":", column + 1, ": ", message, FieldHint(message)));
+    lines_.push_back(absl::StrCat(place_, ":", line + 1, ":", column + 1, ": ", message,
+                                  FieldHint(message), ValueHint(message)));
   }
 
   std::string ToString() const { return absl::StrJoin(lines_, "\n"); }
@@ -157,7 +190,7 @@ absl::Status ValidateRecipe(const v1::Recipe& recipe) {
     }
   }
   if (recipe.loss().kind_case() == v1::LossSpec::KIND_NOT_SET) {
-    return Invalid("loss", "one of hkr, kr, hinge_margin", "none");
+    return Invalid("loss", absl::StrCat("one of ", Kinds(*v1::LossSpec::descriptor())), "none");
   }
   if (recipe.optimizer().kind_case() == v1::OptimizerSpec::KIND_NOT_SET) {
     return Invalid("optimizer", "one, such as \"adam { learning_rate: 0.001 }\"", "none");

@@ -11,6 +11,7 @@
 #include "model/certificate/pixel_scaling.h"
 #include "model/status_macros.h"
 #include "trainer/data/shuffle.h"
+#include "trainer/losses/make_loss.h"
 
 namespace lipserve::trainer {
 namespace {
@@ -88,18 +89,30 @@ absl::StatusOr<MetricMeans> TrainingLoop::TrainOneEpoch(std::int64_t epoch,
     ++step;
     network_->PrepareStep(/*training=*/true);
     const ConstMatrixView scores = network_->Forward(batch->inputs());
-    score_gradient_.resize(scores.size());
-    const MatrixView gradient{score_gradient_.data(), scores.rows, scores.cols};
-    const double loss = loss_->Evaluate(scores, batch->labels, gradient);
+    const LossGradient gradient = GradientFor(scores);
+    loss_->Observe(scores);
+    const double loss = loss_->Evaluate({scores, batch->labels, network_->head()}, gradient);
     if (!std::isfinite(loss)) {
       return NotFinite(absl::StrCat("epoch ", epoch, ", step ", step), loss, recipe_);
     }
     means.Add(loss, batch->size(), loss_->Metrics(scores, batch->labels));
-    network_->Backward(gradient);
+    network_->Backward(gradient.scores, gradient.head);
     optimizer_->Step();
     observer.OnStep(step, means);
   }
   return means;
+}
+
+LossGradient TrainingLoop::GradientFor(ConstMatrixView scores) {
+  score_gradient_.resize(scores.size());
+  LossGradient gradient;
+  gradient.scores = {score_gradient_.data(), scores.rows, scores.cols};
+  if (loss_->UsesHead()) {
+    const ConstMatrixView head = network_->head();
+    head_gradient_.resize(head.size());
+    gradient.head = {head_gradient_.data(), head.rows, head.cols};
+  }
+  return gradient;
 }
 
 absl::StatusOr<MetricMeans> TrainingLoop::Validate(std::int64_t epoch) {
@@ -108,7 +121,7 @@ absl::StatusOr<MetricMeans> TrainingLoop::Validate(std::int64_t epoch) {
   MetricMeans means;
   while (const Minibatch* batch = validation_stream_.Next()) {
     const ConstMatrixView scores = network_->Forward(batch->inputs());
-    const double loss = loss_->Evaluate(scores, batch->labels, MatrixView{});
+    const double loss = loss_->Evaluate({scores, batch->labels, network_->head()}, {});
     if (!std::isfinite(loss)) {
       return NotFinite(absl::StrCat("epoch ", epoch, ", validation"), loss, recipe_);
     }
@@ -127,6 +140,9 @@ std::vector<NamedArrayReference> TrainingLoop::Arrays() {
     for (State& state : layer.states()) {
       arrays.push_back({absl::StrCat("layer", i, ".", state.name), &state.values});
     }
+  }
+  for (State& state : loss_->states()) {
+    arrays.push_back({absl::StrCat("loss.", state.name), &state.values});
   }
   for (State& state : optimizer_->states()) arrays.push_back({state.name, &state.values});
   return arrays;

@@ -71,10 +71,10 @@ class TrainingLoop {
   const Dataset& dataset() const { return dataset_; }
   TrainableNetwork& network() { return *network_; }
   const TrainableNetwork& network() const { return *network_; }
-  const Loss& loss() const { return *loss_; }
+  Loss& loss() { return *loss_; }
   Optimizer& optimizer() { return *optimizer_; }
 
-  // Every array of the network and the optimiser, in a fixed order.
+  // Every array of the network, the loss and the optimiser, in a fixed order.
   std::vector<NamedArrayReference> Arrays();
 
   // Continues after `history`; the caller has restored Arrays() and optimizer().steps.
@@ -83,6 +83,8 @@ class TrainingLoop {
  private:
   TrainingLoop(const v1::Recipe& recipe, const Dataset& dataset);
 
+  // Where the loss of a batch with these scores writes its gradients.
+  LossGradient GradientFor(ConstMatrixView scores);
   absl::StatusOr<MetricMeans> TrainOneEpoch(std::int64_t epoch, TrainingObserver& observer);
   absl::StatusOr<MetricMeans> Validate(std::int64_t epoch);
 
@@ -93,6 +95,7 @@ class TrainingLoop {
   std::unique_ptr<Optimizer> optimizer_;
   std::vector<v1::EpochRecord> history_;
   std::vector<float> score_gradient_;
+  std::vector<float> head_gradient_;
   MinibatchStream train_stream_;
   MinibatchStream validation_stream_;
 };
