@@ -22,7 +22,7 @@
 #include "trainer/layers/spectral_dense.h"
 #include "trainer/losses/make_loss.h"
 #include "trainer/network/trainable_network.h"
-#include "trainer/optimizers/optimizer.h"
+#include "trainer/optimizers/make_optimizer.h"
 
 namespace lipserve::trainer {
 namespace {

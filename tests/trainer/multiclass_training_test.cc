@@ -17,8 +17,8 @@ namespace lipserve::trainer {
 namespace {
 
 constexpr char kSoftHkr[] =
-    "soft_hkr { alpha: 0.9 alpha_convention: ALPHA_CONVENTION_CONVEX min_margin: 0.5 "
-    "margin_convention: MARGIN_CONVENTION_HALF temperature: 4 }";
+    "soft_hkr { alpha: 0.9 alpha_convention: ALPHA_CONVENTION_CONVEX min_margin: 0.3 "
+    "margin_convention: MARGIN_CONVENTION_FULL temperature: 4 mean_decay: 0.9 }";
 constexpr char kCertifiedCrossEntropy[] =
     "offset_cross_entropy { offset: 0.3 temperature: 0.1 margins: MARGIN_KIND_CERTIFIED }";
 

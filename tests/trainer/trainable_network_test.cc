@@ -13,7 +13,7 @@
 #include "gtest/gtest.h"
 #include "tests/trainer/matrices.h"
 #include "trainer/losses/make_loss.h"
-#include "trainer/optimizers/optimizer.h"
+#include "trainer/optimizers/make_optimizer.h"
 
 namespace lipserve::trainer {
 namespace {
@@ -98,7 +98,7 @@ class Training {
     std::vector<std::vector<float>> all;
     for (const Parameter* parameter : network->Parameters()) all.push_back(parameter->values);
     for (const State* state : network->States()) all.push_back(state->values);
-    for (const State& state : optimizer_->states()) all.push_back(state.values);
+    for (const State* state : optimizer_->states()) all.push_back(state->values);
     return all;
   }
 

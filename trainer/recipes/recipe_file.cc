@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -66,12 +67,16 @@ std::string FieldHint(const std::string& message) {
   return Hint(field, names, "Its fields are");
 }
 
-// The enum that the recipe's messages, at any depth, use in fields of this name, or null.
-const google::protobuf::EnumDescriptor* EnumOfField(const std::string& field) {
-  const google::protobuf::FileDescriptor* const file = v1::Recipe::descriptor()->file();
-  for (int i = 0; i < file->message_type_count(); ++i) {
-    const auto* const found = file->message_type(i)->FindFieldByName(field);
+// The enum that messages of a recipe have in fields of this name, or null.
+const google::protobuf::EnumDescriptor* EnumOfField(
+    const std::string& field,
+    const google::protobuf::FileDescriptor& file = *v1::Recipe::descriptor()->file()) {
+  for (int i = 0; i < file.message_type_count(); ++i) {
+    const auto* const found = file.message_type(i)->FindFieldByName(field);
     if (found != nullptr && found->enum_type() != nullptr) return found->enum_type();
+  }
+  for (int i = 0; i < file.dependency_count(); ++i) {
+    if (const auto* const found = EnumOfField(field, *file.dependency(i))) return found;
   }
   return nullptr;
 }
@@ -172,6 +177,20 @@ absl::Status ValidateDataset(const v1::DatasetSpec& dataset) {
   return absl::OkStatus();
 }
 
+absl::Status ValidateEpsilons(const v1::Recipe& recipe) {
+  std::set<double> seen;
+  for (const double epsilon : recipe.validation_epsilons()) {
+    if (!(epsilon >= 0.0) || !std::isfinite(epsilon)) {
+      return Invalid("validation_epsilons", "finite numbers that are not negative",
+                     absl::StrCat(epsilon));
+    }
+    if (!seen.insert(epsilon).second) {
+      return Invalid("validation_epsilons", "each radius once", absl::StrCat(epsilon, " twice"));
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::Status ValidateRange(const std::string& field, std::int64_t value, std::int64_t max) {
   if (value >= 1 && value <= max) return absl::OkStatus();
   return Invalid(field, absl::StrCat("1 to ", max), absl::StrCat(value));
@@ -193,8 +212,15 @@ absl::Status ValidateRecipe(const v1::Recipe& recipe) {
     return Invalid("loss", absl::StrCat("one of ", Kinds(*v1::LossSpec::descriptor())), "none");
   }
   if (recipe.optimizer().kind_case() == v1::OptimizerSpec::KIND_NOT_SET) {
-    return Invalid("optimizer", "one, such as \"adam { learning_rate: 0.001 }\"", "none");
+    return Invalid("optimizer", absl::StrCat("one of ", Kinds(*v1::OptimizerSpec::descriptor())),
+                   "none");
   }
+  const double decay = recipe.optimizer().weight_average_decay();
+  if (!(decay >= 0.0 && decay < 1.0)) {
+    return Invalid("optimizer.weight_average_decay", "a number in [0, 1), where 0 does not average",
+                   absl::StrCat(decay));
+  }
+  LIPSERVE_RETURN_IF_ERROR(ValidateEpsilons(recipe));
   LIPSERVE_RETURN_IF_ERROR(ValidateRange("batch_size", recipe.batch_size(), kMaxBatchSize));
   return ValidateRange("epochs", recipe.epochs(), kMaxEpochs);
 }
