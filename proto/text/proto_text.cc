@@ -23,6 +23,13 @@ std::string QuotedAfter(const std::string& message, const std::string& before) {
   return end == std::string::npos ? "" : message.substr(begin, end - begin);
 }
 
+std::string Hint(const std::string& name, const std::vector<std::string>& names,
+                 const std::string& otherwise) {
+  const std::string nearest = NearName(name, names);
+  if (!nearest.empty()) return absl::StrCat(" Did you mean \"", nearest, "\"?");
+  return absl::StrCat(" ", otherwise, ": ", absl::StrJoin(names, ", "), ".");
+}
+
 // For the parser's 'Message type "T" has no field named "f".': what T's fields are, and which one
 // was probably meant.
 std::string FieldHint(const std::string& message) {
@@ -33,25 +40,50 @@ std::string FieldHint(const std::string& message) {
   if (field.empty() || descriptor == nullptr) return "";
   std::vector<std::string> names;
   for (int i = 0; i < descriptor->field_count(); ++i) names.push_back(descriptor->field(i)->name());
-  const std::string nearest = NearName(field, names);
-  if (!nearest.empty()) return absl::StrCat(" Did you mean \"", nearest, "\"?");
-  return absl::StrCat(" Its fields are: ", absl::StrJoin(names, ", "), ".");
+  return Hint(field, names, "Its fields are");
+}
+
+// The enum that the messages of a file, or of one that it imports, have in fields of this name, or
+// null.
+const google::protobuf::EnumDescriptor* EnumOfField(const std::string& field,
+                                                    const google::protobuf::FileDescriptor& file) {
+  for (int i = 0; i < file.message_type_count(); ++i) {
+    const auto* const found = file.message_type(i)->FindFieldByName(field);
+    if (found != nullptr && found->enum_type() != nullptr) return found->enum_type();
+  }
+  for (int i = 0; i < file.dependency_count(); ++i) {
+    if (const auto* const found = EnumOfField(field, *file.dependency(i))) return found;
+  }
+  return nullptr;
+}
+
+// For the parser's 'Unknown enumeration value of "V" for field "f".': what f's values are.
+std::string ValueHint(const std::string& message, const google::protobuf::FileDescriptor& file) {
+  const std::string value = QuotedAfter(message, "Unknown enumeration value of ");
+  const auto* const type = EnumOfField(QuotedAfter(message, "for field "), file);
+  if (value.empty() || type == nullptr) return "";
+  std::vector<std::string> names;
+  for (int i = 1; i < type->value_count(); ++i) names.push_back(type->value(i)->name());
+  return Hint(value, names, "Its values are");
 }
 
 class ErrorLines : public google::protobuf::io::ErrorCollector {
  public:
-  explicit ErrorLines(const std::string& place) : place_(place) {}
+  // `file`: that of the message that is read.
+  ErrorLines(const std::string& place, const google::protobuf::FileDescriptor& file)
+      : place_(place), file_(file) {}
 
   // The parser counts lines and columns from 0, people from 1.
   void AddError(int line, int column, const std::string& message) override {
-    lines_.push_back(
-        absl::StrCat(place_, ":", line + 1, ":", column + 1, ": ", message, FieldHint(message)));
+    lines_.push_back(absl::StrCat(place_, ":", line + 1, ":", column + 1, ": ", message,
+                                  FieldHint(message), ValueHint(message, file_)));
   }
 
   std::string ToString() const { return absl::StrJoin(lines_, "\n"); }
 
  private:
   const std::string place_;
+  const google::protobuf::FileDescriptor& file_;
   std::vector<std::string> lines_;
 };
 
@@ -60,7 +92,7 @@ class ErrorLines : public google::protobuf::io::ErrorCollector {
 absl::Status ParseProtoText(const std::string& text, const std::string& place,
                             google::protobuf::Message& message,
                             google::protobuf::TextFormat::ParseInfoTree* locations) {
-  ErrorLines errors(place);
+  ErrorLines errors(place, *message.GetDescriptor()->file());
   google::protobuf::TextFormat::Parser parser;
   parser.RecordErrorsTo(&errors);
   parser.WriteLocationsTo(locations);

@@ -20,9 +20,9 @@
 #include "trainer/layers/frobenius_dense.h"
 #include "trainer/layers/random_orthogonal.h"
 #include "trainer/layers/spectral_dense.h"
-#include "trainer/losses/loss.h"
+#include "trainer/losses/make_loss.h"
 #include "trainer/network/trainable_network.h"
-#include "trainer/optimizers/optimizer.h"
+#include "trainer/optimizers/make_optimizer.h"
 
 namespace lipserve::trainer {
 namespace {
@@ -89,7 +89,7 @@ struct Training {
   void Step(const Samples& samples, std::size_t i) {
     network->PrepareStep(true);
     const ConstMatrixView scores = network->Forward(samples.batch(i));
-    loss->Evaluate(scores, samples.batch_labels(i), {gradient.data(), kBatch, 1});
+    loss->Evaluate({scores, samples.batch_labels(i)}, {{gradient.data(), kBatch, 1}});
     network->Backward({gradient.data(), kBatch, 1});
     optimizer->Step();
   }

@@ -11,7 +11,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "trainer/losses/loss.h"
+#include "trainer/losses/make_loss.h"
 
 namespace lipserve::trainer {
 namespace {
@@ -61,7 +61,7 @@ std::unique_ptr<Loss> Make(const v1::LossSpec& spec) {
 
 double LossOf(const v1::LossSpec& spec, const std::vector<float>& scores,
               const std::vector<std::int32_t>& labels) {
-  return Make(spec)->Evaluate({scores.data(), scores.size(), 1}, labels, {});
+  return Make(spec)->Evaluate({{scores.data(), scores.size(), 1}, labels}, {});
 }
 
 // The batch whose losses were computed with torchlip: y = +1, +1, -1, -1.
@@ -106,7 +106,7 @@ TEST(BinaryLossesTest, MissingClassContributesNothingAndNeverNaN) {
     const std::vector<float> scores = {0.5F};
     float gradient = 0.0F;
     EXPECT_TRUE(std::isfinite(Make(spec)->Evaluate(
-        {scores.data(), 1, 1}, std::vector<std::int32_t>{1}, {&gradient, 1, 1})));
+        {{scores.data(), 1, 1}, std::vector<std::int32_t>{1}}, {{&gradient, 1, 1}})));
     EXPECT_TRUE(std::isfinite(gradient));
   }
 }
@@ -120,15 +120,15 @@ TEST(BinaryLossesTest, GradientMatchesDifferencesForEveryLossAndConvention) {
     SCOPED_TRACE(loss->description());
     std::vector<float> gradient(scores.size());
     const ConstMatrixView view{scores.data(), scores.size(), 1};
-    const double value = loss->Evaluate(view, labels, {gradient.data(), scores.size(), 1});
-    EXPECT_EQ(value, loss->Evaluate(view, labels, {}));
+    const double value = loss->Evaluate({view, labels}, {{gradient.data(), scores.size(), 1}});
+    EXPECT_EQ(value, loss->Evaluate({view, labels}, {}));
     for (std::size_t i = 0; i < scores.size(); ++i) {
       const float score = scores[i];
       scores[i] = score + 0x1p-6F;
-      const double above = loss->Evaluate(view, labels, {});
+      const double above = loss->Evaluate({view, labels}, {});
       const double top = static_cast<double>(scores[i]);
       scores[i] = score - 0x1p-6F;
-      const double below = loss->Evaluate(view, labels, {});
+      const double below = loss->Evaluate({view, labels}, {});
       const double width = top - static_cast<double>(scores[i]);
       scores[i] = score;
       // Piecewise linear and in float64: only the gradient's own rounding remains.
@@ -177,7 +177,7 @@ TEST(MakeLossTest, RefusesWhatItDoesNotSupportNamingTheField) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   const double inf = std::numeric_limits<double>::infinity();
   const std::vector<std::pair<v1::LossSpec, const char*>> cases = {
-      {v1::LossSpec(), "loss: expected one of hkr, kr, hinge_margin"},
+      {v1::LossSpec(), "loss: expected a loss, such as multiclass_hkr, got none"},
       {Hkr(-1.0, weight, 1.0, full), "loss.hkr.alpha:"},
       {Hkr(nan, weight, 1.0, full), "loss.hkr.alpha:"},
       {Hkr(inf, weight, 1.0, full), "use hinge_margin"},

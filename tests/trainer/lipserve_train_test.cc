@@ -171,6 +171,20 @@ TEST_F(LipserveTrainTest, TrainsFreezesAndEvaluates) {
   EXPECT_THAT(evaluate.output, ::testing::EndsWith(table));
 }
 
+TEST_F(LipserveTrainTest, TrainsAndEvaluatesMoreThanTwoClasses) {
+  WriteBytes(folder_ / "tiny.textproto",
+             TinyMulticlassRecipeText("multi_margin { min_margin: 1 }"));
+  const Result train = Run(TrainArguments("out"));
+  EXPECT_EQ(train.exit_code, 0) << train.error;
+  EXPECT_THAT(train.output, AllOf(HasSubstr("loss: MultiMargin(min_margin=1)"),
+                                  HasSubstr("classes proportions: 33.333, 33.333, 33.333 percent"),
+                                  HasSubstr("val_accuracy: ")));
+  const Result evaluate = Run({"evaluate", "--model", folder_ / "out", "--data", folder_ / "data"});
+  EXPECT_EQ(evaluate.exit_code, 0) << evaluate.error;
+  const std::string table = train.output.substr(train.output.find("150 samples   "));
+  EXPECT_THAT(evaluate.output, ::testing::EndsWith(table));
+}
+
 TEST_F(LipserveTrainTest, SpeaksJsonLinesOnStandardOutputOnly) {
   const Result result = Run(TrainArguments("out", {"--json"}));
   EXPECT_EQ(result.exit_code, 0) << result.error;

@@ -107,6 +107,23 @@ seed: 7
 )";
 }
 
+// All three labels, half a unit of L2 distance apart, with the given loss, e.g. "emma { epsilon: 0.3 }".
+inline std::string TinyMulticlassRecipeText(const std::string& loss) {
+  return R"(name: "tiny3"
+dataset { idx {} class_names: ["left", "right", "neither"] pixel_divisor: 255 }
+layers { flatten {} }
+layers { spectral_dense { units: 16 use_bias: true } }
+layers { group_sort { group_size: 2 } }
+layers { frobenius_dense { units: 3 use_bias: true disjoint_neurons: true } }
+loss { )" +
+         loss + R"( }
+optimizer { adam { learning_rate: 0.01 } }
+batch_size: 32
+epochs: 8
+seed: 7
+)";
+}
+
 }  // namespace lipserve::trainer
 
 #endif  // TESTS_TRAINER_TINY_EXPERIMENT_H_

@@ -12,8 +12,8 @@
 #include "google/protobuf/text_format.h"
 #include "gtest/gtest.h"
 #include "tests/trainer/matrices.h"
-#include "trainer/losses/loss.h"
-#include "trainer/optimizers/optimizer.h"
+#include "trainer/losses/make_loss.h"
+#include "trainer/optimizers/make_optimizer.h"
 
 namespace lipserve::trainer {
 namespace {
@@ -78,14 +78,14 @@ class Training {
 
   double LossOf(const Batch& batch) {
     network->PrepareStep(false);
-    return loss_->Evaluate(network->Forward(batch.view()), batch.labels, {});
+    return loss_->Evaluate({network->Forward(batch.view()), batch.labels}, {});
   }
 
   void ComputeGradients(const Batch& batch) {
     std::vector<float> gradient(batch.labels.size());
     network->PrepareStep(true);
     const ConstMatrixView scores = network->Forward(batch.view());
-    loss_->Evaluate(scores, batch.labels, {gradient.data(), scores.rows, 1});
+    loss_->Evaluate({scores, batch.labels}, {{gradient.data(), scores.rows, 1}});
     network->Backward({gradient.data(), scores.rows, 1});
   }
 
@@ -98,7 +98,7 @@ class Training {
     std::vector<std::vector<float>> all;
     for (const Parameter* parameter : network->Parameters()) all.push_back(parameter->values);
     for (const State* state : network->States()) all.push_back(state->values);
-    for (const State& state : optimizer_->states()) all.push_back(state.values);
+    for (const State* state : optimizer_->states()) all.push_back(state->values);
     return all;
   }
 

@@ -140,7 +140,7 @@ TEST_F(TrainingLoopTest, ValidatesInFileOrderWithAWeightedLossAndPlainMeansOfThe
     }
     const ConstMatrixView scores = loop->network().Forward(inputs);
     const auto labels = std::span(dataset_.validation.labels).subspan(begin, count);
-    loss_sum += static_cast<double>(count) * loop->loss().Evaluate(scores, labels, MatrixView{});
+    loss_sum += static_cast<double>(count) * loop->loss().Evaluate({scores, labels}, {});
     kr_sum += loop->loss().Metrics(scores, labels)[0].value;
   }
   auto metrics = MetricsOf(observer.ended[0]);

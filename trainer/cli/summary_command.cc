@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cstddef>
+#include <cstdint>
 #include <iostream>
 #include <memory>
 #include <string>
@@ -10,14 +11,19 @@
 #include "model/status_macros.h"
 #include "trainer/cli/commands.h"
 #include "trainer/cli/summary_table.h"
-#include "trainer/losses/loss.h"
+#include "trainer/cli/training_text.h"
+#include "trainer/losses/make_loss.h"
 #include "trainer/network/trainable_network.h"
+#include "trainer/optimizers/make_optimizer.h"
 #include "trainer/recipes/recipe_file.h"
+#include "trainer/training/scheduled_numbers.h"
 
 namespace lipserve::trainer {
 namespace {
 
 constexpr std::size_t kMaxAxis = 4096;
+// Without data the number is not known; how a schedule reads does not depend on it.
+constexpr std::int64_t kStepsPerEpoch = 1000;
 
 struct SummaryFlags {
   std::string recipe;
@@ -31,14 +37,22 @@ absl::Status Summarize(const SummaryFlags& flags) {
   LIPSERVE_ASSIGN_OR_RETURN(const auto network,
                             TrainableNetwork::Create(recipe, shape, recipe.seed()));
   LIPSERVE_ASSIGN_OR_RETURN(const auto loss, MakeLoss(recipe.loss(), network->num_scores()));
-  std::cout << SummaryTable(recipe, *network) << "loss: " << loss->description() << "\n";
+  LIPSERVE_ASSIGN_OR_RETURN(
+      const auto optimizer,
+      MakeOptimizer(recipe.optimizer(), network->Parameters(), network->ParameterNames()));
+  const Schedule::Run run{recipe.epochs() * kStepsPerEpoch, recipe.epochs()};
+  LIPSERVE_ASSIGN_OR_RETURN(const ScheduledNumbers scheduled_numbers,
+                            ScheduledNumbers::Create(recipe, run, *loss));
+  std::cout << SummaryTable(recipe, *network)
+            << TrainingText(recipe, *loss, *optimizer, scheduled_numbers);
   return absl::OkStatus();
 }
 
 }  // namespace
 
 Command AddSummaryCommand(CLI::App& app) {
-  CLI::App* const command = app.add_subcommand("summary", "Show the network of a recipe");
+  CLI::App* const command =
+      app.add_subcommand("summary", "Show the network of a recipe and how it is trained");
   const auto flags = std::make_shared<SummaryFlags>();
   command->add_option("--recipe", flags->recipe, "The experiment, protobuf text")->required();
   command

@@ -16,6 +16,7 @@
 #include "trainer/cli/commands.h"
 #include "trainer/cli/evaluation_table.h"
 #include "trainer/cli/summary_table.h"
+#include "trainer/cli/training_text.h"
 #include "trainer/recipes/recipe_file.h"
 #include "trainer/training/json_lines.h"
 #include "trainer/training/progress.h"
@@ -58,7 +59,8 @@ ProgressStyle ChooseStyle(bool json) {
 
 void PrintStart(const TrainFlags& flags, TrainingRun& run) {
   const Dataset& dataset = run.dataset();
-  const std::int64_t done = run.loop().epochs_done();
+  TrainingLoop& loop = run.loop();
+  const std::int64_t done = loop.epochs_done();
   if (flags.json) {
     Json json;
     json["event"] = "start";
@@ -71,10 +73,9 @@ void PrintStart(const TrainFlags& flags, TrainingRun& run) {
   }
   std::cout << DescribeClassProportions("train", dataset.train) << "\n"
             << DescribeClassProportions("test", dataset.validation) << "\n"
-            << SummaryTable(run.loop().recipe(), run.loop().network())
-            << "loss: " << run.loop().loss().description()
-            << ", optimizer: " << run.loop().optimizer().description()
-            << ", seed: " << run.loop().recipe().seed() << ", threads: " << flags.threads << "\n\n";
+            << SummaryTable(loop.recipe(), loop.network())
+            << TrainingText(loop.recipe(), loop.loss(), loop.optimizer(), loop.scheduled_numbers())
+            << "seed: " << loop.recipe().seed() << ", threads: " << flags.threads << "\n\n";
   if (flags.resume && done > 0) {
     std::cout << "resuming after epoch " << done << "\n";
   } else if (flags.resume) {
@@ -92,11 +93,23 @@ void PrintAlreadyFinished(const TrainFlags& flags, const TrainingRun& run) {
   std::cout << run.folder().model_path() << ": this run is finished, there is nothing to resume\n";
 }
 
-void PrintModel(const TrainFlags& flags, const TrainingRun& run, const Frozen& frozen,
-                double seconds) {
+// Which epoch became the model, where it need not be the last of all.
+void PrintSelection(const TrainingLoop& loop) {
+  if (!loop.recipe().has_selection()) return;
+  std::cout << "\n";
+  if (loop.stopped_early()) {
+    std::cout << "stopped after epoch " << loop.epochs_done() << ": none of the last "
+              << loop.recipe().selection().patience() << " was better\n";
+  }
+  std::cout << "the model is that of epoch " << loop.result_record().epoch() << ", "
+            << DescribeSelection(loop.recipe().selection()) << "\n";
+}
+
+void PrintModel(const TrainFlags& flags, TrainingRun& run, const Frozen& frozen, double seconds) {
   if (flags.json) {
     Json json;
     json["event"] = "model";
+    json["epoch"] = run.loop().result_record().epoch();
     json["path"] = run.folder().model_path();
     json["digest_sha256"] = ToHex(frozen.model.digest);
     json["seconds"] = seconds;
@@ -104,6 +117,7 @@ void PrintModel(const TrainFlags& flags, const TrainingRun& run, const Frozen& f
     std::cout << ToLine(json) << "\n";
     return;
   }
+  PrintSelection(run.loop());
   std::cout << absl::StrFormat("\n%s written, SHA-256 %s, %.2f s from start to end\n\n",
                                run.folder().model_path(), ToHex(frozen.model.digest), seconds)
             << EvaluationTable(frozen.evaluation, frozen.model.class_labels);

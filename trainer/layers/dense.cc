@@ -66,6 +66,12 @@ void Dense::Backward(ConstMatrixView x, ConstMatrixView /*y*/, ConstMatrixView d
   }
 }
 
+void Dense::AddToWeightsGradient(ConstMatrixView gradient) {
+  assert(gradient.rows == outputs_ && gradient.cols == inputs_);
+  for (std::size_t i = 0; i < weights_gradient_.size(); ++i)
+    weights_gradient_[i] += gradient.data[i];
+}
+
 FrozenLayer Dense::FreezeWith(const std::vector<double>& weights) const {
   DenseLayer frozen;
   frozen.inputs = inputs_;

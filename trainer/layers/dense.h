@@ -31,6 +31,10 @@ class Dense : public Layer {
   // The W of the last PrepareStep.
   ConstMatrixView effective_weights() const { return {weights_.data(), outputs_, inputs_}; }
 
+  // Between Backward and FinishStep: adds a gradient with respect to W that does not come through
+  // y, as that of a loss that looks at W itself.
+  void AddToWeightsGradient(ConstMatrixView gradient);
+
  protected:
   // `kernel`: [outputs, inputs], the initial values of the parameter "kernel". The parameter
   // "bias" starts at 0.

@@ -4,7 +4,6 @@
 #include <array>
 #include <cassert>
 #include <cstddef>
-#include <utility>
 
 namespace lipserve::trainer {
 namespace {
@@ -41,37 +40,30 @@ double HingeMargin(ConstMatrixView scores, std::span<const std::int32_t> labels,
   return sum / static_cast<double>(labels.size());
 }
 
-double Accuracy(ConstMatrixView scores, std::span<const std::int32_t> labels) {
-  std::size_t correct = 0;
-  for (std::size_t i = 0; i < labels.size(); ++i) {
-    if ((scores.data[i] >= 0.0F) == (labels[i] == 0)) ++correct;
-  }
-  return static_cast<double>(correct) / static_cast<double>(labels.size());
-}
-
 }  // namespace
 
-BinaryHkrLoss::BinaryHkrLoss(const Terms& terms, std::string description)
-    : terms_(terms), description_(std::move(description)) {}
+BinaryHkrLoss::BinaryHkrLoss(const HkrOptions& options) : options_(options) {
+  parameters_ = options_.Parameters();
+}
 
-double BinaryHkrLoss::Evaluate(ConstMatrixView scores, std::span<const std::int32_t> labels,
-                               MatrixView gradient) const {
+double BinaryHkrLoss::Evaluate(const ScoredBatch& batch, const LossGradient& gradient) {
+  const ConstMatrixView scores = batch.scores;
+  const std::span<const std::int32_t> labels = batch.labels;
   assert(scores.cols == 1 && scores.rows == labels.size() && !labels.empty());
+  const double bend = options_.margin.bend();
   double loss = 0.0;
-  if (terms_.kr_weight) loss -= *terms_.kr_weight * KantorovichRubinstein(scores, labels);
-  if (terms_.hinge_weight) {
-    loss += *terms_.hinge_weight * HingeMargin(scores, labels, terms_.margin);
-  }
-  if (gradient.data == nullptr) return loss;
+  if (options_.has_kr()) loss -= options_.kr_weight() * KantorovichRubinstein(scores, labels);
+  if (options_.has_hinge()) loss += options_.hinge_weight() * HingeMargin(scores, labels, bend);
+  if (gradient.scores.data == nullptr) return loss;
   const std::array<double, 2> kr_weights = KrWeights(labels);
-  const double kr_weight = terms_.kr_weight.value_or(0.0);
-  const double hinge_slope = terms_.hinge_weight.value_or(0.0) / static_cast<double>(labels.size());
+  const double kr_weight = options_.kr_weight();
+  const double hinge_slope = options_.hinge_weight() / static_cast<double>(labels.size());
   for (std::size_t i = 0; i < labels.size(); ++i) {
     const double sign = Sign(labels[i]);
-    const bool short_of_margin = sign * static_cast<double>(scores.data[i]) < terms_.margin;
+    const bool short_of_margin = sign * static_cast<double>(scores.data[i]) < bend;
     const double hinge = short_of_margin ? -sign * hinge_slope : 0.0;
     const double kr = kr_weights[static_cast<std::size_t>(labels[i])];
-    gradient.data[i] = static_cast<float>(hinge - kr_weight * kr);
+    gradient.scores.data[i] = static_cast<float>(hinge - kr_weight * kr);
   }
   return loss;
 }
@@ -80,9 +72,9 @@ std::vector<Metric> BinaryHkrLoss::Metrics(ConstMatrixView scores,
                                            std::span<const std::int32_t> labels) const {
   assert(scores.cols == 1 && scores.rows == labels.size() && !labels.empty());
   std::vector<Metric> metrics;
-  if (terms_.kr_weight) metrics.push_back({"KR", KantorovichRubinstein(scores, labels)});
-  if (terms_.hinge_weight) {
-    metrics.push_back({"HingeMargin", HingeMargin(scores, labels, terms_.margin)});
+  if (options_.has_kr()) metrics.push_back({"KR", KantorovichRubinstein(scores, labels)});
+  if (options_.has_hinge()) {
+    metrics.push_back({"HingeMargin", HingeMargin(scores, labels, options_.margin.bend())});
   }
   metrics.push_back({"accuracy", Accuracy(scores, labels)});
   return metrics;

@@ -2,11 +2,11 @@
 // Losses of a single score f with labels y: +1 for label 0, -1 for label 1.
 //
 //   KR          mean of f over y = +1  -  mean of f over y = -1
-//   hinge       mean of relu(margin - y f)
+//   hinge       mean of relu(bend - y f)
 //   loss        hinge_weight * hinge - kr_weight * KR
 //
 // KR is the batch's own estimate of the Wasserstein-1 distance (each mean over the batch's own
-// count); a class that is missing from the batch contributes 0.
+// count); a class that is missing from the batch contributes 0. Weights and bend: hkr_terms.h.
 //
 // Source: Serrurier et al. 2021, "Achieving robustness in classification using optimal transport
 //         with hinge regularization", arXiv:2006.06520; deel-lip and deel-torchlip.
@@ -14,11 +14,11 @@
 #define TRAINER_LOSSES_BINARY_LOSSES_H_
 
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "trainer/losses/hkr_terms.h"
 #include "trainer/losses/loss.h"
 
 namespace lipserve::trainer {
@@ -30,23 +30,15 @@ namespace lipserve::trainer {
 //            computed in float64. At its kink the hinge has gradient 0.
 class BinaryHkrLoss final : public Loss {
  public:
-  // A term without a weight is neither computed nor reported.
-  struct Terms {
-    std::optional<double> hinge_weight;  // not negative
-    std::optional<double> kr_weight;     // not negative
-    double margin = 0.0;                 // where the hinge bends: min_margin or half of it
-  };
-  BinaryHkrLoss(const Terms& terms, std::string description);
+  explicit BinaryHkrLoss(const HkrOptions& options);
 
-  std::string description() const override { return description_; }
-  double Evaluate(ConstMatrixView scores, std::span<const std::int32_t> labels,
-                  MatrixView gradient) const override;
+  std::string description() const override { return options_.ToString(); }
+  double Evaluate(const ScoredBatch& batch, const LossGradient& gradient) override;
   std::vector<Metric> Metrics(ConstMatrixView scores,
                               std::span<const std::int32_t> labels) const override;
 
  private:
-  Terms terms_;
-  std::string description_;
+  HkrOptions options_;
 };
 
 }  // namespace lipserve::trainer

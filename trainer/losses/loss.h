@@ -4,16 +4,14 @@
 #ifndef TRAINER_LOSSES_LOSS_H_
 #define TRAINER_LOSSES_LOSS_H_
 
-#include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
-#include "absl/status/statusor.h"
-#include "lipserve/v1/recipe.pb.h"
 #include "model/network/matrix_view.h"
+#include "trainer/layers/layer.h"
+#include "trainer/losses/accuracy.h"
 
 namespace lipserve::trainer {
 
@@ -23,30 +21,68 @@ struct Metric {
   double value = 0.0;
 };
 
+// A number of a loss that a schedule may change over the run, under its name in the recipe.
+struct LossParameter {
+  std::string name;
+  double* value = nullptr;  // belongs to the loss
+  double lowest = 0.0;      // what it may become, both ends included
+  double highest = 0.0;
+};
+
+// A batch as a loss sees it.
+struct ScoredBatch {
+  ConstMatrixView scores;                // [N, S]
+  std::span<const std::int32_t> labels;  // N, each in [0, max(S, 2))
+  // [S, F], the weights that made the scores of F features; only losses that UsesHead() read it.
+  ConstMatrixView head = {};
+};
+
+// Where a loss writes its gradients. Null data: no gradient is wanted.
+struct LossGradient {
+  MatrixView scores = {};  // [N, S], d loss / d scores
+  // [S, F], what d loss / d head has beyond the way through the scores. Written, together with
+  // `scores`, by losses that UsesHead(), left alone by others.
+  MatrixView head = {};
+};
+
 // Threads: not thread-safe.
 class Loss {
  public:
   virtual ~Loss() = default;
+  Loss() = default;
+  Loss(const Loss&) = delete;
+  Loss& operator=(const Loss&) = delete;
 
   // For the summary, e.g. "HKR(alpha=10, min_margin=1, full margin)".
   virtual std::string description() const = 0;
 
-  // The loss of the batch; writes d loss / d scores to `gradient` unless its data is null.
-  //
-  // Shapes: scores, gradient: [N, S]; labels: N, each in [0, max(S, 2)).
-  virtual double Evaluate(ConstMatrixView scores, std::span<const std::int32_t> labels,
-                          MatrixView gradient) const = 0;
+  // Whether the loss looks at the distances between the head's rows, so that batches must bring
+  // the head and gradients a place for its gradient.
+  virtual bool UsesHead() const { return false; }
 
-  // The terms of this loss and the accuracy, for the batch, in printing order:
-  // KR, HingeMargin, accuracy where they apply.
+  // Before each training step, never in validation: lets a loss with running statistics see the
+  // batch's scores.
+  virtual void Observe(ConstMatrixView /*scores*/) {}
+
+  // The loss of the batch, a mean over its samples; overwrites `gradient` where it is wanted.
+  virtual double Evaluate(const ScoredBatch& batch, const LossGradient& gradient) = 0;
+
+  // The terms of this loss that are worth a column of their own, then the accuracy, in printing
+  // order.
   virtual std::vector<Metric> Metrics(ConstMatrixView scores,
-                                      std::span<const std::int32_t> labels) const = 0;
-};
+                                      std::span<const std::int32_t> labels) const {
+    return {{"accuracy", Accuracy(scores, labels)}};
+  }
 
-// Builds the loss of a recipe for a network with `num_scores` scores.
-//
-// Errors: InvalidArgument naming the field, what was expected and found.
-absl::StatusOr<std::unique_ptr<Loss>> MakeLoss(const v1::LossSpec& spec, std::size_t num_scores);
+  // Running statistics: what a checkpoint must hold.
+  std::vector<State>& states() { return states_; }
+
+  const std::vector<LossParameter>& parameters() const { return parameters_; }
+
+ protected:
+  std::vector<State> states_;
+  std::vector<LossParameter> parameters_;
+};
 
 }  // namespace lipserve::trainer
 

@@ -23,9 +23,9 @@ absl::Status CheckInputShape(SampleShape shape) {
 }
 
 // A frozen network ends with a dense layer: its rows are what the certificate compares.
-absl::Status CheckLastLayer(const std::vector<std::unique_ptr<Layer>>& layers) {
-  const Layer& last = *layers.back();
-  if (dynamic_cast<const Dense*>(&last) != nullptr) return absl::OkStatus();
+absl::StatusOr<Dense*> FindHead(const std::vector<std::unique_ptr<Layer>>& layers) {
+  Layer& last = *layers.back();
+  if (auto* const dense = dynamic_cast<Dense*>(&last)) return dense;
   return absl::InvalidArgumentError(absl::StrFormat(
       "layers[%d]: expected the last layer to be spectral_dense or frobenius_dense, got %s",
       layers.size() - 1, last.type()));
@@ -72,7 +72,7 @@ absl::StatusOr<std::unique_ptr<TrainableNetwork>> TrainableNetwork::Create(const
     shape = layer->output_shape();
     network->layers_.push_back(std::move(layer));
   }
-  LIPSERVE_RETURN_IF_ERROR(CheckLastLayer(network->layers_));
+  LIPSERVE_ASSIGN_OR_RETURN(network->head_, FindHead(network->layers_));
   const auto trained = [](const auto& layer) { return !layer->parameters().empty(); };
   network->first_trained_ = static_cast<std::size_t>(
       std::find_if(network->layers_.begin(), network->layers_.end(), trained) -
@@ -118,7 +118,7 @@ ConstMatrixView TrainableNetwork::Forward(ConstMatrixView inputs) {
   return x;
 }
 
-void TrainableNetwork::Backward(ConstMatrixView score_gradient) {
+void TrainableNetwork::Backward(ConstMatrixView score_gradient, ConstMatrixView head_gradient) {
   assert(score_gradient.rows == y_.back().rows && score_gradient.cols == num_scores());
   ConstMatrixView dy = score_gradient;
   std::size_t turn = 0;
@@ -133,12 +133,17 @@ void TrainableNetwork::Backward(ConstMatrixView score_gradient) {
       turn = 1 - turn;
     }
     layers_[i]->Backward(x_[i], y_[i], dy, dx);
+    if (head_gradient.data != nullptr && layers_[i].get() == head_) {
+      head_->AddToWeightsGradient(head_gradient);
+    }
     layers_[i]->FinishStep();
     dy = dx;
   }
 }
 
 std::size_t TrainableNetwork::num_scores() const { return layers_.back()->output_shape().size(); }
+
+ConstMatrixView TrainableNetwork::head() const { return head_->effective_weights(); }
 
 std::vector<Parameter*> TrainableNetwork::Parameters() {
   return Pointers<Parameter>(layers_, &Layer::parameters);

@@ -4,8 +4,8 @@
 // One step of training:
 //   network->PrepareStep(true);
 //   const ConstMatrixView scores = network->Forward(inputs);
-//   loss->Evaluate(scores, labels, gradient);
-//   network->Backward(gradient);
+//   loss->Evaluate({scores, labels, network->head()}, gradient);
+//   network->Backward(gradient.scores, gradient.head);
 //   optimizer->Step();
 #ifndef TRAINER_NETWORK_TRAINABLE_NETWORK_H_
 #define TRAINER_NETWORK_TRAINABLE_NETWORK_H_
@@ -23,6 +23,8 @@
 #include "trainer/layers/layer.h"
 
 namespace lipserve::trainer {
+
+class Dense;
 
 // Guarantee: the same recipe, shape, seed, inputs and OpenMP team size give the same bytes. Once a
 //            batch size has been seen, a step allocates nothing for it or smaller ones.
@@ -45,10 +47,13 @@ class TrainableNetwork {
   // Shapes: inputs: [N, input_shape().size()], N >= 1.
   ConstMatrixView Forward(ConstMatrixView inputs);
 
-  // Gradients of all parameters, given d loss / d scores of the last Forward.
-  void Backward(ConstMatrixView score_gradient);
+  // Gradients of all parameters, given d loss / d scores of the last Forward, and what d loss /
+  // d head() has beyond the way through the scores (null data: nothing).
+  void Backward(ConstMatrixView score_gradient, ConstMatrixView head_gradient = {});
 
   std::size_t num_scores() const;
+  // The effective weights of the last layer, [num_scores(), features], as of the last PrepareStep.
+  ConstMatrixView head() const;
   SampleShape input_shape() const { return input_shape_; }
   const std::vector<std::unique_ptr<Layer>>& layers() const { return layers_; }
 
@@ -72,6 +77,7 @@ class TrainableNetwork {
 
   SampleShape input_shape_;
   std::vector<std::unique_ptr<Layer>> layers_;
+  Dense* head_ = nullptr;  // the last of layers_
   // Layers before the first that has parameters need no gradient.
   std::size_t first_trained_ = 0;
   std::size_t reserved_batch_ = 0;

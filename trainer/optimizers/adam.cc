@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "trainer/optimizers/adam.h"
 
-#include <cassert>
 #include <cmath>
 #include <cstddef>
-#include <cstdint>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "trainer/optimizers/integer_power.h"
 
 namespace lipserve::trainer {
 namespace {
@@ -19,16 +17,6 @@ struct StepFactors {
   float blend2;  // 1 - beta2
   float epsilon;
 };
-
-// By squaring and not by std::pow, whose last digit depends on the C library.
-double Power(double base, std::int64_t exponent) {
-  double power = 1.0;
-  for (; exponent > 0; exponent /= 2) {
-    if (exponent % 2 == 1) power *= base;
-    base *= base;
-  }
-  return power;
-}
 
 // One pass over all four arrays: the step is bound by memory, not by arithmetic.
 void Update(const StepFactors& factors, std::size_t count, const float* __restrict gradient,
@@ -45,16 +33,10 @@ void Update(const StepFactors& factors, std::size_t count, const float* __restri
 
 }  // namespace
 
-Adam::Adam(const AdamOptions& options, std::vector<Parameter*> parameters,
-           const std::vector<std::string>& names)
-    : options_(options), parameters_(std::move(parameters)) {
-  assert(parameters_.size() == names.size());
-  for (std::size_t i = 0; i < parameters_.size(); ++i) {
-    const std::size_t size = parameters_[i]->values.size();
-    states_.push_back({absl::StrCat("adam.", names[i], ".first_moment"), std::vector<float>(size)});
-    states_.push_back(
-        {absl::StrCat("adam.", names[i], ".second_moment"), std::vector<float>(size)});
-  }
+Adam::Adam(const AdamOptions& options, ParameterGroup group)
+    : UpdateRule(std::move(group)), options_(options) {
+  AddStates("adam", "first_moment");
+  second_moments_ = AddStates("adam", "second_moment");
 }
 
 std::string Adam::description() const {
@@ -62,18 +44,18 @@ std::string Adam::description() const {
                          options_.learning_rate, options_.beta1, options_.beta2, options_.epsilon);
 }
 
-void Adam::Step() {
-  ++steps;
-  const double correction1 = 1.0 - Power(options_.beta1, steps);
-  const double correction2 = 1.0 - Power(options_.beta2, steps);
-  const StepFactors factors{
-      static_cast<float>(options_.learning_rate * std::sqrt(correction2) / correction1),
-      static_cast<float>(1.0 - options_.beta1), static_cast<float>(1.0 - options_.beta2),
-      static_cast<float>(options_.epsilon)};
-  for (std::size_t i = 0; i < parameters_.size(); ++i) {
-    Parameter& parameter = *parameters_[i];
-    Update(factors, parameter.values.size(), parameter.gradient.data(),
-           states_[2 * i].values.data(), states_[2 * i + 1].values.data(), parameter.values.data());
+void Adam::Step(std::int64_t step, double learning_rate_factor) {
+  const double correction1 = 1.0 - IntegerPower(options_.beta1, step);
+  const double correction2 = 1.0 - IntegerPower(options_.beta2, step);
+  const double rate = learning_rate_factor * options_.learning_rate;
+  const StepFactors factors{static_cast<float>(rate * std::sqrt(correction2) / correction1),
+                            static_cast<float>(1.0 - options_.beta1),
+                            static_cast<float>(1.0 - options_.beta2),
+                            static_cast<float>(options_.epsilon)};
+  for (std::size_t i = 0; i < group_.parameters.size(); ++i) {
+    Parameter& parameter = *group_.parameters[i];
+    Update(factors, parameter.values.size(), parameter.gradient.data(), states_[i].values.data(),
+           states_[second_moments_ + i].values.data(), parameter.values.data());
   }
 }
 

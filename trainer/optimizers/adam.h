@@ -10,9 +10,8 @@
 #define TRAINER_OPTIMIZERS_ADAM_H_
 
 #include <string>
-#include <vector>
 
-#include "trainer/optimizers/optimizer.h"
+#include "trainer/optimizers/update_rule.h"
 
 namespace lipserve::trainer {
 
@@ -23,23 +22,17 @@ struct AdamOptions {
   double epsilon = 1e-7;        // positive
 };
 
-// States: "adam.<name>.first_moment" and "adam.<name>.second_moment" of each parameter, in order.
-//
-// Guarantee: the same states, `steps` and gradients give the same bytes; nothing is allocated in
-//            Step.
-class Adam final : public Optimizer {
+// States: "adam.<name>.first_moment" of each parameter, then "adam.<name>.second_moment".
+class Adam final : public UpdateRule {
  public:
-  Adam(const AdamOptions& options, std::vector<Parameter*> parameters,
-       const std::vector<std::string>& names);
+  Adam(const AdamOptions& options, ParameterGroup group);
 
   std::string description() const override;
-  void Step() override;
-  std::vector<State>& states() override { return states_; }
+  void Step(std::int64_t step, double learning_rate_factor) override;
 
  private:
   AdamOptions options_;
-  std::vector<Parameter*> parameters_;
-  std::vector<State> states_;
+  std::size_t second_moments_ = 0;  // index of the first of them in states_
 };
 
 }  // namespace lipserve::trainer

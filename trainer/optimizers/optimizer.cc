@@ -1,63 +1,46 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "trainer/optimizers/optimizer.h"
 
-#include <cmath>
 #include <utility>
 
-#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "model/status_macros.h"
-#include "trainer/optimizers/adam.h"
+#include "trainer/optimizers/gradient_clipping.h"
 
 namespace lipserve::trainer {
-namespace {
 
-absl::StatusOr<double> DecayOr(const char* field, double value, double value_of_zero) {
-  if (value >= 0.0 && value < 1.0) return value == 0.0 ? value_of_zero : value;
-  return absl::InvalidArgumentError(
-      absl::StrFormat("optimizer.adam.%s: expected a number in [0, 1), where 0 takes %g, got %g",
-                      field, value_of_zero, value));
+Optimizer::Optimizer(const Options& options, ParameterGroup all,
+                     std::vector<std::unique_ptr<UpdateRule>> rules)
+    : options_(options), all_(std::move(all)), rules_(std::move(rules)) {
+  if (options.lookahead) lookahead_.emplace(*options.lookahead, all_);
 }
 
-absl::StatusOr<AdamOptions> ReadAdamSpec(const v1::AdamSpec& spec) {
-  AdamOptions options;
-  if (!(spec.learning_rate() > 0.0) || !std::isfinite(spec.learning_rate())) {
-    return absl::InvalidArgumentError(
-        absl::StrFormat("optimizer.adam.learning_rate: expected a positive finite number, got %g",
-                        spec.learning_rate()));
+std::string Optimizer::description() const {
+  std::string text;
+  for (const std::unique_ptr<UpdateRule>& rule : rules_) {
+    absl::StrAppend(&text, text.empty() ? "" : ", ", rule->description());
   }
-  options.learning_rate = spec.learning_rate();
-  LIPSERVE_ASSIGN_OR_RETURN(options.beta1, DecayOr("beta1", spec.beta1(), options.beta1));
-  LIPSERVE_ASSIGN_OR_RETURN(options.beta2, DecayOr("beta2", spec.beta2(), options.beta2));
-  if (!(spec.epsilon() >= 0.0) || !std::isfinite(spec.epsilon())) {
-    return absl::InvalidArgumentError(absl::StrFormat(
-        "optimizer.adam.epsilon: expected a finite number that is not negative, where 0 takes %g, "
-        "got %g",
-        options.epsilon, spec.epsilon()));
-  }
-  if (spec.epsilon() > 0.0) options.epsilon = spec.epsilon();
-  return options;
+  if (options_.clip_norm > 0.0) absl::StrAppendFormat(&text, ", clip_norm=%g", options_.clip_norm);
+  if (lookahead_) absl::StrAppend(&text, ", ", lookahead_->description());
+  return text;
 }
 
-}  // namespace
+void Optimizer::Step() {
+  ++steps;
+  if (options_.clip_norm > 0.0) ClipGlobalNorm(all_.parameters, options_.clip_norm);
+  for (const std::unique_ptr<UpdateRule>& rule : rules_) rule->Step(steps, learning_rate_factor);
+  if (lookahead_) lookahead_->Follow(steps);
+}
 
-absl::StatusOr<std::unique_ptr<Optimizer>> MakeOptimizer(const v1::OptimizerSpec& spec,
-                                                         std::vector<Parameter*> parameters,
-                                                         const std::vector<std::string>& names) {
-  if (parameters.size() != names.size()) {
-    return absl::InvalidArgumentError(absl::StrFormat(
-        "optimizer: expected one name per parameter, got %d names for %d parameters", names.size(),
-        parameters.size()));
+std::vector<State*> Optimizer::states() {
+  std::vector<State*> all;
+  for (const std::unique_ptr<UpdateRule>& rule : rules_) {
+    for (State& state : rule->states()) all.push_back(&state);
   }
-  switch (spec.kind_case()) {
-    case v1::OptimizerSpec::kAdam: {
-      LIPSERVE_ASSIGN_OR_RETURN(const AdamOptions options, ReadAdamSpec(spec.adam()));
-      return std::make_unique<Adam>(options, std::move(parameters), names);
-    }
-    case v1::OptimizerSpec::KIND_NOT_SET:
-      break;
+  if (lookahead_) {
+    for (State& state : lookahead_->states()) all.push_back(&state);
   }
-  return absl::InvalidArgumentError("optimizer: expected adam, got none");
+  return all;
 }
 
 }  // namespace lipserve::trainer

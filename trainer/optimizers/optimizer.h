@@ -1,42 +1,56 @@
 // SPDX-License-Identifier: Apache-2.0
-// An optimiser: changes parameters along their gradients.
+// An optimiser: changes parameters along their gradients. One step clips the gradients, applies the
+// update rules, and lets Lookahead's slow weights follow, each where the recipe asks for it.
 #ifndef TRAINER_OPTIMIZERS_OPTIMIZER_H_
 #define TRAINER_OPTIMIZERS_OPTIMIZER_H_
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "absl/status/statusor.h"
-#include "lipserve/v1/recipe.pb.h"
-#include "trainer/layers/layer.h"
+#include "trainer/optimizers/lookahead.h"
+#include "trainer/optimizers/update_rule.h"
 
 namespace lipserve::trainer {
 
-// Threads: not thread-safe.
+// Guarantee: the same states, `steps`, learning rates and gradients give the same bytes; nothing
+//            is allocated in Step.
+// Threads:   not thread-safe.
 class Optimizer {
  public:
-  virtual ~Optimizer() = default;
+  // What a recipe decides besides the update rules.
+  struct Options {
+    double clip_norm = 0.0;  // 0 does not clip
+    std::optional<LookaheadOptions> lookahead;
+  };
 
-  // For the summary, e.g. "Adam(learning_rate=0.001)".
-  virtual std::string description() const = 0;
+  // `rules` divide the parameters of `all` among themselves.
+  Optimizer(const Options& options, ParameterGroup all,
+            std::vector<std::unique_ptr<UpdateRule>> rules);
 
-  // One step with the gradients in the parameters.
-  virtual void Step() = 0;
+  // For the summary, e.g. "Adam(learning_rate=0.001), clip_norm=1".
+  std::string description() const;
 
-  // Steps done, and the moments: everything that a checkpoint must hold. Names are unique.
+  // One step with the gradients in the parameters, which clipping may scale.
+  void Step();
+
+  // The moments and slow weights: with `steps` everything that a checkpoint must hold. Names are
+  // unique.
+  std::vector<State*> states();
+
+  // Steps done.
   std::int64_t steps = 0;
-  virtual std::vector<State>& states() = 0;
-};
+  // What the learning rates of the next step are multiplied by.
+  double learning_rate_factor = 1.0;
 
-// Builds the optimiser of a recipe for `parameters`, which must outlive it and not move.
-// `names` are unique names of the parameters ("layer1.kernel").
-//
-// Errors: InvalidArgument naming the field, what was expected and found.
-absl::StatusOr<std::unique_ptr<Optimizer>> MakeOptimizer(const v1::OptimizerSpec& spec,
-                                                         std::vector<Parameter*> parameters,
-                                                         const std::vector<std::string>& names);
+ private:
+  Options options_;
+  ParameterGroup all_;
+  std::vector<std::unique_ptr<UpdateRule>> rules_;
+  std::optional<Lookahead> lookahead_;
+};
 
 }  // namespace lipserve::trainer
 

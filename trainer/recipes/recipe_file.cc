@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "trainer/recipes/recipe_file.h"
 
+#include <google/protobuf/descriptor.h>
 #include <google/protobuf/util/message_differencer.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -13,6 +15,7 @@
 #include <sstream>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "model/certificate/pixel_scaling.h"
 #include "model/status_macros.h"
 #include "proto/text/proto_text.h"
@@ -24,6 +27,14 @@ constexpr std::size_t kMaxNameLength = 64;
 constexpr std::int64_t kMaxBatchSize = 1 << 16;
 constexpr std::int64_t kMaxEpochs = 1'000'000;
 constexpr std::int64_t kMaxLabel = 255;
+
+// The names of the fields of a oneof "kind", e.g. "hkr, kr, hinge_margin".
+std::string Kinds(const google::protobuf::Descriptor& message) {
+  const google::protobuf::OneofDescriptor& kind = *message.FindOneofByName("kind");
+  std::vector<std::string> names;
+  for (int i = 0; i < kind.field_count(); ++i) names.push_back(kind.field(i)->name());
+  return absl::StrJoin(names, ", ");
+}
 
 absl::Status Invalid(const std::string& field, const std::string& expected,
                      const std::string& got) {
@@ -94,6 +105,20 @@ absl::Status ValidateDataset(const v1::DatasetSpec& dataset) {
   return absl::OkStatus();
 }
 
+absl::Status ValidateEpsilons(const v1::Recipe& recipe) {
+  std::set<double> seen;
+  for (const double epsilon : recipe.validation_epsilons()) {
+    if (!(epsilon >= 0.0) || !std::isfinite(epsilon)) {
+      return Invalid("validation_epsilons", "finite numbers that are not negative",
+                     absl::StrCat(epsilon));
+    }
+    if (!seen.insert(epsilon).second) {
+      return Invalid("validation_epsilons", "each radius once", absl::StrCat(epsilon, " twice"));
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::Status ValidateRange(const std::string& field, std::int64_t value, std::int64_t max) {
   if (value >= 1 && value <= max) return absl::OkStatus();
   return Invalid(field, absl::StrCat("1 to ", max), absl::StrCat(value));
@@ -112,11 +137,18 @@ absl::Status ValidateRecipe(const v1::Recipe& recipe) {
     }
   }
   if (recipe.loss().kind_case() == v1::LossSpec::KIND_NOT_SET) {
-    return Invalid("loss", "one of hkr, kr, hinge_margin", "none");
+    return Invalid("loss", absl::StrCat("one of ", Kinds(*v1::LossSpec::descriptor())), "none");
   }
   if (recipe.optimizer().kind_case() == v1::OptimizerSpec::KIND_NOT_SET) {
-    return Invalid("optimizer", "one, such as \"adam { learning_rate: 0.001 }\"", "none");
+    return Invalid("optimizer", absl::StrCat("one of ", Kinds(*v1::OptimizerSpec::descriptor())),
+                   "none");
   }
+  const double decay = recipe.optimizer().weight_average_decay();
+  if (!(decay >= 0.0 && decay < 1.0)) {
+    return Invalid("optimizer.weight_average_decay", "a number in [0, 1), where 0 does not average",
+                   absl::StrCat(decay));
+  }
+  LIPSERVE_RETURN_IF_ERROR(ValidateEpsilons(recipe));
   LIPSERVE_RETURN_IF_ERROR(ValidateRange("batch_size", recipe.batch_size(), kMaxBatchSize));
   return ValidateRange("epochs", recipe.epochs(), kMaxEpochs);
 }

@@ -24,9 +24,9 @@ absl::StatusOr<v1::Recipe> ReadRecipeFile(const std::string& path);
 // As ReadRecipeFile for text in memory; `place` stands for the path in errors.
 absl::StatusOr<v1::Recipe> ParseRecipe(const std::string& text, const std::string& place);
 
-// Checks what can be checked without the data: name, dataset, batch size, epochs, and that layers,
-// loss and optimiser are there. What they contain is checked by TrainableNetwork::Create, MakeLoss
-// and MakeOptimizer, which know the sizes.
+// Checks what can be checked without the data: name, dataset, batch size, epochs, validation, and
+// that layers, loss and optimiser are there. What they contain is checked by TrainingLoop::Create,
+// which knows the sizes.
 //
 // Errors: InvalidArgument naming the field, what was expected and found.
 absl::Status ValidateRecipe(const v1::Recipe& recipe);

@@ -45,7 +45,7 @@ absl::Status ClaimOperatorNorms(FrozenNetwork& network) {
 v1::TrainingRecord MakeRecord(const TrainingLoop& loop, const Evaluation& evaluation) {
   v1::TrainingRecord record;
   *record.mutable_recipe() = loop.recipe();
-  for (const v1::NamedValue& metric : loop.history().back().metrics()) {
+  for (const v1::NamedValue& metric : loop.result_record().metrics()) {
     if (metric.name().starts_with("val_")) *record.add_results() = metric;
   }
   for (v1::NamedValue& value : ToNamedValues(evaluation)) {
@@ -99,6 +99,7 @@ absl::Status SelfCheck(const CertifiedModel& model, const Samples& samples) {
 }
 
 absl::StatusOr<Frozen> Freeze(TrainingLoop& loop) {
+  loop.InstallResult();
   Frozen frozen;
   FrozenModel& model = frozen.model;
   model.name = loop.recipe().name();

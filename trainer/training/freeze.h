@@ -22,8 +22,9 @@ struct Frozen {
   Evaluation evaluation;
 };
 
-// Freezes the network of a finished run as it is now, claims the operator norm of each dense layer
-// that BoundOperatorNorm proves, has CertifiedModel confirm them, self-checks and evaluates.
+// Freezes the weights that a finished run yields (TrainingLoop::InstallResult), claims the operator
+// norm of each dense layer that BoundOperatorNorm proves, has CertifiedModel confirm them,
+// self-checks and evaluates.
 //
 // Guarantee: the same loop gives the same model, without time or place in it.
 // Errors:    InvalidArgument or Internal, naming the layer or sample, if the model is refused or

@@ -11,6 +11,9 @@
 #include "model/certificate/pixel_scaling.h"
 #include "model/status_macros.h"
 #include "trainer/data/shuffle.h"
+#include "trainer/losses/certified_estimates.h"
+#include "trainer/losses/make_loss.h"
+#include "trainer/optimizers/make_optimizer.h"
 
 namespace lipserve::trainer {
 namespace {
@@ -26,9 +29,9 @@ absl::Status CheckClassCount(const TrainableNetwork& network, const Dataset& dat
 }
 
 absl::Status NotFinite(const std::string& place, double loss, const v1::Recipe& recipe) {
-  return absl::FailedPreconditionError(absl::StrCat(
-      place, ": the loss is ", loss, ", expected a finite number: training diverged; lower ",
-      "optimizer.adam.learning_rate (now ", recipe.optimizer().adam().learning_rate(), ")"));
+  return absl::FailedPreconditionError(
+      absl::StrCat(place, ": the loss is ", loss, ", expected a finite number: training diverged; ",
+                   "lower ", DescribeLearningRate(recipe.optimizer())));
 }
 
 void AppendMetrics(const std::vector<Metric>& metrics, v1::EpochRecord& record) {
@@ -52,54 +55,119 @@ TrainingLoop::TrainingLoop(const v1::Recipe& recipe, const Dataset& dataset)
 absl::StatusOr<std::unique_ptr<TrainingLoop>> TrainingLoop::Create(const v1::Recipe& recipe,
                                                                    const Dataset& dataset) {
   std::unique_ptr<TrainingLoop> loop(new TrainingLoop(recipe, dataset));
-  LIPSERVE_ASSIGN_OR_RETURN(loop->network_,
-                            TrainableNetwork::Create(recipe, dataset.train.shape, recipe.seed()));
-  LIPSERVE_RETURN_IF_ERROR(CheckClassCount(*loop->network_, dataset));
-  LIPSERVE_ASSIGN_OR_RETURN(loop->loss_, MakeLoss(recipe.loss(), loop->network_->num_scores()));
-  LIPSERVE_ASSIGN_OR_RETURN(loop->optimizer_,
-                            MakeOptimizer(recipe.optimizer(), loop->network_->Parameters(),
-                                          loop->network_->ParameterNames()));
+  LIPSERVE_RETURN_IF_ERROR(loop->MakeParts());
   return loop;
 }
 
+absl::Status TrainingLoop::MakeParts() {
+  LIPSERVE_ASSIGN_OR_RETURN(
+      network_, TrainableNetwork::Create(recipe_, dataset_.train.shape, recipe_.seed()));
+  LIPSERVE_RETURN_IF_ERROR(CheckClassCount(*network_, dataset_));
+  LIPSERVE_ASSIGN_OR_RETURN(loss_, MakeLoss(recipe_.loss(), network_->num_scores()));
+  LIPSERVE_ASSIGN_OR_RETURN(optimizer_, MakeOptimizer(recipe_.optimizer(), network_->Parameters(),
+                                                      network_->ParameterNames()));
+  const Schedule::Run run{recipe_.epochs() * steps_per_epoch(), recipe_.epochs()};
+  LIPSERVE_ASSIGN_OR_RETURN(scheduled_numbers_, ScheduledNumbers::Create(recipe_, run, *loss_));
+  validation_epsilons_.assign(recipe_.validation_epsilons().begin(),
+                              recipe_.validation_epsilons().end());
+  const double decay = recipe_.optimizer().weight_average_decay();
+  if (decay > 0.0) average_.emplace(decay, network_->Parameters(), network_->ParameterNames());
+  if (!recipe_.has_selection()) return absl::OkStatus();
+  LIPSERVE_ASSIGN_OR_RETURN(selection_,
+                            Selection::Create(recipe_.selection(), ValidationMetricNames()));
+  best_.emplace("best", *network_);
+  return absl::OkStatus();
+}
+
+std::int64_t TrainingLoop::steps_per_epoch() const {
+  const auto samples = static_cast<std::int64_t>(dataset_.train.size());
+  return (samples + recipe_.batch_size() - 1) / recipe_.batch_size();
+}
+
+std::vector<std::string> TrainingLoop::ValidationMetricNames() const {
+  const std::vector<float> scores(network_->num_scores());
+  const std::vector<std::int32_t> labels = {0};
+  std::vector<std::string> names = {"val_loss"};
+  for (const Metric& metric : loss_->Metrics({scores.data(), 1, scores.size()}, labels)) {
+    names.push_back("val_" + metric.name);
+  }
+  for (const double epsilon : validation_epsilons_) {
+    names.push_back("val_" + CertifiedEstimateName(epsilon));
+  }
+  return names;
+}
+
 absl::Status TrainingLoop::RunEpoch(TrainingObserver& observer) {
-  assert(!finished());
+  assert(!finished() && !result_installed_);
   v1::EpochRecord record;
   record.set_epoch(epochs_done() + 1);
   LIPSERVE_ASSIGN_OR_RETURN(const MetricMeans train, TrainOneEpoch(record.epoch(), observer));
+  if (average_) average_->Swap();
   LIPSERVE_ASSIGN_OR_RETURN(const MetricMeans validation, Validate(record.epoch()));
   AppendMetrics(train.Means(""), record);
   AppendMetrics(validation.Means("val_"), record);
   observer.OnEpochEnd(record);
   history_.push_back(std::move(record));
+  if (selection_ && selection_->Best(history_) + 1 == history_.size()) best_->Take();
+  if (average_) average_->Swap();
   return absl::OkStatus();
+}
+
+bool TrainingLoop::stopped_early() const {
+  return selection_ && epochs_done() < recipe_.epochs() && selection_->ShouldStop(history_);
+}
+
+const v1::EpochRecord& TrainingLoop::result_record() const {
+  assert(!history_.empty());
+  return selection_ ? history_[selection_->Best(history_)] : history_.back();
+}
+
+void TrainingLoop::InstallResult() {
+  if (result_installed_) return;
+  result_installed_ = true;
+  if (best_) {
+    best_->Restore();
+  } else if (average_) {
+    average_->Swap();
+  }
 }
 
 absl::StatusOr<MetricMeans> TrainingLoop::TrainOneEpoch(std::int64_t epoch,
                                                         TrainingObserver& observer) {
-  const std::size_t samples = dataset_.train.size();
-  const auto batch_size = static_cast<std::size_t>(recipe_.batch_size());
-  observer.OnEpochBegin(epoch, recipe_.epochs(),
-                        static_cast<std::int64_t>((samples + batch_size - 1) / batch_size));
-  train_stream_.Begin(ShuffledOrder(samples, recipe_.seed(), epoch));
+  observer.OnEpochBegin(epoch, recipe_.epochs(), steps_per_epoch());
+  train_stream_.Begin(ShuffledOrder(dataset_.train.size(), recipe_.seed(), epoch));
   MetricMeans means;
   std::int64_t step = 0;
   while (const Minibatch* batch = train_stream_.Next()) {
     ++step;
+    scheduled_numbers_.SetForStep(optimizer_->steps, *optimizer_);
     network_->PrepareStep(/*training=*/true);
     const ConstMatrixView scores = network_->Forward(batch->inputs());
-    score_gradient_.resize(scores.size());
-    const MatrixView gradient{score_gradient_.data(), scores.rows, scores.cols};
-    const double loss = loss_->Evaluate(scores, batch->labels, gradient);
+    const LossGradient gradient = GradientFor(scores);
+    loss_->Observe(scores);
+    const double loss = loss_->Evaluate({scores, batch->labels, network_->head()}, gradient);
     if (!std::isfinite(loss)) {
       return NotFinite(absl::StrCat("epoch ", epoch, ", step ", step), loss, recipe_);
     }
     means.Add(loss, batch->size(), loss_->Metrics(scores, batch->labels));
-    network_->Backward(gradient);
+    network_->Backward(gradient.scores, gradient.head);
     optimizer_->Step();
+    if (average_) average_->Update(optimizer_->steps);
     observer.OnStep(step, means);
   }
   return means;
+}
+
+LossGradient TrainingLoop::GradientFor(ConstMatrixView scores) {
+  score_gradient_.resize(scores.size());
+  LossGradient gradient;
+  gradient.scores = {score_gradient_.data(), scores.rows, scores.cols};
+  if (loss_->UsesHead()) {
+    const ConstMatrixView head = network_->head();
+    head_gradient_.resize(head.size());
+    gradient.head = {head_gradient_.data(), head.rows, head.cols};
+  }
+  return gradient;
 }
 
 absl::StatusOr<MetricMeans> TrainingLoop::Validate(std::int64_t epoch) {
@@ -108,11 +176,16 @@ absl::StatusOr<MetricMeans> TrainingLoop::Validate(std::int64_t epoch) {
   MetricMeans means;
   while (const Minibatch* batch = validation_stream_.Next()) {
     const ConstMatrixView scores = network_->Forward(batch->inputs());
-    const double loss = loss_->Evaluate(scores, batch->labels, MatrixView{});
+    const ScoredBatch scored{scores, batch->labels, network_->head()};
+    const double loss = loss_->Evaluate(scored, {});
     if (!std::isfinite(loss)) {
       return NotFinite(absl::StrCat("epoch ", epoch, ", validation"), loss, recipe_);
     }
-    means.Add(loss, batch->size(), loss_->Metrics(scores, batch->labels));
+    std::vector<Metric> metrics = loss_->Metrics(scores, batch->labels);
+    for (Metric& estimate : CertifiedEstimates(scored, validation_epsilons_)) {
+      metrics.push_back(std::move(estimate));
+    }
+    means.Add(loss, batch->size(), metrics);
   }
   return means;
 }
@@ -128,7 +201,13 @@ std::vector<NamedArrayReference> TrainingLoop::Arrays() {
       arrays.push_back({absl::StrCat("layer", i, ".", state.name), &state.values});
     }
   }
-  for (State& state : optimizer_->states()) arrays.push_back({state.name, &state.values});
+  for (State& state : loss_->states()) {
+    arrays.push_back({absl::StrCat("loss.", state.name), &state.values});
+  }
+  const auto append = [&arrays](State& state) { arrays.push_back({state.name, &state.values}); };
+  for (State* state : optimizer_->states()) append(*state);
+  if (average_) std::for_each(average_->states().begin(), average_->states().end(), append);
+  if (best_) std::for_each(best_->states().begin(), best_->states().end(), append);
   return arrays;
 }
 

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // The training loop: shuffled minibatches, forward, loss, backward, optimiser step; after each
-// epoch the validation set. Metrics follow Keras, so that they compare with published ones:
-// metric_means.h says how they are averaged.
+// epoch the validation set, with the averaged weights if the recipe asks for them. Metrics follow
+// Keras, so that they compare with published ones: metric_means.h says how they are averaged.
 //
 // Example:
 //   LIPSERVE_ASSIGN_OR_RETURN(auto loop, TrainingLoop::Create(recipe, dataset));
 //   while (!loop->finished()) LIPSERVE_RETURN_IF_ERROR(loop->RunEpoch(observer));
+//   loop->InstallResult();
 #ifndef TRAINER_TRAINING_TRAINING_LOOP_H_
 #define TRAINER_TRAINING_TRAINING_LOOP_H_
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,6 +26,10 @@
 #include "trainer/network/trainable_network.h"
 #include "trainer/optimizers/optimizer.h"
 #include "trainer/training/metric_means.h"
+#include "trainer/training/scheduled_numbers.h"
+#include "trainer/training/selection.h"
+#include "trainer/training/weight_average.h"
+#include "trainer/training/weight_snapshot.h"
 
 namespace lipserve::trainer {
 
@@ -63,18 +69,31 @@ class TrainingLoop {
   // Errors:   FailedPrecondition if a loss is not finite. The loop must then not be used further.
   absl::Status RunEpoch(TrainingObserver& observer);
 
-  bool finished() const { return epochs_done() >= recipe_.epochs(); }
+  // All epochs are done, or the recipe's selection has seen no better one for long enough.
+  bool finished() const { return epochs_done() >= recipe_.epochs() || stopped_early(); }
+  bool stopped_early() const;
   std::int64_t epochs_done() const { return static_cast<std::int64_t>(history_.size()); }
   const std::vector<v1::EpochRecord>& history() const { return history_; }
+  std::int64_t steps_per_epoch() const;
 
   const v1::Recipe& recipe() const { return recipe_; }
   const Dataset& dataset() const { return dataset_; }
   TrainableNetwork& network() { return *network_; }
   const TrainableNetwork& network() const { return *network_; }
-  const Loss& loss() const { return *loss_; }
+  Loss& loss() { return *loss_; }
   Optimizer& optimizer() { return *optimizer_; }
+  const ScheduledNumbers& scheduled_numbers() const { return scheduled_numbers_; }
+  const std::optional<Selection>& selection() const { return selection_; }
 
-  // Every array of the network and the optimiser, in a fixed order.
+  // The epoch whose weights the run yields: the best by the recipe's selection, or the last.
+  // Requires: epochs_done() >= 1.
+  const v1::EpochRecord& result_record() const;
+
+  // Puts the weights that the run yields into the network: those validated in result_record()'s
+  // epoch. Training cannot go on afterwards; a second call does nothing.
+  void InstallResult();
+
+  // Every array of the network, the loss, the optimiser and the kept weights, in a fixed order.
   std::vector<NamedArrayReference> Arrays();
 
   // Continues after `history`; the caller has restored Arrays() and optimizer().steps.
@@ -83,6 +102,11 @@ class TrainingLoop {
  private:
   TrainingLoop(const v1::Recipe& recipe, const Dataset& dataset);
 
+  absl::Status MakeParts();
+  // The names that validation gives its metrics.
+  std::vector<std::string> ValidationMetricNames() const;
+  // Where the loss of a batch with these scores writes its gradients.
+  LossGradient GradientFor(ConstMatrixView scores);
   absl::StatusOr<MetricMeans> TrainOneEpoch(std::int64_t epoch, TrainingObserver& observer);
   absl::StatusOr<MetricMeans> Validate(std::int64_t epoch);
 
@@ -91,8 +115,15 @@ class TrainingLoop {
   std::unique_ptr<TrainableNetwork> network_;
   std::unique_ptr<Loss> loss_;
   std::unique_ptr<Optimizer> optimizer_;
+  ScheduledNumbers scheduled_numbers_;
+  std::vector<double> validation_epsilons_;
+  std::optional<WeightAverage> average_;
+  std::optional<Selection> selection_;
+  std::optional<WeightSnapshot> best_;  // with selection_
+  bool result_installed_ = false;
   std::vector<v1::EpochRecord> history_;
   std::vector<float> score_gradient_;
+  std::vector<float> head_gradient_;
   MinibatchStream train_stream_;
   MinibatchStream validation_stream_;
 };

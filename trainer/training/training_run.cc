@@ -27,6 +27,7 @@ std::string MetricsFile(const RunOptions& options, TrainingLoop& loop, const Fro
   json["dataset_sha256"] = ToHex(loop.dataset().sha256);
   json["train_samples"] = loop.dataset().train.size();
   json["validation_samples"] = loop.dataset().validation.size();
+  json["model_epoch"] = loop.result_record().epoch();
   json["history"] = Json::array();
   // Epochs before a resumption have no time.
   const std::size_t untimed = loop.history().size() - epoch_seconds.size();

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// The share of samples that a batch's scores classify rightly.
+#ifndef TRAINER_LOSSES_ACCURACY_H_
+#define TRAINER_LOSSES_ACCURACY_H_
+
+#include <cstdint>
+#include <span>
+
+#include "model/network/matrix_view.h"
+
+namespace lipserve::trainer {
+
+// The class is the one with the largest score, the lowest index among equals; with a single score,
+// the first class where the score is not negative. This is the rule of the served model.
+//
+// Shapes: scores: [N, S], labels: N, each in [0, max(S, 2)), N >= 1.
+double Accuracy(ConstMatrixView scores, std::span<const std::int32_t> labels);
+
+}  // namespace lipserve::trainer
+
+#endif  // TRAINER_LOSSES_ACCURACY_H_

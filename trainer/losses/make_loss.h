@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a recipe's loss to one that can be evaluated.
+#ifndef TRAINER_LOSSES_MAKE_LOSS_H_
+#define TRAINER_LOSSES_MAKE_LOSS_H_
+
+#include <cstddef>
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "lipserve/v1/recipe.pb.h"
+#include "trainer/losses/loss.h"
+
+namespace lipserve::trainer {
+
+// Builds the loss of a recipe for a network with `num_scores` scores.
+//
+// Errors: InvalidArgument naming the field, what was expected and found.
+absl::StatusOr<std::unique_ptr<Loss>> MakeLoss(const v1::LossSpec& spec, std::size_t num_scores);
+
+}  // namespace lipserve::trainer
+
+#endif  // TRAINER_LOSSES_MAKE_LOSS_H_

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "trainer/optimizers/make_optimizer.h"
+
+#include <cmath>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_format.h"
+#include "model/status_macros.h"
+#include "trainer/optimizers/adam.h"
+#include "trainer/optimizers/nadam.h"
+#include "trainer/optimizers/sgd.h"
+
+namespace lipserve::trainer {
+namespace {
+
+using RuleOrError = absl::StatusOr<std::unique_ptr<UpdateRule>>;
+
+absl::Status Invalid(const std::string& field, const std::string& expected, double got) {
+  return absl::InvalidArgumentError(
+      absl::StrFormat("optimizer.%s: expected %s, got %g", field, expected, got));
+}
+
+absl::Status CheckLearningRate(const std::string& rule, double rate) {
+  if (rate > 0.0 && std::isfinite(rate)) return absl::OkStatus();
+  return Invalid(rule + ".learning_rate", "a positive finite number", rate);
+}
+
+absl::StatusOr<double> DecayOr(const std::string& field, double value, double value_of_zero) {
+  if (value >= 0.0 && value < 1.0) return value == 0.0 ? value_of_zero : value;
+  return Invalid(field, absl::StrFormat("a number in [0, 1), where 0 takes %g", value_of_zero),
+                 value);
+}
+
+// Adam's and Nadam's fields are the same.
+template <typename Spec>
+absl::StatusOr<AdamOptions> ReadAdamFields(const std::string& rule, const Spec& spec) {
+  AdamOptions options;
+  LIPSERVE_RETURN_IF_ERROR(CheckLearningRate(rule, spec.learning_rate()));
+  options.learning_rate = spec.learning_rate();
+  LIPSERVE_ASSIGN_OR_RETURN(options.beta1, DecayOr(rule + ".beta1", spec.beta1(), options.beta1));
+  LIPSERVE_ASSIGN_OR_RETURN(options.beta2, DecayOr(rule + ".beta2", spec.beta2(), options.beta2));
+  if (!(spec.epsilon() >= 0.0) || !std::isfinite(spec.epsilon())) {
+    return Invalid(
+        rule + ".epsilon",
+        absl::StrFormat("a finite number that is not negative, where 0 takes %g", options.epsilon),
+        spec.epsilon());
+  }
+  if (spec.epsilon() > 0.0) options.epsilon = spec.epsilon();
+  return options;
+}
+
+absl::StatusOr<SgdOptions> ReadSgd(const v1::SgdSpec& spec) {
+  LIPSERVE_RETURN_IF_ERROR(CheckLearningRate("sgd", spec.learning_rate()));
+  LIPSERVE_RETURN_IF_ERROR(DecayOr("sgd.momentum", spec.momentum(), 0.0).status());
+  if (spec.nesterov() && spec.momentum() == 0.0) {
+    return Invalid("sgd.momentum", "a positive number with nesterov: true", 0.0);
+  }
+  return SgdOptions{spec.learning_rate(), spec.momentum(), spec.nesterov()};
+}
+
+RuleOrError MakeRule(const v1::OptimizerSpec& spec, ParameterGroup group) {
+  switch (spec.kind_case()) {
+    case v1::OptimizerSpec::kAdam: {
+      LIPSERVE_ASSIGN_OR_RETURN(const AdamOptions options, ReadAdamFields("adam", spec.adam()));
+      return std::make_unique<Adam>(options, std::move(group));
+    }
+    case v1::OptimizerSpec::kNadam: {
+      LIPSERVE_ASSIGN_OR_RETURN(const AdamOptions options, ReadAdamFields("nadam", spec.nadam()));
+      return std::make_unique<Nadam>(options, std::move(group));
+    }
+    case v1::OptimizerSpec::kSgd: {
+      LIPSERVE_ASSIGN_OR_RETURN(const SgdOptions options, ReadSgd(spec.sgd()));
+      return std::make_unique<Sgd>(options, std::move(group));
+    }
+    case v1::OptimizerSpec::KIND_NOT_SET:
+      break;
+  }
+  return absl::InvalidArgumentError("optimizer: expected one of adam, nadam, sgd, got none");
+}
+
+absl::StatusOr<LookaheadOptions> ReadLookahead(const v1::LookaheadSpec& spec) {
+  LookaheadOptions options;
+  if (spec.period() < 0) {
+    return Invalid("lookahead.period", absl::StrFormat("at least 1, or 0 for %d", options.period),
+                   static_cast<double>(spec.period()));
+  }
+  if (!(spec.step() >= 0.0 && spec.step() <= 1.0)) {
+    return Invalid("lookahead.step",
+                   absl::StrFormat("a number in (0, 1], or 0 for %g", options.step), spec.step());
+  }
+  if (spec.period() > 0) options.period = spec.period();
+  if (spec.step() > 0.0) options.step = spec.step();
+  return options;
+}
+
+absl::StatusOr<Optimizer::Options> ReadOptions(const v1::OptimizerSpec& spec) {
+  Optimizer::Options options;
+  if (!(spec.clip_norm() >= 0.0) || !std::isfinite(spec.clip_norm())) {
+    return Invalid("clip_norm", "a finite number that is not negative, where 0 never clips",
+                   spec.clip_norm());
+  }
+  options.clip_norm = spec.clip_norm();
+  if (spec.has_lookahead()) {
+    LIPSERVE_ASSIGN_OR_RETURN(options.lookahead, ReadLookahead(spec.lookahead()));
+  }
+  return options;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Optimizer>> MakeOptimizer(const v1::OptimizerSpec& spec,
+                                                         std::vector<Parameter*> parameters,
+                                                         const std::vector<std::string>& names) {
+  if (parameters.size() != names.size()) {
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "optimizer: expected one name per parameter, got %d names for %d parameters", names.size(),
+        parameters.size()));
+  }
+  LIPSERVE_ASSIGN_OR_RETURN(const Optimizer::Options options, ReadOptions(spec));
+  ParameterGroup group{std::move(parameters), names};
+  std::vector<std::unique_ptr<UpdateRule>> rules(1);
+  LIPSERVE_ASSIGN_OR_RETURN(rules[0], MakeRule(spec, group));
+  return std::make_unique<Optimizer>(options, std::move(group), std::move(rules));
+}
+
+std::string DescribeLearningRate(const v1::OptimizerSpec& spec) {
+  switch (spec.kind_case()) {
+    case v1::OptimizerSpec::kAdam:
+      return absl::StrFormat("optimizer.adam.learning_rate (now %g)", spec.adam().learning_rate());
+    case v1::OptimizerSpec::kNadam:
+      return absl::StrFormat("optimizer.nadam.learning_rate (now %g)",
+                             spec.nadam().learning_rate());
+    case v1::OptimizerSpec::kSgd:
+      return absl::StrFormat("optimizer.sgd.learning_rate (now %g)", spec.sgd().learning_rate());
+    case v1::OptimizerSpec::KIND_NOT_SET:
+      break;
+  }
+  return "the learning rate";
+}
+
+}  // namespace lipserve::trainer
