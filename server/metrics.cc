@@ -34,9 +34,11 @@ const Histogram::BucketBoundaries kDurationSeconds = {
     1e-6,   2.5e-6, 5e-6, 1e-5,   2.5e-5, 5e-5, 1e-4,   2.5e-4, 5e-4, 1e-3,
     2.5e-3, 5e-3,   1e-2, 2.5e-2, 5e-2,   1e-1, 2.5e-1, 5e-1,   1.0,  2.5};
 const Histogram::BucketBoundaries kBatchImages = {1, 2, 4, 8, 16, 32, 64, 128, 256};
-// The first bucket holds the abstentions, whose radius is exactly 0.
-const Histogram::BucketBoundaries kRadiusL2 = {0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75,
-                                               1, 1.5,  2,    3,    5,   10,  20,  50,  100};
+// The first bucket holds the abstentions, whose radius is exactly 0. Among the rest are the radii
+// that certified accuracies are published at: 36, 72 and 108 of 255, 0.25, 0.5, 1, 1.58 and 2.
+const Histogram::BucketBoundaries kRadiusL2 = {
+    0,   0.01, 0.02, 0.05, 0.1, 36.0 / 255, 0.2, 0.25, 72.0 / 255, 0.35, 108.0 / 255, 0.5,  0.75,
+    1.0, 1.25, 1.58, 2.0,  2.5, 3.0,        4.0, 5.0,  10.0,       20.0, 50.0,        100.0};
 
 const char* MethodLabel(RpcMethod method) {
   switch (method) {
@@ -125,7 +127,10 @@ struct ModelFamilies {
                                "Certified L2 radius per image, in units of the network's input.")),
         loaded(GaugeFamily(registry, "lipserve_model_loaded", "1 for each served version.")),
         load_duration(GaugeFamily(registry, "lipserve_model_load_duration_seconds",
-                                  "Time to prove, prepare and warm the version.")) {}
+                                  "Time to prove, prepare and warm the version.")),
+        training_accuracy(GaugeFamily(registry, "lipserve_model_training_certified_accuracy_ratio",
+                                      "Share of the test images that were right and certified at "
+                                      "epsilon when the model was trained.")) {}
 
   Family<Counter>& requests;
   Family<Counter>& rejected;
@@ -139,6 +144,7 @@ struct ModelFamilies {
   Family<Histogram>& radius;
   Family<Gauge>& loaded;
   Family<Gauge>& load_duration;
+  Family<Gauge>& training_accuracy;
 };
 
 // Series that exist once a model is served; calls without a model have none of them.
@@ -257,6 +263,11 @@ void ModelMetrics::SetLoaded(double seconds) {
   series_->served->load_duration.Set(seconds);
 }
 
+void ModelMetrics::SetTrainingCertifiedAccuracy(double epsilon, double accuracy) {
+  series_->families.training_accuracy.Add(With(series_->labels, "epsilon", absl::StrCat(epsilon)))
+      .Set(accuracy);
+}
+
 struct Metrics::Impl {
   explicit Impl(const BuildInfo& build)
       : families(registry),
@@ -265,10 +276,20 @@ struct Metrics::Impl {
         inflight(GaugeFamily(registry, "lipserve_inflight_requests",
                              "Calls that have arrived and are not answered yet.")
                      .Add({})),
+        compute_workers(
+            GaugeFamily(registry, "lipserve_compute_workers", "Threads that compute.").Add({})),
+        queue_capacity(GaugeFamily(registry, "lipserve_queue_capacity",
+                                   "Images that may wait; more are refused.")
+                           .Add({})),
         resident_memory(GaugeFamily(registry, "process_resident_memory_bytes",
                                     "Resident memory of the process.")
                             .Add({})),
         open_fds(GaugeFamily(registry, "process_open_fds", "Open file descriptors.").Add({})),
+        max_fds(GaugeFamily(registry, "process_max_fds", "Most file descriptors that may be open.")
+                    .Add({})),
+        start_time(GaugeFamily(registry, "process_start_time_seconds",
+                               "Start of the process, in seconds since 1970.")
+                       .Add({})),
         cpu_seconds(CounterFamily(registry, "process_cpu_seconds_total",
                                   "User and system CPU time of the process.")
                         .Add({})) {
@@ -284,6 +305,8 @@ struct Metrics::Impl {
     const ProcessStatistics now = ReadProcessStatistics();
     resident_memory.Set(static_cast<double>(now.resident_memory_bytes));
     open_fds.Set(static_cast<double>(now.open_fds));
+    max_fds.Set(static_cast<double>(now.max_fds));
+    start_time.Set(now.start_time_seconds);
     MutexLock lock(cpu_mutex);
     cpu_seconds.Increment(now.cpu_seconds - cpu_seconds.Value());
   }
@@ -292,8 +315,12 @@ struct Metrics::Impl {
   ModelFamilies families;
   Gauge& queue_depth;
   Gauge& inflight;
+  Gauge& compute_workers;
+  Gauge& queue_capacity;
   Gauge& resident_memory;
   Gauge& open_fds;
+  Gauge& max_fds;
+  Gauge& start_time;
   Mutex cpu_mutex;
   Counter& cpu_seconds;
 
@@ -323,6 +350,11 @@ ModelMetrics& Metrics::ForModel(const std::string& name, std::int64_t version) {
 }
 
 ModelMetrics& Metrics::WithoutModel() { return *impl_->without_model; }
+
+void Metrics::SetCapacity(std::size_t compute_workers, std::size_t queue_images) {
+  impl_->compute_workers.Set(static_cast<double>(compute_workers));
+  impl_->queue_capacity.Set(static_cast<double>(queue_images));
+}
 
 void Metrics::AddQueueDepth(std::ptrdiff_t images) {
   impl_->queue_depth.Increment(static_cast<double>(images));

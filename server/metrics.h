@@ -51,6 +51,10 @@ class ModelMetrics {
   // The model is ready, `seconds` after its loading began.
   void SetLoaded(double seconds);
 
+  // The share of test images that were right and certified at L2 `epsilon` when the model was
+  // trained, both as the model file says: what served answers are compared with.
+  void SetTrainingCertifiedAccuracy(double epsilon, double accuracy);
+
  private:
   std::unique_ptr<Series> series_;
 };
@@ -71,6 +75,9 @@ class Metrics {
   // The series of calls that name no served model: model="" and version="", so that what clients
   // send cannot create series.
   ModelMetrics& WithoutModel();
+
+  // What there is to use: threads that compute, and images that may wait.
+  void SetCapacity(std::size_t compute_workers, std::size_t queue_images);
 
   // Changes the number of queued images, and of calls that have arrived and are not yet answered.
   void AddQueueDepth(std::ptrdiff_t images);
