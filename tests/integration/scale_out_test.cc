@@ -1,19 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Three servers behind one client, as users run them: the library's defaults, no proxy.
-#include <atomic>
 #include <csignal>
-#include <cstdint>
-#include <memory>
 #include <string>
-#include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "client/classifier_client.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "model/concurrency/mutex.h"
+#include "tests/integration/classify_load.h"
 #include "tests/integration/demo_service.h"
 #include "tests/server/http_get.h"
 
@@ -22,58 +18,6 @@ namespace {
 
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-
-// Threads that classify one image after the other and keep every error.
-class Load {
- public:
-  Load(const std::string& address, int threads)
-      : client_({.address = address, .timeout = absl::Seconds(60)}) {
-    image_.set_element_type(v1::ELEMENT_TYPE_UINT8);
-    for (const std::int64_t axis : {1, 1, 28, 28}) image_.add_shape(axis);
-    image_.set_data(std::string(784, '\0'));
-    for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { Run(); });
-  }
-  ~Load() { Stop(); }
-
-  // Waits until so many more calls have been answered, or one has failed.
-  void WaitForAnswers(int more) {
-    const int enough = answered_ + more;
-    while (answered_ < enough && errors().empty()) std::this_thread::yield();
-  }
-
-  // Ends the threads.
-  void Stop() {
-    stop_ = true;
-    for (std::thread& thread : threads_) thread.join();
-    threads_.clear();
-  }
-
-  std::vector<std::string> errors() {
-    MutexLock lock(mutex_);
-    return errors_;
-  }
-
- private:
-  void Run() {
-    while (!stop_) {
-      const auto answer = client_.Classify(image_, {});
-      if (answer.ok()) {
-        ++answered_;
-      } else {
-        MutexLock lock(mutex_);
-        errors_.push_back(std::string(answer.status().message()));
-      }
-    }
-  }
-
-  const ClassifierClient client_;
-  v1::ImageBatch image_;
-  std::atomic<bool> stop_{false};
-  std::atomic<int> answered_{0};
-  Mutex mutex_;
-  std::vector<std::string> errors_ ABSL_GUARDED_BY(mutex_);
-  std::vector<std::thread> threads_;  // last, so that they see the rest alive
-};
 
 TEST(ScaleOutTest, AKilledAndADrainedServerFailNoCall) {
   auto service = DemoService::Start();
@@ -88,7 +32,7 @@ TEST(ScaleOutTest, AKilledAndADrainedServerFailNoCall) {
   }
   constexpr int kThreads = 8;
   constexpr int kCalls = 300;
-  Load load(absl::StrJoin(addresses, ","), kThreads);
+  ClassifyLoad load(absl::StrJoin(addresses, ","), kThreads);
   load.WaitForAnswers(kCalls);
   for (const RunningServer& server : servers) {
     EXPECT_THAT(HttpGet(server.http_port, "/metrics"),
@@ -110,7 +54,7 @@ TEST(ScaleOutTest, AServerThatDrainsWithAGraceIsLeftBeforeItRefusesAnything) {
   ASSERT_TRUE(service.ok()) << service.status();
   auto draining = StartServer((*service)->models_folder(), {"--drain-grace-ms", "1000"});
   ASSERT_TRUE(draining.ok()) << draining.status();
-  Load load(absl::StrCat((*service)->grpc_address(), ",", draining->grpc_address), 4);
+  ClassifyLoad load(absl::StrCat((*service)->grpc_address(), ",", draining->grpc_address), 4);
   load.WaitForAnswers(100);
   draining->process->Signal(SIGTERM);
   // The last page that the server can be asked for while it still answers.
