@@ -16,6 +16,10 @@ std::string SourcePath(const std::string& path) {
   return absl::StrCat(LIPSERVE_SOURCE_FOLDER, "/", path);
 }
 
+std::string ProgramsFolder() {
+  return std::filesystem::path(LIPSERVE_TRAIN).parent_path().string();
+}
+
 FinishedProgram RunClient(const std::vector<std::string>& arguments) {
   std::vector<std::string> command = {LIPSERVE_CLIENT};
   command.insert(command.end(), arguments.begin(), arguments.end());

@@ -15,6 +15,9 @@ namespace lipserve {
 // A file of the source tree, e.g. "data/mnist/t10k-images-idx3-ubyte.gz".
 std::string SourcePath(const std::string& path);
 
+// The folder of the programs that are tested.
+std::string ProgramsFolder();
+
 // Runs lipserve-client with `arguments`.
 FinishedProgram RunClient(const std::vector<std::string>& arguments);
 
