@@ -64,6 +64,8 @@ build_stage() {
     volumes+=(--volume /etc/apt/sources.list.d/debian.sources:/etc/apt/sources.list.d/debian.sources:ro)
   apt-config dump | grep -E '^Acquire::(https?::|Check-)' >"$scratch/99host" || true
   volumes+=(--volume "$scratch/99host:/etc/apt/apt.conf.d/99host:ro")
+  # What the host's compiler cache has need not be compiled again.
+  [[ ! -d ~/.cache/ccache ]] || volumes+=(--volume ~/.cache/ccache:/root/.cache/ccache)
   buildah build --isolation chroot --format docker --layers \
     --build-arg "BASE=$base" "${volumes[@]}" \
     --file docker/Dockerfile --target "$1" --tag "$2" .
