@@ -10,6 +10,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "client/balanced_channel.h"
+#include "client/server_target.h"
 
 namespace lipserve {
 namespace {
@@ -17,26 +19,18 @@ namespace {
 // Below gRPC's default limit of 4 MiB for a received message, with room for the other fields.
 constexpr std::int64_t kMaxPieceBytes = std::int64_t{3} << 20;
 
-// This client cancels nothing: CANCELLED comes from a gRPC server that shut down while the call was
-// on its way to it.
-constexpr char kServiceConfig[] = R"({"methodConfig": [{
-  "name": [{"service": "lipserve.v1.ClassifierService"}],
-  "retryPolicy": {
-    "maxAttempts": 4, "initialBackoff": "0.02s", "maxBackoff": "1s", "backoffMultiplier": 2,
-    "retryableStatusCodes": ["RESOURCE_EXHAUSTED", "UNAVAILABLE", "CANCELLED"]
-  }
-}]})";
-
-std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address) {
-  grpc::ChannelArguments arguments;
-  arguments.SetServiceConfigJSON(kServiceConfig);
-  // An environment's http_proxy is for web pages; it would swallow calls to loopback.
-  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+// A list that is none stays as it is: gRPC then says of every call that it cannot resolve it.
+std::string TargetOf(const ClientOptions& options) {
+  absl::StatusOr<std::string> target = ToGrpcTarget(options.address);
+  return target.ok() ? *std::move(target) : options.address;
 }
 
 // What the caller can do about an error that the connection, not the server, reports.
 std::string HintFor(const grpc::Status& status, absl::Duration timeout) {
+  if (status.error_code() == grpc::StatusCode::UNAVAILABLE &&
+      absl::StrContains(status.error_message(), "unhealthy")) {
+    return "; the server is there and not serving: it is loading or draining";
+  }
   if (status.error_code() == grpc::StatusCode::UNAVAILABLE &&
       absl::StrContains(status.error_message(), "connect")) {
     return "; is lipserve-server running there?";
@@ -110,8 +104,7 @@ std::string ServingStatusName(ServingStatus status) {
 
 ClassifierClient::ClassifierClient(ClientOptions options)
     : options_(std::move(options)),
-      channel_(MakeChannel(options_.address)),
-      stub_(v1::ClassifierService::NewStub(channel_)) {}
+      stub_(v1::ClassifierService::NewStub(MakeBalancedChannel(TargetOf(options_)))) {}
 
 absl::Status ClassifierClient::ErrorOf(const char* method, const grpc::Status& status) const {
   if (status.ok()) return absl::OkStatus();
@@ -209,7 +202,7 @@ absl::StatusOr<ServingStatus> ClassifierClient::CheckHealth(const std::string& s
   grpc::ClientContext context;
   SetDeadline(context);
   grpc::CompletionQueue queue;
-  grpc::TemplatedGenericStub<StringValue, Int32Value> stub(channel_);
+  grpc::TemplatedGenericStub<StringValue, Int32Value> stub(MakePlainChannel(TargetOf(options_)));
   const auto call =
       stub.PrepareUnaryCall(&context, "/grpc.health.v1.Health/Check", request, &queue);
   call->StartCall();

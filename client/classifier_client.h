@@ -26,7 +26,8 @@ namespace lipserve {
 
 // Where to call and how long to wait.
 struct ClientOptions {
-  std::string address = "127.0.0.1:8001";      // host:port, or any gRPC target
+  // host:port, a list IP:port,IP:port,..., or any gRPC target such as dns:///host:port.
+  std::string address = "127.0.0.1:8001";
   absl::Duration timeout = absl::Seconds(10);  // of each call, retries included
 };
 
@@ -51,10 +52,11 @@ enum class ServingStatus { kUnknown = 0, kServing = 1, kNotServing = 2, kService
 // "SERVING", "NOT_SERVING", ... as in the health protocol.
 std::string ServingStatusName(ServingStatus status);
 
-// A connection to one server, without TLS and without a proxy. It connects at the first call and
-// again whenever the connection is lost. A call that finds the queue full (RESOURCE_EXHAUSTED), the
-// server unreachable (UNAVAILABLE) or shutting down (CANCELLED) is tried up to four times, at the
-// pace the server asks for; that is safe because classification changes nothing.
+// A connection to every server that the address stands for, without TLS and without a proxy. It
+// connects at the first call and again whenever a connection is lost, and gives calls to the
+// servers in turn. A call that finds a queue full (RESOURCE_EXHAUSTED), its server unreachable
+// (UNAVAILABLE) or shutting down (CANCELLED) is tried up to four times; that is safe because
+// classification changes nothing. See balanced_channel.h.
 //
 // Errors:  every call returns the server's code, or UNAVAILABLE / DEADLINE_EXCEEDED of the
 //          connection; the message is "ADDRESS: METHOD: CODE: what the server said".
@@ -86,7 +88,8 @@ class ClassifierClient {
   // Lists every served model and version.
   absl::StatusOr<v1::ListModelsResponse> ListModels() const;
 
-  // Asks grpc.health.v1.Health; an empty service means the server as a whole.
+  // Asks grpc.health.v1.Health of the first server that can be reached; an empty service means the
+  // server as a whole.
   absl::StatusOr<ServingStatus> CheckHealth(const std::string& service) const;
 
   const std::string& address() const { return options_.address; }
@@ -97,7 +100,6 @@ class ClassifierClient {
   void SetDeadline(grpc::ClientContext& context) const;
 
   ClientOptions options_;
-  std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::ClassifierService::Stub> stub_;
 };
 

@@ -13,6 +13,7 @@
 #include "client/classifier_client.h"
 #include "client/classify_command.h"
 #include "client/inspect_commands.h"
+#include "client/server_target.h"
 #include "client/terminal.h"
 
 namespace lipserve {
@@ -50,8 +51,13 @@ struct Flags {
 };
 
 void AddConnectionFlags(CLI::App& command, Flags& flags) {
-  command.add_option("--server", flags.client.address, "Address of the server, host:port")
-      ->capture_default_str();
+  command
+      .add_option("--server", flags.client.address,
+                  "host:port, IP:port,IP:port,... or a gRPC target; several share the calls")
+      ->capture_default_str()
+      ->check([](const std::string& text) {
+        return std::string(ToGrpcTarget(text).status().message());
+      });
   command.add_option("--timeout", flags.timeout, "Longest wait for one call, e.g. 500ms, 10s")
       ->capture_default_str()
       ->check([&flags](const std::string& text) -> std::string {

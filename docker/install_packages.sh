@@ -4,7 +4,7 @@
 # Installs the Debian packages of one or more groups of packages.txt, as root or with sudo.
 # Does nothing, in well under a second, if all are there already.
 #
-#   docker/install_packages.sh [build|runtime|lint ...]      (default: build)
+#   docker/install_packages.sh [build|runtime|trainer|lint|deploy ...]      (default: build)
 set -euo pipefail
 
 readonly list="${BASH_SOURCE[0]%/*}/packages.txt"
@@ -21,7 +21,7 @@ packages_of() {
     /^\[/ { inside = ($0 == wanted); found = found || inside; next }
     inside && NF { print }
     END { exit !found }' "$list" ||
-    fail "packages.txt has no group '$1'; its groups are: build, runtime, lint"
+    fail "packages.txt has no group '$1'; its groups are: build, runtime, trainer, lint, deploy"
 }
 
 # Prints those of its arguments that are not installed.

@@ -34,9 +34,11 @@ const Histogram::BucketBoundaries kDurationSeconds = {
     1e-6,   2.5e-6, 5e-6, 1e-5,   2.5e-5, 5e-5, 1e-4,   2.5e-4, 5e-4, 1e-3,
     2.5e-3, 5e-3,   1e-2, 2.5e-2, 5e-2,   1e-1, 2.5e-1, 5e-1,   1.0,  2.5};
 const Histogram::BucketBoundaries kBatchImages = {1, 2, 4, 8, 16, 32, 64, 128, 256};
-// The first bucket holds the abstentions, whose radius is exactly 0.
-const Histogram::BucketBoundaries kRadiusL2 = {0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75,
-                                               1, 1.5,  2,    3,    5,   10,  20,  50,  100};
+// The first bucket holds the abstentions, whose radius is exactly 0. Among the rest are the radii
+// that certified accuracies are published at: 36, 72 and 108 of 255, 0.25, 0.5, 1, 1.58 and 2.
+const Histogram::BucketBoundaries kRadiusL2 = {
+    0,   0.01, 0.02, 0.05, 0.1, 36.0 / 255, 0.2, 0.25, 72.0 / 255, 0.35, 108.0 / 255, 0.5,  0.75,
+    1.0, 1.25, 1.58, 2.0,  2.5, 3.0,        4.0, 5.0,  10.0,       20.0, 50.0,        100.0};
 
 const char* MethodLabel(RpcMethod method) {
   switch (method) {
@@ -128,7 +130,10 @@ struct ModelFamilies {
                                   "Time to prove, prepare and warm the version.")),
         file_differs(GaugeFamily(registry, "lipserve_model_file_differs",
                                  "1 if the file of a served version was changed or removed. What "
-                                 "serves is not disturbed; a restart would be.")) {}
+                                 "serves is not disturbed; a restart would be.")),
+        training_accuracy(GaugeFamily(registry, "lipserve_model_training_certified_accuracy_ratio",
+                                      "Share of the test images that were right and certified at "
+                                      "epsilon when the model was trained.")) {}
 
   Family<Counter>& requests;
   Family<Counter>& rejected;
@@ -143,6 +148,7 @@ struct ModelFamilies {
   Family<Gauge>& loaded;
   Family<Gauge>& load_duration;
   Family<Gauge>& file_differs;
+  Family<Gauge>& training_accuracy;
 };
 
 // Series that exist once a model is served; calls without a model have none of them.
@@ -292,6 +298,11 @@ void ModelMetrics::SetFileDiffers(bool differs) {
   series_->served->file_differs.Set(differs ? 1.0 : 0.0);
 }
 
+void ModelMetrics::SetTrainingCertifiedAccuracy(double epsilon, double accuracy) {
+  series_->families.training_accuracy.Add(With(series_->labels, "epsilon", absl::StrCat(epsilon)))
+      .Set(accuracy);
+}
+
 struct Metrics::Impl {
   explicit Impl(const BuildInfo& build)
       : families(registry),
@@ -304,10 +315,20 @@ struct Metrics::Impl {
                                         "Versions, configurations and folders that should be "
                                         "served and cannot be; the log says why. Alert on it.")
                                 .Add({})),
+        compute_workers(
+            GaugeFamily(registry, "lipserve_compute_workers", "Threads that compute.").Add({})),
+        queue_capacity(GaugeFamily(registry, "lipserve_queue_capacity",
+                                   "Images that may wait; more are refused.")
+                           .Add({})),
         resident_memory(GaugeFamily(registry, "process_resident_memory_bytes",
                                     "Resident memory of the process.")
                             .Add({})),
         open_fds(GaugeFamily(registry, "process_open_fds", "Open file descriptors.").Add({})),
+        max_fds(GaugeFamily(registry, "process_max_fds", "Most file descriptors that may be open.")
+                    .Add({})),
+        start_time(GaugeFamily(registry, "process_start_time_seconds",
+                               "Start of the process, in seconds since 1970.")
+                       .Add({})),
         cpu_seconds(CounterFamily(registry, "process_cpu_seconds_total",
                                   "User and system CPU time of the process.")
                         .Add({})) {
@@ -323,6 +344,8 @@ struct Metrics::Impl {
     const ProcessStatistics now = ReadProcessStatistics();
     resident_memory.Set(static_cast<double>(now.resident_memory_bytes));
     open_fds.Set(static_cast<double>(now.open_fds));
+    max_fds.Set(static_cast<double>(now.max_fds));
+    start_time.Set(now.start_time_seconds);
     MutexLock lock(cpu_mutex);
     cpu_seconds.Increment(now.cpu_seconds - cpu_seconds.Value());
   }
@@ -332,8 +355,12 @@ struct Metrics::Impl {
   Gauge& queue_depth;
   Gauge& inflight;
   Gauge& repository_problems;
+  Gauge& compute_workers;
+  Gauge& queue_capacity;
   Gauge& resident_memory;
   Gauge& open_fds;
+  Gauge& max_fds;
+  Gauge& start_time;
   Mutex cpu_mutex;
   Counter& cpu_seconds;
 
@@ -387,6 +414,11 @@ ModelMetrics& Metrics::WithoutModel() { return *impl_->without_model; }
 
 void Metrics::SetRepositoryProblems(std::size_t count) {
   impl_->repository_problems.Set(static_cast<double>(count));
+}
+
+void Metrics::SetCapacity(std::size_t compute_workers, std::size_t queue_images) {
+  impl_->compute_workers.Set(static_cast<double>(compute_workers));
+  impl_->queue_capacity.Set(static_cast<double>(queue_images));
 }
 
 void Metrics::AddQueueDepth(std::ptrdiff_t images) {

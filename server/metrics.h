@@ -57,6 +57,10 @@ class ModelMetrics {
   // Whether the file that the model was loaded from is still the same.
   void SetFileDiffers(bool differs);
 
+  // The share of test images that were right and certified at L2 `epsilon` when the model was
+  // trained, both as the model file says: what served answers are compared with.
+  void SetTrainingCertifiedAccuracy(double epsilon, double accuracy);
+
  private:
   friend class Metrics;
 
@@ -83,6 +87,9 @@ class Metrics {
 
   // The number of things in the model repository that should be served and cannot be.
   void SetRepositoryProblems(std::size_t count);
+
+  // What there is to use: threads that compute, and images that may wait.
+  void SetCapacity(std::size_t compute_workers, std::size_t queue_images);
 
   // Changes the number of queued images, and of calls that have arrived and are not yet answered.
   void AddQueueDepth(std::ptrdiff_t images);

@@ -6,6 +6,8 @@
 
 #include <filesystem>
 #include <fstream>
+#include <sstream>
+#include <string>
 #include <system_error>
 
 namespace lipserve {
@@ -38,12 +40,46 @@ std::int64_t OpenFds() {
   return count;
 }
 
+std::int64_t MaxFds() {
+  rlimit limit{};
+  return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 ? static_cast<std::int64_t>(limit.rlim_cur) : 0;
+}
+
+// The second word of the line that begins with `key`, or 0.
+double NumberAfter(const char* path, const std::string& key) {
+  std::ifstream file(path);
+  std::string word;
+  double number = 0.0;
+  while (file >> word) {
+    if (word == key) return file >> number ? number : 0.0;
+  }
+  return 0.0;
+}
+
+double StartTimeSeconds() {
+  // The name of the program may hold spaces and parentheses; the fields behind it hold none.
+  std::ifstream stat("/proc/self/stat");
+  std::string line;
+  std::getline(stat, line);
+  const std::size_t after_name = line.rfind(')');
+  if (after_name == std::string::npos) return 0.0;
+  std::istringstream fields(line.substr(after_name + 1));
+  std::string skipped;
+  for (int field = 3; field < 22; ++field) fields >> skipped;  // as numbered in proc(5)
+  double ticks_after_boot = 0.0;
+  if (!(fields >> ticks_after_boot)) return 0.0;
+  return NumberAfter("/proc/stat", "btime") +
+         ticks_after_boot / static_cast<double>(::sysconf(_SC_CLK_TCK));
+}
+
 }  // namespace
 
 ProcessStatistics ReadProcessStatistics() {
   return {.resident_memory_bytes = ResidentMemoryBytes(),
           .cpu_seconds = CpuSeconds(),
-          .open_fds = OpenFds()};
+          .open_fds = OpenFds(),
+          .max_fds = MaxFds(),
+          .start_time_seconds = StartTimeSeconds()};
 }
 
 }  // namespace lipserve

@@ -4,9 +4,32 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/numbers.h"
+#include "absl/strings/strip.h"
 #include "model/status_macros.h"
 
 namespace lipserve {
+namespace {
+
+// A model file may hold any number of results; each one published becomes a time series.
+constexpr int kMostPublishedEpsilons = 16;
+
+// Publishes the results that the trainer names "certified_accuracy@EPSILON".
+void PublishTrainingResults(const FrozenModel& frozen, ModelMetrics& metrics) {
+  int published = 0;
+  for (const v1::NamedValue& result : frozen.training.results()) {
+    absl::string_view text = result.name();
+    double epsilon = 0.0;
+    if (!absl::ConsumePrefix(&text, "certified_accuracy@") || !absl::SimpleAtod(text, &epsilon) ||
+        !(epsilon >= 0.0) || !(result.value() >= 0.0 && result.value() <= 1.0)) {
+      continue;
+    }
+    if (++published > kMostPublishedEpsilons) return;
+    metrics.SetTrainingCertifiedAccuracy(epsilon, result.value());
+  }
+}
+
+}  // namespace
 
 absl::StatusOr<std::shared_ptr<const ServedModel>> ServedModel::Load(
     const std::string& name, std::int64_t version, FrozenModel frozen, std::size_t max_batch,
@@ -17,6 +40,7 @@ absl::StatusOr<std::shared_ptr<const ServedModel>> ServedModel::Load(
   std::shared_ptr<ServedModel> model(
       new ServedModel(name, version, std::move(certified), metrics.ForModel(name, version)));
   model->MeasureTimePerImage(clock);
+  PublishTrainingResults(model->frozen(), model->metrics());
   model->metrics().SetLoaded(SecondsBetween(start, clock.Now()));
   return model;
 }

@@ -74,7 +74,9 @@ Server::Server(const ServerOptions& options, const Clock& clock, ThreadCheck che
                    .published = [this](const auto& answering) { ModelsHaveChanged(answering); }},
                   metrics_, clock),
       queue_({.capacity_images = options.queue_capacity, .max_batch_images = options.max_batch},
-             metrics_) {}
+             metrics_) {
+  metrics_.SetCapacity(options.workers, options.queue_capacity);
+}
 
 Server::~Server() { Stop(); }
 

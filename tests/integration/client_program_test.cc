@@ -183,6 +183,7 @@ TEST(ClientUsageTest, WrongUsageExitsWithTwo) {
       {"classify", "a.gz", "--timeout", "-1s"},
       {"classify", "a.gz", "--limit", "0"},
       {"classify", "a.gz", "--radius-precision", "exact"},
+      {"classify", "a.gz", "--server", "127.0.0.1:8001,somewhere:8001"},
       {"classify", "a.gz", "--color", "blue"},
       {"classify", "a.gz", "--json", "--draw"},
       {"describe", "--model-version", "-1"},

@@ -15,14 +15,34 @@ namespace lipserve {
 // A file of the source tree, e.g. "data/mnist/t10k-images-idx3-ubyte.gz".
 std::string SourcePath(const std::string& path);
 
+// The folder of the programs that are tested.
+std::string ProgramsFolder();
+
 // Runs lipserve-client with `arguments`.
 FinishedProgram RunClient(const std::vector<std::string>& arguments);
+
+// A lipserve-server that answers on loopback.
+struct RunningServer {
+  std::unique_ptr<ChildProcess> process;
+  std::string grpc_address;
+  int http_port = 0;
+};
+
+// Starts lipserve-server on free ports, with `flags` added.
+//
+// Errors: Unavailable with the program's standard error if it does not come to serve.
+absl::StatusOr<RunningServer> StartServer(const std::string& models_folder,
+                                          const std::vector<std::string>& flags = {});
+
+// Trains one epoch of trainer/recipes/mnist08.textproto into the folder `version`.
+//
+// Errors: Internal with the program's standard error.
+absl::Status TrainDemo(const std::string& version);
 
 // A trained model in a folder of its own, and a server that serves it. Both go away at the end.
 class DemoService {
  public:
-  // Trains trainer/recipes/mnist08.textproto for one epoch with lipserve-train and starts
-  // lipserve-server on free ports.
+  // Trains version 1 and starts a server.
   //
   // Errors: Internal or Unavailable with the program's standard error.
   static absl::StatusOr<std::unique_ptr<DemoService>> Start();
@@ -30,18 +50,16 @@ class DemoService {
   DemoService(const DemoService&) = delete;
   DemoService& operator=(const DemoService&) = delete;
 
-  std::string model_path() const { return folder_ + "/models/mnist08/1/model.lip"; }
-  const std::string& grpc_address() const { return grpc_address_; }
-  ChildProcess& server() { return *server_; }
+  std::string models_folder() const { return folder_ + "/models"; }
+  std::string model_path() const { return models_folder() + "/mnist08/1/model.lip"; }
+  const std::string& grpc_address() const { return server_.grpc_address; }
+  ChildProcess& server() { return *server_.process; }
 
  private:
   explicit DemoService(std::string folder) : folder_(std::move(folder)) {}
-  absl::Status Train() const;
-  absl::Status Serve();
 
   std::string folder_;
-  std::string grpc_address_;
-  std::unique_ptr<ChildProcess> server_;
+  RunningServer server_;
 };
 
 }  // namespace lipserve

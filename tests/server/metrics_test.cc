@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
+#include <cstdlib>
+#include <ctime>
 #include <memory>
 #include <string>
 #include <thread>
@@ -41,11 +43,20 @@ TEST_F(MetricsTest, SaysWhatTheServerIsBuiltOf) {
 
 TEST_F(MetricsTest, KnowsTheProcess) {
   const std::string text = metrics_.Text();
-  EXPECT_THAT(text,
-              AllOf(HasSubstr("\nprocess_resident_memory_bytes "),
-                    HasSubstr("\nprocess_cpu_seconds_total "), HasSubstr("\nprocess_open_fds ")));
+  EXPECT_THAT(text, AllOf(HasSubstr("\nprocess_resident_memory_bytes "),
+                          HasSubstr("\nprocess_cpu_seconds_total "),
+                          HasSubstr("\nprocess_open_fds "), HasSubstr("\nprocess_max_fds ")));
   EXPECT_THAT(text, AllOf(Not(HasSubstr("\nprocess_resident_memory_bytes 0\n")),
                           Not(HasSubstr("\nprocess_open_fds 0\n"))));
+}
+
+TEST_F(MetricsTest, TheProcessStartedBeforeNowAndAfterTheYear2020) {
+  const std::string text = metrics_.Text();
+  const std::string name = "\nprocess_start_time_seconds ";
+  const double start = std::strtod(text.c_str() + text.find(name) + name.size(), nullptr);
+  EXPECT_GT(start, 1577836800.0);
+  // The kernel's clock tick and the rounding of the boot time allow a second.
+  EXPECT_LE(start, static_cast<double>(std::time(nullptr)) + 1.0);
 }
 
 TEST_F(MetricsTest, HasNoSeriesOfAModelBeforeItIsServed) {
@@ -129,6 +140,32 @@ TEST_F(MetricsTest, TellsCertifiedAnswersFromAbstentions) {
   answers[0].stages_disagreed = true;
   model->ObserveAnswers(answers);
   EXPECT_THAT(metrics_.Text(), HasSubstr("lipserve_stage_disagreements_total{" + m + "} 1\n"));
+}
+
+TEST_F(MetricsTest, ARadiusIsCountedBelowEveryPublishedEpsilonThatItReaches) {
+  const std::vector<Answer> answers = {AnswerWithRadius(1.58)};
+  metrics_.ForModel("m", 3).ObserveAnswers(answers);
+  const std::string text = metrics_.Text();
+  const std::string bucket = "lipserve_certified_radius_bucket{" + std::string(kModel);
+  for (const char* epsilon : {"0.25", "0.5", "1", "1.25"}) {
+    EXPECT_THAT(text, HasSubstr(bucket + ",le=\"" + epsilon + "\"} 0\n"));
+  }
+  EXPECT_THAT(text, HasSubstr(bucket + ",le=\"1.58\"} 1\n"));
+}
+
+TEST_F(MetricsTest, TellsWhatTrainingPromised) {
+  ModelMetrics& model = metrics_.ForModel("m", 3);
+  EXPECT_THAT(metrics_.Text(), Not(HasSubstr("certified_accuracy_ratio{")));
+  model.SetTrainingCertifiedAccuracy(1.58, 0.875);
+  EXPECT_THAT(metrics_.Text(),
+              HasSubstr("lipserve_model_training_certified_accuracy_ratio{epsilon=\"1.58\"," +
+                        std::string(kModel) + "} 0.875\n"));
+}
+
+TEST_F(MetricsTest, TellsWhatThereIsToUse) {
+  metrics_.SetCapacity(3, 1024);
+  EXPECT_THAT(metrics_.Text(), AllOf(HasSubstr("lipserve_compute_workers 3\n"),
+                                     HasSubstr("lipserve_queue_capacity 1024\n")));
 }
 
 TEST_F(MetricsTest, GaugesGoUpAndDown) {

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "client/balanced_channel.h"
+
+namespace lipserve {
+namespace {
+
+// This client cancels nothing: CANCELLED comes from a gRPC server that shut down while the call was
+// on its way to it. The tokens are gRPC's: a failed try costs one, an answered call earns half a
+// one, and below half of them nothing is repeated. 1000 is the most that gRPC takes, so that many
+// calls may lose their server at once.
+constexpr char kServiceConfig[] = R"({
+  "loadBalancingConfig": [{"round_robin": {}}],
+  "healthCheckConfig": {"serviceName": ""},
+  "retryThrottling": {"maxTokens": 1000, "tokenRatio": 0.5},
+  "methodConfig": [{
+    "name": [{"service": "lipserve.v1.ClassifierService"}],
+    "retryPolicy": {
+      "maxAttempts": 4, "initialBackoff": "0.02s", "maxBackoff": "1s", "backoffMultiplier": 2,
+      "retryableStatusCodes": ["RESOURCE_EXHAUSTED", "UNAVAILABLE", "CANCELLED"]
+    }
+  }]
+})";
+
+constexpr int kKeepaliveMs = 30'000;
+constexpr int kKeepaliveTimeoutMs = 10'000;
+constexpr int kFirstReconnectMs = 200;
+// gRPC's own two minutes would leave a server that came back without calls for that long.
+constexpr int kSlowestReconnectMs = 5'000;
+
+grpc::ChannelArguments ConnectionArguments() {
+  grpc::ChannelArguments arguments;
+  // An environment's http_proxy is for web pages; it would swallow calls to loopback.
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  // A server that vanished without closing its connection is noticed, also between calls.
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kFirstReconnectMs);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kSlowestReconnectMs);
+  return arguments;
+}
+
+}  // namespace
+
+std::shared_ptr<grpc::Channel> MakeBalancedChannel(const std::string& target) {
+  grpc::ChannelArguments arguments = ConnectionArguments();
+  arguments.SetServiceConfigJSON(kServiceConfig);
+  // A name server's own idea of a service config must not replace this one.
+  arguments.SetInt(GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1);
+  return grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), arguments);
+}
+
+std::shared_ptr<grpc::Channel> MakePlainChannel(const std::string& target) {
+  return grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(),
+                                   ConnectionArguments());
+}
+
+}  // namespace lipserve

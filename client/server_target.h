@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef CLIENT_SERVER_TARGET_H_
+#define CLIENT_SERVER_TARGET_H_
+
+#include <string>
+
+#include "absl/status/statusor.h"
+
+namespace lipserve {
+
+// What gRPC calls the servers that a user names:
+//
+//   host:port                  as it is: every address that the name resolves to
+//   dns:///host:port, unix:..  as it is: any target that gRPC knows
+//   IP:port,IP:port,...        ipv4:... or ipv6:..., a list of servers
+//
+// Errors: InvalidArgument for a list that has something else than addresses with a port in it, or
+//         both IPv4 and IPv6: gRPC resolves one name, not a list of names.
+absl::StatusOr<std::string> ToGrpcTarget(const std::string& servers);
+
+}  // namespace lipserve
+
+#endif  // CLIENT_SERVER_TARGET_H_
