@@ -91,6 +91,11 @@ TEST(ConvolutionNormTest, ClaimsJustBelowTheTruthAreRefusedAndJustAboveProven) {
       if (norm == 0.0) continue;
       EXPECT_FALSE(ProveConvolutionNormAtMost(layer, norm * (1.0 - 1e-12)).ok());
       EXPECT_FALSE(ProveConvolutionNormAtMost(layer, norm * 0.5).ok());
+      // The proofs alone, without the estimate from below.
+      EXPECT_FALSE(ProvesNormAtMost(BandedNormProof(layer), norm * (1.0 - 1e-12)));
+      if (const auto torus = EmbeddingTorus(layer)) {
+        EXPECT_FALSE(ProvesNormAtMost(EmbeddingNormProof(layer, *torus), norm * (1.0 - 1e-12)));
+      }
       EXPECT_TRUE(ProveConvolutionNormAtMost(layer, norm * (1.0 + 1e-9)).ok());
       EXPECT_TRUE(ProveConvolutionNormAtMost(layer, norm * 10.0).ok());
     }
@@ -352,14 +357,33 @@ TEST(ConvolutionNormTest, RoundingOfTheGramMatrixIsAccountedFor) {
                          .vertical = {},
                          .horizontal = {},
                          .padding_mode = PaddingMode::kZero,
-                         .weights = std::vector<float>(kChannels, 0x1p-27F),
+                         .weights = std::vector<float>(kChannels, 0x1p-31F),
                          .bias = {},
                          .claimed_operator_norm_bound = 0.0};
   layer.weights[0] = 1.0F;
-  const double below = std::sqrt(1.0 + 0x1p-36) * (1.0 - 1e-12);
+  const double below = std::sqrt(1.0 + 0x1p-44) * (1.0 - 1e-14);
   EXPECT_FALSE(ProvesNormAtMost(BandedNormProof(layer), below));
   EXPECT_FALSE(ProvesNormAtMost(EmbeddingNormProof(layer, *EmbeddingTorus(layer)), below));
   EXPECT_GE(*BoundConvolutionNorm(layer), below);
+}
+
+// 1 and 2^11 - 1 taps that float64 loses against it, which all read each pixel of a circle.
+TEST(ConvolutionNormTest, RoundingOfTheCoefficientsIsAccountedFor) {
+  constexpr std::size_t kTaps = std::size_t{1} << 11;
+  ConvolutionLayer layer{.input = {.channels = 1, .height = 1, .width = kTaps},
+                         .output_channels = 1,
+                         .groups = 1,
+                         .vertical = {},
+                         .horizontal = {.size = kTaps, .padding_after = kTaps - 1},
+                         .padding_mode = PaddingMode::kCircular,
+                         .weights = std::vector<float>(kTaps, 0x1p-54F),
+                         .bias = {},
+                         .claimed_operator_norm_bound = 0.0};
+  layer.weights[0] = 1.0F;
+  ASSERT_TRUE(EmbeddingTorus(layer)->is_exact);
+  const double norm = 1.0 + 0x1p-43 - 0x1p-52;  // 1 + (2^11 - 1) 2^-54, rounded down
+  EXPECT_FALSE(
+      ProvesNormAtMost(EmbeddingNormProof(layer, *EmbeddingTorus(layer)), norm * (1.0 - 3e-14)));
 }
 
 TEST(ConvolutionNormTest, TapsThatCancelEachOtherLeaveLessThanTheirMagnitudes) {
