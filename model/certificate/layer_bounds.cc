@@ -15,18 +15,11 @@
 #include "model/certificate/vector_norm.h"
 #include "model/certificate/window_reads.h"
 #include "model/network/matrix_view.h"
+#include "model/network/overloaded.h"
 #include "model/status_macros.h"
 
 namespace lipserve {
 namespace {
-
-// A kind of layer that is missing from the calls below does not compile: none is ever skipped.
-template <typename... Visitors>
-struct Overloaded : Visitors... {
-  using Visitors::operator()...;
-};
-template <typename... Visitors>
-Overloaded(Visitors...) -> Overloaded<Visitors...>;
 
 Upper Root(std::size_t n) { return SqrtUp(Upper(static_cast<double>(n))); }
 

@@ -325,6 +325,21 @@ TEST(ConvolutionNormTest, CostsChooseTheMethodAndRefuseWithSizes) {
   EXPECT_LT(embedded, *BoundConvolutionNorm(layer, {.bytes = 0x1p30, .flops = flat}));
 }
 
+TEST(ConvolutionNormTest, WindowsThatReadTooMuchAreRefusedBeforeAnythingIsListed) {
+  const WindowAxis axis{.size = std::size_t{1} << 20, .padding_before = std::size_t{1} << 20};
+  ConvolutionLayer layer{.input = {.channels = 1, .height = 1, .width = std::size_t{1} << 20},
+                         .output_channels = 1,
+                         .groups = 1,
+                         .vertical = {},
+                         .horizontal = axis,
+                         .padding_mode = PaddingMode::kZero,
+                         .weights = std::vector<float>(axis.size, 1.0F),
+                         .bias = {},
+                         .claimed_operator_norm_bound = 0.0};
+  EXPECT_THAT(std::string(ProveConvolutionNormAtMost(layer, 1e9).message()),
+              HasSubstr("expected at most 4194304 taps times outputs along an axis"));
+}
+
 TEST(ConvolutionNormTest, TheNormOfGroupsIsTheLargest) {
   std::mt19937_64 random(7);
   ConvolutionLayer layer =
