@@ -27,10 +27,6 @@ struct CertifiedModel::Impl {
         float64(frozen.network, max_batch),
         exact(frozen.network),
         num_scores(NumScores(frozen.network)) {
-    for (const FrozenLayer& layer : frozen.network.layers) {
-      const auto* dense = std::get_if<DenseLayer>(&layer);
-      layer_bounds.push_back(dense == nullptr ? 1.0 : dense->claimed_operator_norm_bound);
-    }
     for (std::size_t i = 0; i < num_scores; ++i) {
       const auto& last = std::get<DenseLayer>(frozen.network.layers.back());
       const std::span<const float> row(last.weights.data() + i * last.inputs, last.inputs);
@@ -46,7 +42,6 @@ struct CertifiedModel::Impl {
   Float64Network float64;
   ExactNetwork exact;
   std::size_t num_scores;
-  std::vector<double> layer_bounds;
   double score_lipschitz = 0.0;
 };
 
@@ -107,7 +102,7 @@ const FrozenModel& CertifiedModel::frozen() const { return impl_->frozen; }
 std::size_t CertifiedModel::input_size() const { return impl_->frozen.network.input_shape.size(); }
 std::size_t CertifiedModel::max_batch() const { return impl_->graph.max_batch(); }
 std::span<const double> CertifiedModel::layer_lipschitz_bounds() const {
-  return impl_->layer_bounds;
+  return impl_->bounds.layer_lipschitz();
 }
 double CertifiedModel::lipschitz_bound() const { return impl_->score_lipschitz; }
 

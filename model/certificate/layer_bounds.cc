@@ -14,17 +14,12 @@
 #include "model/certificate/operator_norm.h"
 #include "model/certificate/vector_norm.h"
 #include "model/certificate/window_reads.h"
+#include "model/network/matrix_view.h"
+#include "model/network/overloaded.h"
+#include "model/status_macros.h"
 
 namespace lipserve {
 namespace {
-
-// A kind of layer that is missing from the calls below does not compile: none is ever skipped.
-template <typename... Visitors>
-struct Overloaded : Visitors... {
-  using Visitors::operator()...;
-};
-template <typename... Visitors>
-Overloaded(Visitors...) -> Overloaded<Visitors...>;
 
 Upper Root(std::size_t n) { return SqrtUp(Upper(static_cast<double>(n))); }
 
@@ -97,6 +92,10 @@ LayerBounds BoundsOfL2NormPool(const L2NormPoolLayer& pool, std::size_t outputs)
           .largest_bias = Upper()};
 }
 
+ConstMatrixView WeightsOf(const DenseLayer& dense) {
+  return {dense.weights.data(), dense.outputs, dense.inputs};
+}
+
 absl::Status Explained(const absl::Status& proof, double claim) {
   if (proof.ok()) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrFormat(
@@ -122,24 +121,33 @@ LayerBounds BoundsOf(const FrozenLayer& layer, const SampleShape& input) {
       layer);
 }
 
+absl::Status ClaimOperatorNorm(FrozenLayer& layer) {
+  if (auto* const dense = std::get_if<DenseLayer>(&layer)) {
+    LIPSERVE_ASSIGN_OR_RETURN(dense->claimed_operator_norm_bound,
+                              BoundOperatorNorm(WeightsOf(*dense)));
+  } else if (auto* const convolution = std::get_if<ConvolutionLayer>(&layer)) {
+    LIPSERVE_ASSIGN_OR_RETURN(convolution->claimed_operator_norm_bound,
+                              BoundConvolutionNorm(*convolution));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckClaim(const FrozenLayer& layer) {
-  return std::visit(
-      Overloaded{
-          [](const DenseLayer& dense) {
-            const double claim = dense.claimed_operator_norm_bound;
-            const ConstMatrixView w{dense.weights.data(), dense.outputs, dense.inputs};
-            return Explained(ProveOperatorNormAtMost(w, claim), claim);
-          },
-          [](const ConvolutionLayer& convolution) {
-            const double claim = convolution.claimed_operator_norm_bound;
-            return Explained(ProveConvolutionNormAtMost(convolution, claim), claim);
-          },
-          [](const AveragePoolLayer&) { return absl::OkStatus(); },
-          [](const L2NormPoolLayer&) { return absl::OkStatus(); },
-          [](const FlattenLayer&) { return absl::OkStatus(); },
-          [](const GroupSortLayer&) { return absl::OkStatus(); },
-      },
-      layer);
+  return std::visit(Overloaded{
+                        [](const DenseLayer& dense) {
+                          const double claim = dense.claimed_operator_norm_bound;
+                          return Explained(ProveOperatorNormAtMost(WeightsOf(dense), claim), claim);
+                        },
+                        [](const ConvolutionLayer& convolution) {
+                          const double claim = convolution.claimed_operator_norm_bound;
+                          return Explained(ProveConvolutionNormAtMost(convolution, claim), claim);
+                        },
+                        [](const AveragePoolLayer&) { return absl::OkStatus(); },
+                        [](const L2NormPoolLayer&) { return absl::OkStatus(); },
+                        [](const FlattenLayer&) { return absl::OkStatus(); },
+                        [](const GroupSortLayer&) { return absl::OkStatus(); },
+                    },
+                    layer);
 }
 
 }  // namespace lipserve

@@ -36,6 +36,13 @@ struct LayerBounds {
 // Requires: a layer of a network that CheckNetwork accepts; not OnlyMovesNumbers(layer).
 LayerBounds BoundsOf(const FrozenLayer& layer, const SampleShape& input);
 
+// Makes the layer claim the smallest bound of its operator norm that a search proves; nothing to do
+// for layers whose norm is plain.
+//
+// Requires: a layer of a network that CheckNetwork accepts.
+// Errors:   those of BoundOperatorNorm and BoundConvolutionNorm.
+absl::Status ClaimOperatorNorm(FrozenLayer& layer);
+
 // Proves what `layer` claims about its operator norm; OK if it claims nothing.
 //
 // Requires: a layer of a network that CheckNetwork accepts.

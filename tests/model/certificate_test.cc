@@ -303,5 +303,29 @@ TEST(CertifierTest, EveryClassCountsNotOnlyTheRunnerUp) {
   EXPECT_NEAR(certificate.radius_l2, 0.01, 1e-9);
 }
 
+// The theorem for networks with L2-norm pools: within a radius the real margin keeps 2^-55 of what
+// it is at the centre, and that is at least 2^-752, for it is the rounded difference of numbers
+// above the underflow term. So it exceeds 2^-1500, below which the exact stage may round.
+TEST(CertifierTest, InsideTheRadiusTheMarginExceedsWhatTheExactStageRounds) {
+  std::mt19937_64 random(9);
+  const auto any = [&](int low, int high) {
+    const double mantissa = 1.0 + static_cast<double>(random() >> 12) * 0x1p-52;
+    return std::ldexp(mantissa, std::uniform_int_distribution<int>(low, high)(random));
+  };
+  for (int trial = 0; trial < 100000; ++trial) {
+    // Quotients near powers of two, where neighbours are unevenly spaced, among them.
+    const double lipschitz = trial % 2 == 0 ? any(-60, 200) : std::ldexp(1.0, trial % 100);
+    const double margin =
+        trial % 3 == 0 ? std::nextafter(std::ldexp(1.0, -trial % 700), 0.0) : any(-700, 100);
+    const Quad radius = DivideDown(margin, lipschitz);
+    EXPECT_GE(static_cast<Quad>(margin) - radius * lipschitz, static_cast<Quad>(margin) * 0x1p-55)
+        << margin << " / " << lipschitz;
+    const double difference = any(-699, 100);
+    const double error = trial % 2 == 0 ? any(-699, 100) : std::nextafter(difference, 0.0);
+    const double left = SubtractDown(difference, error);
+    EXPECT_TRUE(left <= 0.0 || left >= 0x1p-752) << difference << " - " << error;
+  }
+}
+
 }  // namespace
 }  // namespace lipserve

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cmath>
+#include <limits>
 #include <random>
 #include <string>
 #include <vector>
@@ -90,6 +91,11 @@ TEST(ConvolutionNormTest, ClaimsJustBelowTheTruthAreRefusedAndJustAboveProven) {
       if (norm == 0.0) continue;
       EXPECT_FALSE(ProveConvolutionNormAtMost(layer, norm * (1.0 - 1e-12)).ok());
       EXPECT_FALSE(ProveConvolutionNormAtMost(layer, norm * 0.5).ok());
+      // The proofs alone, without the estimate from below.
+      EXPECT_FALSE(ProvesNormAtMost(BandedNormProof(layer), norm * (1.0 - 1e-12)));
+      if (const auto torus = EmbeddingTorus(layer)) {
+        EXPECT_FALSE(ProvesNormAtMost(EmbeddingNormProof(layer, *torus), norm * (1.0 - 1e-12)));
+      }
       EXPECT_TRUE(ProveConvolutionNormAtMost(layer, norm * (1.0 + 1e-9)).ok());
       EXPECT_TRUE(ProveConvolutionNormAtMost(layer, norm * 10.0).ok());
     }
@@ -197,6 +203,233 @@ TEST(ConvolutionNormTest, TheTorusHoldsEveryOutput) {
   EXPECT_EQ(EmbeddingLength({.size = 3, .padding_before = 1, .padding_after = 1},
                             PaddingMode::kCircular, 7),
             7U);
+}
+
+// One output channel per tap, which it copies: the kernel as a matrix is the identity, of norm 1,
+// and the layer gathers windows.
+ConvolutionLayer GatheringLayer(std::size_t size, const WindowAxis& axis, PaddingMode mode) {
+  ConvolutionLayer layer{.input = {.channels = 1, .height = size, .width = size},
+                         .output_channels = axis.size * axis.size,
+                         .groups = 1,
+                         .vertical = axis,
+                         .horizontal = axis,
+                         .padding_mode = mode,
+                         .weights = {},
+                         .bias = {},
+                         .claimed_operator_norm_bound = 0.0};
+  layer.weights.assign(layer.output_channels * layer.output_channels, 0.0F);
+  for (std::size_t t = 0; t < layer.output_channels; ++t) {
+    layer.weights[t * (layer.output_channels + 1)] = 1.0F;
+  }
+  return layer;
+}
+
+// Peers divide an orthonormal kernel by the root of its taps whatever the padding, and call the
+// layer 1-Lipschitz: with reflection its norm is 4/3, for a pixel beside the border is read four
+// times along each axis.
+TEST(ConvolutionNormTest, ReflectionReadsPixelsMoreOftenThanTheKernelHasTaps) {
+  const ConvolutionLayer zero = GatheringLayer(8, SameAxis(3), PaddingMode::kZero);
+  const ConvolutionLayer reflect = GatheringLayer(8, SameAxis(3), PaddingMode::kReflect);
+  const ConvolutionLayer replicate = GatheringLayer(8, SameAxis(5), PaddingMode::kReplicate);
+  EXPECT_NEAR(*BoundConvolutionNorm(zero), 3.0, 1e-9);
+  EXPECT_NEAR(*BoundConvolutionNorm(reflect) / 3.0, 4.0 / 3.0, 1e-9);
+  // The border pixel is read through 3, 2 and 1 taps by three outputs.
+  EXPECT_NEAR(*BoundConvolutionNorm(replicate), 6.0, 1e-9);
+  EXPECT_FALSE(ProveConvolutionNormAtMost(reflect, 3.0).ok());
+  EXPECT_FALSE(ProveConvolutionNormAtMost(replicate, 5.0).ok());
+}
+
+// deel-lip's factor for stride 1 averages how often a pixel is read: a box kernel of norm 1, times
+// the factor, is not 1-Lipschitz. Figures: sizes 28 and 16, measured on that library.
+TEST(ConvolutionNormTest, TheAverageNumberOfReadsIsNoBound) {
+  struct Figure {
+    std::size_t size;
+    std::size_t kernel;
+    double norm;
+  };
+  for (const Figure& figure :
+       {Figure{28, 3, 1.0164}, Figure{16, 3, 1.0199}, Figure{28, 5, 1.0214}}) {
+    const std::vector<float> box(figure.kernel, 1.0F);
+    const ConvolutionLayer layer = SeparableConvolution(figure.size, figure.size, box, box);
+    const auto k = static_cast<double>(figure.kernel);
+    const auto h = static_cast<double>(figure.size);
+    const double d = (k - 1.0) / 2.0;
+    const double factor = h / (k * h - d * (d + 1.0));
+    // An outer product: its norm is the product of the norms along the axes.
+    const double along_axis =
+        QuadNorm(DenseMatrix(SeparableConvolution(figure.size, 1, box, {1.0F}), Weights::kSigned));
+    const double norm = along_axis * along_axis;
+    EXPECT_NEAR(norm / k * factor, figure.norm, 1e-4);
+    EXPECT_FALSE(ProveConvolutionNormAtMost(layer, k / factor).ok());
+    EXPECT_FALSE(ProveConvolutionNormAtMost(layer, norm * (1.0 - 1e-12)).ok());
+    EXPECT_NEAR(*BoundConvolutionNorm(layer), norm, norm * 2e-10);
+  }
+}
+
+TEST(ConvolutionNormTest, AStrideDividesTheReadsRoundedUp) {
+  WindowAxis axis = SameAxis(3);
+  axis.stride = 2;
+  const ConvolutionLayer layer = GatheringLayer(8, axis, PaddingMode::kZero);
+  // ceil(3 / 2) reads along each axis, not 3 / 2.
+  EXPECT_NEAR(*BoundConvolutionNorm(layer), 2.0, 1e-9);
+  EXPECT_FALSE(ProveConvolutionNormAtMost(layer, 1.5).ok());
+  const ProofLimits only_flat{.bytes = 0x1p30, .flops = DenseProofCost(9, 9).flops};
+  ASSERT_EQ(*ChooseConvolutionNormMethod(layer, only_flat), ConvolutionNormMethod::kFlatKernel);
+  EXPECT_NEAR(*BoundConvolutionNorm(layer, only_flat), 2.0, 1e-9);
+  EXPECT_FALSE(ProveConvolutionNormAtMost(layer, 1.5, only_flat).ok());
+}
+
+TEST(ConvolutionNormTest, TheFlatKernelIsNeverBelowTheTruth) {
+  std::mt19937_64 random(5);
+  int chosen = 0;
+  for (std::size_t trial = 0; trial < 200; ++trial) {
+    const ConvolutionLayer layer = RandomLayer(random, kModes[trial % 4]);
+    const std::size_t rows = layer.output_channels / layer.groups;
+    const ProofLimits limits{
+        .bytes = 0x1p30,
+        .flops =
+            DenseProofCost(std::min(rows, layer.fan_in()), std::max(rows, layer.fan_in())).flops};
+    if (*ChooseConvolutionNormMethod(layer, limits) != ConvolutionNormMethod::kFlatKernel) continue;
+    ++chosen;
+    SCOPED_TRACE(DescribeLayer(layer));
+    const double bound = *BoundConvolutionNorm(layer, limits);
+    EXPECT_TRUE(bound == 0.0 || QuadNormIsBelow(DenseMatrix(layer, Weights::kSigned), bound));
+    EXPECT_TRUE(ProveConvolutionNormAtMost(layer, bound, limits).ok());
+  }
+  EXPECT_GT(chosen, 100);
+}
+
+TEST(ConvolutionNormTest, CostsChooseTheMethodAndRefuseWithSizes) {
+  std::mt19937_64 random(6);
+  const ConvolutionLayer layer = RandomConvolution(random, {4, 12, 12}, 4, SameAxis(3));
+  const double banded = CheapestGramPlan(layer).cost.flops;
+  const double embedding = EmbeddingCost(layer, *EmbeddingTorus(layer)).flops;
+  const double flat = DenseProofCost(4, 36).flops;
+  ASSERT_GT(banded, embedding);
+  ASSERT_GT(embedding, flat);
+  const auto choice = [&](double flops) {
+    return ChooseConvolutionNormMethod(layer, {.bytes = 0x1p30, .flops = flops});
+  };
+  EXPECT_EQ(*choice(banded), ConvolutionNormMethod::kBandedGram);
+  EXPECT_EQ(*choice(banded - 1.0), ConvolutionNormMethod::kCircularEmbedding);
+  EXPECT_EQ(*choice(embedding - 1.0), ConvolutionNormMethod::kFlatKernel);
+  EXPECT_THAT(std::string(choice(flat - 1.0).status().message()),
+              HasSubstr("no proof of the operator norm of convolution [4, 12, 12] -> [4, 12, 12], "
+                        "3x3, zero padding is within"));
+  EXPECT_FALSE(BoundConvolutionNorm(layer, {.bytes = 100.0, .flops = 1e9}).ok());
+  EXPECT_FALSE(ProveConvolutionNormAtMost(layer, 1e9, {.bytes = 100.0, .flops = 1e9}).ok());
+  // Each is a bound, the cheaper the larger.
+  const double exact = *BoundConvolutionNorm(layer);
+  const double embedded = *BoundConvolutionNorm(layer, {.bytes = 0x1p30, .flops = embedding});
+  EXPECT_LT(exact, embedded);
+  EXPECT_LT(embedded, *BoundConvolutionNorm(layer, {.bytes = 0x1p30, .flops = flat}));
+}
+
+TEST(ConvolutionNormTest, WindowsThatReadTooMuchAreRefusedBeforeAnythingIsListed) {
+  const WindowAxis axis{.size = std::size_t{1} << 20, .padding_before = std::size_t{1} << 20};
+  ConvolutionLayer layer{.input = {.channels = 1, .height = 1, .width = std::size_t{1} << 20},
+                         .output_channels = 1,
+                         .groups = 1,
+                         .vertical = {},
+                         .horizontal = axis,
+                         .padding_mode = PaddingMode::kZero,
+                         .weights = std::vector<float>(axis.size, 1.0F),
+                         .bias = {},
+                         .claimed_operator_norm_bound = 0.0};
+  EXPECT_THAT(std::string(ProveConvolutionNormAtMost(layer, 1e9).message()),
+              HasSubstr("expected at most 4194304 taps times outputs along an axis"));
+}
+
+TEST(ConvolutionNormTest, TheNormOfGroupsIsTheLargest) {
+  std::mt19937_64 random(7);
+  ConvolutionLayer layer =
+      RandomConvolution(random, {4, 5, 5}, 4, SameAxis(3), PaddingMode::kZero, 2);
+  const double both = *BoundConvolutionNorm(layer);
+  for (std::size_t i = 0; i < layer.weights.size() / 2; ++i) layer.weights[i] *= 8.0F;
+  const double first = *BoundConvolutionNorm(layer);
+  EXPECT_GT(first, both);
+  EXPECT_LE(first, 8.0 * both * (1.0 + 1e-9));
+  EXPECT_FALSE(ProveConvolutionNormAtMost(layer, both).ok());
+}
+
+TEST(ConvolutionNormTest, ScalesByPowersOfTwo) {
+  std::mt19937_64 random(8);
+  const ConvolutionLayer layer = RandomConvolution(random, {2, 6, 6}, 3, SameAxis(3));
+  const double norm = *BoundConvolutionNorm(layer);
+  for (const int exponent : {-100, -20, 20, 100}) {
+    ConvolutionLayer scaled = layer;
+    for (float& w : scaled.weights) w = std::ldexp(w, exponent);
+    EXPECT_DOUBLE_EQ(*BoundConvolutionNorm(scaled), std::ldexp(norm, exponent)) << exponent;
+  }
+}
+
+// 1 and 2^18 weights whose squares float64 loses against it, in one output.
+TEST(ConvolutionNormTest, RoundingOfTheGramMatrixIsAccountedFor) {
+  constexpr std::size_t kChannels = (std::size_t{1} << 18) + 1;
+  ConvolutionLayer layer{.input = {.channels = kChannels, .height = 1, .width = 1},
+                         .output_channels = 1,
+                         .groups = 1,
+                         .vertical = {},
+                         .horizontal = {},
+                         .padding_mode = PaddingMode::kZero,
+                         .weights = std::vector<float>(kChannels, 0x1p-31F),
+                         .bias = {},
+                         .claimed_operator_norm_bound = 0.0};
+  layer.weights[0] = 1.0F;
+  const double below = std::sqrt(1.0 + 0x1p-44) * (1.0 - 1e-14);
+  EXPECT_FALSE(ProvesNormAtMost(BandedNormProof(layer), below));
+  EXPECT_FALSE(ProvesNormAtMost(EmbeddingNormProof(layer, *EmbeddingTorus(layer)), below));
+  EXPECT_GE(*BoundConvolutionNorm(layer), below);
+}
+
+// 1 and 2^11 - 1 taps that float64 loses against it, which all read each pixel of a circle.
+TEST(ConvolutionNormTest, RoundingOfTheCoefficientsIsAccountedFor) {
+  constexpr std::size_t kTaps = std::size_t{1} << 11;
+  ConvolutionLayer layer{.input = {.channels = 1, .height = 1, .width = kTaps},
+                         .output_channels = 1,
+                         .groups = 1,
+                         .vertical = {},
+                         .horizontal = {.size = kTaps, .padding_after = kTaps - 1},
+                         .padding_mode = PaddingMode::kCircular,
+                         .weights = std::vector<float>(kTaps, 0x1p-54F),
+                         .bias = {},
+                         .claimed_operator_norm_bound = 0.0};
+  layer.weights[0] = 1.0F;
+  ASSERT_TRUE(EmbeddingTorus(layer)->is_exact);
+  const double norm = 1.0 + 0x1p-43 - 0x1p-52;  // 1 + (2^11 - 1) 2^-54, rounded down
+  EXPECT_FALSE(
+      ProvesNormAtMost(EmbeddingNormProof(layer, *EmbeddingTorus(layer)), norm * (1.0 - 3e-14)));
+}
+
+TEST(ConvolutionNormTest, TapsThatCancelEachOtherLeaveLessThanTheirMagnitudes) {
+  // Replication makes both taps read the only pixel.
+  ConvolutionLayer layer{.input = {.channels = 1, .height = 1, .width = 1},
+                         .output_channels = 1,
+                         .groups = 1,
+                         .vertical = {.size = 2, .padding_after = 1},
+                         .horizontal = {},
+                         .padding_mode = PaddingMode::kReplicate,
+                         .weights = {1.0F, -1.0F},
+                         .bias = {},
+                         .claimed_operator_norm_bound = 0.0};
+  EXPECT_LE(*BoundConvolutionNorm(layer), 1e-6);
+  layer.weights[1] = -0.75F;
+  EXPECT_NEAR(*BoundConvolutionNorm(layer), 0.25, 1e-9);
+  layer.padding_mode = PaddingMode::kZero;
+  EXPECT_NEAR(*BoundConvolutionNorm(layer), 1.0, 1e-9);
+}
+
+TEST(ConvolutionNormTest, ClaimsThatAreNoNumbersAreNotProven) {
+  std::mt19937_64 random(9);
+  ConvolutionLayer layer = RandomConvolution(random, {1, 4, 4}, 1, SameAxis(3));
+  for (const double claim : {0.0, -1.0, std::numeric_limits<double>::quiet_NaN(),
+                             std::numeric_limits<double>::infinity()}) {
+    EXPECT_FALSE(ProveConvolutionNormAtMost(layer, claim).ok()) << claim;
+  }
+  layer.weights.assign(9, 0.0F);
+  EXPECT_EQ(*BoundConvolutionNorm(layer), 0.0);
+  EXPECT_TRUE(ProveConvolutionNormAtMost(layer, 0.0).ok());
+  EXPECT_FALSE(ProveConvolutionNormAtMost(layer, -1.0).ok());
 }
 
 }  // namespace

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/certificate/operator_norm.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 #include <random>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/model/network_fixtures.h"
@@ -108,6 +112,34 @@ TEST(OperatorNormTest, TheZeroMatrixHasNormZero) {
   EXPECT_EQ(*BoundOperatorNorm({w.data(), 2, 3}), 0.0);
   EXPECT_TRUE(ProveOperatorNormAtMost({w.data(), 2, 3}, 0.0).ok());
   EXPECT_FALSE(ProveOperatorNormAtMost({w.data(), 2, 3}, -1.0).ok());
+}
+
+// Two methods that prove one number: a bug in either shows where they part.
+TEST(OperatorNormTest, MethodsThatDisagreeAreRefused) {
+  EXPECT_EQ(*SmallerOfAgreeingBounds(1.0, 1.0 + 1e-7), 1.0);
+  EXPECT_EQ(*SmallerOfAgreeingBounds(2.0 + 1e-7, 2.0), 2.0);
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const double infinity = std::numeric_limits<double>::infinity();
+  for (const auto& [a, b] : {std::pair{1.0, 1.0 + 1e-5},
+                             {1.0 + 1e-5, 1.0},
+                             {1.0, 0.5},
+                             {1.0, nan},
+                             {nan, 1.0},
+                             {1.0, infinity},
+                             {0.0, 1.0}}) {
+    EXPECT_EQ(SmallerOfAgreeingBounds(a, b).status().code(), absl::StatusCode::kInternal)
+        << a << ", " << b;
+  }
+}
+
+TEST(OperatorNormTest, ProofsBeyondTheLimitsAreRefusedWithTheirSizes) {
+  const std::vector<float> w(64 * 64, 1.0F);
+  const ProofLimits limits{.bytes = 1e3, .flops = 1e9};
+  EXPECT_EQ(BoundOperatorNorm({w.data(), 64, 64}, limits).status().code(),
+            absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(
+      std::string(ProveOperatorNormAtMost({w.data(), 64, 64}, 1e9, limits).message()),
+      ::testing::HasSubstr("64 x 64 matrix takes 0 MB and 6.1e+05 operations, expected at most"));
 }
 
 }  // namespace

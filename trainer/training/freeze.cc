@@ -5,11 +5,10 @@
 #include <cmath>
 #include <cstddef>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "model/certificate/operator_norm.h"
+#include "model/certificate/layer_bounds.h"
 #include "model/certificate/pixel_scaling.h"
 #include "model/network/sealed_file.h"
 #include "model/status_macros.h"
@@ -27,16 +26,11 @@ constexpr double kSelfCheckTolerance = 1e-4;
 
 absl::Status ClaimOperatorNorms(FrozenNetwork& network) {
   for (std::size_t i = 0; i < network.layers.size(); ++i) {
-    auto* const dense = std::get_if<DenseLayer>(&network.layers[i]);
-    if (dense == nullptr) continue;
-    const absl::StatusOr<double> bound =
-        BoundOperatorNorm({dense->weights.data(), dense->outputs, dense->inputs});
-    if (!bound.ok()) {
-      return absl::Status(bound.status().code(),
+    if (const absl::Status claim = ClaimOperatorNorm(network.layers[i]); !claim.ok()) {
+      return absl::Status(claim.code(),
                           absl::StrCat("freezing layer ", i, " (", DescribeLayer(network.layers[i]),
-                                       "): ", bound.status().message()));
+                                       "): ", claim.message()));
     }
-    dense->claimed_operator_norm_bound = *bound;
   }
   return absl::OkStatus();
 }
