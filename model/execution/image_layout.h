@@ -29,7 +29,9 @@ void ToChannelsLast(const From* x, const SampleShape& shape, std::size_t samples
   const std::size_t area = shape.height * shape.width;
   for (std::size_t s = 0; s < samples; ++s, x += shape.size(), y += shape.size()) {
     for (std::size_t c = 0; c < shape.channels; ++c) {
-      for (std::size_t p = 0; p < area; ++p) y[p * shape.channels + c] = x[c * area + p];
+      for (std::size_t p = 0; p < area; ++p) {
+        y[p * shape.channels + c] = static_cast<To>(x[c * area + p]);
+      }
     }
   }
 }

@@ -15,13 +15,14 @@
 #include <vector>
 
 #include "model/network/frozen_network.h"
+#include "tests/model/layer_definition.h"
 
 namespace lipserve {
 
-// One evaluation in float64 that remembers where each sort took its values from.
+// One evaluation in float64 that remembers what each layer read.
 struct TracedScores {
   std::vector<double> scores;
-  std::vector<std::vector<std::size_t>> orders;  // per sort layer, [its size]
+  std::vector<std::vector<double>> inputs;  // of each layer
 };
 
 // w . x in eight sums, so that the processor need not wait for one addition per product.
@@ -38,34 +39,120 @@ inline double DotProduct(std::span<const float> w, std::span<const double> x) {
   return std::accumulate(sums.begin(), sums.end(), 0.0);
 }
 
+// One layer of the evaluation: its definition, where that is not too slow for an attack.
+struct TracedLayer {
+  const std::vector<double>& x;
+  const SampleShape& shape;
+
+  template <typename Layer>
+  std::vector<double> operator()(const Layer& layer) const {
+    return LayerDefinition<double>{x, shape}(layer);
+  }
+
+  std::vector<double> operator()(const DenseLayer& layer) const {
+    std::vector<double> y(layer.bias.begin(), layer.bias.end());
+    y.resize(layer.outputs, 0.0);
+    const std::span<const float> weights(layer.weights);
+    for (std::size_t o = 0; o < layer.outputs; ++o) {
+      y[o] += DotProduct(weights.subspan(o * layer.inputs, layer.inputs), x);
+    }
+    return y;
+  }
+};
+
 inline TracedScores TraceScores(const FrozenNetwork& network, std::span<const float> input) {
   TracedScores trace{{input.begin(), input.end()}, {}};
+  SampleShape shape = network.input_shape;
   for (const FrozenLayer& layer : network.layers) {
-    const std::vector<double> x = std::move(trace.scores);
-    if (const auto* sort = std::get_if<GroupSortLayer>(&layer)) {
-      std::vector<std::size_t> order(x.size());
-      std::iota(order.begin(), order.end(), 0U);
-      for (std::size_t g = 0; g < x.size(); g += sort->group_size) {
-        const auto first = order.begin() + static_cast<std::ptrdiff_t>(g);
-        std::sort(first, first + static_cast<std::ptrdiff_t>(sort->group_size),
-                  [&](std::size_t a, std::size_t b) { return x[a] < x[b]; });
-      }
-      trace.scores.resize(x.size());
-      for (std::size_t k = 0; k < x.size(); ++k) trace.scores[k] = x[order[k]];
-      trace.orders.push_back(std::move(order));
-    } else if (const auto* dense = std::get_if<DenseLayer>(&layer)) {
-      trace.scores.assign(dense->bias.begin(), dense->bias.end());
-      trace.scores.resize(dense->outputs, 0.0);
-      const std::span<const float> weights(dense->weights);
-      for (std::size_t o = 0; o < dense->outputs; ++o) {
-        trace.scores[o] += DotProduct(weights.subspan(o * dense->inputs, dense->inputs), x);
-      }
-    } else {
-      trace.scores = x;
-    }
+    trace.inputs.push_back(std::move(trace.scores));
+    trace.scores = std::visit(TracedLayer{trace.inputs.back(), shape}, layer);
+    shape = OutputShape(layer, shape);
   }
   return trace;
 }
+
+// The gradient with respect to what one layer read, from that with respect to what it computed.
+struct GradientOfLayer {
+  const std::vector<double>& x;  // what the layer read
+  const SampleShape& shape;      // of x
+  const std::vector<double>& gradient;
+
+  std::vector<double> operator()(const FlattenLayer&) const { return gradient; }
+
+  std::vector<double> operator()(const DenseLayer& layer) const {
+    std::vector<double> before(x.size(), 0.0);
+    for (std::size_t o = 0; o < layer.outputs; ++o) {
+      for (std::size_t k = 0; k < layer.inputs; ++k) {
+        before[k] += static_cast<double>(layer.weights[o * layer.inputs + k]) * gradient[o];
+      }
+    }
+    return before;
+  }
+
+  std::vector<double> operator()(const ConvolutionLayer& layer) const {
+    std::vector<double> before(x.size(), 0.0);
+    const SampleShape out = layer.output();
+    for (std::size_t o = 0; o < out.channels; ++o) {
+      for (std::size_t i = 0; i < out.height; ++i) {
+        for (std::size_t j = 0; j < out.width; ++j) {
+          ForEachProduct(layer, o, i, j, [&](std::size_t weight, std::size_t source) {
+            before[source] +=
+                static_cast<double>(layer.weights[weight]) * gradient[ImageIndex(out, o, i, j)];
+          });
+        }
+      }
+    }
+    return before;
+  }
+
+  std::vector<double> operator()(const AveragePoolLayer& layer) const {
+    return OfWindows(layer, [&](std::size_t window, std::size_t /*k*/) {
+      return static_cast<double>(layer.scale) * gradient[window];
+    });
+  }
+
+  // At a window of zeros any subgradient will do.
+  std::vector<double> operator()(const L2NormPoolLayer& layer) const {
+    const std::vector<double> norms = LayerDefinition<double>{x, shape}(layer);
+    return OfWindows(layer, [&](std::size_t window, std::size_t k) {
+      return norms[window] > 0.0 ? x[k] / norms[window] * gradient[window] : 0.0;
+    });
+  }
+
+  std::vector<double> operator()(const GroupSortLayer& layer) const {
+    std::vector<double> before(x.size());
+    const std::size_t area = shape.height * shape.width;
+    std::vector<std::size_t> order(layer.group_size);
+    for (std::size_t first = 0; first < shape.channels; first += layer.group_size) {
+      for (std::size_t position = 0; position < area; ++position) {
+        const std::size_t begin = first * area + position;
+        for (std::size_t k = 0; k < order.size(); ++k) order[k] = begin + k * area;
+        std::sort(order.begin(), order.end(),
+                  [&](std::size_t a, std::size_t b) { return x[a] < x[b]; });
+        for (std::size_t k = 0; k < order.size(); ++k) {
+          before[order[k]] = gradient[begin + k * area];
+        }
+      }
+    }
+    return before;
+  }
+
+  // part(window, k): the part of number k of its window's gradient.
+  template <typename Pool, typename Part>
+  std::vector<double> OfWindows(const Pool& pool, Part part) const {
+    std::vector<double> before(x.size());
+    const SampleShape out = OutputShape(pool, shape);
+    for (std::size_t c = 0; c < shape.channels; ++c) {
+      for (std::size_t i = 0; i < shape.height; ++i) {
+        for (std::size_t j = 0; j < shape.width; ++j) {
+          const std::size_t k = ImageIndex(shape, c, i, j);
+          before[k] = part(ImageIndex(out, c, i / pool.window_height, j / pool.window_width), k);
+        }
+      }
+    }
+    return before;
+  }
+};
 
 // f_i - f_j in float64; index num_scores stands for the constant score 0.
 inline double ScoreDifference(const FrozenNetwork& network, std::span<const float> input,
@@ -78,25 +165,15 @@ inline double ScoreDifference(const FrozenNetwork& network, std::span<const floa
 // score 0.
 inline std::vector<double> MarginGradient(const FrozenNetwork& network, const TracedScores& trace,
                                           std::size_t i, std::size_t j) {
-  auto order = trace.orders.rbegin();
   std::vector<double> gradient(trace.scores.size(), 0.0);
   if (i < gradient.size()) gradient[i] += 1.0;
   if (j < gradient.size()) gradient[j] -= 1.0;
-  for (auto layer = network.layers.rbegin(); layer != network.layers.rend(); ++layer) {
-    if (std::holds_alternative<GroupSortLayer>(*layer)) {
-      std::vector<double> before(gradient.size());
-      for (std::size_t k = 0; k < before.size(); ++k) before[(*order)[k]] = gradient[k];
-      ++order;
-      gradient = std::move(before);
-    } else if (const auto* dense = std::get_if<DenseLayer>(&*layer)) {
-      std::vector<double> before(dense->inputs, 0.0);
-      for (std::size_t o = 0; o < dense->outputs; ++o) {
-        for (std::size_t k = 0; k < dense->inputs; ++k) {
-          before[k] += static_cast<double>(dense->weights[o * dense->inputs + k]) * gradient[o];
-        }
-      }
-      gradient = std::move(before);
-    }
+  std::vector<SampleShape> shapes = {network.input_shape};
+  for (const FrozenLayer& layer : network.layers) {
+    shapes.push_back(OutputShape(layer, shapes.back()));
+  }
+  for (std::size_t l = network.layers.size(); l-- > 0;) {
+    gradient = std::visit(GradientOfLayer{trace.inputs[l], shapes[l], gradient}, network.layers[l]);
   }
   return gradient;
 }

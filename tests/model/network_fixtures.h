@@ -13,6 +13,7 @@
 #include <variant>
 #include <vector>
 
+#include "model/certificate/convolution_norm.h"
 #include "model/certificate/operator_norm.h"
 #include "model/network/frozen_network.h"
 #include "model/network/model_file.h"
@@ -60,6 +61,53 @@ inline ConvolutionLayer RandomConvolution(std::mt19937_64& random, ConvolutionLa
   layer.weights = RandomFloats(random, layer.output_channels * layer.fan_in(), scale);
   layer.bias = RandomFloats(random, layer.output_channels, 0.1);
   return layer;
+}
+
+inline ConvolutionLayer WithProvenNorm(ConvolutionLayer layer) {
+  layer.claimed_operator_norm_bound = BoundConvolutionNorm(layer).value();
+  return layer;
+}
+
+// Of an [1, 8, 8] image, with a layer of every kind; without an L2-norm pool it is piecewise
+// linear.
+inline FrozenNetwork RandomImageNetwork(std::uint64_t seed, std::size_t scores,
+                                        bool with_l2_norm_pool) {
+  std::mt19937_64 random(seed);
+  FrozenNetwork network;
+  network.input_shape = {.channels = 1, .height = 8, .width = 8};
+  const WindowAxis three{.size = 3, .padding_before = 1, .padding_after = 1};
+  network.layers.emplace_back(WithProvenNorm(RandomConvolution(
+      random,
+      {.input = network.input_shape, .output_channels = 8, .vertical = three, .horizontal = three},
+      0.2)));
+  network.layers.emplace_back(GroupSortLayer{.group_size = 2});
+  network.layers.emplace_back(
+      AveragePoolLayer{.window_height = 2, .window_width = 2, .scale = 0.5F});
+  network.layers.emplace_back(
+      WithProvenNorm(RandomConvolution(random,
+                                       {.input = {.channels = 8, .height = 4, .width = 4},
+                                        .output_channels = 12,
+                                        .groups = 2,
+                                        .vertical = three,
+                                        .horizontal = three,
+                                        .padding_mode = PaddingMode::kCircular},
+                                       0.15)));
+  network.layers.emplace_back(GroupSortLayer{.group_size = 3});
+  if (with_l2_norm_pool) {
+    network.layers.emplace_back(L2NormPoolLayer{.window_height = 2, .window_width = 2});
+  } else {
+    const WindowAxis two{.size = 2, .stride = 2};
+    network.layers.emplace_back(
+        WithProvenNorm(RandomConvolution(random,
+                                         {.input = {.channels = 12, .height = 4, .width = 4},
+                                          .output_channels = 12,
+                                          .vertical = two,
+                                          .horizontal = two},
+                                         0.15)));
+  }
+  network.layers.emplace_back(FlattenLayer{});
+  network.layers.emplace_back(RandomDense(random, 12 * 2 * 2, scores, 0.1));
+  return network;
 }
 
 inline FrozenModel ModelOf(FrozenNetwork network) {

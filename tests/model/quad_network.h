@@ -1,151 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-// Frozen networks in quadruple precision, written from the definitions in frozen_network.h: slow,
-// plain, and sharing no code with the evaluations under test. Products of float32 numbers are exact
-// in it and a sum of n terms errs by n 2^-113, far below every float64 bound under test.
+// Frozen networks in quadruple precision, the oracle of the evaluations: products of float32
+// numbers are exact in it and a sum of n terms errs by n 2^-113, far below every float64 bound
+// under test.
 #ifndef TESTS_MODEL_QUAD_NETWORK_H_
 #define TESTS_MODEL_QUAD_NETWORK_H_
 
 #include <algorithm>
 #include <cstddef>
 #include <span>
-#include <utility>
 #include <variant>
 #include <vector>
 
 #include "model/network/frozen_network.h"
+#include "tests/model/layer_definition.h"
 #include "tests/model/quad.h"
 
 namespace lipserve {
 
-// Index into an image of shape [C, H, W].
-inline std::size_t ImageIndex(const SampleShape& shape, std::size_t c, std::size_t i,
-                              std::size_t j) {
-  return (c * shape.height + i) * shape.width + j;
-}
-
-// Where an axis of `length` positions has the number of position `p`, which padding may put outside
-// it; -1 for a zero.
-inline std::ptrdiff_t PaddedSource(PaddingMode mode, std::ptrdiff_t length, std::ptrdiff_t p) {
-  if (p >= 0 && p < length) return p;
-  switch (mode) {
-    case PaddingMode::kZero:
-      return -1;
-    case PaddingMode::kReflect:
-      return p < 0 ? -p : 2 * (length - 1) - p;
-    case PaddingMode::kReplicate:
-      return p < 0 ? 0 : length - 1;
-    case PaddingMode::kCircular:
-      return p < 0 ? p + length : p - length;
-  }
-  return -1;
-}
-
-// Calls visit(index into the weights, index into x) for every product of output (o, i, j) of the
-// convolution but those with a zero of the padding.
-template <typename Visit>
-void ForEachProduct(const ConvolutionLayer& layer, std::size_t o, std::size_t i, std::size_t j,
-                    Visit visit) {
-  const auto read = [&](const WindowAxis& axis, std::size_t length, std::size_t output,
-                        std::size_t tap) {
-    return PaddedSource(layer.padding_mode, static_cast<std::ptrdiff_t>(length),
-                        static_cast<std::ptrdiff_t>(output * axis.stride + tap * axis.dilation) -
-                            static_cast<std::ptrdiff_t>(axis.padding_before));
-  };
-  const std::size_t channels = layer.input.channels / layer.groups;
-  const std::size_t group = o / (layer.output_channels / layer.groups);
-  std::size_t weight = o * layer.fan_in();
-  for (std::size_t c = 0; c < channels; ++c) {
-    for (std::size_t u = 0; u < layer.vertical.size; ++u) {
-      for (std::size_t v = 0; v < layer.horizontal.size; ++v, ++weight) {
-        const auto row = read(layer.vertical, layer.input.height, i, u);
-        const auto column = read(layer.horizontal, layer.input.width, j, v);
-        if (row < 0 || column < 0) continue;
-        visit(weight, ImageIndex(layer.input, group * channels + c, static_cast<std::size_t>(row),
-                                 static_cast<std::size_t>(column)));
-      }
-    }
-  }
-}
-
-// One layer of a network, on an input of shape `shape`.
-struct QuadLayer {
-  const std::vector<Quad>& x;
-  const SampleShape& shape;
-
-  std::vector<Quad> operator()(const FlattenLayer&) const { return x; }
-
-  std::vector<Quad> operator()(const DenseLayer& layer) const {
-    std::vector<Quad> y(layer.outputs, 0);
-    for (std::size_t o = 0; o < layer.outputs; ++o) {
-      if (!layer.bias.empty()) y[o] = layer.bias[o];
-      for (std::size_t k = 0; k < layer.inputs; ++k) {
-        y[o] += static_cast<Quad>(layer.weights[o * layer.inputs + k]) * x[k];
-      }
-    }
-    return y;
-  }
-
-  std::vector<Quad> operator()(const ConvolutionLayer& layer) const {
-    const SampleShape out = layer.output();
-    std::vector<Quad> y(out.size(), 0);
-    for (std::size_t o = 0; o < out.channels; ++o) {
-      for (std::size_t i = 0; i < out.height; ++i) {
-        for (std::size_t j = 0; j < out.width; ++j) {
-          Quad& sum = y[ImageIndex(out, o, i, j)];
-          if (!layer.bias.empty()) sum = layer.bias[o];
-          ForEachProduct(layer, o, i, j, [&](std::size_t weight, std::size_t source) {
-            sum += static_cast<Quad>(layer.weights[weight]) * x[source];
-          });
-        }
-      }
-    }
-    return y;
-  }
-
-  std::vector<Quad> operator()(const AveragePoolLayer& layer) const {
-    std::vector<Quad> y = SumWindows(layer, [](Quad value) { return value; });
-    for (Quad& value : y) value *= layer.scale;
-    return y;
-  }
-
-  std::vector<Quad> operator()(const L2NormPoolLayer& layer) const {
-    std::vector<Quad> y = SumWindows(layer, [](Quad value) { return value * value; });
-    for (Quad& value : y) value = QuadSqrt(value);
-    return y;
-  }
-
-  std::vector<Quad> operator()(const GroupSortLayer& layer) const {
-    std::vector<Quad> y = x;
-    const std::size_t area = shape.height * shape.width;
-    for (std::size_t position = 0; position < area; ++position) {
-      for (std::size_t first = 0; first < shape.channels; first += layer.group_size) {
-        std::vector<Quad> group;
-        for (std::size_t c = first; c < first + layer.group_size; ++c) {
-          group.push_back(x[c * area + position]);
-        }
-        std::sort(group.begin(), group.end());
-        for (std::size_t k = 0; k < group.size(); ++k) y[(first + k) * area + position] = group[k];
-      }
-    }
-    return y;
-  }
-
-  // Sums term(value) over each window.
-  template <typename Pool, typename Term>
-  std::vector<Quad> SumWindows(const Pool& pool, Term term) const {
-    const SampleShape out = OutputShape(pool, shape);
-    std::vector<Quad> y(out.size(), 0);
-    for (std::size_t c = 0; c < shape.channels; ++c) {
-      for (std::size_t i = 0; i < shape.height; ++i) {
-        for (std::size_t j = 0; j < shape.width; ++j) {
-          y[ImageIndex(out, c, i / pool.window_height, j / pool.window_width)] +=
-              term(x[ImageIndex(shape, c, i, j)]);
-        }
-      }
-    }
-    return y;
-  }
-};
+using QuadLayer = LayerDefinition<Quad>;
 
 // The scores of the real network.
 inline std::vector<Quad> QuadScores(const FrozenNetwork& network, std::span<const float> input) {

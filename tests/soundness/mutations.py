@@ -138,8 +138,8 @@ MUTATIONS = (
     Mutation(
         "oneDNN computes in bf16",
         "model/execution/onednn_engine.cc",
-        "      bias_(bias.begin(), bias.end()) {}",
-        "      bias_(bias.begin(), bias.end()) {\n"
+        "bias_(bias.begin(), bias.end()) {}",
+        "bias_(bias.begin(), bias.end()) {\n"
         "  for (float& w : plain_) {\n"
         "    unsigned bits = 0;\n"
         "    __builtin_memcpy(&bits, &w, 4);\n"
