@@ -2,29 +2,14 @@
 #include "client/verify/answer_check.h"
 
 #include <utility>
-#include <variant>
 
+#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "client/verify/exact_evaluation.h"
 #include "client/verify/number_text.h"
-#include "client/verify/operator_norm_proof.h"
 
 namespace lipserve::verify {
 namespace {
-
-absl::Status CheckClaim(const Layer& layer, std::size_t index) {
-  const auto* dense = std::get_if<Dense>(&layer);
-  if (dense == nullptr) return absl::OkStatus();
-  const NormVerdict verdict = ExamineNormClaim(*dense);
-  if (verdict == NormVerdict::kProven) return absl::OkStatus();
-  return absl::FailedPreconditionError(
-      absl::StrCat("layer ", index, " (", Describe(layer), "): claimed operator norm ",
-                   DecimalRoundedUp(ToRational(dense->claimed_norm)),
-                   ": expected a proven upper bound, got one ",
-                   verdict == NormVerdict::kFalse
-                       ? "below the length of a row or column: it is false"
-                       : "that the proof does not confirm: it is false or too tight"));
-}
 
 absl::StatusOr<ExactVector> InputOf(const Model& model, const Answer& answer) {
   const bool is_pixels = answer.element_type == ElementType::kUint8;
@@ -63,7 +48,8 @@ std::string NameOf(const Model& model, std::size_t class_index) {
 // How far from an input class i is proven to stay ahead of class j.
 class Reach {
  public:
-  // `margin` is f_i - f_j at the input; it changes by at most `slope` per unit of distance.
+  // `margin` is at most f_i - f_j at the input, which changes by at most `slope` per unit of
+  // distance. Requires: margin >= 0.
   Reach(const mpq_class& margin, const mpq_class& slope_squared, bool wins_ties)
       : margin_squared_(margin * margin), slope_squared_(slope_squared), wins_ties_(wins_ties) {}
 
@@ -109,12 +95,19 @@ std::string Overreach(const Answer& answer, const Reach& reach) {
 absl::Status CheckPair(const ProvenModel& proven, const Answer& answer, const mpq_class& unit,
                        const ExactVector& scores, std::size_t j) {
   const std::size_t i = answer.class_index;
-  const mpq_class margin =
+  const mpq_class difference =
       ToRational(mpz_class(scores.numbers[i] - scores.numbers[j]), scores.exponent);
+  // At most f_i - f_j; equal to it if the scores are exact.
+  const mpq_class margin = difference - proven.difference_error();
   const auto fails = [&](const std::string& what) {
     return absl::FailedPreconditionError(absl::StrCat(NameOf(proven.model(), i), " against ",
                                                       NameOf(proven.model(), j), ": ", what));
   };
+  if (margin < 0 || (margin == 0 && j < i)) {
+    return fails(
+        "class: expected scores that differ by more than the roots of L2-norm poolings are "
+        "rounded by, got a tie or nearly one");
+  }
   if (answer.margin && *answer.margin > margin) {
     return fails(absl::StrCat("margin: expected at most the exact ", DecimalRoundedDown(margin),
                               ", got ", DecimalRoundedDown(*answer.margin)));
@@ -126,19 +119,6 @@ absl::Status CheckPair(const ProvenModel& proven, const Answer& answer, const mp
 }
 
 }  // namespace
-
-absl::StatusOr<ProvenModel> ProvenModel::Prove(Model model) {
-  ProvenModel proven(std::move(model));
-  const std::vector<Layer>& layers = proven.model_.layers;
-  for (std::size_t k = 0; k < layers.size(); ++k) {
-    if (const absl::Status status = CheckClaim(layers[k], k); !status.ok()) return status;
-    const auto* dense = std::get_if<Dense>(&layers[k]);
-    if (dense == nullptr || k + 1 == layers.size()) continue;
-    const mpq_class norm = ToRational(dense->claimed_norm);
-    proven.hidden_lipschitz_squared_ *= norm * norm;
-  }
-  return proven;
-}
 
 absl::Status CheckAnswer(const ProvenModel& proven, const Answer& answer) {
   const Model& model = proven.model();

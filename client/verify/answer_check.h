@@ -2,12 +2,13 @@
 // Trusted: decides whether an answer is true. No floating point.
 //
 // Class i with radius r is certified at x if, for every other class j,
-//     f_i(x) - f_j(x) >= r L_ij,   L_ij = ||w_i - w_j||_2 L_1 ... L_(n-1),
+//     f_i(x) - f_j(x) >= r L_ij,   L_ij = ||w_i - w_j||_2 K,
 // because f_i - f_j changes by at most L_ij per unit of distance: w are the rows of the last dense
-// layer, L_l the proven norms of the dense layers before it, and sorts are 1-Lipschitz. Compared as
-// squares, so that no root is taken. Where j < i the inequality must be strict: on the sphere of
-// radius r the scores might tie, and a tie is class j's. The squared pixel radius R2 is held
-// against the same inequality with R2 in the place of r^2, all of it integers and fractions.
+// layer, K is the proven Lipschitz constant of what it reads. Compared as squares, so that no root
+// is taken. Where j < i the inequality must be strict: on the sphere of radius r the scores might
+// tie, and a tie is class j's. Where scores are rounded, the largest error of their difference is
+// first taken off it. The squared pixel radius R2 is held against the same inequality with R2 in the
+// place of r^2, all of it integers and fractions.
 #ifndef CLIENT_VERIFY_ANSWER_CHECK_H_
 #define CLIENT_VERIFY_ANSWER_CHECK_H_
 
@@ -18,27 +19,9 @@
 #include <string>
 
 #include "absl/status/status.h"
-#include "absl/status/statusor.h"
-#include "client/verify/model_file.h"
+#include "client/verify/proven_model.h"
 
 namespace lipserve::verify {
-
-// A model whose claimed operator norms are proven.
-class ProvenModel {
- public:
-  // Errors: FailedPrecondition, naming the layer, if a claim is not proven.
-  static absl::StatusOr<ProvenModel> Prove(Model model);
-
-  const Model& model() const { return model_; }
-  // (L_1 ... L_(n-1))^2, of what the last dense layer reads.
-  const mpq_class& hidden_lipschitz_squared() const { return hidden_lipschitz_squared_; }
-
- private:
-  explicit ProvenModel(Model model) : model_(std::move(model)) {}
-
-  Model model_;
-  mpq_class hidden_lipschitz_squared_ = 1;
-};
 
 // How the numbers of an input are stored, and so the unit of its radius.
 enum class ElementType {

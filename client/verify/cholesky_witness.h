@@ -4,17 +4,25 @@
 #ifndef CLIENT_VERIFY_CHOLESKY_WITNESS_H_
 #define CLIENT_VERIFY_CHOLESKY_WITNESS_H_
 
+#include <cstdint>
 #include <optional>
 
-#include "client/verify/lower_triangle.h"
+#include "client/verify/envelope.h"
+#include "client/verify/exact_number.h"
+#include "client/verify/gram_matrix.h"
 
 namespace lipserve::verify {
 
-// A lower triangle R with R R^T close to the symmetric matrix whose lower triangle is `b`: the
-// float64 Cholesky factor, in integers of at most 61 bits.
+// The lower triangle of a matrix R; entry (i, j) is r.row(i)[j - r.first(i)] * 2^exponent.
+struct Witness {
+  Envelope<std::int64_t> r;
+  long exponent = 0;
+};
+
+// R with R R^T close to B = c I - G: the float64 Cholesky factor, in integers of about 54 bits.
 //
-// Errors: nullopt if b is not positive definite, as far as float64 can tell.
-std::optional<LowerTriangle> CholeskyWitness(const LowerTriangle& b);
+// Errors: nullopt if B is not positive definite, as far as float64 can tell.
+std::optional<Witness> CholeskyWitness(const ShiftedGram& b, const Dyadic& c);
 
 }  // namespace lipserve::verify
 

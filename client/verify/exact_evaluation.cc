@@ -9,13 +9,32 @@
 namespace lipserve::verify {
 namespace {
 
-// W x + b.
+// sum * 2^from, with the bias, if there is one.
+class BiasedSum {
+ public:
+  BiasedSum(const ExactVector& bias, long from)
+      : bias_(bias),
+        from_(from),
+        exponent_(bias.numbers.empty() ? from : std::min(from, bias.exponent)) {}
+
+  long exponent() const { return exponent_; }
+  // The sum of `products` and bias `k`, at exponent().
+  mpz_class Of(const mpz_class& products, std::size_t k) const {
+    mpz_class sum = AtExponent(products, from_, exponent_);
+    if (!bias_.numbers.empty()) sum += AtExponent(bias_.numbers[k], bias_.exponent, exponent_);
+    return sum;
+  }
+
+ private:
+  const ExactVector& bias_;
+  long from_;
+  long exponent_;
+};
+
 ExactVector Apply(const Dense& dense, const ExactVector& x) {
   assert(x.numbers.size() == dense.inputs);
-  const bool has_bias = !dense.bias.numbers.empty();
-  const long product_exponent = dense.weights.exponent + x.exponent;
-  ExactVector y;
-  y.exponent = has_bias ? std::min(product_exponent, dense.bias.exponent) : product_exponent;
+  const BiasedSum biased(dense.bias, dense.weights.exponent + x.exponent);
+  ExactVector y{.numbers = {}, .exponent = biased.exponent()};
   y.numbers.reserve(dense.outputs);
   for (std::size_t o = 0; o < dense.outputs; ++o) {
     mpz_class sum;
@@ -23,38 +42,131 @@ ExactVector Apply(const Dense& dense, const ExactVector& x) {
       mpz_addmul(sum.get_mpz_t(), dense.weights.numbers[o * dense.inputs + k].get_mpz_t(),
                  x.numbers[k].get_mpz_t());
     }
-    sum = AtExponent(sum, product_exponent, y.exponent);
-    if (has_bias) sum += AtExponent(dense.bias.numbers[o], dense.bias.exponent, y.exponent);
-    y.numbers.push_back(std::move(sum));
+    y.numbers.push_back(biased.Of(sum, o));
   }
   return y;
 }
 
-void SortGroups(std::size_t group_size, std::vector<mpz_class>& numbers) {
-  assert(numbers.size() % group_size == 0);
-  const auto step = static_cast<std::ptrdiff_t>(group_size);
-  for (auto group = numbers.begin(); group != numbers.end(); group += step) {
-    std::sort(group, group + step);
+// The products of output channel o, where it reads `readings`.
+mpz_class Correlation(const Convolution& convolution, const ExactVector& x, std::size_t o,
+                      const std::vector<Reading>& readings) {
+  const std::size_t channels = convolution.input_channels_per_group();
+  const std::size_t first_channel = o / convolution.output_channels_per_group() * channels;
+  const std::size_t image = convolution.input[1] * convolution.input[2];
+  mpz_class sum;
+  for (std::size_t c = 0; c < channels; ++c) {
+    for (const Reading& reading : readings) {
+      mpz_addmul(sum.get_mpz_t(), convolution.weight(o, c, reading.tap).get_mpz_t(),
+                 x.numbers[(first_channel + c) * image + reading.position].get_mpz_t());
+    }
   }
+  return sum;
+}
+
+ExactVector Apply(const Convolution& convolution, const ExactVector& x) {
+  assert(x.numbers.size() == SizeOf(convolution.input));
+  const BiasedSum biased(convolution.bias, convolution.weights.exponent + x.exponent);
+  const auto [channels, height, width] = convolution.output();
+  ExactVector y{.numbers = std::vector<mpz_class>(channels * height * width),
+                .exponent = biased.exponent()};
+  for (std::size_t i = 0; i < height; ++i) {
+    for (std::size_t j = 0; j < width; ++j) {
+      const std::vector<Reading> readings = convolution.ReadingsOf(i, j);
+      for (std::size_t o = 0; o < channels; ++o) {
+        y.numbers[(o * height + i) * width + j] =
+            biased.Of(Correlation(convolution, x, o, readings), o);
+      }
+    }
+  }
+  return y;
+}
+
+// y[window] = sum over the window of f(x), per channel.
+template <typename Pool, typename Function>
+std::vector<mpz_class> SumWindows(const Pool& pool, const Shape& input,
+                                  const std::vector<mpz_class>& x, const Function& f) {
+  const auto [channels, height, width] = OutputShape(pool, input);
+  std::vector<mpz_class> sums(channels * height * width);
+  for (std::size_t k = 0; k < x.size(); ++k) {
+    const std::size_t column = k % input[2] / pool.window_width;
+    const std::size_t row = k / input[2] % input[1] / pool.window_height;
+    const std::size_t channel = k / input[2] / input[1];
+    sums[(channel * height + row) * width + column] += f(x[k]);
+  }
+  return sums;
+}
+
+ExactVector Apply(const AveragePool& pool, const Shape& input, const ExactVector& x) {
+  ExactVector y{.numbers = SumWindows(pool, input, x.numbers, [](const mpz_class& n) { return n; }),
+                .exponent = x.exponent + pool.scale.exponent};
+  for (mpz_class& number : y.numbers) number *= pool.scale.number;
+  return y;
+}
+
+// Rounds the roots down to multiples of 2^kRootExponent.
+ExactVector Apply(const L2NormPool& pool, const Shape& input, const ExactVector& x) {
+  ExactVector y{.numbers = SumWindows(pool, input, x.numbers,
+                                      [](const mpz_class& n) { return mpz_class(n * n); }),
+                .exponent = kRootExponent};
+  // floor(sqrt(s)) = floor(sqrt(floor(s))) for s = squares * 2^shift.
+  const long shift = 2 * (x.exponent - kRootExponent);
+  for (mpz_class& squares : y.numbers) {
+    if (shift >= 0) {
+      squares <<= static_cast<mp_bitcnt_t>(shift);
+    } else {
+      squares >>= static_cast<mp_bitcnt_t>(-shift);
+    }
+    squares = sqrt(squares);
+  }
+  return y;
+}
+
+// Sorts groups of channels, each at a distance of one image from the next.
+void SortGroups(const GroupSort& sort, const Shape& shape, std::vector<mpz_class>& numbers) {
+  const std::size_t image = shape[1] * shape[2];
+  std::vector<mpz_class> group(sort.group_size);
+  for (std::size_t first = 0; first < shape[0]; first += sort.group_size) {
+    for (std::size_t position = 0; position < image; ++position) {
+      const auto member = [&](std::size_t k) -> mpz_class& {
+        return numbers[(first + k) * image + position];
+      };
+      for (std::size_t k = 0; k < group.size(); ++k) group[k].swap(member(k));
+      std::sort(group.begin(), group.end());
+      for (std::size_t k = 0; k < group.size(); ++k) group[k].swap(member(k));
+    }
+  }
+}
+
+ExactVector Apply(const Layer& layer, const Shape& shape, ExactVector x) {
+  return std::visit(Overloaded{
+                        [&](const Flatten&) { return std::move(x); },
+                        [&](const Dense& dense) { return Apply(dense, x); },
+                        [&](const Convolution& convolution) { return Apply(convolution, x); },
+                        [&](const AveragePool& pool) { return Apply(pool, shape, x); },
+                        [&](const L2NormPool& pool) { return Apply(pool, shape, x); },
+                        [&](const GroupSort& sort) {
+                          SortGroups(sort, shape, x.numbers);
+                          return std::move(x);
+                        },
+                    },
+                    layer);
 }
 
 }  // namespace
 
-ExactVector ExactScores(const Model& model, ExactVector input) {
+ExactVector ScoresOf(const Model& model, ExactVector input) {
   assert(input.numbers.size() == model.input_size());
   ExactVector x = std::move(input);
+  Shape shape = model.input_shape;
   for (const Layer& layer : model.layers) {
-    if (const auto* dense = std::get_if<Dense>(&layer)) {
-      x = Apply(*dense, x);
-    } else if (const auto* sort = std::get_if<GroupSort>(&layer)) {
-      SortGroups(sort->group_size, x.numbers);
-    }
+    x = Apply(layer, shape, std::move(x));
+    shape = OutputShape(layer, shape);
   }
   return x;
 }
 
 ExactVector ClassScores(const Model& model, ExactVector input) {
-  ExactVector scores = ExactScores(model, std::move(input));
+  ExactVector scores = ScoresOf(model, std::move(input));
   if (scores.numbers.size() == 1) scores.numbers.emplace_back(0);
   return scores;
 }

@@ -11,10 +11,14 @@
 
 namespace lipserve::verify {
 
-// The network's scores at `input`, exactly.
+// The roots of an L2-norm pooling are rounded down to multiples of 2^kRootExponent.
+inline constexpr long kRootExponent = -2048;
+
+// The network's scores at `input`: exactly, if no layer is an L2-norm pooling. Every other layer,
+// and every sum of squares, is exact too; ProvenModel::difference_error() bounds what roots lose.
 //
 // Requires: input has model.input_size() numbers.
-ExactVector ExactScores(const Model& model, ExactVector input);
+ExactVector ScoresOf(const Model& model, ExactVector input);
 
 // The scores with the constant second score, 0, of a network with a single one.
 ExactVector ClassScores(const Model& model, ExactVector input);

@@ -68,6 +68,18 @@ mpz_class AtExponent(const mpz_class& number, long from, long to) {
   return result;
 }
 
+absl::StatusOr<Dyadic> FromBinary32(std::uint32_t bits, Binary32Rule rule) {
+  const Binary32Fields fields = SplitBinary32(bits);
+  if (fields.biased_exponent == 0xff) {
+    return absl::InvalidArgumentError("expected a finite number, got NaN or infinity");
+  }
+  const bool is_subnormal = fields.biased_exponent == 0 && fields.fraction != 0;
+  if (is_subnormal && rule == Binary32Rule::kZeroOrNormal) {
+    return absl::InvalidArgumentError("expected zero or a normal number, got a subnormal one");
+  }
+  return ValueOf(fields);
+}
+
 absl::StatusOr<ExactVector> FromBinary32(const std::string& bytes, Binary32Rule rule) {
   if (bytes.size() % 4 != 0) {
     return absl::InvalidArgumentError(
@@ -76,18 +88,12 @@ absl::StatusOr<ExactVector> FromBinary32(const std::string& bytes, Binary32Rule 
   const std::size_t size = bytes.size() / 4;
   long exponent = std::numeric_limits<long>::max();
   for (std::size_t k = 0; k < size; ++k) {
-    const Binary32Fields fields = SplitBinary32(LittleEndian32(bytes, 4 * k));
-    if (fields.biased_exponent == 0xff) {
+    const absl::StatusOr<Dyadic> value = FromBinary32(LittleEndian32(bytes, 4 * k), rule);
+    if (!value.ok()) {
       return absl::InvalidArgumentError(
-          absl::StrCat("number ", k, ": expected a finite one, got NaN or infinity"));
+          absl::StrCat("number ", k, ": ", std::string(value.status().message())));
     }
-    const bool is_subnormal = fields.biased_exponent == 0 && fields.fraction != 0;
-    if (is_subnormal && rule == Binary32Rule::kZeroOrNormal) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("number ", k, ": expected zero or a normal one, got a subnormal"));
-    }
-    const Dyadic value = ValueOf(fields);
-    if (value.number != 0) exponent = std::min(exponent, value.exponent);
+    if (value->number != 0) exponent = std::min(exponent, value->exponent);
   }
   ExactVector result;
   result.exponent = exponent == std::numeric_limits<long>::max() ? 0 : exponent;

@@ -40,6 +40,11 @@ enum class Binary32Rule {
   kZeroOrNormal,  // and no subnormal number
 };
 
+// The value of an IEEE 754 binary32 number.
+//
+// Errors: InvalidArgument if it breaks the rule.
+absl::StatusOr<Dyadic> FromBinary32(std::uint32_t bits, Binary32Rule rule);
+
 // The values of little-endian IEEE 754 binary32 numbers.
 //
 // Errors: InvalidArgument, naming the position, if the size is no multiple of four or a number

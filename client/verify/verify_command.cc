@@ -5,7 +5,6 @@
 #include <filesystem>
 #include <system_error>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -61,11 +60,11 @@ class Reporter {
     if (json_) return ModelJson(model);
     out_ << Printable(absl::StrCat("model    ", model.name, ", SHA-256 ", model.digest)) << '\n';
     for (std::size_t k = 0; k < model.layers.size(); ++k) {
-      const auto* dense = std::get_if<Dense>(&model.layers[k]);
-      if (dense == nullptr) continue;
+      const Dyadic* const norm = ClaimedNorm(model.layers[k]);
+      if (norm == nullptr) continue;
       out_ << "layer " << k << "  " << Describe(model.layers[k])
-           << ": operator norm proven to be at most "
-           << DecimalRoundedUp(ToRational(dense->claimed_norm)) << '\n';
+           << ": operator norm proven to be at most " << DecimalRoundedUp(ToRational(*norm))
+           << '\n';
     }
   }
 
@@ -113,8 +112,8 @@ class Reporter {
     Json layers = Json::array();
     for (std::size_t k = 0; k < model.layers.size(); ++k) {
       Json layer = {{"layer", k}, {"description", Describe(model.layers[k])}};
-      if (const auto* dense = std::get_if<Dense>(&model.layers[k])) {
-        layer["operator_norm_bound_hex"] = HexText(dense->claimed_norm);
+      if (const Dyadic* const norm = ClaimedNorm(model.layers[k])) {
+        layer["operator_norm_bound_hex"] = HexText(*norm);
       }
       layers.push_back(layer);
     }

@@ -36,13 +36,14 @@ class Cursor {
                      "the end"));
   }
 
-  absl::StatusOr<std::uint64_t> TakeFixed64() {
-    if (bytes_.size() - position_ < 8) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("byte ", position_, ": expected 8 bytes, got ", bytes_.size() - position_));
+  // A number of `size` bytes, least significant first.
+  absl::StatusOr<std::uint64_t> TakeFixed(unsigned size) {
+    if (bytes_.size() - position_ < size) {
+      return absl::InvalidArgumentError(absl::StrCat("byte ", position_, ": expected ", size,
+                                                     " bytes, got ", bytes_.size() - position_));
     }
     std::uint64_t value = 0;
-    for (unsigned k = 0; k < 8; ++k) {
+    for (unsigned k = 0; k < size; ++k) {
       value |= std::uint64_t{static_cast<unsigned char>(bytes_[position_++])} << (8 * k);
     }
     return value;
@@ -74,7 +75,8 @@ absl::StatusOr<WireField> TakeContent(Cursor& cursor, const FieldRule& rule) {
     return field;
   }
   const absl::StatusOr<std::uint64_t> value =
-      rule.type == WireType::kVarint ? cursor.TakeVarint() : cursor.TakeFixed64();
+      rule.type == WireType::kVarint ? cursor.TakeVarint()
+                                     : cursor.TakeFixed(rule.type == WireType::kFixed32 ? 4 : 8);
   if (!value.ok()) return value.status();
   field.value = *value;
   return field;
@@ -97,6 +99,10 @@ absl::StatusOr<FieldRule> RuleOf(std::uint64_t tag, std::size_t position,
 }
 
 }  // namespace
+
+absl::Status StatusAt(const std::string& place, const absl::Status& status) {
+  return {status.code(), absl::StrCat(place, ": ", std::string(status.message()))};
+}
 
 absl::StatusOr<WireMessage> WireMessage::Parse(std::string_view bytes,
                                                std::span<const FieldRule> rules) {

@@ -10,15 +10,20 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
 namespace lipserve::verify {
 
+// `status` with the place where it arose in front of its message.
+absl::Status StatusAt(const std::string& place, const absl::Status& status);
+
 // How a field is stored; the numbers are those of the format.
-enum class WireType : std::uint32_t { kVarint = 0, kFixed64 = 1, kBytes = 2 };
+enum class WireType : std::uint32_t { kVarint = 0, kFixed64 = 1, kBytes = 2, kFixed32 = 5 };
 
 // A field that a message may have.
 struct FieldRule {
@@ -31,7 +36,7 @@ struct FieldRule {
 // One field of a message.
 struct WireField {
   std::uint32_t number = 0;
-  std::uint64_t value = 0;      // kVarint and kFixed64
+  std::uint64_t value = 0;      // all but kBytes
   std::string_view bytes = {};  // kBytes; borrowed from the message
 };
 

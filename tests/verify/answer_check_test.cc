@@ -4,14 +4,20 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
+#include <functional>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "model/certificate/pixel_scaling.h"
 #include "model/certified_model.h"
+#include "tests/verify/convolutional_network.h"
 #include "tests/verify/frozen_model_bytes.h"
 
 namespace lipserve::verify {
@@ -269,26 +275,158 @@ TEST(AnswerCheckTest, RefusesInputsThatAreNotOfTheModel) {
               HasSubstr("input: number 1"));
 }
 
-TEST(ProvenModelTest, RefusesABoundBelowTheNormNamingTheLayer) {
-  FrozenModel frozen = ModelOf(RandomNetwork(1, {6, 4, 3}));
-  for (const std::size_t layer : {1U, 3U}) {
-    FrozenModel lowered = frozen;
-    std::get<DenseLayer>(lowered.network.layers[layer]).claimed_operator_norm_bound *= 1.0 - 1e-9;
-    const auto proven = ProvenModel::Prove(ParseModel(BytesOf(lowered)).value());
-    EXPECT_THAT(std::string(proven.status().message()),
-                HasSubstr("layer " + std::to_string(layer)));
+// Networks with every kind of layer; the answers are those of fractions, with the largest radius of
+// 12 decimals.
+class ConvolutionalAnswerTest : public ::testing::TestWithParam<bool> {
+ protected:
+  static constexpr int kAnswers = 12;
+
+  std::vector<float> RandomInput() {
+    return RandomFloats(random_, frozen_.network.input_shape.size(), 1.0);
+  }
+
+  // A lower bound of sqrt(value) by less than 10^-12.
+  static mpq_class Root(const mpq_class& value) {
+    const mpz_class scale("1000000000000");
+    return mpq_class(sqrt(mpz_class(value * scale * scale)), scale);
+  }
+
+  Answer AnswerTo(const std::vector<float>& input) const {
+    const std::vector<mpq_class> scores = ScoresByFractions(frozen_.network, input, 4096);
+    const auto best =
+        static_cast<std::size_t>(std::max_element(scores.begin(), scores.end()) - scores.begin());
+    std::optional<mpq_class> radius;
+    std::optional<mpq_class> margin;
+    const auto& last = std::get<DenseLayer>(frozen_.network.layers.back());
+    for (std::size_t j = 0; j < scores.size(); ++j) {
+      if (j == best) continue;
+      const mpq_class gap = scores[best] - scores[j];
+      mpq_class slope_squared = 0;
+      for (std::size_t k = 0; k < last.inputs; ++k) {
+        const mpq_class difference =
+            Exact(last.weights[best * last.inputs + k]) - Exact(last.weights[j * last.inputs + k]);
+        slope_squared += difference * difference;
+      }
+      slope_squared *= proven_.hidden_lipschitz_squared();
+      const mpq_class reach = Root(gap * gap / slope_squared);
+      radius = radius ? std::min(*radius, reach) : reach;
+      margin = margin ? std::min(*margin, gap) : gap;
+    }
+    return {.element_type = ElementType::kFloat32,
+            .data = BytesOf(input),
+            .class_index = best,
+            .radius = *radius,
+            .margin = *margin * mpq_class(999'999, 1'000'000)};
+  }
+
+  std::mt19937_64 random_{9};
+  FrozenModel frozen_ = ModelOf(ConvolutionalNetwork(4, GetParam()));
+  ProvenModel proven_ = Proven(frozen_);
+};
+
+TEST_P(ConvolutionalAnswerTest, IsAcceptedAndNoLargerOneIs) {
+  for (int trial = 0; trial < kAnswers; ++trial) {
+    const Answer answer = AnswerTo(RandomInput());
+    EXPECT_GT(answer.radius, 0);
+    EXPECT_EQ(ErrorOf(proven_, answer), "");
+    Answer inflated = answer;
+    inflated.radius *= mpq_class(1'000'001, 1'000'000);
+    EXPECT_THAT(ErrorOf(proven_, inflated), HasSubstr("radius: expected at most"));
+    inflated = answer;
+    *inflated.margin *= mpq_class(1'000'002, 1'000'000);
+    EXPECT_THAT(ErrorOf(proven_, inflated), HasSubstr("margin: expected at most"));
+    for (std::size_t other = 0; other < 3; ++other) {
+      if (other == answer.class_index) continue;
+      Answer wrong = answer;
+      wrong.class_index = other;
+      EXPECT_THAT(ErrorOf(proven_, wrong), HasSubstr("class: expected class"));
+    }
   }
 }
 
-TEST(ProvenModelTest, TheBoundsOfAllHiddenLayersDivideTheRadius) {
-  FrozenModel frozen = ModelOf(RandomNetwork(1, {6, 4, 4, 3}));
-  const ProvenModel proven = Proven(frozen);
-  mpq_class product = 1;
-  for (const std::size_t layer : {1U, 3U}) {
-    product *=
-        mpq_class(std::get<DenseLayer>(frozen.network.layers[layer]).claimed_operator_norm_bound);
+// What holds for one model does not for another whose file differs in one place. Margins are what
+// must differ: of the smaller one, half a millionth is left.
+TEST_P(ConvolutionalAnswerTest, IsRefusedOfAModelThatIsChanged) {
+  const std::vector<std::function<void(ConvolutionLayer&)>> changes = {
+      [](ConvolutionLayer& layer) { layer.weights[3] = std::nextafter(layer.weights[3], 9.0F); },
+      [](ConvolutionLayer& layer) { layer.bias[1] += 0x1p-10F; },
+      [](ConvolutionLayer& layer) { layer.padding_mode = lipserve::PaddingMode::kReplicate; },
+      [](ConvolutionLayer& layer) { std::swap(layer.weights[0], layer.weights[1]); }};
+  for (const std::size_t layer : {0U, 2U}) {
+    for (const auto& change : changes) {
+      FrozenModel changed = frozen_;
+      auto& convolution = std::get<ConvolutionLayer>(changed.network.layers[layer]);
+      change(convolution);
+      convolution.claimed_operator_norm_bound *= 2.0;  // so that only answers are at stake
+      const ProvenModel other = Proven(changed);
+      int refused = 0;
+      for (int trial = 0; trial < kAnswers; ++trial) {
+        Answer answer = AnswerTo(RandomInput());
+        answer.radius = 0;
+        *answer.margin *= mpq_class(1'000'001, 999'999);  // exact, less 10^-12
+        refused += CheckAnswer(other, answer).ok() ? 0 : 1;
+      }
+      EXPECT_GT(refused, 0);
+    }
   }
-  EXPECT_EQ(proven.hidden_lipschitz_squared(), product * product);
+}
+
+TEST_P(ConvolutionalAnswerTest, IsRefusedAfterAChangeOfTheInputThatLowersTheMargin) {
+  for (int trial = 0; trial < kAnswers; ++trial) {
+    std::vector<float> input = RandomInput();
+    const Answer answer = AnswerTo(input);
+    const float kept = input[5];
+    std::string errors;
+    for (const float step : {-0.01F, 0.01F}) {
+      input[5] = kept + step;
+      Answer moved = answer;
+      moved.data = BytesOf(input);
+      errors += ErrorOf(proven_, moved);
+    }
+    EXPECT_NE(errors, "");
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Networks, ConvolutionalAnswerTest, ::testing::Bool(),
+                         [](const auto& instance) {
+                           return std::string(instance.param ? "WithL2NormPool"
+                                                             : "PiecewiseLinear");
+                         });
+
+// y = sqrt(x_0^2 + x_1^2) and sqrt(x_2^2 + x_3^2).
+FrozenModel TwoRoots() {
+  FrozenNetwork network;
+  network.input_shape = {.channels = 2, .height = 1, .width = 2};
+  network.layers.emplace_back(L2NormPoolLayer{.window_height = 1, .window_width = 2});
+  network.layers.emplace_back(DenseLayer{.inputs = 2,
+                                         .outputs = 2,
+                                         .weights = {1.0F, 0.0F, 0.0F, 1.0F},
+                                         .bias = {},
+                                         .claimed_operator_norm_bound = 1.0 + 1e-9});
+  return ModelOf(std::move(network));
+}
+
+TEST(AnswerCheckTest, RootsThatTieOrNearlyTieProveNoClass) {
+  FrozenModel frozen = TwoRoots();
+  const ProvenModel proven = Proven(frozen);
+  for (const std::size_t class_index : {0U, 1U}) {
+    EXPECT_NE(ErrorOf(proven, AnswerFor({1.0F, 2.0F, 2.0F, 1.0F}, class_index, 0)), "");
+  }
+  EXPECT_THAT(ErrorOf(proven, AnswerFor({1.0F, 2.0F, 2.0F, 1.0F}, 0, 0)),
+              HasSubstr("class: expected scores that differ by more than the roots"));
+  // sqrt(2) (2^-149) is far above the error of roots.
+  EXPECT_EQ(ErrorOf(proven, AnswerFor({0x1p-149F, 0x1p-149F, 0x1p-149F, 0.0F}, 0, 0)), "");
+}
+
+TEST(AnswerCheckTest, TheErrorOfRootsIsTakenOffTheMargin) {
+  FrozenModel frozen = TwoRoots();
+  const ProvenModel proven = Proven(frozen);
+  // Scores 5 and 0: exact, but the checker does not know that.
+  Answer answer = AnswerFor({3.0F, 4.0F, 0.0F, 0.0F}, 0, 0);
+  answer.margin = 5 - proven.difference_error();
+  EXPECT_EQ(ErrorOf(proven, answer), "");
+  answer.margin = 5;
+  EXPECT_THAT(ErrorOf(proven, answer), HasSubstr("margin: expected at most"));
 }
 
 }  // namespace

@@ -4,10 +4,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <random>
 #include <vector>
 
+#include "tests/verify/convolutional_network.h"
 #include "tests/verify/frozen_model_bytes.h"
 
 namespace lipserve::verify {
@@ -15,37 +15,10 @@ namespace {
 
 using ::testing::ElementsAre;
 
-mpq_class Exact(float value) { return mpq_class(static_cast<double>(value)); }
-
-// The scores by fractions, one operation at a time: slow and plain.
-std::vector<mpq_class> ScoresByFractions(const FrozenNetwork& network,
-                                         const std::vector<float>& input) {
-  std::vector<mpq_class> x;
-  for (const float value : input) x.push_back(Exact(value));
-  for (const FrozenLayer& layer : network.layers) {
-    if (const auto* dense = std::get_if<DenseLayer>(&layer)) {
-      std::vector<mpq_class> y(dense->outputs);
-      for (std::size_t o = 0; o < dense->outputs; ++o) {
-        if (!dense->bias.empty()) y[o] = Exact(dense->bias[o]);
-        for (std::size_t k = 0; k < dense->inputs; ++k) {
-          y[o] += Exact(dense->weights[o * dense->inputs + k]) * x[k];
-        }
-      }
-      x = y;
-    } else if (const auto* sort = std::get_if<GroupSortLayer>(&layer)) {
-      for (std::size_t g = 0; g < x.size(); g += sort->group_size) {
-        const auto first = x.begin() + static_cast<std::ptrdiff_t>(g);
-        std::sort(first, first + static_cast<std::ptrdiff_t>(sort->group_size));
-      }
-    }
-  }
-  return x;
-}
-
-std::vector<mpq_class> ScoresOf(FrozenModel& frozen, const std::vector<float>& input) {
+std::vector<mpq_class> ScoresByChecker(FrozenModel& frozen, const std::vector<float>& input) {
   const Model model = ParseModel(BytesOf(frozen)).value();
   const ExactVector scores =
-      ExactScores(model, FromBinary32(BytesOf(input), Binary32Rule::kFinite).value());
+      ScoresOf(model, FromBinary32(BytesOf(input), Binary32Rule::kFinite).value());
   std::vector<mpq_class> values;
   for (const mpz_class& number : scores.numbers) {
     values.push_back(ToRational(number, scores.exponent));
@@ -60,7 +33,7 @@ TEST(ExactEvaluationTest, GivesTheScoresOfFractions) {
     FrozenModel frozen = ModelOf(RandomNetwork(3, sizes));
     for (int trial = 0; trial < 5; ++trial) {
       const auto input = RandomFloats(random, sizes.front(), 1.0);
-      EXPECT_EQ(ScoresOf(frozen, input), ScoresByFractions(frozen.network, input));
+      EXPECT_EQ(ScoresByChecker(frozen, input), ScoresByFractions(frozen.network, input));
     }
   }
 }
@@ -74,17 +47,80 @@ TEST(ExactEvaluationTest, LosesNothingBetweenNumbersOfVeryDifferentSize) {
   last.bias.clear();
   for (const auto& input : std::vector<std::vector<float>>{
            {1.0F, 1.0F}, {0x1p-149F, 0x1p127F}, {0.0F, -0.0F}, {-0x1p127F, 0x1p-149F}}) {
-    EXPECT_EQ(ScoresOf(frozen, input), ScoresByFractions(frozen.network, input));
+    EXPECT_EQ(ScoresByChecker(frozen, input), ScoresByFractions(frozen.network, input));
   }
 }
 
-TEST(ExactEvaluationTest, SortsGroupsInAscendingOrder) {
-  FrozenModel frozen = ModelOf(RandomNetwork(3, {3, 3}));
-  auto& dense = std::get<DenseLayer>(frozen.network.layers[1]);
-  dense.weights = {1.0F, 0.0F, 0.0F, 0.0F, 1.0F, 0.0F, 0.0F, 0.0F, 1.0F};
-  dense.bias.clear();
-  frozen.network.layers[0] = GroupSortLayer{.group_size = 3};
-  EXPECT_THAT(ScoresOf(frozen, {2.0F, -1.0F, 0.5F}), ElementsAre(-1, mpq_class(1, 2), 2));
+// flatten and dense with the identity, so that the scores are what `layers` make of the input.
+FrozenModel ModelOfLayers(const SampleShape& shape, const std::vector<FrozenLayer>& layers) {
+  FrozenNetwork network{.input_shape = shape, .layers = layers};
+  SampleShape output = shape;
+  for (const FrozenLayer& layer : layers) output = OutputShape(layer, output);
+  const std::size_t size = output.size();
+  DenseLayer identity{.inputs = size,
+                      .outputs = size,
+                      .weights = std::vector<float>(size * size),
+                      .bias = {},
+                      .claimed_operator_norm_bound = 1.0};
+  for (std::size_t k = 0; k < size; ++k) identity.weights[k * size + k] = 1.0F;
+  network.layers.emplace_back(FlattenLayer{});
+  network.layers.emplace_back(identity);
+  return ModelOf(std::move(network));
+}
+
+TEST(ExactEvaluationTest, ConvolvesAsTheFormatSaysInEveryGeometry) {
+  std::mt19937_64 random(4);
+  for (const auto mode : {lipserve::PaddingMode::kZero, lipserve::PaddingMode::kReflect,
+                          lipserve::PaddingMode::kReplicate, lipserve::PaddingMode::kCircular}) {
+    for (int trial = 0; trial < 25; ++trial) {
+      const ConvolutionLayer layer = WithRandomWeights(random, RandomGeometry(random, mode));
+      FrozenModel frozen = ModelOfLayers(layer.input, {layer});
+      const auto input = RandomFloats(random, layer.input.size(), 1.0);
+      EXPECT_EQ(ScoresByChecker(frozen, input), ScoresByFractions(frozen.network, input))
+          << DescribeLayer(layer);
+    }
+  }
+}
+
+TEST(ExactEvaluationTest, ChainsEveryKindOfLayer) {
+  std::mt19937_64 random(6);
+  for (const bool with_l2_norm_pool : {false, true}) {
+    FrozenModel frozen = ModelOf(ConvolutionalNetwork(8, with_l2_norm_pool));
+    for (int trial = 0; trial < 5; ++trial) {
+      const auto input = RandomFloats(random, frozen.network.input_shape.size(), 1.0);
+      EXPECT_EQ(ScoresByChecker(frozen, input), ScoresByFractions(frozen.network, input));
+    }
+  }
+}
+
+TEST(ExactEvaluationTest, SortsChannelsInAscendingOrderAtEachPosition) {
+  FrozenModel frozen =
+      ModelOfLayers({.channels = 3, .height = 1, .width = 1}, {GroupSortLayer{.group_size = 3}});
+  EXPECT_THAT(ScoresByChecker(frozen, {2.0F, -1.0F, 0.5F}), ElementsAre(-1, mpq_class(1, 2), 2));
+  frozen =
+      ModelOfLayers({.channels = 2, .height = 1, .width = 3}, {GroupSortLayer{.group_size = 2}});
+  EXPECT_THAT(ScoresByChecker(frozen, {1.0F, 5.0F, 3.0F, 2.0F, 4.0F, -3.0F}),
+              ElementsAre(1, 4, -3, 2, 5, 3));
+}
+
+TEST(ExactEvaluationTest, AveragesWithTheScaleOfTheFile) {
+  const AveragePoolLayer pool{.window_height = 2, .window_width = 1, .scale = 0.1F};
+  FrozenModel frozen = ModelOfLayers({.channels = 1, .height = 2, .width = 2}, {pool});
+  const mpq_class scale(static_cast<double>(0.1F));
+  EXPECT_THAT(ScoresByChecker(frozen, {1.0F, 2.0F, 4.0F, 8.0F}),
+              ElementsAre(5 * scale, 10 * scale));
+}
+
+TEST(ExactEvaluationTest, TakesRootsExactlyOrJustBelow) {
+  const L2NormPoolLayer pool{.window_height = 1, .window_width = 2};
+  FrozenModel frozen = ModelOfLayers({.channels = 1, .height = 1, .width = 4}, {pool});
+  EXPECT_THAT(ScoresByChecker(frozen, {-3.0F, 4.0F, 0.0F, 0.0F}), ElementsAre(5, 0));
+  EXPECT_THAT(ScoresByChecker(frozen, {0x1p-149F, 0.0F, 0x1p127F, -0.0F}),
+              ElementsAre(mpq_class(0x1p-149), mpq_class(0x1p127)));
+  const mpq_class root = ScoresByChecker(frozen, {1.0F, 1.0F, 1.0F, 0.0F})[0];
+  const mpq_class unit = ToRational(mpz_class(1), kRootExponent);
+  EXPECT_LT(root * root, 2);
+  EXPECT_GT((root + unit) * (root + unit), 2);
 }
 
 TEST(ExactEvaluationTest, TheLowestIndexAmongTheLargestScoresWins) {

@@ -11,10 +11,12 @@
 #include <vector>
 
 #include "client/verify/answer_check.h"
+#include "client/verify/layer_reader.h"
 #include "client/verify/model_file.h"
 #include "client/verify/whole_file.h"
 #include "lipserve/v1/model_file.pb.h"
 #include "lipserve/v1/sealed_file.pb.h"
+#include "model/network/layer_proto.h"
 #include "model/network/model_file.h"
 #include "model/network/sealed_file.h"
 #include "tests/client/test_files.h"
@@ -56,6 +58,15 @@ inline ProvenModel Proven(FrozenModel& model) {
   absl::StatusOr<ProvenModel> proven = ProvenModel::Prove(*std::move(read));
   EXPECT_TRUE(proven.ok()) << proven.status();
   return *std::move(proven);
+}
+
+// The layer as the checker reads it. Requires: a convolution that the format allows.
+inline Convolution CheckedConvolution(const ConvolutionLayer& layer) {
+  const Shape input = {layer.input.channels, layer.input.height, layer.input.width};
+  absl::StatusOr<Layer> read =
+      ReadLayer(LayerToProto(FrozenLayer(layer)).SerializeAsString(), input);
+  EXPECT_TRUE(read.ok()) << read.status();
+  return std::get<Convolution>(*std::move(read));
 }
 
 // The bytes of `values` as the API sends them.

@@ -8,25 +8,27 @@
 #include <cstdint>
 #include <ostream>
 #include <random>
+#include <string>
 #include <vector>
 
 #include "model/certificate/operator_norm.h"
-#include "tests/model/network_fixtures.h"
 #include "tests/model/orthonormal_rows.h"
 #include "tests/model/quad_eigenvalue.h"
+#include "tests/verify/convolutional_network.h"
 #include "tests/verify/frozen_model_bytes.h"
+#include "tests/verify/separable_convolution.h"
 
 namespace lipserve::verify {
 
-void PrintTo(NormVerdict verdict, std::ostream* out) {
-  *out << (verdict == NormVerdict::kProven  ? "proven"
-           : verdict == NormVerdict::kFalse ? "false"
-                                            : "not confirmed");
+void PrintTo(BoundVerdict verdict, std::ostream* out) {
+  *out << (verdict == BoundVerdict::kProven  ? "proven"
+           : verdict == BoundVerdict::kFalse ? "false"
+                                             : "not confirmed");
 }
 
 namespace {
 
-NormVerdict Examine(const std::vector<float>& weights, std::size_t outputs, double claim) {
+BoundVerdict Examine(const std::vector<float>& weights, std::size_t outputs, double claim) {
   Dense dense;
   dense.outputs = outputs;
   dense.inputs = weights.size() / outputs;
@@ -74,8 +76,8 @@ class FrozenClaimTest : public ::testing::TestWithParam<Matrix> {
 TEST_P(FrozenClaimTest, IsProvenAndALowerOneIsNot) {
   const std::vector<float> weights = Weights();
   const double claim = FrozenClaim(weights, GetParam().outputs);
-  EXPECT_EQ(Examine(weights, GetParam().outputs, claim), NormVerdict::kProven);
-  EXPECT_NE(Examine(weights, GetParam().outputs, claim * (1.0 - 1e-9)), NormVerdict::kProven);
+  EXPECT_EQ(Examine(weights, GetParam().outputs, claim), BoundVerdict::kProven);
+  EXPECT_NE(Examine(weights, GetParam().outputs, claim * (1.0 - 1e-9)), BoundVerdict::kProven);
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, FrozenClaimTest,
@@ -94,66 +96,92 @@ TEST(OperatorNormProofTest, NeverProvesAClaimBelowTheNorm) {
     const auto weights = RandomFloats(random, outputs * inputs, 1.0);
     const auto norm = static_cast<double>(QuadOperatorNorm({weights.data(), outputs, inputs}));
     for (const double below : {1e-14, 1e-12, 1e-11, 1e-10, 1e-6, 0.5}) {
-      EXPECT_NE(Examine(weights, outputs, norm * (1.0 - below)), NormVerdict::kProven);
+      EXPECT_NE(Examine(weights, outputs, norm * (1.0 - below)), BoundVerdict::kProven);
     }
     for (const double above : {2e-12, 1e-10, 1e-6, 1.0}) {
-      EXPECT_EQ(Examine(weights, outputs, norm * (1.0 + above)), NormVerdict::kProven);
+      EXPECT_EQ(Examine(weights, outputs, norm * (1.0 + above)), BoundVerdict::kProven);
     }
   }
 }
 
 TEST(OperatorNormProofTest, KnowsNormsThatAreExact) {
   // A single row, (3, 4): the trace decides, without any slack.
-  EXPECT_EQ(Examine({3.0F, 4.0F}, 1, 5.0), NormVerdict::kProven);
-  EXPECT_EQ(Examine({3.0F, 4.0F}, 2, 5.0), NormVerdict::kProven);
-  EXPECT_EQ(Examine({3.0F, 4.0F}, 1, std::nextafter(5.0, 0.0)), NormVerdict::kFalse);
-  EXPECT_EQ(Examine({0.0F, 0.0F, 0.0F, 0.0F}, 2, 0.0), NormVerdict::kProven);
+  EXPECT_EQ(Examine({3.0F, 4.0F}, 1, 5.0), BoundVerdict::kProven);
+  EXPECT_EQ(Examine({3.0F, 4.0F}, 2, 5.0), BoundVerdict::kProven);
+  EXPECT_EQ(Examine({3.0F, 4.0F}, 1, std::nextafter(5.0, 0.0)), BoundVerdict::kFalse);
+  EXPECT_EQ(Examine({0.0F, 0.0F, 0.0F, 0.0F}, 2, 0.0), BoundVerdict::kProven);
   // The norm of this shear is the golden ratio.
   const std::vector<float> golden = {1.0F, 1.0F, 0.0F, 1.0F};
   const double ratio = 0.5 * (1.0 + std::sqrt(5.0));
-  EXPECT_EQ(Examine(golden, 2, ratio * (1.0 + 1e-10)), NormVerdict::kProven);
-  EXPECT_EQ(Examine(golden, 2, ratio * (1.0 - 1e-15)), NormVerdict::kNotConfirmed);
-  EXPECT_EQ(Examine(golden, 2, 1.0), NormVerdict::kFalse);
+  EXPECT_EQ(Examine(golden, 2, ratio * (1.0 + 1e-10)), BoundVerdict::kProven);
+  EXPECT_EQ(Examine(golden, 2, ratio * (1.0 - 1e-15)), BoundVerdict::kNotConfirmed);
+  EXPECT_EQ(Examine(golden, 2, 1.0), BoundVerdict::kFalse);
 }
 
-// The symmetric 2 x 2 matrix with these numbers, times 2^exponent.
-LowerTriangle Triangle(long first, long below, long last, long exponent = 0) {
-  LowerTriangle triangle(2, exponent);
-  triangle.at(0, 0) = first;
-  triangle.at(1, 0) = below;
-  triangle.at(1, 1) = last;
-  return triangle;
+BoundVerdict Examine(const ConvolutionLayer& layer, double claim) {
+  Convolution convolution = CheckedConvolution(layer);
+  convolution.claimed_norm = FromBinary64(std::bit_cast<std::uint64_t>(claim)).value();
+  return ExamineNormClaim(convolution);
 }
 
-TEST(WitnessProvesTest, AnExactFactorProvesCItself) {
-  // 5 I - I = R R^T with R = 2 I.
-  const LowerTriangle identity = Triangle(1, 0, 1);
-  EXPECT_TRUE(WitnessProves(identity, {5, 0}, {5, 0}, Triangle(2, 0, 2)));
-  EXPECT_TRUE(WitnessProves(identity, {5, 0}, {5, 0}, Triangle(1, 0, 1, 1)));
-  EXPECT_FALSE(WitnessProves(identity, {79, -4}, {5, 0}, Triangle(2, 0, 2)));  // below c
-}
+struct Mode {
+  const char* name;
+  lipserve::PaddingMode mode;
+};
 
-TEST(WitnessProvesTest, AWrongFactorProvesLessByItsExactDistance) {
-  // E = 4 I - R R^T with R = (2 0; 1 2) is (0 -2; -2 -1): its Frobenius norm is 3.
-  const LowerTriangle identity = Triangle(1, 0, 1);
-  const LowerTriangle wrong = Triangle(2, 1, 2);
-  EXPECT_TRUE(WitnessProves(identity, {8, 0}, {5, 0}, wrong));
-  EXPECT_FALSE(WitnessProves(identity, {(8L << 20) - 1, -20}, {5, 0}, wrong));
-}
+void PrintTo(const Mode& mode, std::ostream* out) { *out << mode.name; }
 
-TEST(WitnessProvesTest, NoFactorProvesWhatIsFalse) {
-  // The largest eigenvalue of (2 1; 1 2) is 3.
-  const LowerTriangle gram = Triangle(2, 1, 2);
-  std::mt19937_64 random(1);
-  int proven_above = 0;
-  for (int trial = 0; trial < 20000; ++trial) {
-    const auto entry = [&] { return static_cast<long>(random() % 9) - 4; };
-    const LowerTriangle r = Triangle(entry(), entry(), entry(), -1);
-    const Dyadic c{static_cast<long>(random() % 40), -2};
-    EXPECT_FALSE(WitnessProves(gram, {(3L << 20) - 1, -20}, c, r));
-    proven_above += WitnessProves(gram, {7, 0}, c, r) ? 1 : 0;
+class ConvolutionNormTest : public ::testing::TestWithParam<Mode> {};
+
+TEST_P(ConvolutionNormTest, IsProvenJustAboveAndNeverBelow) {
+  std::mt19937_64 random(31);
+  for (int trial = 0; trial < 60; ++trial) {
+    const ConvolutionLayer layer =
+        WithRandomWeights(random, RandomGeometry(random, GetParam().mode));
+    const double norm = NormOf(layer);
+    if (norm == 0.0) continue;  // every output reads the padding
+    for (const double below : {1e-14, 1e-12, 1e-11, 1e-9, 0.5}) {
+      EXPECT_NE(Examine(layer, norm * (1.0 - below)), BoundVerdict::kProven)
+          << DescribeLayer(layer);
+    }
+    for (const double above : {1e-11, 1e-9, 1.0}) {
+      EXPECT_EQ(Examine(layer, norm * (1.0 + above)), BoundVerdict::kProven)
+          << DescribeLayer(layer);
+    }
+    EXPECT_NE(Examine(layer, norm * 0.1), BoundVerdict::kProven);
   }
-  EXPECT_GT(proven_above, 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(Modes, ConvolutionNormTest,
+                         ::testing::Values(Mode{"Zero", lipserve::PaddingMode::kZero},
+                                           Mode{"Reflect", lipserve::PaddingMode::kReflect},
+                                           Mode{"Replicate", lipserve::PaddingMode::kReplicate},
+                                           Mode{"Circular", lipserve::PaddingMode::kCircular}),
+                         [](const auto& instance) { return std::string(instance.param.name); });
+
+TEST(OperatorNormProofTest, KnowsTheNormOfASeparableConvolution) {
+  for (const std::size_t channels : {1U, 4U}) {
+    EXPECT_EQ(ExamineNormClaim(SeparableConvolution(channels, 11, 1e-11)), BoundVerdict::kProven);
+    EXPECT_EQ(ExamineNormClaim(SeparableConvolution(channels, 11, -1e-12)),
+              BoundVerdict::kNotConfirmed);
+  }
+}
+
+TEST(OperatorNormProofTest, ProvesLargeConvolutionsOnCirclesOrSaysThatTheyAreTooLarge) {
+  std::mt19937_64 random(32);
+  const lipserve::WindowAxis axis = {
+      .size = 3, .stride = 1, .dilation = 1, .padding_before = 1, .padding_after = 1};
+  const ConvolutionLayer layer =
+      WithRandomWeights(random, {.input = {.channels = 4, .height = 180, .width = 180},
+                                 .output_channels = 4,
+                                 .groups = 1,
+                                 .vertical = axis,
+                                 .horizontal = axis,
+                                 .padding_mode = lipserve::PaddingMode::kZero,
+                                 .weights = {},
+                                 .bias = {}});
+  EXPECT_EQ(Examine(layer, 36.0), BoundVerdict::kProven);
+  EXPECT_EQ(Examine(layer, 4.5), BoundVerdict::kTooLarge);
 }
 
 TEST(OperatorNormProofTest, ScaleDoesNotMatter) {
@@ -163,15 +191,15 @@ TEST(OperatorNormProofTest, ScaleDoesNotMatter) {
   for (const int exponent : {-90, -13, 90}) {
     std::vector<float> scaled;
     for (const float weight : weights) scaled.push_back(std::ldexp(weight, exponent));
-    EXPECT_EQ(Examine(scaled, 12, std::ldexp(claim, exponent)), NormVerdict::kProven);
-    EXPECT_NE(Examine(scaled, 12, std::ldexp(claim * (1 - 1e-9), exponent)), NormVerdict::kProven);
+    EXPECT_EQ(Examine(scaled, 12, std::ldexp(claim, exponent)), BoundVerdict::kProven);
+    EXPECT_NE(Examine(scaled, 12, std::ldexp(claim * (1 - 1e-9), exponent)), BoundVerdict::kProven);
   }
   // Weights of very different sizes in one matrix.
   std::vector<float> wide = {1.0F, 0x1p-120F, 0x1p-60F, 0x1p-126F, 0.5F, 0x1p-100F};
-  EXPECT_EQ(Examine(wide, 2, FrozenClaim(wide, 2)), NormVerdict::kProven);
-  EXPECT_EQ(Examine(wide, 2, std::nextafter(1.0, 0.0)), NormVerdict::kFalse);
-  EXPECT_EQ(Examine(wide, 2, 0x1p1023), NormVerdict::kProven);
-  EXPECT_EQ(Examine(wide, 2, 0x1p-1074), NormVerdict::kFalse);
+  EXPECT_EQ(Examine(wide, 2, FrozenClaim(wide, 2)), BoundVerdict::kProven);
+  EXPECT_EQ(Examine(wide, 2, std::nextafter(1.0, 0.0)), BoundVerdict::kFalse);
+  EXPECT_EQ(Examine(wide, 2, 0x1p1023), BoundVerdict::kProven);
+  EXPECT_EQ(Examine(wide, 2, 0x1p-1074), BoundVerdict::kFalse);
 }
 
 }  // namespace

@@ -16,6 +16,7 @@
 #include "model/certified_model.h"
 #include "model/network/sealed_file.h"
 #include "nlohmann/json.hpp"
+#include "tests/verify/convolutional_network.h"
 #include "tests/verify/frozen_model_bytes.h"
 
 namespace lipserve::verify {
@@ -213,6 +214,24 @@ TEST_F(VerifyCommandTest, ReadsFloatsAndPositions) {
   EXPECT_EQ(read(folder_.path("none.f32")), 0);
   WriteFile(floats, "123");
   EXPECT_EQ(read(floats), 0);
+}
+
+TEST_F(VerifyCommandTest, NamesEachLayerWhoseNormItProved) {
+  frozen_ = ModelOf(ConvolutionalNetwork(1, true));
+  ASSERT_TRUE(WriteModelFile(model_, frozen_).ok());
+  EXPECT_EQ(Run({.model = model_, .certificate = "", .told = std::nullopt}), "");
+  for (const char* const line :
+       {"layer 0  convolution [2, 4, 4] -> [4, 2, 4], 3x2, stride 2x1, dilation 1x2, zero padding, "
+        "2 groups: operator norm proven to be at most ",
+        "layer 2  convolution [4, 2, 4] -> [2, 2, 4], 2x3, reflect padding: operator norm proven",
+        "layer 6  dense 4 -> 3: operator norm proven"}) {
+    EXPECT_THAT(out_.str(), HasSubstr(line));
+  }
+  EXPECT_EQ(Run({.model = model_, .certificate = "", .told = std::nullopt, .json = true}), "");
+  const Json layers = Lines()[0]["layers"];
+  ASSERT_EQ(layers.size(), 7U);
+  EXPECT_TRUE(layers[2].contains("operator_norm_bound_hex"));
+  EXPECT_FALSE(layers[4].contains("operator_norm_bound_hex"));
 }
 
 TEST_F(VerifyCommandTest, FailsOnFilesThatCannotBeRead) {

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <bit>
+#include <cstdint>
 #include <string>
 
 #include "lipserve/v1/model_file.pb.h"
@@ -19,7 +20,8 @@ using namespace std::string_literals;  // NOLINT(google-build-using-namespace): 
 constexpr FieldRule kRules[] = {{1, WireType::kVarint, "count"},
                                 {2, WireType::kBytes, "text"},
                                 {3, WireType::kFixed64, "number"},
-                                {4, WireType::kBytes, "part", true}};
+                                {4, WireType::kBytes, "part", true},
+                                {5, WireType::kFixed32, "small"}};
 
 std::string ErrorOf(const std::string& bytes) {
   const auto message = WireMessage::Parse(bytes, kRules);
@@ -48,6 +50,14 @@ TEST(WireMessageTest, ReadsWhatProtobufWrites) {
   EXPECT_EQ(std::bit_cast<double>(message->value(5)), 1.25);
 }
 
+TEST(WireMessageTest, ReadsNumbersOf32Bits) {
+  v1::FrozenAveragePool pool;
+  pool.set_scale(0.1F);
+  constexpr FieldRule kPool[] = {{3, WireType::kFixed32, "scale"}};
+  const std::string bytes = pool.SerializeAsString();
+  EXPECT_EQ(WireMessage::Parse(bytes, kPool)->value(3), std::bit_cast<std::uint32_t>(0.1F));
+}
+
 TEST(WireMessageTest, KeepsTheOrderOfRepeatedFields) {
   const std::string bytes = "\x22\1a\x22\1b"s;
   const auto message = WireMessage::Parse(bytes, kRules);
@@ -59,16 +69,16 @@ TEST(WireMessageTest, KeepsTheOrderOfRepeatedFields) {
 
 TEST(WireMessageTest, RefusesWhatCouldMeanTwoThings) {
   EXPECT_THAT(ErrorOf("\x08\1\x08\2"s), HasSubstr("count: expected once"));
-  EXPECT_THAT(ErrorOf("\x28\1"s), HasSubstr("got field 5"));
+  EXPECT_THAT(ErrorOf("\x38\1"s), HasSubstr("got field 7"));
   EXPECT_THAT(ErrorOf("\x0a\1a"s), HasSubstr("count: expected wire type 0, got 2"));
   EXPECT_THAT(ErrorOf("\x0b\x0c"s), HasSubstr("expected wire type 0, got 3"));
   EXPECT_THAT(ErrorOf("\0\1"s), HasSubstr("got field 0"));
 }
 
 TEST(WireMessageTest, RefusesEveryTruncation) {
-  const std::string bytes = "\x08\x96\1\x12\3abc\x19\1\2\3\4\5\6\7\x08"s;
+  const std::string bytes = "\x08\x96\1\x12\3abc\x19\1\2\3\4\5\6\7\x08\x2d\1\2\3\4"s;
   ASSERT_EQ(ErrorOf(bytes), "");
-  const std::size_t whole[] = {0, 3, 8, bytes.size()};
+  const std::size_t whole[] = {0, 3, 8, 17, bytes.size()};
   for (std::size_t size = 0; size <= bytes.size(); ++size) {
     const bool is_whole = std::find(std::begin(whole), std::end(whole), size) != std::end(whole);
     EXPECT_EQ(ErrorOf(bytes.substr(0, size)).empty(), is_whole) << size;

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "client/verify/proven_model.h"
+
+#include <cstddef>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "client/verify/exact_evaluation.h"
+#include "client/verify/number_text.h"
+#include "client/verify/operator_norm_proof.h"
+
+namespace lipserve::verify {
+namespace {
+
+const char* ReasonOf(BoundVerdict verdict) {
+  switch (verdict) {
+    case BoundVerdict::kProven:
+      return "";
+    case BoundVerdict::kFalse:
+      return "expected a proven upper bound, got one below the length of a row or column: it is "
+             "false";
+    case BoundVerdict::kNotConfirmed:
+      return "expected a proven upper bound, got one that the proof does not confirm: it is false "
+             "or too tight";
+    case BoundVerdict::kTooLarge:
+      return "expected a layer that can be examined in a few minutes and 2 GiB, got a larger one: "
+             "its claim is neither proven nor refuted";
+  }
+  return "";
+}
+
+absl::Status CheckClaim(const Layer& layer) {
+  const Dyadic* const claim = ClaimedNorm(layer);
+  if (claim == nullptr) return absl::OkStatus();
+  const BoundVerdict verdict = ExamineNormClaim(layer);
+  if (verdict == BoundVerdict::kProven) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      "claimed operator norm ", DecimalRoundedUp(ToRational(*claim)), ": ", ReasonOf(verdict)));
+}
+
+mpz_class RootRoundedUp(const mpz_class& number) {
+  mpz_class root;
+  mpz_class rest;
+  mpz_sqrtrem(root.get_mpz_t(), rest.get_mpz_t(), number.get_mpz_t());
+  if (rest != 0) ++root;
+  return root;
+}
+
+mpz_class ToInteger(std::size_t size) { return {static_cast<unsigned long>(size)}; }
+
+// The square of the Lipschitz constant of a layer with proven claims.
+mpq_class LipschitzSquared(const Layer& layer) {
+  if (const Dyadic* const norm = ClaimedNorm(layer)) return ToRational(*norm) * ToRational(*norm);
+  if (const auto* pool = std::get_if<AveragePool>(&layer)) {
+    const mpq_class scale = ToRational(pool->scale);
+    return scale * scale * ToInteger(pool->window_height * pool->window_width);
+  }
+  return 1;
+}
+
+// A bound on the error of what `layer` makes of a sample whose error is at most `error`.
+mpq_class ErrorAfter(const Layer& layer, const Shape& input, const mpq_class& error) {
+  if (std::holds_alternative<L2NormPool>(layer)) {
+    const mpz_class roots = ToInteger(SizeOf(OutputShape(layer, input)));
+    return error + ToRational(RootRoundedUp(roots), kRootExponent);
+  }
+  if (const Dyadic* const norm = ClaimedNorm(layer)) return error * ToRational(*norm);
+  if (const auto* pool = std::get_if<AveragePool>(&layer)) {
+    const mpz_class window = ToInteger(pool->window_height * pool->window_width);
+    return error * ToRational(pool->scale) * RootRoundedUp(window);
+  }
+  return error;
+}
+
+}  // namespace
+
+absl::StatusOr<ProvenModel> ProvenModel::Prove(Model model) {
+  ProvenModel proven(std::move(model));
+  const std::vector<Layer>& layers = proven.model_.layers;
+  Shape shape = proven.model_.input_shape;
+  mpq_class error = 0;
+  for (std::size_t k = 0; k < layers.size(); ++k) {
+    if (const absl::Status status = CheckClaim(layers[k]); !status.ok()) {
+      return absl::Status(status.code(), absl::StrCat("layer ", k, " (", Describe(layers[k]),
+                                                      "): ", std::string(status.message())));
+    }
+    error = ErrorAfter(layers[k], shape, error);
+    shape = OutputShape(layers[k], shape);
+    if (k + 1 < layers.size()) proven.hidden_lipschitz_squared_ *= LipschitzSquared(layers[k]);
+  }
+  proven.difference_error_ = 2 * error;
+  return proven;
+}
+
+}  // namespace lipserve::verify
