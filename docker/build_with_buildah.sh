@@ -84,7 +84,7 @@ build_stage() {
   # What the host's compiler cache has need not be compiled again.
   [[ ! -d ~/.cache/ccache ]] || volumes+=(--volume ~/.cache/ccache:/root/.cache/ccache)
   buildah build --isolation chroot --format docker --layers \
-    --build-arg "BASE=$base" "${volumes[@]}" \
+    --build-arg "BASE=$base" --build-arg "REVISION=$(git rev-parse HEAD)" "${volumes[@]}" \
     --file docker/Dockerfile --target "$1" --tag "$2" .
 }
 

@@ -59,6 +59,13 @@ refuses() {
 [[ -x $tools/helm && -x $tools/kubeconform && -d $schemas ]] ||
   fail "needs helm, kubeconform and schemas: run docker/kubernetes/install_tools.sh first"
 
+# What the chart installs by default is what this tree builds.
+version=$(sed -n 's/^appVersion: "\(.*\)"$/\1/p' "$chart/Chart.yaml")
+grep -q "project(lipserve VERSION $version " CMakeLists.txt &&
+  grep -q "image: lipserve:$version$" docker/kubernetes/kserve/clusterservingruntime.yaml &&
+  grep -q "ARG VERSION=$version$" docker/Dockerfile ||
+  fail "expected CMakeLists.txt, docker/Dockerfile and kserve/ to have the chart's appVersion, $version"
+
 helm lint --strict --kube-version 1.33.0 "$chart"
 # Deployment, 2 services, budget, policy, test pod.
 renders 'defaults' 6
