@@ -61,10 +61,12 @@ refuses() {
 
 # What the chart installs by default is what this tree builds.
 version=$(sed -n 's/^appVersion: "\(.*\)"$/\1/p' "$chart/Chart.yaml")
-grep -q "project(lipserve VERSION $version " CMakeLists.txt &&
-  grep -q "image: lipserve:$version$" docker/kubernetes/kserve/clusterservingruntime.yaml &&
-  grep -q "ARG VERSION=$version$" docker/Dockerfile ||
-  fail "expected CMakeLists.txt, docker/Dockerfile and kserve/ to have the chart's appVersion, $version"
+names_version() {
+  grep -q -- "$2" "$1" || fail "$1: expected '$2', as the chart's appVersion"
+}
+names_version CMakeLists.txt "project(lipserve VERSION $version "
+names_version docker/Dockerfile "ARG VERSION=$version"
+names_version docker/kubernetes/kserve/clusterservingruntime.yaml "image: lipserve:$version"
 
 helm lint --strict --kube-version 1.33.0 "$chart"
 # Deployment, 2 services, budget, policy, test pod.
