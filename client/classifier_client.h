@@ -34,7 +34,8 @@ struct ClientOptions {
 // Which model to ask.
 struct ModelSelector {
   std::string name = {};     // empty: the only model of the server
-  std::int64_t version = 0;  // 0: the newest served
+  std::int64_t version = 0;  // 0: what the server answers with by default, else the newest served
+  std::string label = {};    // instead of a version: what the server calls one, such as "canary"
 };
 
 // What to ask besides the images.

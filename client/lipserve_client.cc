@@ -73,9 +73,16 @@ void AddConnectionFlags(CLI::App& command, Flags& flags) {
 void AddModelFlags(CLI::App& command, Flags& flags) {
   ModelSelector& model = flags.classify.ask.model;
   command.add_option("--model", model.name, "Name of the model; may be left out if there is one");
-  command.add_option("--model-version", model.version, "Version of the model; 0 is the newest")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
+  CLI::Option* const version =
+      command
+          .add_option("--model-version", model.version,
+                      "Version of the model; 0 is the server's default or the newest")
+          ->check(CLI::NonNegativeNumber)
+          ->capture_default_str();
+  command
+      .add_option("--model-label", model.label,
+                  "Version that the model's config.textproto gives this label, e.g. canary")
+      ->excludes(version);
 }
 
 void AddColorFlag(CLI::App& command, Flags& flags) {

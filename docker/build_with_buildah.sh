@@ -41,12 +41,29 @@ require_tools() {
   done
 }
 
+# As in Debian's own slim images: no documentation but the licences, also of what comes later.
+slim() {
+  local root=$1
+  cat >"$root/etc/dpkg/dpkg.cfg.d/slim" <<'END'
+path-exclude /usr/share/doc/*
+path-include /usr/share/doc/*/copyright
+path-exclude /usr/share/man/*
+path-exclude /usr/share/info/*
+path-exclude /usr/share/locale/*
+path-exclude /usr/share/lintian/*
+END
+  find "$root/usr/share/doc" ! -type d ! -name copyright -delete
+  find "$root/usr/share/doc" -type d -empty -delete
+  rm -rf "$root"/usr/share/{man,info,locale,lintian}/*
+  rm -rf "$root"/var/{cache/apt/archives/*.deb,cache/apt/*.bin,lib/apt/lists/*,log/*}
+}
+
 # A minimal Debian 12 from the host's package mirror.
 make_base() {
   say "base image $base, by debootstrap"
   debootstrap --variant=minbase bookworm "$scratch/root" >"$scratch/debootstrap.log" ||
     { tail -n 20 "$scratch/debootstrap.log" >&2 && fail 'debootstrap failed'; }
-  rm -rf "$scratch"/root/var/{cache/apt/archives/*.deb,lib/apt/lists/*}
+  slim "$scratch/root"
   local new
   new=$(buildah from scratch)
   buildah add --quiet "$new" "$scratch/root" / >/dev/null
@@ -67,7 +84,7 @@ build_stage() {
   # What the host's compiler cache has need not be compiled again.
   [[ ! -d ~/.cache/ccache ]] || volumes+=(--volume ~/.cache/ccache:/root/.cache/ccache)
   buildah build --isolation chroot --format docker --layers \
-    --build-arg "BASE=$base" "${volumes[@]}" \
+    --build-arg "BASE=$base" --build-arg "REVISION=$(git rev-parse HEAD)" "${volumes[@]}" \
     --file docker/Dockerfile --target "$1" --tag "$2" .
 }
 

@@ -90,9 +90,12 @@ stop_server() {
 }
 
 ask_server() {
-  local program page
+  local program page version
+  version=$(buildah inspect --type image --format \
+    '{{index .Docker.Config.Labels "org.opencontainers.image.version"}}' "$server_image")
   for program in server client verify; do
-    inside "$server_root" "lipserve-$program" --version
+    [[ $(inside "$server_root" "lipserve-$program" --version) == "lipserve-$program $version" ]] ||
+      fail "lipserve-$program: expected the version of the image's label, '$version'"
   done
   inside "$server_root" lipserve-client classify --server 127.0.0.1:8001 --model mnist08 \
     --model-version "$1" --input '/mnt/t10k-images-idx3-ubyte.gz[3]'

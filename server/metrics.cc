@@ -11,6 +11,7 @@
 #include <array>
 #include <atomic>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -225,6 +226,8 @@ struct ModelMetrics::Series {
       for (std::atomic<Counter*>& counter : by_code) families.requests.Remove(counter.load());
     }
     for (std::atomic<Counter*>& counter : rejections) families.rejected.Remove(counter.load());
+    MutexLock lock(mutex);
+    for (Gauge* gauge : training_accuracies) families.training_accuracy.Remove(gauge);
   }
 
   // Series appear with their first event. Two threads that resolve one at the same time get the
@@ -245,6 +248,8 @@ struct ModelMetrics::Series {
   std::unique_ptr<ServedSeries> served;
   std::array<std::array<std::atomic<Counter*>, kNumCodes>, kNumMethods> requests{};
   std::array<std::atomic<Counter*>, kNumCodes> rejections{};
+  Mutex mutex;
+  std::set<Gauge*> training_accuracies ABSL_GUARDED_BY(mutex);
 };
 
 ModelMetrics::ModelMetrics(std::unique_ptr<Series> series) : series_(std::move(series)) {}
@@ -299,8 +304,11 @@ void ModelMetrics::SetFileDiffers(bool differs) {
 }
 
 void ModelMetrics::SetTrainingCertifiedAccuracy(double epsilon, double accuracy) {
-  series_->families.training_accuracy.Add(With(series_->labels, "epsilon", absl::StrCat(epsilon)))
-      .Set(accuracy);
+  Gauge& gauge = series_->families.training_accuracy.Add(
+      With(series_->labels, "epsilon", absl::StrCat(epsilon)));
+  gauge.Set(accuracy);
+  MutexLock lock(series_->mutex);
+  series_->training_accuracies.insert(&gauge);
 }
 
 struct Metrics::Impl {
@@ -326,9 +334,6 @@ struct Metrics::Impl {
         open_fds(GaugeFamily(registry, "process_open_fds", "Open file descriptors.").Add({})),
         max_fds(GaugeFamily(registry, "process_max_fds", "Most file descriptors that may be open.")
                     .Add({})),
-        start_time(GaugeFamily(registry, "process_start_time_seconds",
-                               "Start of the process, in seconds since 1970.")
-                       .Add({})),
         cpu_seconds(CounterFamily(registry, "process_cpu_seconds_total",
                                   "User and system CPU time of the process.")
                         .Add({})) {
@@ -338,6 +343,10 @@ struct Metrics::Impl {
               {"onednn", build.onednn_version},
               {"grpc", build.grpc_version}})
         .Set(1.0);
+    GaugeFamily(registry, "process_start_time_seconds",
+                "Start of the process, in seconds since 1970.")
+        .Add({})
+        .Set(ProcessStartTimeSeconds());
   }
 
   void SampleProcess() {
@@ -345,7 +354,6 @@ struct Metrics::Impl {
     resident_memory.Set(static_cast<double>(now.resident_memory_bytes));
     open_fds.Set(static_cast<double>(now.open_fds));
     max_fds.Set(static_cast<double>(now.max_fds));
-    start_time.Set(now.start_time_seconds);
     MutexLock lock(cpu_mutex);
     cpu_seconds.Increment(now.cpu_seconds - cpu_seconds.Value());
   }
@@ -360,7 +368,6 @@ struct Metrics::Impl {
   Gauge& resident_memory;
   Gauge& open_fds;
   Gauge& max_fds;
-  Gauge& start_time;
   Mutex cpu_mutex;
   Counter& cpu_seconds;
 

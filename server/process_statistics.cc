@@ -45,7 +45,7 @@ std::int64_t MaxFds() {
   return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 ? static_cast<std::int64_t>(limit.rlim_cur) : 0;
 }
 
-// The second word of the line that begins with `key`, or 0.
+// The number that follows the word `key`, or 0.
 double NumberAfter(const char* path, const std::string& key) {
   std::ifstream file(path);
   std::string word;
@@ -56,7 +56,16 @@ double NumberAfter(const char* path, const std::string& key) {
   return 0.0;
 }
 
-double StartTimeSeconds() {
+}  // namespace
+
+ProcessStatistics ReadProcessStatistics() {
+  return {.resident_memory_bytes = ResidentMemoryBytes(),
+          .cpu_seconds = CpuSeconds(),
+          .open_fds = OpenFds(),
+          .max_fds = MaxFds()};
+}
+
+double ProcessStartTimeSeconds() {
   // The name of the program may hold spaces and parentheses; the fields behind it hold none.
   std::ifstream stat("/proc/self/stat");
   std::string line;
@@ -70,16 +79,6 @@ double StartTimeSeconds() {
   if (!(fields >> ticks_after_boot)) return 0.0;
   return NumberAfter("/proc/stat", "btime") +
          ticks_after_boot / static_cast<double>(::sysconf(_SC_CLK_TCK));
-}
-
-}  // namespace
-
-ProcessStatistics ReadProcessStatistics() {
-  return {.resident_memory_bytes = ResidentMemoryBytes(),
-          .cpu_seconds = CpuSeconds(),
-          .open_fds = OpenFds(),
-          .max_fds = MaxFds(),
-          .start_time_seconds = StartTimeSeconds()};
 }
 
 }  // namespace lipserve

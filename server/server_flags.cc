@@ -48,6 +48,7 @@ struct Flags {
   std::uint32_t repository_poll_ms = 0;
   std::uint32_t inline_budget_us = 0;
   std::uint32_t drain_grace_ms = 0;
+  std::uint32_t max_connection_age_s = 0;
 };
 
 void Declare(CLI::App& app, Flags& flags) {
@@ -91,6 +92,11 @@ void Declare(CLI::App& app, Flags& flags) {
   app.add_option("--inline-budget-us", flags.inline_budget_us,
                  "An idle server answers requests up to this compute time without a thread switch")
       ->capture_default_str();
+  app.add_option("--max-connection-age-s", flags.max_connection_age_s,
+                 "Clients are told to connect anew after this long, and so to look for other "
+                 "servers; 0: never")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 24 * 3600));
   app.add_option("--drain-grace-ms", flags.drain_grace_ms,
                  "After SIGTERM: answer calls this long while saying 'not ready'")
       ->capture_default_str();
@@ -115,6 +121,7 @@ absl::StatusOr<ServerOptions> Resolve(Flags flags) {
   options.repository_poll = std::chrono::milliseconds(flags.repository_poll_ms);
   options.inline_budget = std::chrono::microseconds(flags.inline_budget_us);
   options.drain_grace = std::chrono::milliseconds(flags.drain_grace_ms);
+  options.max_connection_age = std::chrono::seconds(flags.max_connection_age_s);
   LIPSERVE_RETURN_IF_ERROR(CheckServerOptions(options));
   return options;
 }
@@ -127,6 +134,7 @@ ServerCommand ParseServerFlags(int argc, const char* const* argv) {
   flags.http = ToString(flags.options.http);
   flags.repository_poll_ms = static_cast<std::uint32_t>(flags.options.repository_poll.count());
   flags.inline_budget_us = static_cast<std::uint32_t>(flags.options.inline_budget.count());
+  flags.max_connection_age_s = static_cast<std::uint32_t>(flags.options.max_connection_age.count());
   CLI::App app(kDescription, "lipserve-server");
   Declare(app, flags);
   try {

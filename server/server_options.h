@@ -39,6 +39,10 @@ struct ServerOptions {
   // A request that takes no longer and comes alone is executed by the poller.
   std::chrono::microseconds inline_budget{50};
 
+  // When clients are told to connect anew, without losing a call, so that those that find servers
+  // by name come to see new ones; 0: never.
+  std::chrono::seconds max_connection_age{1800};
+
   // How long to answer calls after saying "not ready", so that load balancers can notice.
   std::chrono::milliseconds drain_grace{0};
 

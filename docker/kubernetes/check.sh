@@ -59,6 +59,15 @@ refuses() {
 [[ -x $tools/helm && -x $tools/kubeconform && -d $schemas ]] ||
   fail "needs helm, kubeconform and schemas: run docker/kubernetes/install_tools.sh first"
 
+# What the chart installs by default is what this tree builds.
+version=$(sed -n 's/^appVersion: "\(.*\)"$/\1/p' "$chart/Chart.yaml")
+names_version() {
+  grep -q -- "$2" "$1" || fail "$1: expected '$2', as the chart's appVersion"
+}
+names_version CMakeLists.txt "project(lipserve VERSION $version "
+names_version docker/Dockerfile "ARG VERSION=$version"
+names_version docker/kubernetes/kserve/clusterservingruntime.yaml "image: lipserve:$version"
+
 helm lint --strict --kube-version 1.33.0 "$chart"
 # Deployment, 2 services, budget, policy, test pod.
 renders 'defaults' 6

@@ -66,6 +66,21 @@ TEST(ClassifierClientTest, PiecesJoinInOrderAndTheFirstPinsTheVersion) {
   EXPECT_EQ(requests[2].images().shape(0), 1);
 }
 
+TEST(ClassifierClientTest, ALabelNamesTheVersionOfTheFirstPieceAndItsNumberThatOfTheRest) {
+  FakeClassifierServer server;
+  const auto answer =
+      ClientOf(server).ClassifyInPieces(Images(3), {.model = {.label = "canary"}}, 1);
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  const auto requests = server.requests();
+  ASSERT_EQ(requests.size(), 3U);
+  EXPECT_EQ(requests[0].model_label(), "canary");
+  EXPECT_EQ(requests[0].model_version(), 0);
+  for (int piece = 1; piece < 3; ++piece) {
+    EXPECT_EQ(requests[piece].model_label(), "");
+    EXPECT_EQ(requests[piece].model_version(), 3);
+  }
+}
+
 TEST(ClassifierClientTest, PiecesStayBelowTheMessageLimit) {
   FakeClassifierServer server;
   v1::ImageBatch batch;

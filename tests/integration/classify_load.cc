@@ -16,8 +16,13 @@ void ClassifyLoad::WaitForAnswers(int more) {
   while (answered_ < enough && errors().empty()) std::this_thread::yield();
 }
 
-void ClassifyLoad::WaitForVersion(std::int64_t version) {
-  while (last_version_ != version && errors().empty()) std::this_thread::yield();
+bool ClassifyLoad::WaitForVersion(std::int64_t version) {
+  const int most = answered_ + 100'000;
+  while (last_version_ != version) {
+    if (answered_ > most || !errors().empty()) return false;
+    std::this_thread::yield();
+  }
+  return true;
 }
 
 void ClassifyLoad::Stop() {

@@ -26,8 +26,9 @@ class ClassifyLoad {
   // Waits until so many more calls have been answered, or one has failed.
   void WaitForAnswers(int more);
 
-  // Waits until version `version` has answered a call, or one has failed.
-  void WaitForVersion(std::int64_t version);
+  // Waits until version `version` has answered the last call. False if a call has failed, or if
+  // a hundred thousand others were answered meanwhile.
+  bool WaitForVersion(std::int64_t version);
 
   // Waits for the last calls and ends the threads.
   void Stop();

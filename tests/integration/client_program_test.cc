@@ -184,6 +184,7 @@ TEST(ClientUsageTest, WrongUsageExitsWithTwo) {
       {"classify", "a.gz", "--limit", "0"},
       {"classify", "a.gz", "--radius-precision", "exact"},
       {"classify", "a.gz", "--server", "127.0.0.1:8001,somewhere:8001"},
+      {"classify", "a.gz", "--model-label", "canary", "--model-version", "2"},
       {"classify", "a.gz", "--color", "blue"},
       {"classify", "a.gz", "--json", "--draw"},
       {"describe", "--model-version", "-1"},

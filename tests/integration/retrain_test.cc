@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // docker/retrain.sh, the job that trains the next version of a model.
 #include <algorithm>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <string>
@@ -10,6 +11,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/integration/child_process.h"
+#include "tests/integration/classify_load.h"
 #include "tests/integration/demo_service.h"
 
 namespace lipserve {
@@ -117,6 +119,24 @@ TEST_F(RetrainTest, AFailedTrainingPublishesNothing) {
   const FinishedProgram run = RunProgram(Demo({"--no-such-flag"}));
   EXPECT_EQ(run.exit_code, 1);
   EXPECT_THAT(Entries(), IsEmpty());
+}
+
+TEST_F(RetrainTest, CallsMoveToTheNextVersionAndBackWithoutAFailure) {
+  ASSERT_EQ(RunProgram(Demo()).exit_code, 0);
+  auto server = StartServer(models_, {"--repository-mode", "poll", "--repository-poll-ms", "50"});
+  ASSERT_TRUE(server.ok()) << server.status();
+  ClassifyLoad load(server->grpc_address, 4);
+  EXPECT_TRUE(load.WaitForVersion(1));
+  const FinishedProgram next = RunProgram(Demo({"--seed", "2"}));
+  ASSERT_EQ(next.exit_code, 0) << next.error;
+  EXPECT_TRUE(load.WaitForVersion(2));
+  // Back: the server passes over hidden folders.
+  fs::rename(models_ + "/mnist08/2", models_ + "/mnist08/.2");
+  EXPECT_TRUE(load.WaitForVersion(1));
+  load.Stop();
+  EXPECT_THAT(load.errors(), IsEmpty());
+  server->process->Signal(SIGTERM);
+  EXPECT_EQ(server->process->WaitForExit(), 0) << server->process->StandardError();
 }
 
 TEST_F(RetrainTest, WrongUsageExitsWithTwo) {

@@ -144,7 +144,8 @@ TEST_F(MetricsTest, TellsCertifiedAnswersFromAbstentions) {
 
 TEST_F(MetricsTest, ARadiusIsCountedBelowEveryPublishedEpsilonThatItReaches) {
   const std::vector<Answer> answers = {AnswerWithRadius(1.58)};
-  metrics_.ForModel("m", 3).ObserveAnswers(answers);
+  const std::shared_ptr<ModelMetrics> model = metrics_.ForModel("m", 3);
+  model->ObserveAnswers(answers);
   const std::string text = metrics_.Text();
   const std::string bucket = "lipserve_certified_radius_bucket{" + std::string(kModel);
   for (const char* epsilon : {"0.25", "0.5", "1", "1.25"}) {
@@ -154,9 +155,9 @@ TEST_F(MetricsTest, ARadiusIsCountedBelowEveryPublishedEpsilonThatItReaches) {
 }
 
 TEST_F(MetricsTest, TellsWhatTrainingPromised) {
-  ModelMetrics& model = metrics_.ForModel("m", 3);
+  const std::shared_ptr<ModelMetrics> model = metrics_.ForModel("m", 3);
   EXPECT_THAT(metrics_.Text(), Not(HasSubstr("certified_accuracy_ratio{")));
-  model.SetTrainingCertifiedAccuracy(1.58, 0.875);
+  model->SetTrainingCertifiedAccuracy(1.58, 0.875);
   EXPECT_THAT(metrics_.Text(),
               HasSubstr("lipserve_model_training_certified_accuracy_ratio{epsilon=\"1.58\"," +
                         std::string(kModel) + "} 0.875\n"));
@@ -188,6 +189,7 @@ TEST_F(MetricsTest, ThousandVersionsOneAfterTheOtherLeaveNothingBehind) {
     const std::shared_ptr<ModelMetrics> model = metrics_.ForModel("m", version);
     model->CountRequest(RpcMethod::kClassify, absl::StatusCode::kOk, 1e-4);
     model->CountRequest(RpcMethod::kClassify, absl::StatusCode::kInvalidArgument, 1e-4);
+    model->SetTrainingCertifiedAccuracy(1.58, 0.875);
     model->SetLoaded(0.5);
   }
   EXPECT_THAT(metrics_.Text(), Not(HasSubstr("model=\"m\"")));

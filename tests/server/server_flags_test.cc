@@ -37,10 +37,26 @@ Said ParseToTheEnd(const std::vector<const char*>& arguments) {
 }
 
 TEST(ServerFlagsTest, ReadsEveryFlag) {
-  const ServerCommand command =
-      Parse({"--models", "dir", "--grpc", "0.0.0.0:1", "--http=[::]:2", "--workers", "3",
-             "--max-batch", "4", "--max-images-per-call", "5", "--queue-capacity", "6",
-             "--inline-budget-us", "7", "--drain-grace-ms", "8", "--skip-bad-models"});
+  const ServerCommand command = Parse({"--models",
+                                       "dir",
+                                       "--grpc",
+                                       "0.0.0.0:1",
+                                       "--http=[::]:2",
+                                       "--workers",
+                                       "3",
+                                       "--max-batch",
+                                       "4",
+                                       "--max-images-per-call",
+                                       "5",
+                                       "--queue-capacity",
+                                       "6",
+                                       "--inline-budget-us",
+                                       "7",
+                                       "--drain-grace-ms",
+                                       "8",
+                                       "--skip-bad-models",
+                                       "--max-connection-age-s",
+                                       "9"});
   ASSERT_FALSE(command.exit_code.has_value());
   const ServerOptions& options = command.options;
   EXPECT_EQ(options.models_folder, "dir");
@@ -52,6 +68,7 @@ TEST(ServerFlagsTest, ReadsEveryFlag) {
   EXPECT_EQ(options.queue_capacity, 6U);
   EXPECT_EQ(options.inline_budget, std::chrono::microseconds(7));
   EXPECT_EQ(options.drain_grace, std::chrono::milliseconds(8));
+  EXPECT_EQ(options.max_connection_age, std::chrono::seconds(9));
   EXPECT_TRUE(options.skip_bad_models);
 }
 
@@ -84,6 +101,7 @@ TEST(ServerFlagsTest, WrongCommandLinesExitWithTwoAndNameTheFlagOnStderr) {
       {{"--models", "d", "--http", "a:70000"}, "--http: expected host:port"},
       {{"--models", "d", "--max-batch", "0"}, "--max-batch: expected 1 to 1024, got 0"},
       {{"--models", "d", "--drain-grace-ms", "-5"}, "--drain-grace-ms"},
+      {{"--models", "d", "--max-connection-age-s", "86401"}, "--max-connection-age-s"},
   };
   for (const auto& [arguments, expected] : wrong) {
     const Said said = ParseToTheEnd(arguments);
