@@ -78,8 +78,8 @@ class CertifiedModel::Worker {
   Float64Network::Workspace float64;
   std::vector<float> scores32;   // [rows, num_scores]
   std::vector<double> scores64;  // [rows, num_scores]
-  std::vector<Upper> norms32;    // [dense layers, rows]
-  std::vector<Upper> norms64;    // [dense layers, rows]
+  std::vector<Upper> norms32;    // [rounding layers, rows]
+  std::vector<Upper> norms64;    // [rounding layers, rows]
   Row row32;
   Row row64;
 

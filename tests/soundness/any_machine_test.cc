@@ -5,12 +5,10 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
-#include <random>
 #include <string>
 #include <vector>
 
@@ -18,57 +16,18 @@
 #include "absl/strings/str_format.h"
 #include "model/certified_model.h"
 #include "model/execution/onednn.h"
-#include "tests/model/network_fixtures.h"
-#include "tests/model/orthonormal_rows.h"
+#include "tests/soundness/boundary_images.h"
 
 namespace lipserve {
 namespace {
 
-constexpr std::size_t kInputs = 784;
+constexpr std::size_t kInputs = kBoundaryInputs;
 constexpr std::size_t kImages = 64;
-
-std::shared_ptr<const CertifiedModel> TheModel() {
-  std::mt19937_64 random(1);
-  FrozenNetwork network = RandomNetwork(1, {kInputs, 32, 16, 10});
-  for (FrozenLayer& layer : network.layers) {
-    auto* dense = std::get_if<DenseLayer>(&layer);
-    if (dense == nullptr) continue;
-    dense->weights = OrthonormalRows(random, dense->outputs, dense->inputs);
-    dense->claimed_operator_norm_bound =
-        *BoundOperatorNorm({dense->weights.data(), dense->outputs, dense->inputs});
-  }
-  return *CertifiedModel::Create(ModelOf(std::move(network)), kImages);
-}
-
-// Half of the images lie on the line between two others where the class changes, so that rounding
-// has its chance.
-std::vector<float> TheInputs(const CertifiedModel& model) {
-  std::mt19937_64 random(2);
-  std::vector<float> inputs = RandomFloats(random, kImages * kInputs, 0.3);
-  const auto worker = model.NewWorker();
-  const auto class_of = [&](const float* x) {
-    std::vector<Answer> answer(1);
-    model.Classify({x, 1, kInputs}, *worker, answer);
-    return answer[0].class_index;
-  };
-  for (std::size_t i = 0; i + 2 < kImages; i += 4) {
-    std::vector<float> a(&inputs[i * kInputs], &inputs[(i + 1) * kInputs]);
-    std::vector<float> b(&inputs[(i + 1) * kInputs], &inputs[(i + 2) * kInputs]);
-    for (int step = 0; step < 45; ++step) {
-      std::vector<float> middle(kInputs);
-      for (std::size_t k = 0; k < kInputs; ++k) middle[k] = 0.5F * (a[k] + b[k]);
-      (class_of(middle.data()) == class_of(a.data()) ? a : b) = middle;
-    }
-    std::copy(a.begin(), a.end(), &inputs[(i + 2) * kInputs]);
-    std::copy(b.begin(), b.end(), &inputs[(i + 3) * kInputs]);
-  }
-  return inputs;
-}
 
 // One line per image: class and radius. Fails if the batch size or the position changes a bit.
 std::string Dump() {
-  const auto model = TheModel();
-  const auto inputs = TheInputs(*model);
+  const auto model = CertifiedModel::Create(OrthonormalModel(), kImages).value();
+  const auto inputs = BoundaryImages(*model, kImages);
   std::vector<Answer> reference(kImages);
   const auto worker = model->NewWorker();
   model->Classify({inputs.data(), kImages, kInputs}, *worker, reference);
