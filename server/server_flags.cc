@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <iostream>
-#include <map>
 #include <string>
 
 #include "model/status_macros.h"
@@ -15,6 +14,11 @@ namespace lipserve {
 namespace {
 
 constexpr int kWrongCommandLine = 2;
+
+// Values of --repository-mode.
+constexpr char kFixed[] = "fixed";
+constexpr char kPoll[] = "poll";
+constexpr char kExplicit[] = "explicit";
 
 constexpr char kDescription[] =
     "lipserve-server: serves certified classifiers. Every answer carries its class, its scores "
@@ -43,6 +47,7 @@ struct Flags {
   ServerOptions options;
   std::string grpc;
   std::string http;
+  std::string repository_mode = kFixed;
   bool check_only = false;
   std::size_t workers = 0;
   std::uint32_t repository_poll_ms = 0;
@@ -51,28 +56,30 @@ struct Flags {
   std::uint32_t max_connection_age_s = 0;
 };
 
-void Declare(CLI::App& app, Flags& flags) {
+void DeclareRepository(CLI::App& app, Flags& flags) {
   ServerOptions& options = flags.options;
   app.add_option("--models", options.models_folder,
                  "Folder of the models: <name>/<version>/model.lip")
       ->required();
-  const std::map<std::string, RepositoryMode> modes = {{"fixed", RepositoryMode::kFixed},
-                                                       {"poll", RepositoryMode::kPoll},
-                                                       {"explicit", RepositoryMode::kExplicit}};
-  app.add_option("--repository-mode", options.repository_mode,
+  app.add_option("--repository-mode", flags.repository_mode,
                  "What loads and unloads models after the start: nothing (fixed), changes of the "
                  "folder (poll) or requests (explicit)")
-      ->transform(CLI::Transformer(modes).description(""))
+      ->check(CLI::IsMember({kFixed, kPoll, kExplicit}))
       ->option_text("fixed|poll|explicit [fixed]");
   app.add_option("--repository-poll-ms", flags.repository_poll_ms,
-                 "Time between two looks at the folder, which in every mode tell of changed files")
+                 "Time between two looks at the folder; in every mode they tell of changed files")
       ->capture_default_str();
   app.add_option("--load-model", options.load_models,
-                 "A model to load at the start, with --repository-mode explicit; may be repeated");
+                 "A model to load at the start, with --repository-mode explicit; may be repeated")
+      ->allow_extra_args(false);
   app.add_flag("--skip-bad-models", options.skip_bad_models,
                "Serve the good models although others are refused (default: exit 1)");
   app.add_flag("--check-config", flags.check_only,
                "Check the flags, prove every model in the folder, print a table and exit");
+}
+
+void DeclareServing(CLI::App& app, Flags& flags) {
+  ServerOptions& options = flags.options;
   app.add_option("--grpc", flags.grpc, "host:port for gRPC; port 0 takes a free one")
       ->capture_default_str();
   app.add_option("--http", flags.http, "host:port for /metrics, /livez and /readyz")
@@ -100,8 +107,12 @@ void Declare(CLI::App& app, Flags& flags) {
   app.add_option("--drain-grace-ms", flags.drain_grace_ms,
                  "After SIGTERM: answer calls this long while saying 'not ready'")
       ->capture_default_str();
-  app.set_version_flag("--version", "lipserve-server " LIPSERVE_VERSION);
-  app.footer(kExamples);
+}
+
+RepositoryMode ParseRepositoryMode(const std::string& text) {
+  if (text == kPoll) return RepositoryMode::kPoll;
+  if (text == kExplicit) return RepositoryMode::kExplicit;
+  return RepositoryMode::kFixed;
 }
 
 absl::StatusOr<ListenAddress> ParseAddressFlag(const char* flag, const std::string& text) {
@@ -118,6 +129,7 @@ absl::StatusOr<ServerOptions> Resolve(Flags flags) {
   const std::size_t cores = AllowedCores();
   options.workers = flags.workers > 0 ? flags.workers : cores;
   options.pollers = std::max<std::size_t>(cores / 2, 1);
+  options.repository_mode = ParseRepositoryMode(flags.repository_mode);
   options.repository_poll = std::chrono::milliseconds(flags.repository_poll_ms);
   options.inline_budget = std::chrono::microseconds(flags.inline_budget_us);
   options.drain_grace = std::chrono::milliseconds(flags.drain_grace_ms);
@@ -136,7 +148,10 @@ ServerCommand ParseServerFlags(int argc, const char* const* argv) {
   flags.inline_budget_us = static_cast<std::uint32_t>(flags.options.inline_budget.count());
   flags.max_connection_age_s = static_cast<std::uint32_t>(flags.options.max_connection_age.count());
   CLI::App app(kDescription, "lipserve-server");
-  Declare(app, flags);
+  DeclareRepository(app, flags);
+  DeclareServing(app, flags);
+  app.set_version_flag("--version", "lipserve-server " LIPSERVE_VERSION);
+  app.footer(kExamples);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

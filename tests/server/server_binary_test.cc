@@ -7,6 +7,8 @@
 
 #include <csignal>
 #include <cstdio>
+#include <filesystem>
+#include <fstream>
 #include <regex>
 #include <string>
 #include <vector>
@@ -18,7 +20,9 @@ namespace lipserve {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 // A running lipserve-server with its stdout and stderr in pipes.
@@ -57,6 +61,18 @@ class ServerProcess {
   ServerProcess& operator=(const ServerProcess&) = delete;
 
   std::string ReadLine() { return ReadLineOf(stdout_); }
+  std::string ReadOutput() {
+    std::string text;
+    for (std::string line = ReadLine(); !line.empty(); line = ReadLine()) text += line;
+    return text;
+  }
+  // Reads stderr up to a line that contains `part`; returns false if it ends without.
+  bool WaitForError(const std::string& part) {
+    for (std::string line = ReadLineOf(stderr_); !line.empty(); line = ReadLineOf(stderr_)) {
+      if (line.find(part) != std::string::npos) return true;
+    }
+    return false;
+  }
   std::string ReadErrors() {
     std::string text;
     for (std::string line = ReadLineOf(stderr_); !line.empty(); line = ReadLineOf(stderr_)) {
@@ -157,6 +173,74 @@ TEST_F(ServerBinaryTest, ASecondSignalEndsItAtOnce) {
   }
   process.Signal(SIGTERM);
   EXPECT_EQ(process.Wait(), 128 + SIGTERM);
+}
+
+// A model whose norm takes seconds to prove. The claims are far above the norms, and true.
+FrozenModel LongToProve() {
+  constexpr std::size_t kSize = 2048;
+  FrozenModel model = SmallModel();
+  const auto dense = [](std::size_t inputs, std::size_t outputs) {
+    DenseLayer layer{.inputs = inputs,
+                     .outputs = outputs,
+                     .weights = std::vector<float>(inputs * outputs),
+                     .bias = std::vector<float>(outputs),
+                     .claimed_operator_norm_bound = 1000.0};
+    for (std::size_t i = 0; i < layer.weights.size(); ++i) {
+      layer.weights[i] = static_cast<float>(i % 1009) * 1e-4F;
+    }
+    return layer;
+  };
+  model.network.layers = {FlattenLayer{}, dense(kSmallInputSize, kSize), dense(kSize, kSize),
+                          dense(kSize, model.class_labels.size())};
+  return model;
+}
+
+TEST_F(ServerBinaryTest, StopsInTheMiddleOfALoad) {
+  folder_.Add("large", "1", LongToProve());
+  ServerProcess process(Arguments());
+  ASSERT_TRUE(process.WaitForError("loading large/1"));
+  process.Signal(SIGTERM);
+  EXPECT_EQ(process.Wait(), 0);
+  EXPECT_THAT(process.ReadErrors(), AllOf(HasSubstr("stopped"), Not(HasSubstr("large/1"))));
+}
+
+TEST_F(ServerBinaryTest, ServesNewVersionsAsTheyComeAndOldOnesWhenTheyGo) {
+  folder_.Add("small", "1", SmallModel(1));
+  ServerProcess process(Arguments({"--repository-mode", "poll", "--repository-poll-ms", "1"}));
+  ReadPorts(process);
+  folder_.Add("small", "2", SmallModel(2));
+  EXPECT_TRUE(process.WaitForError("loaded small/2"));
+  std::filesystem::remove_all(folder_.path() + "/small/2");
+  EXPECT_TRUE(process.WaitForError("unloading small/2"));
+  EXPECT_TRUE(process.WaitForError("freed 1 version"));
+  process.Signal(SIGTERM);
+  EXPECT_EQ(process.Wait(), 0);
+}
+
+TEST_F(ServerBinaryTest, ChecksAGoodRepositoryWithoutServingIt) {
+  folder_.Add("small", "1", SmallModel(1));
+  folder_.Add("small", "2", SmallModel(2));
+  std::ofstream(folder_.path() + "/small/config.textproto")
+      << "version_policy { latest {} } labels { name: 'old' version: 1 }";
+  ServerProcess process(Arguments({"--check-config"}));
+  EXPECT_EQ(process.Wait(), 0);
+  EXPECT_EQ(process.ReadErrors(), "");
+  EXPECT_THAT(process.ReadOutput(), AllOf(ContainsRegex("small +1 +ok +yes .* old\n"),
+                                          ContainsRegex("small +2 +ok +yes .* -\n")));
+}
+
+TEST_F(ServerBinaryTest, ACheckThatFindsSomethingWrongExitsWithOneAndNamesAllOfIt) {
+  folder_.Add("small", "1", SmallModel(1));
+  folder_.Add("small", "zwei", SmallModel(2));
+  std::ofstream(folder_.Add("broken", "3", SmallModel()), std::ios::trunc) << "garbage";
+  std::ofstream(folder_.path() + "/small/config.textproto") << "\nversion_polcy { latest {} }";
+  ServerProcess process(Arguments({"--check-config", "--skip-bad-models"}));
+  EXPECT_EQ(process.Wait(), 1);
+  EXPECT_THAT(process.ReadErrors(),
+              AllOf(HasSubstr("small/config.textproto:2:"), HasSubstr("\"version_policy\"?"),
+                    HasSubstr("got 'zwei'"), HasSubstr("broken/3/model.lip")));
+  EXPECT_THAT(process.ReadOutput(),
+              AllOf(ContainsRegex("small +1 +ok +yes"), ContainsRegex("broken +3 +FAILED +no")));
 }
 
 TEST_F(ServerBinaryTest, AMissingFolderExitsWithOneAndSaysSo) {

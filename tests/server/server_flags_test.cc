@@ -12,6 +12,7 @@ namespace lipserve {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 ServerCommand Parse(std::vector<const char*> arguments) {
@@ -56,7 +57,18 @@ TEST(ServerFlagsTest, ReadsEveryFlag) {
                                        "8",
                                        "--skip-bad-models",
                                        "--max-connection-age-s",
-                                       "9"});
+                                       "9",
+                                       "--repository-mode",
+                                       "explicit",
+                                       "--repository-poll-ms",
+                                       "9",
+                                       "--load-model",
+                                       "a",
+                                       "--load-model",
+                                       "b",
+                                       "--max-request-bytes",
+                                       "10000000",
+                                       "--check-config"});
   ASSERT_FALSE(command.exit_code.has_value());
   const ServerOptions& options = command.options;
   EXPECT_EQ(options.models_folder, "dir");
@@ -70,6 +82,11 @@ TEST(ServerFlagsTest, ReadsEveryFlag) {
   EXPECT_EQ(options.drain_grace, std::chrono::milliseconds(8));
   EXPECT_EQ(options.max_connection_age, std::chrono::seconds(9));
   EXPECT_TRUE(options.skip_bad_models);
+  EXPECT_EQ(options.repository_mode, RepositoryMode::kExplicit);
+  EXPECT_EQ(options.repository_poll, std::chrono::milliseconds(9));
+  EXPECT_THAT(options.load_models, ElementsAre("a", "b"));
+  EXPECT_EQ(options.max_request_bytes, 10000000U);
+  EXPECT_TRUE(command.check_only);
 }
 
 TEST(ServerFlagsTest, NeedsOnlyTheModelsAndListensOnLoopback) {
@@ -80,6 +97,8 @@ TEST(ServerFlagsTest, NeedsOnlyTheModelsAndListensOnLoopback) {
   EXPECT_GE(command.options.workers, 1U);
   EXPECT_GE(command.options.pollers, 1U);
   EXPECT_FALSE(command.options.skip_bad_models);
+  EXPECT_EQ(command.options.repository_mode, RepositoryMode::kFixed);
+  EXPECT_FALSE(command.check_only);
 }
 
 TEST(ServerFlagsTest, HelpAndVersionSucceedOnStdout) {
@@ -102,6 +121,14 @@ TEST(ServerFlagsTest, WrongCommandLinesExitWithTwoAndNameTheFlagOnStderr) {
       {{"--models", "d", "--max-batch", "0"}, "--max-batch: expected 1 to 1024, got 0"},
       {{"--models", "d", "--drain-grace-ms", "-5"}, "--drain-grace-ms"},
       {{"--models", "d", "--max-connection-age-s", "86401"}, "--max-connection-age-s"},
+      {{"--models", "d", "--repository-mode", "sometimes"}, "--repository-mode"},
+      {{"--models", "d", "--repository-mode", "1"}, "--repository-mode"},
+      {{"--models", "d", "--load-model", "m"}, "--load-model: expected --repository-mode explicit"},
+      {{"--models", "d", "--load-model", "m", "n"}, "n"},
+      {{"--models", "d", "--repository-mode", "explicit", "--load-model", "../m"}, "got '../m'"},
+      {{"--models", "d", "--repository-mode", "poll", "--repository-poll-ms", "0"},
+       "--repository-poll-ms: expected at least 1"},
+      {{"--models", "d", "--max-request-bytes", "5"}, "--max-request-bytes: expected 1048576"},
   };
   for (const auto& [arguments, expected] : wrong) {
     const Said said = ParseToTheEnd(arguments);

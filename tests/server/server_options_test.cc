@@ -51,5 +51,13 @@ TEST(ServerOptionsTest, TheLargestRequestFollowsFromTheLargestModel) {
   EXPECT_EQ(MaxRequestBytes(options, std::size_t{1} << 40), std::numeric_limits<int>::max());
 }
 
+TEST(ServerOptionsTest, TheLargestRequestMayBeChosenAndBoundsTheModels) {
+  ServerOptions options = Good();
+  options.max_request_bytes = 2 << 20;
+  EXPECT_EQ(MaxRequestBytes(options, 150528), 2 << 20);
+  EXPECT_EQ(MaxInputSize(2 << 20), ((2U << 20) - (64U << 10)) / 4);
+  EXPECT_EQ(MaxInputSize(100), 0U);
+}
+
 }  // namespace
 }  // namespace lipserve
