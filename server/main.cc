@@ -10,6 +10,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "model/certificate/floating_point_canary.h"
 #include "model/execution/onednn.h"
 #include "server/clock.h"
 #include "server/repository_check.h"
@@ -38,6 +39,8 @@ int Fail(const absl::Status& status) {
 }
 
 int Check(const ServerOptions& options) {
+  // Models are proven on this thread.
+  if (const absl::Status status = CheckStrictFloatingPoint(); !status.ok()) return Fail(status);
   const SteadyClock clock;
   return CheckRepository(options, clock, std::cout, std::cerr) ? kStoppedAsAsked : kCouldNotServe;
 }

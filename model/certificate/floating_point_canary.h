@@ -22,8 +22,7 @@ namespace lipserve {
 std::vector<std::string> BrokenFloatingPointAssumptions();
 
 // Checks the arithmetic in which classes and radii are decided: that of the calling thread within
-// ScopedStrictFloatingPoint. A thread that will decide calls it once before it starts; it takes
-// about a microsecond.
+// ScopedStrictFloatingPoint. A thread that will decide calls it once before it starts.
 //
 // Errors: FailedPrecondition naming every assumption that does not hold.
 absl::Status CheckStrictFloatingPoint();
