@@ -123,6 +123,7 @@ absl::StatusOr<v1::ClassifyResponse> ClassifierClient::Classify(
   v1::ClassifyRequest request;
   request.set_model_name(options.model.name);
   request.set_model_version(options.model.version);
+  request.set_model_label(options.model.label);
   request.set_request_id(options.request_id);
   if (options.epsilon.has_value()) request.set_epsilon(*options.epsilon);
   request.set_radius_precision(options.radius_precision);
@@ -170,6 +171,7 @@ absl::StatusOr<v1::DescribeModelResponse> ClassifierClient::DescribeModel(
   v1::DescribeModelRequest request;
   request.set_model_name(model.name);
   request.set_model_version(model.version);
+  request.set_model_label(model.label);
   grpc::ClientContext context;
   SetDeadline(context);
   v1::DescribeModelResponse response;

@@ -34,7 +34,8 @@ struct ClientOptions {
 // Which model to ask.
 struct ModelSelector {
   std::string name = {};     // empty: the only model of the server
-  std::int64_t version = 0;  // 0: the newest served
+  std::int64_t version = 0;  // 0: the model's default, or what the label stands for
+  std::string label = {};    // of a version, such as "stable"; not with a version
 };
 
 // What to ask besides the images.

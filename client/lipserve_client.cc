@@ -73,9 +73,11 @@ void AddConnectionFlags(CLI::App& command, Flags& flags) {
 void AddModelFlags(CLI::App& command, Flags& flags) {
   ModelSelector& model = flags.classify.ask.model;
   command.add_option("--model", model.name, "Name of the model; may be left out if there is one");
-  command.add_option("--model-version", model.version, "Version of the model; 0 is the newest")
+  command.add_option("--model-version", model.version, "Version of the model; 0 is its default")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
+  command.add_option("--model-label", model.label,
+                     "Label of a version, such as stable or canary, instead of its number");
 }
 
 void AddColorFlag(CLI::App& command, Flags& flags) {
