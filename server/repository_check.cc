@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "model/certificate/floating_point_canary.h"
 #include "model/certified_model.h"
 #include "model/execution/onednn.h"
 #include "model/network/sealed_file.h"
@@ -40,6 +41,7 @@ class Check {
   const std::vector<std::string>& problems() const { return problems_; }
 
   absl::Status Run() {
+    LIPSERVE_RETURN_IF_ERROR(CheckStrictFloatingPoint());
     LIPSERVE_ASSIGN_OR_RETURN(const RepositoryListing listing,
                               ListRepositoryFolder(options_.models_folder));
     out_ << absl::StrFormat(kRow, "model", "version", "proof", "served", "sha256",

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "absl/status/status.h"
+#include "model/certificate/floating_point_canary.h"
 #include "model/concurrency/mutex.h"
 #include "server/checked_threads.h"
 #include "server/model_repository.h"
@@ -28,7 +29,8 @@ class RepositoryLoader {
 
   struct Settings {
     std::chrono::milliseconds poll_interval{0};  // 0: only when asked
-    ThreadCheck check;                           // which the loader's thread passes first
+    // Which the loader's thread passes first.
+    ThreadCheck check = CheckStrictFloatingPoint;
   };
 
   // Passes the check, starts the repository, tells `started` the outcome, and if it is OK goes on

@@ -15,6 +15,7 @@ void RepositoryModel::Look(const ModelFolder& folder) {
     problems_ = {folder.readable};
     return;
   }
+  has_folder_ = true;
   problems_ = folder.problems;
   LookAtConfig(folder);
   std::set<std::int64_t> seen;
@@ -37,6 +38,7 @@ void RepositoryModel::LookAtNothing() {
   ModelFolder nothing;
   nothing.name = name_;
   Look(nothing);
+  has_folder_ = false;
 }
 
 void RepositoryModel::LookAtConfig(const ModelFolder& folder) {
@@ -124,11 +126,9 @@ void RepositoryModel::RetireSuperfluous() {
                                       [this](std::int64_t number) { return IsServed(number); });
   const bool one_served = std::any_of(choice.wanted.begin(), choice.wanted.end(),
                                       [this](std::int64_t number) { return IsServed(number); });
-  const bool has_folders = std::any_of(versions_.begin(), versions_.end(),
-                                       [](const auto& entry) { return entry.second.has_folder(); });
   for (auto& [number, version] : versions_) {
     if (version.served() == nullptr || choice.wanted.contains(number)) continue;
-    const bool goes = !wanted_ || (version.has_folder() ? all_served : one_served || !has_folders);
+    const bool goes = !wanted_ || (version.has_folder() ? all_served : one_served || !has_folder_);
     if (goes) version.Retire();
   }
 }

@@ -95,6 +95,7 @@ class RepositoryModel {
   const std::string name_;
   const LoadingContext& context_;
   bool wanted_ = false;
+  bool has_folder_ = false;
   std::map<std::int64_t, RepositoryVersion> versions_;
   std::vector<absl::Status> problems_;  // of the folder
 

@@ -55,14 +55,17 @@ TEST(ClassifierClientTest, AnEpsilonThatWasNotAskedForIsNotSent) {
 
 TEST(ClassifierClientTest, PiecesJoinInOrderAndTheFirstPinsTheVersion) {
   FakeClassifierServer server;
-  const auto answer = ClientOf(server).ClassifyInPieces(Images(7), {}, 3);
+  const auto answer =
+      ClientOf(server).ClassifyInPieces(Images(7), {.model = {.label = "stable"}}, 3);
   ASSERT_TRUE(answer.ok()) << answer.status();
   ASSERT_EQ(answer->classifications_size(), 7);
   for (int i = 0; i < 7; ++i) EXPECT_EQ(answer->classifications(i).certified_radius_l2(), i);
   const auto requests = server.requests();
   ASSERT_EQ(requests.size(), 3U);
   EXPECT_EQ(requests[0].model_version(), 0);
+  EXPECT_EQ(requests[0].model_label(), "stable");
   EXPECT_EQ(requests[1].model_version(), 3);
+  EXPECT_EQ(requests[1].model_label(), "");
   EXPECT_EQ(requests[2].images().shape(0), 1);
 }
 

@@ -63,7 +63,8 @@ TEST_F(RepositoryLoaderTest, UnloadWaitsForWhoeverHoldsTheVersionThenFreesIt) {
   EXPECT_THAT(Indexed(*repository_, "m", 1), StartsWith("UNLOADING"));
   const std::vector<float> inputs = RandomInputs(1, 1);
   Answer answer;
-  held->Classify({inputs.data(), 1, inputs.size()}, {&answer, 1});  // still whole
+  held->Classify({inputs.data(), 1, inputs.size()}, {&answer, 1},
+                 RadiusPrecision::kTight);  // still whole
   EXPECT_EQ(answer.scores.size(), 3U);
   held.reset();
   while (Indexed(*repository_, "m", 1) != "UNAVAILABLE: not loaded") std::this_thread::yield();
@@ -92,6 +93,35 @@ TEST_F(RepositoryLoaderTest, EveryRequestIsAnsweredEvenIfTheLoaderEnds) {
   EXPECT_TRUE(absl::IsUnavailable(Load("m")));
   loader_.reset();
   EXPECT_EQ(answered, 20);
+}
+
+TEST_F(RepositoryLoaderTest, NoModelIsLoadedOnAThreadThatFailsItsCheck) {
+  AddVersion("m", 1);
+  ModelRepository repository(Settings(RepositoryMode::kFixed), metrics_, clock_);
+  ASSERT_TRUE(repository.Read().ok());
+  std::promise<absl::Status> started;
+  RepositoryLoader loader({.check = [] { return absl::InternalError("broken"); }}, repository,
+                          [&started](const absl::Status& status) { started.set_value(status); });
+  EXPECT_EQ(started.get_future().get(), absl::InternalError("broken"));
+  EXPECT_EQ(Served(repository, "m"), "");
+}
+
+TEST_F(RepositoryLoaderTest, WhoDoesNotWantToWaitForALoadLearnsThatItIsNotOver) {
+  AddVersion("m", 1);
+  ModelRepository repository(Settings(RepositoryMode::kFixed), metrics_, clock_);
+  ASSERT_TRUE(repository.Read().ok());
+  std::promise<void> over;  // stands for a proof that takes long
+  RepositoryLoader loader({.check =
+                               [&over] {
+                                 over.get_future().wait();
+                                 return absl::OkStatus();
+                               }},
+                          repository, [](const absl::Status&) {});
+  loader.RequestStop();
+  EXPECT_FALSE(loader.WaitUntilEnded(std::chrono::milliseconds(1)));
+  over.set_value();
+  EXPECT_TRUE(loader.WaitUntilEnded(std::chrono::hours(1)));
+  EXPECT_EQ(Served(repository, "m"), "");
 }
 
 TEST_F(RepositoryLoaderTest, AFailedStartEndsIt) {

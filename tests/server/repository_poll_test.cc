@@ -144,6 +144,19 @@ TEST_F(RepositoryPollTest, ARollBackToABadVersionKeepsTheGoodOne) {
   EXPECT_THAT(Indexed(repository_, "m", 2), StartsWith("READY: its folder was deleted"));
 }
 
+TEST_F(RepositoryPollTest, AModelFolderThatIsSuddenlyEmptyKeepsItsModel) {
+  AddVersion("a", 1);
+  AddVersion("b", 1);
+  ASSERT_TRUE(ReadAndStart(repository_).ok());
+  RemoveVersion("a", 1);  // or the volume of model a was unmounted
+  repository_.Poll();
+  EXPECT_EQ(Served(repository_, "a"), "1");
+  EXPECT_THAT(Indexed(repository_, "a", 1), StartsWith("READY: its folder was deleted"));
+  AddVersion("a", 2);
+  repository_.Poll();
+  EXPECT_EQ(Served(repository_, "a"), "2");
+}
+
 TEST_F(RepositoryPollTest, DeletingAModelUnloadsItAndLeavesNothingOfIt) {
   AddVersion("a", 1);
   AddVersion("b", 1);

@@ -175,33 +175,19 @@ TEST_F(ServerBinaryTest, ASecondSignalEndsItAtOnce) {
   EXPECT_EQ(process.Wait(), 128 + SIGTERM);
 }
 
-// A model whose norm takes seconds to prove. The claims are far above the norms, and true.
-FrozenModel LongToProve() {
-  constexpr std::size_t kSize = 2048;
-  FrozenModel model = SmallModel();
-  const auto dense = [](std::size_t inputs, std::size_t outputs) {
-    DenseLayer layer{.inputs = inputs,
-                     .outputs = outputs,
-                     .weights = std::vector<float>(inputs * outputs),
-                     .bias = std::vector<float>(outputs),
-                     .claimed_operator_norm_bound = 1000.0};
-    for (std::size_t i = 0; i < layer.weights.size(); ++i) {
-      layer.weights[i] = static_cast<float>(i % 1009) * 1e-4F;
-    }
-    return layer;
-  };
-  model.network.layers = {FlattenLayer{}, dense(kSmallInputSize, kSize), dense(kSize, kSize),
-                          dense(kSize, model.class_labels.size())};
-  return model;
-}
-
-TEST_F(ServerBinaryTest, StopsInTheMiddleOfALoad) {
-  folder_.Add("large", "1", LongToProve());
+TEST_F(ServerBinaryTest, StopsInTheMiddleOfLoading) {
+  constexpr int kVersions = 300;
+  const std::string path = folder_.Add("many", "1", SmallModel());
+  for (int version = 2; version <= kVersions; ++version) {
+    const std::string folder = folder_.path() + "/many/" + std::to_string(version);
+    std::filesystem::create_directories(folder);
+    std::filesystem::create_hard_link(path, folder + "/model.lip");
+  }
   ServerProcess process(Arguments());
-  ASSERT_TRUE(process.WaitForError("loading large/1"));
+  ASSERT_TRUE(process.WaitForError("loading many/300"));
   process.Signal(SIGTERM);
   EXPECT_EQ(process.Wait(), 0);
-  EXPECT_THAT(process.ReadErrors(), AllOf(HasSubstr("stopped"), Not(HasSubstr("large/1"))));
+  EXPECT_THAT(process.ReadErrors(), AllOf(HasSubstr("stopped"), Not(HasSubstr("many/1:"))));
 }
 
 TEST_F(ServerBinaryTest, ServesNewVersionsAsTheyComeAndOldOnesWhenTheyGo) {
