@@ -19,23 +19,36 @@ class Mutation:
 MUTATIONS = (
     Mutation(
         "every layer's norm is taken to be 1",
-        "model/certificate/network_bounds.cc",
+        "model/certificate/layer_bounds.cc",
         "bounds.operator_norm = Upper(dense.claimed_operator_norm_bound);",
         "bounds.operator_norm = Upper(1.0);",
         ("adversarial_models_test", "certified_model_test"),
     ),
     Mutation(
         "a claimed norm is believed without proof",
-        "model/certificate/network_bounds.cc",
-        "if (ProveOperatorNormAtMost(w, dense.claimed_operator_norm_bound)) return",
-        "if (ProveOperatorNormAtMost(w, 1e9)) return",
+        "model/certificate/layer_bounds.cc",
+        "return Explained(ProveOperatorNormAtMost(w, claim), claim);",
+        "return Explained(ProveOperatorNormAtMost(w, 1e9), claim);",
         ("certified_model_test",),
+    ),
+    Mutation(
+        "a convolution's claimed norm is believed without proof",
+        "model/certificate/layer_bounds.cc",
+        "return Explained(ProveConvolutionNormAtMost(convolution, claim), claim);",
+        "return Explained(ProveConvolutionNormAtMost(convolution, 1e9), claim);",
+        ("network_bounds_test",),
     ),
     Mutation(
         "the norm is a power iteration's estimate, four steps",
         "model/certificate/operator_norm.cc",
-        "if (!FactoriseCholesky(b, p)) return std::nullopt;",
-        "if (c < gram.LargestEigenvalueEstimate(4)) return std::nullopt;",
+        "return FactoriseCholesky(b);",
+        "const SymmetricMap map = [&](std::span<const double> x, std::span<double> y) {\n"
+        "  for (std::size_t i = 0; i < p_; ++i) {\n"
+        "    y[i] = 0.0;\n"
+        "    for (std::size_t j = 0; j < p_; ++j) y[i] += gram_[i * p_ + j] * x[j];\n"
+        "  }\n"
+        "};\n"
+        "return c >= LargestEigenvalueEstimate(p_, map, 4);",
         ("operator_norm_test",),
     ),
     Mutation(
@@ -47,18 +60,39 @@ MUTATIONS = (
     ),
     Mutation(
         "the rounding error of the factorisation is dropped",
-        "model/certificate/operator_norm.cc",
-        "return Upper(kUnitRoundoff64) * largest + g * trace + Upper(kCholeskyUnderflow) +",
-        "return Upper(kUnitRoundoff64) * largest + Upper(0.0) * g * trace +",
+        "model/certificate/norm_proof.cc",
+        "(by_trace.value() < by_row.value() ? by_trace : by_row) + Upper(kCholeskyUnderflow);",
+        "Upper(kCholeskyUnderflow);",
         ("operator_norm_test",),
     ),
     Mutation(
         "weights are rounded to five decimals before their norm",
         "model/certificate/operator_norm.cc",
-        "scaled[i] = std::ldexp(static_cast<double>(a[i]), 2 * exponent_);",
+        "scaled[i] = std::ldexp(static_cast<double>(a[i]), 2 * exponent);",
         "scaled[i] = std::ldexp(std::round(static_cast<double>(a[i]) * 1e5) * 1e-5, "
-        "2 * exponent_);",
+        "2 * exponent);",
         ("operator_norm_test",),
+    ),
+    Mutation(
+        "a torus of the image's own size is taken to hold its zero padding (N = H)",
+        "model/certificate/circular_embedding.cc",
+        "return RoundUp(std::max(length + padding, by_outputs), axis.stride);",
+        "return RoundUp(std::max(length, by_outputs), axis.stride);",
+        ("convolution_norm_test",),
+    ),
+    Mutation(
+        "a pixel is taken to be read k / s times, not ceil(k / s)",
+        "model/certificate/window_reads.cc",
+        "    most_reads_ = std::max(most_reads_, reads.size());\n",
+        "    most_reads_ = std::max<std::size_t>(axis.size / axis.stride, 1);\n",
+        ("convolution_norm_test",),
+    ),
+    Mutation(
+        "the rounding error of a convolution's Gram matrix is dropped",
+        "model/certificate/convolution_gram.cc",
+        "return slack + gram_error_;",
+        "return slack;",
+        ("convolution_norm_test",),
     ),
     Mutation(
         "the norms of hidden layers are left out of the product",
@@ -183,27 +217,39 @@ MUTATIONS = (
         ("pixel_scaling_test",),
     ),
     Mutation(
+        "squared pixel radii round to nearest",
+        "model/certificate/pixel_scaling.cc",
+        "return static_cast<std::uint64_t>((significand * significand) >> (2 * scale));",
+        "return static_cast<std::uint64_t>(radius * radius + 0.5);",
+        ("pixel_scaling_test",),
+    ),
+    Mutation(
+        "stages that contradict each other are certified",
+        "model/certificate/certificate.cc",
+        "if (!(gap <= allowed.value())) return false;",
+        "if (!(gap <= allowed.value())) return true;",
+        ("certificate_test", "certified_model_test"),
+    ),
+    Mutation(
         "oneDNN computes in bf16",
-        "model/execution/onednn.cc",
-        "        plain_(weights.begin(), weights.end()),\n"
-        "        bias_(bias.begin(), bias.end()) {}",
-        "        plain_(weights.begin(), weights.end()),\n"
-        "        bias_(bias.begin(), bias.end()) {\n"
-        "    for (float& w : plain_) {\n"
-        "      std::uint32_t bits = 0;\n"
-        "      std::memcpy(&bits, &w, 4);\n"
-        "      bits &= 0xFFFF0000U;\n"
-        "      std::memcpy(&w, &bits, 4);\n"
-        "    }\n"
-        "  }",
+        "model/execution/onednn_engine.cc",
+        "bias_(bias.begin(), bias.end()) {}",
+        # What oneDNN's bf16 math mode would do; this CPU may not support that mode.
+        "bias_(bias.begin(), bias.end()) {\n"
+        "  for (float& w : plain_) {\n"
+        "    unsigned bits = 0;\n"
+        "    __builtin_memcpy(&bits, &w, 4);\n"
+        "    bits &= 0xFFFF0000U;\n"
+        "    __builtin_memcpy(&w, &bits, 4);\n"
+        "  }\n"
+        "}",
         ("onednn_test", "certified_model_test"),
     ),
     Mutation(
         "the float64 kernel depends on the batch",
-        "model/execution/dense_float64.cc",
-        "(step == 4 ? kernel.four : (step == 2 ? kernel.two : kernel.one))(block);",
-        "(step == 4 ? kernel.four : (step == 2 ? kernel.two : kernel.one))(block);\n"
-        "      if (step == 4) sums[0] += 1e-13 * sums[0];",
+        "model/execution/chained_products.cc",
+        "function()(tile);",
+        "function()(tile);\n      if (step == 4) tile.y[0] += 1e-13 * tile.y[0];",
         ("dense_float64_test", "certified_model_test"),
     ),
     Mutation(
