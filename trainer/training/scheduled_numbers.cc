@@ -8,7 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "model/status_macros.h"
-#include "trainer/recipes/near_name.h"
+#include "proto/text/near_name.h"
 
 namespace lipserve::trainer {
 namespace {

@@ -11,7 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "trainer/recipes/near_name.h"
+#include "proto/text/near_name.h"
 
 namespace lipserve::trainer {
 
