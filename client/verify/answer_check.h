@@ -7,8 +7,8 @@
 // layer, K is the proven Lipschitz constant of what it reads. Compared as squares, so that no root
 // is taken. Where j < i the inequality must be strict: on the sphere of radius r the scores might
 // tie, and a tie is class j's. Where scores are rounded, the largest error of their difference is
-// first taken off it. The squared pixel radius R2 is held against the same inequality with R2 in the
-// place of r^2, all of it integers and fractions.
+// first taken off it. The squared pixel radius R2 is held against the same inequality with R2 in
+// the place of r^2, all of it integers and fractions.
 #ifndef CLIENT_VERIFY_ANSWER_CHECK_H_
 #define CLIENT_VERIFY_ANSWER_CHECK_H_
 
@@ -46,8 +46,8 @@ struct Answer {
 //            within the radius or the squared pixel radius, and no margin is smaller than the
 //            claimed one.
 // Errors:    InvalidArgument if the input is not one of the model, or a squared pixel radius is
-//            claimed for floats; FailedPrecondition if the answer is not proven, naming the classes,
-//            what the proof allows and what was claimed.
+//            claimed for floats; FailedPrecondition if the answer is not proven, naming the
+//            classes, what the proof allows and what was claimed.
 absl::Status CheckAnswer(const ProvenModel& proven, const Answer& answer);
 
 }  // namespace lipserve::verify

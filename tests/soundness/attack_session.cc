@@ -17,17 +17,6 @@ absl::StatusOr<AttackCenter> AttackSession::Certify(std::vector<float> input) co
                       .radius_l2 = answers[0].radius_l2};
 }
 
-absl::Status AttackSession::Try(const std::string& attack, const AttackCenter& center,
-                                const Candidates& candidates) {
-  if (candidates.empty() || center.radius_l2 <= 0.0) {
-    tally_.Count<float>(attack, center, {}, {});
-    return absl::OkStatus();
-  }
-  LIPSERVE_ASSIGN_OR_RETURN(const auto answers, target_.Classify(candidates.numbers()));
-  tally_.Count(attack, center, candidates.numbers(), std::span<const TargetAnswer>(answers));
-  return absl::OkStatus();
-}
-
 void AttackSession::AddRay(const AttackCenter& center, std::span<const double> direction,
                            Candidates& candidates) {
   constexpr int kRoundingsBesideTheRadius = 6;

@@ -37,7 +37,6 @@ class Candidates {
     numbers_.insert(numbers_.end(), input.begin(), input.end());
   }
   std::span<const float> numbers() const { return numbers_; }
-  bool empty() const { return numbers_.empty(); }
 
  private:
   std::vector<float> numbers_;
@@ -54,16 +53,30 @@ class AttackSession {
   const WhiteBox& white_box() const { return white_box_; }
   const AttackEffort& effort() const { return effort_; }
   std::mt19937_64& random() { return random_; }
-  AttackTally& tally() { return tally_; }
   const AttackTally& tally() const { return tally_; }
 
   // Asks the server for the certificate of `input`.
   absl::StatusOr<AttackCenter> Certify(std::vector<float> input) const;
 
-  // Asks the server about every candidate and counts. A centre without a radius has no ball: its
-  // candidates are dropped.
+  // Asks the server about every candidate, in TIGHT and FAST calls by turns, and counts. A centre
+  // without a radius has no ball: its candidates are dropped.
+  //
+  // Shapes: candidates: [N, input size].
+  template <typename Element>
+  absl::Status Try(const std::string& attack, const CenterOf<Element>& center,
+                   std::span<const Element> candidates) {
+    if (center.radius_l2 <= 0.0) candidates = {};
+    fast_ = !fast_;
+    const auto answers = target_.Classify(
+        candidates, fast_ ? v1::RADIUS_PRECISION_FAST : v1::RADIUS_PRECISION_TIGHT);
+    if (!answers.ok()) return answers.status();
+    tally_.Count(attack, center, candidates, std::span<const TargetAnswer>(*answers));
+    return absl::OkStatus();
+  }
   absl::Status Try(const std::string& attack, const AttackCenter& center,
-                   const Candidates& candidates);
+                   const Candidates& candidates) {
+    return Try(attack, center, candidates.numbers());
+  }
 
   // Adds points along `direction` at many lengths around the radius, each in several roundings.
   void AddRay(const AttackCenter& center, std::span<const double> direction,
@@ -85,6 +98,7 @@ class AttackSession {
   AttackEffort effort_;
   std::mt19937_64 random_;
   AttackTally tally_;
+  bool fast_ = false;
 };
 
 }  // namespace lipserve

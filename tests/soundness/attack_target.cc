@@ -28,7 +28,8 @@ absl::StatusOr<AttackTarget> AttackTarget::Connect(const std::string& address,
 
 template <typename Element>
 absl::StatusOr<std::vector<TargetAnswer>> AttackTarget::Call(std::span<const Element> rows,
-                                                             v1::ElementType type) const {
+                                                             v1::ElementType type,
+                                                             v1::RadiusPrecision precision) const {
   const std::size_t count = rows.size() / input_size();
   std::vector<TargetAnswer> answers;
   answers.reserve(count);
@@ -40,8 +41,9 @@ absl::StatusOr<std::vector<TargetAnswer>> AttackTarget::Call(std::span<const Ele
     batch.add_shape(static_cast<std::int64_t>(piece));
     batch.add_shape(static_cast<std::int64_t>(input_size()));
     batch.set_data(numbers.data(), numbers.size_bytes());
-    LIPSERVE_ASSIGN_OR_RETURN(const v1::ClassifyResponse response,
-                              client_.Classify(batch, {.model = selector_}));
+    LIPSERVE_ASSIGN_OR_RETURN(
+        const v1::ClassifyResponse response,
+        client_.Classify(batch, {.model = selector_, .radius_precision = precision}));
     for (const v1::Classification& answer : response.classifications()) {
       answers.push_back({.class_index = static_cast<std::size_t>(answer.class_index()),
                          .radius_l2 = answer.certified_radius_l2()});
@@ -51,13 +53,13 @@ absl::StatusOr<std::vector<TargetAnswer>> AttackTarget::Call(std::span<const Ele
 }
 
 absl::StatusOr<std::vector<TargetAnswer>> AttackTarget::Classify(
-    std::span<const float> inputs) const {
-  return Call(inputs, v1::ELEMENT_TYPE_FP32);
+    std::span<const float> inputs, v1::RadiusPrecision precision) const {
+  return Call(inputs, v1::ELEMENT_TYPE_FP32, precision);
 }
 
-absl::StatusOr<std::vector<TargetAnswer>> AttackTarget::ClassifyPixels(
-    std::span<const std::uint8_t> images) const {
-  return Call(images, v1::ELEMENT_TYPE_UINT8);
+absl::StatusOr<std::vector<TargetAnswer>> AttackTarget::Classify(
+    std::span<const std::uint8_t> pixels, v1::RadiusPrecision precision) const {
+  return Call(pixels, v1::ELEMENT_TYPE_UINT8, precision);
 }
 
 }  // namespace lipserve

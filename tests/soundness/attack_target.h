@@ -40,9 +40,12 @@ class AttackTarget {
   // Asks about N rows, in calls as large as the server takes.
   //
   // Shapes: [N, input_size()]. Errors: those of the calls.
-  absl::StatusOr<std::vector<TargetAnswer>> Classify(std::span<const float> inputs) const;
-  absl::StatusOr<std::vector<TargetAnswer>> ClassifyPixels(
-      std::span<const std::uint8_t> images) const;
+  absl::StatusOr<std::vector<TargetAnswer>> Classify(
+      std::span<const float> inputs,
+      v1::RadiusPrecision precision = v1::RADIUS_PRECISION_TIGHT) const;
+  absl::StatusOr<std::vector<TargetAnswer>> Classify(
+      std::span<const std::uint8_t> pixels,
+      v1::RadiusPrecision precision = v1::RADIUS_PRECISION_TIGHT) const;
 
  private:
   AttackTarget(ClientOptions options, FrozenModel model)
@@ -50,7 +53,8 @@ class AttackTarget {
 
   template <typename Element>
   absl::StatusOr<std::vector<TargetAnswer>> Call(std::span<const Element> rows,
-                                                 v1::ElementType type) const;
+                                                 v1::ElementType type,
+                                                 v1::RadiusPrecision precision) const;
 
   ClassifierClient client_;
   FrozenModel model_;

@@ -22,17 +22,11 @@ std::vector<float> InputOf(const AttackSession& session, std::span<const std::ui
 }
 
 absl::StatusOr<PixelCenter> Certify(const AttackSession& session, Image pixels) {
-  LIPSERVE_ASSIGN_OR_RETURN(const auto answers, session.target().ClassifyPixels(pixels));
+  LIPSERVE_ASSIGN_OR_RETURN(const auto answers,
+                            session.target().Classify(std::span<const std::uint8_t>(pixels)));
   return PixelCenter{.input = std::move(pixels),
                      .class_index = answers[0].class_index,
                      .radius_l2 = answers[0].radius_l2};
-}
-
-absl::Status Try(AttackSession& session, const PixelCenter& center,
-                 std::span<const std::uint8_t> images) {
-  LIPSERVE_ASSIGN_OR_RETURN(const auto answers, session.target().ClassifyPixels(images));
-  session.tally().Count(kName, center, images, std::span<const TargetAnswer>(answers));
-  return absl::OkStatus();
 }
 
 // One step after the other of single pixels, down `slopes`: always the step that gains most for
@@ -167,7 +161,8 @@ std::vector<Image> ImagesBeforeTheBoundary(const AttackSession& session, const P
 absl::Status PixelLatticeAttack(AttackSession& session, std::span<const std::uint8_t> pixels) {
   LIPSERVE_ASSIGN_OR_RETURN(const PixelCenter start,
                             Certify(session, Image(pixels.begin(), pixels.end())));
-  LIPSERVE_RETURN_IF_ERROR(Try(session, start, ImagesAtTheRadius(session, start)));
+  const auto at_radius = ImagesAtTheRadius(session, start);
+  LIPSERVE_RETURN_IF_ERROR(session.Try(kName, start, std::span<const std::uint8_t>(at_radius)));
   const auto slopes =
       session.white_box().TowardsNearest(InputOf(session, pixels), start.class_index).gradient;
   for (const Image& image : ImagesBeforeTheBoundary(session, start, slopes)) {
@@ -175,7 +170,7 @@ absl::Status PixelLatticeAttack(AttackSession& session, std::span<const std::uin
     std::vector<std::uint8_t> images = ImagesAtTheRadius(session, center);
     const auto neighbours = Neighbours(center);
     images.insert(images.end(), neighbours.begin(), neighbours.end());
-    LIPSERVE_RETURN_IF_ERROR(Try(session, center, images));
+    LIPSERVE_RETURN_IF_ERROR(session.Try(kName, center, std::span<const std::uint8_t>(images)));
   }
   return absl::OkStatus();
 }

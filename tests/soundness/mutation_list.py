@@ -1,0 +1,264 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The mutations that mutations.py plants: known ways to be unsound, and the tests that must notice.
+
+Order: the constants of the proof, the certificate, the evaluations, the way to the reader.
+"""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Mutation:
+    name: str  # what is wrong then
+    file: str
+    old: str  # occurs exactly once in the file
+    new: str
+    tests: tuple  # programs, the likeliest to notice first
+
+
+MUTATIONS = (
+    Mutation(
+        "every layer's norm is taken to be 1",
+        "model/certificate/layer_bounds.cc",
+        "bounds.operator_norm = Upper(dense.claimed_operator_norm_bound);",
+        "bounds.operator_norm = Upper(1.0);",
+        ("adversarial_models_test", "certified_model_test"),
+    ),
+    Mutation(
+        "a claimed norm is believed without proof",
+        "model/certificate/layer_bounds.cc",
+        "return Explained(ProveOperatorNormAtMost(w, claim), claim);",
+        "return Explained(ProveOperatorNormAtMost(w, 1e9), claim);",
+        ("certified_model_test",),
+    ),
+    Mutation(
+        "a convolution's claimed norm is believed without proof",
+        "model/certificate/layer_bounds.cc",
+        "return Explained(ProveConvolutionNormAtMost(convolution, claim), claim);",
+        "return Explained(ProveConvolutionNormAtMost(convolution, 1e9), claim);",
+        ("network_bounds_test",),
+    ),
+    Mutation(
+        "the norm is a power iteration's estimate, four steps",
+        "model/certificate/operator_norm.cc",
+        "return FactoriseCholesky(b);",
+        "const SymmetricMap map = [&](std::span<const double> x, std::span<double> y) {\n"
+        "  for (std::size_t i = 0; i < p_; ++i) {\n"
+        "    y[i] = 0.0;\n"
+        "    for (std::size_t j = 0; j < p_; ++j) y[i] += gram_[i * p_ + j] * x[j];\n"
+        "  }\n"
+        "};\n"
+        "return c >= LargestEigenvalueEstimate(p_, map, 4);",
+        ("operator_norm_test",),
+    ),
+    Mutation(
+        "the rounding error of the Gram matrix is dropped",
+        "model/certificate/operator_norm.cc",
+        "return gamma * DivideUp(trace, 1.0 - 2.0 * gamma.value());",
+        "return Upper(0.0) * DivideUp(trace, 1.0 - 2.0 * gamma.value());",
+        ("operator_norm_test",),
+    ),
+    Mutation(
+        "the rounding error of the factorisation is dropped",
+        "model/certificate/norm_proof.cc",
+        "(by_trace.value() < by_row.value() ? by_trace : by_row) + Upper(kCholeskyUnderflow);",
+        "Upper(kCholeskyUnderflow);",
+        ("operator_norm_test",),
+    ),
+    Mutation(
+        "weights are rounded to five decimals before their norm",
+        "model/certificate/operator_norm.cc",
+        "scaled[i] = std::ldexp(static_cast<double>(a[i]), 2 * exponent);",
+        "scaled[i] = std::ldexp(std::round(static_cast<double>(a[i]) * 1e5) * 1e-5, "
+        "2 * exponent);",
+        ("operator_norm_test",),
+    ),
+    Mutation(
+        "a torus of the image's own size is taken to hold its zero padding (N = H)",
+        "model/certificate/circular_embedding.cc",
+        "return RoundUp(std::max(length + padding, by_outputs), axis.stride);",
+        "return RoundUp(std::max(length, by_outputs), axis.stride);",
+        ("convolution_norm_test",),
+    ),
+    Mutation(
+        "a pixel is taken to be read k / s times, not ceil(k / s)",
+        "model/certificate/window_reads.cc",
+        "    most_reads_ = std::max(most_reads_, reads.size());\n",
+        "    most_reads_ = std::max<std::size_t>(axis.size / axis.stride, 1);\n",
+        ("convolution_norm_test",),
+    ),
+    Mutation(
+        "the rounding error of a convolution's Gram matrix is dropped",
+        "model/certificate/convolution_gram.cc",
+        "return slack + gram_error_;",
+        "return slack;",
+        ("convolution_norm_test",),
+    ),
+    Mutation(
+        "the norms of hidden layers are left out of the product",
+        "model/certificate/network_bounds.cc",
+        "bounds.hidden_lipschitz_ = bounds.hidden_lipschitz_ * layer.operator_norm;",
+        "bounds.hidden_lipschitz_ = layer.operator_norm;",
+        ("adversarial_models_test",),
+    ),
+    Mutation(
+        "the norm of a pair of scores is that of one row",
+        "model/certificate/network_bounds.cc",
+        "difference[k] = a[k] - b[k];",
+        "difference[k] = a[k];",
+        ("adversarial_models_test",),
+    ),
+    Mutation(
+        "sums of squares are taken to be exact",
+        "model/certificate/vector_norm.cc",
+        "return Upper(1.0 + static_cast<double>(size + 8) * 0x1p-52);",
+        "return Upper(1.0 + static_cast<double>(size) * 0.0);",
+        ("vector_norm_test",),
+    ),
+    Mutation(
+        "bounds round to nearest",
+        "model/certificate/outward_rounding.h",
+        "return Upper(std::bit_cast<double>(std::bit_cast<std::uint64_t>(nearest + 0.0) + 1));",
+        "return Upper(nearest);",
+        ("outward_rounding_test",),
+    ),
+    Mutation(
+        "rounding inside the network is ignored",
+        "model/certificate/certificate.cc",
+        "return Gamma(static_cast<double>(layer.fan_in + 1), UnitRoundoff(arithmetic));",
+        "return Upper(0.0) * Gamma(static_cast<double>(layer.fan_in + 1), "
+        "UnitRoundoff(arithmetic));",
+        ("certificate_test", "rounding_error_test"),
+    ),
+    Mutation(
+        "float32 scores are trusted like float64 ones",
+        "model/certificate/certificate.cc",
+        "return arithmetic == Arithmetic::kFloat32 ? kUnitRoundoff32 : kUnitRoundoff64;",
+        "return arithmetic == Arithmetic::kFloat32 ? kUnitRoundoff64 : kUnitRoundoff64;",
+        ("certificate_test", "adversarial_models_test"),
+    ),
+    Mutation(
+        "the error at the centre is not taken off its margin",
+        "model/certificate/certificate.cc",
+        "SubtractDown(SubtractDown(Score(scores, chosen), Score(scores, j)), error.value());",
+        "SubtractDown(SubtractDown(Score(scores, chosen), Score(scores, j)), 0.0 * error.value());",
+        ("certificate_test", "adversarial_models_test"),
+    ),
+    Mutation(
+        "the bias is not counted as a term of the sum (N = n)",
+        "model/certificate/certificate.cc",
+        "static_cast<double>(layer.fan_in + 1)",
+        "static_cast<double>(layer.fan_in)",
+        ("rounding_error_test",),
+    ),
+    Mutation(
+        "underflow is ignored",
+        "model/certificate/certificate.cc",
+        "return Upper(2.0 * kSmallestNormal32) *",
+        "return Upper(0.0) *",
+        ("rounding_error_test",),
+    ),
+    Mutation(
+        "overflow in float32 is ignored",
+        "model/certificate/certificate.cc",
+        "return largest.value() < 0x1p127;",
+        "return largest.value() >= 0.0;",
+        ("certificate_test",),
+    ),
+    Mutation(
+        "only the runner-up class is considered",
+        "model/certificate/certificate.cc",
+        "    margin = std::min(margin, pair_margin);\n    radius =",
+        "    if (pair_margin > margin) continue;\n    margin = pair_margin;\n    radius =",
+        ("certificate_test",),
+    ),
+    Mutation(
+        "the class is float32's argmax while the radius is float64's",
+        "model/certified_model.cc",
+        "by_float64 ? *by_float64 : impl_->exact.ClassOf(inputs.row(row));",
+        "Certifier::LargestScore(std::vector<double>(\n"
+        "      worker.scores32.begin() + static_cast<long>(row * impl_->num_scores),\n"
+        "      worker.scores32.begin() + static_cast<long>((row + 1) * impl_->num_scores)));",
+        ("adversarial_models_test",),
+    ),
+    Mutation(
+        "what float64 cannot decide, its largest score does",
+        "model/certified_model.cc",
+        "by_float64 ? *by_float64 : impl_->exact.ClassOf(inputs.row(row));",
+        "by_float64 ? *by_float64 : Certifier::LargestScore(worker.row_scores);",
+        ("certified_model_test", "adversarial_models_test"),
+    ),
+    Mutation(
+        "the caller's floating-point environment is kept",
+        "model/certificate/outward_rounding.h",
+        "    std::fesetenv(FE_DFL_ENV);\n",
+        "",
+        ("outward_rounding_test", "certified_model_test"),
+    ),
+    Mutation(
+        "the radius is rounded to the nearest float32",
+        "server/request_codec.cc",
+        "classification.set_certified_radius_l2(radius);",
+        "classification.set_certified_radius_l2(static_cast<double>(static_cast<float>(radius)));",
+        ("request_codec_test",),
+    ),
+    Mutation(
+        "quotients round to nearest",
+        "model/certificate/outward_rounding.h",
+        "return std::nextafter(std::fmin(quotient, std::numeric_limits<double>::max()), 0.0);",
+        "return std::fmin(quotient, std::numeric_limits<double>::max());",
+        ("outward_rounding_test",),
+    ),
+    Mutation(
+        "pixel radii are input radii times the divisor",
+        "model/certificate/pixel_scaling.cc",
+        "steepest_step_ = std::max(steepest_step_, step);",
+        "steepest_step_ = 1.0 / divisor + 0.0 * step;",
+        ("pixel_scaling_test",),
+    ),
+    Mutation(
+        "squared pixel radii round to nearest",
+        "model/certificate/pixel_scaling.cc",
+        "return static_cast<std::uint64_t>((significand * significand) >> (2 * scale));",
+        "return static_cast<std::uint64_t>(radius * radius + 0.5);",
+        ("pixel_scaling_test",),
+    ),
+    Mutation(
+        "stages that contradict each other are certified",
+        "model/certificate/certificate.cc",
+        "if (!(gap <= allowed.value())) return false;",
+        "if (!(gap <= allowed.value())) return true;",
+        ("certificate_test", "certified_model_test"),
+    ),
+    Mutation(
+        "oneDNN computes in bf16",
+        "model/execution/onednn_engine.cc",
+        "bias_(bias.begin(), bias.end()) {}",
+        # What oneDNN's bf16 math mode would do; this CPU may not support that mode.
+        "bias_(bias.begin(), bias.end()) {\n"
+        "  for (float& w : plain_) {\n"
+        "    unsigned bits = 0;\n"
+        "    __builtin_memcpy(&bits, &w, 4);\n"
+        "    bits &= 0xFFFF0000U;\n"
+        "    __builtin_memcpy(&w, &bits, 4);\n"
+        "  }\n"
+        "}",
+        ("onednn_test", "certified_model_test"),
+    ),
+    Mutation(
+        "the float64 kernel depends on the batch",
+        "model/execution/chained_products.cc",
+        "function()(tile);",
+        "function()(tile);\n      if (step == 4) tile.y[0] += 1e-13 * tile.y[0];",
+        ("dense_float64_test", "certified_model_test"),
+    ),
+    Mutation(
+        "a radius is printed rounded to six digits",
+        "client/directed_decimal.cc",
+        "return text.substr(0, decimals == 0 ? point : point + 1 + "
+        "static_cast<std::size_t>(decimals));",
+        'return absl::StrFormat("%.*f", decimals, std::strtod(text.c_str(), nullptr)).substr(\n'
+        "      0, text.find('.') == point ? std::string::npos : 0);",
+        ("directed_decimal_test",),
+    ),
+)
