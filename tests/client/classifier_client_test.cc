@@ -78,7 +78,7 @@ TEST(ClassifierClientTest, ALabelNamesTheVersionOfTheFirstPieceAndItsNumberThatO
   ASSERT_EQ(requests.size(), 3U);
   EXPECT_EQ(requests[0].model_label(), "canary");
   EXPECT_EQ(requests[0].model_version(), 0);
-  for (int piece = 1; piece < 3; ++piece) {
+  for (const std::size_t piece : {1U, 2U}) {
     EXPECT_EQ(requests[piece].model_label(), "");
     EXPECT_EQ(requests[piece].model_version(), 3);
   }
