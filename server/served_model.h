@@ -49,8 +49,7 @@ class ServedModel {
   //
   // Shapes:   inputs: [N, input_size()], answers: N.
   // Requires: every input is finite.
-  void Classify(ConstMatrixView inputs, std::span<Answer> answers,
-                RadiusPrecision precision) const;
+  void Classify(ConstMatrixView inputs, std::span<Answer> answers, RadiusPrecision precision) const;
 
  private:
   ServedModel(std::string name, std::int64_t version,

@@ -107,7 +107,8 @@ seed: 7
 )";
 }
 
-// All three labels, half a unit of L2 distance apart, with the given loss, e.g. "emma { epsilon: 0.3 }".
+// All three labels, half a unit of L2 distance apart, with the given loss, e.g. "emma { epsilon:
+// 0.3 }".
 inline std::string TinyMulticlassRecipeText(const std::string& loss) {
   return R"(name: "tiny3"
 dataset { idx {} class_names: ["left", "right", "neither"] pixel_divisor: 255 }
