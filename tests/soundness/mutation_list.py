@@ -27,8 +27,8 @@ MUTATIONS = (
     Mutation(
         "a claimed norm is believed without proof",
         "model/certificate/layer_bounds.cc",
-        "return Explained(ProveOperatorNormAtMost(w, claim), claim);",
-        "return Explained(ProveOperatorNormAtMost(w, 1e9), claim);",
+        "return Explained(ProveOperatorNormAtMost(WeightsOf(dense), claim), claim);",
+        "return Explained(ProveOperatorNormAtMost(WeightsOf(dense), 1e9), claim);",
         ("certified_model_test",),
     ),
     Mutation(
