@@ -191,6 +191,7 @@ TEST_F(MetricsTest, ThousandVersionsOneAfterTheOtherLeaveNothingBehind) {
     model->CountRequest(RpcMethod::kClassify, absl::StatusCode::kInvalidArgument, 1e-4);
     model->SetTrainingCertifiedAccuracy(1.58, 0.875);
     model->SetLoaded(0.5);
+    model->SetTrainingCertifiedAccuracy(0.5, 0.9);
   }
   EXPECT_THAT(metrics_.Text(), Not(HasSubstr("model=\"m\"")));
   EXPECT_LT(metrics_.Text().size(), before.size() + 100);
