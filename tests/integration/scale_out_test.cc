@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Three servers behind one client, as users run them: the library's defaults, no proxy.
+#include <chrono>
 #include <csignal>
 #include <string>
 #include <utility>
@@ -67,6 +68,21 @@ TEST(ScaleOutTest, AServerThatDrainsWithAGraceIsLeftBeforeItRefusesAnything) {
   EXPECT_THAT(load.errors(), IsEmpty());
   EXPECT_THAT(page, HasSubstr("lipserve_requests_total{"));
   EXPECT_THAT(page, ::testing::Not(HasSubstr("code=\"UNAVAILABLE\"")));
+}
+
+// Connections of one second, for three: each is closed at least once under load.
+TEST(ScaleOutTest, AConnectionThatHasComeOfAgeFailsNoCall) {
+  auto service = DemoService::Start();
+  ASSERT_TRUE(service.ok()) << service.status();
+  auto server = StartServer((*service)->models_folder(), {"--max-connection-age-s", "1"});
+  ASSERT_TRUE(server.ok()) << server.status();
+  ClassifyLoad load(server->grpc_address, 4);
+  const auto begin = std::chrono::steady_clock::now();
+  while (std::chrono::steady_clock::now() - begin < std::chrono::seconds(3)) {
+    load.WaitForAnswers(10);
+  }
+  load.Stop();
+  EXPECT_THAT(load.errors(), IsEmpty());
 }
 
 }  // namespace
