@@ -5,13 +5,14 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <memory>
 #include <set>
 #include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
@@ -32,24 +33,20 @@ class RollingUpdateTest : public ::testing::Test {
     ASSERT_NE(mkdtemp(folder.data()), nullptr);
     models_ = folder + "/models";
     fs::create_directories(models_);
-    auto server = ChildProcess::Start({LIPSERVE_SERVER, "--models", models_, "--repository-mode",
-                                       "poll", "--repository-poll-ms", "1", "--grpc", "127.0.0.1:0",
-                                       "--http", "127.0.0.1:0"});
+    absl::StatusOr<RunningServer> server =
+        StartServer(models_, {"--repository-mode", "poll", "--repository-poll-ms", "1"});
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
-    const auto line = server_->WaitForLine("serving: grpc=");
-    ASSERT_TRUE(line.ok()) << line.status();
-    const std::size_t begin = line->find('=') + 1;
-    address_ = line->substr(begin, line->find(' ', begin) - begin);
   }
   void TearDown() override {
-    server_.reset();
+    server_.process.reset();
     std::error_code ignored;
     fs::remove_all(fs::path(models_).parent_path(), ignored);
   }
 
   std::vector<nlohmann::json> Client(std::vector<std::string> arguments) const {
-    arguments.insert(arguments.end(), {"--json", "--server", address_, "--timeout", "60s"});
+    arguments.insert(arguments.end(),
+                     {"--json", "--server", server_.grpc_address, "--timeout", "60s"});
     const FinishedProgram run = RunClient(arguments);
     std::istringstream stream(run.output);
     std::vector<nlohmann::json> lines;
@@ -82,15 +79,12 @@ class RollingUpdateTest : public ::testing::Test {
   }
 
   std::string models_;
-  std::string address_;
-  std::unique_ptr<ChildProcess> server_;
+  RunningServer server_;
 };
 
 TEST_F(RollingUpdateTest, VersionsComeBecomeTheCanaryAndGo) {
-  const FinishedProgram training = RunProgram(
-      {LIPSERVE_TRAIN, "train", "--recipe", SourcePath("trainer/recipes/mnist08.textproto"),
-       "--data", SourcePath("data/mnist"), "--out", models_ + "/mnist08/1", "--epochs", "1"});
-  ASSERT_EQ(training.exit_code, 0) << training.error;
+  const absl::Status training = TrainDemo(models_ + "/mnist08/1");
+  ASSERT_TRUE(training.ok()) << training;
   WaitForVersions({1});
 
   fs::create_directories(models_ + "/mnist08/.2");
@@ -112,10 +106,10 @@ TEST_F(RollingUpdateTest, VersionsComeBecomeTheCanaryAndGo) {
   WaitForVersions({1});
   EXPECT_EQ(VersionThatAnswers({}), 1);
 
-  server_->Signal(SIGTERM);
-  EXPECT_EQ(server_->WaitForExit(), 0);
+  server_.process->Signal(SIGTERM);
+  EXPECT_EQ(server_.process->WaitForExit(), 0);
   // Nothing was ever seen half written.
-  EXPECT_THAT(server_->StandardError(), Not(HasSubstr("cannot serve")));
+  EXPECT_THAT(server_.process->StandardError(), Not(HasSubstr("cannot serve")));
 }
 
 }  // namespace
