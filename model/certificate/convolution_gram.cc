@@ -3,7 +3,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
+#include <span>
+#include <vector>
 
 #include "model/certificate/absolute_norm.h"
 #include "model/certificate/convolution_operator.h"
@@ -98,6 +101,37 @@ GramPlan PlanOver(bool over_inputs, const ConvolutionLayer& layer, const WindowR
   return plan;
 }
 
+// Adds k[t, a] * k[u, b] to products[t, u, a, b], for k: [taps, channels].
+void AddProductsOfTaps(std::span<const double> k, std::size_t channels,
+                       std::span<double> products) {
+  const std::size_t taps = k.size() / channels;
+  for (std::size_t t = 0; t < taps; ++t) {
+    for (std::size_t u = 0; u < taps; ++u) {
+      double* row = products.data() + (t * taps + u) * channels * channels;
+      for (std::size_t a = 0; a < channels; ++a, row += channels) {
+        const double factor = k[t * channels + a];
+        for (std::size_t b = 0; b < channels; ++b) row[b] += factor * k[u * channels + b];
+      }
+    }
+  }
+}
+
+// A pixel that a cell reads, and through which tap.
+struct PixelRead {
+  std::size_t index;
+  std::size_t tap;
+};
+
+// Calls visit(first, second) for every ordered pair of reads with first.index <= second.index.
+template <typename Visit>
+void ForEachMeeting(std::span<const PixelRead> cell, const Visit& visit) {
+  for (const PixelRead& first : cell) {
+    for (const PixelRead& second : cell) {
+      if (first.index <= second.index) visit(first, second);
+    }
+  }
+}
+
 GramPlan CheapestPlan(const ConvolutionLayer& layer, const WindowReads& vertical,
                       const WindowReads& horizontal) {
   GramPlan inputs = PlanOver(true, layer, vertical, horizontal);
@@ -167,15 +201,7 @@ std::vector<double> BandedNormProof::TapProducts(std::size_t group) const {
             static_cast<double>(layer_.weights[(o * channels_in + c) * taps + t]), exponent);
       }
     }
-    for (std::size_t t = 0; t < taps; ++t) {
-      for (std::size_t u = 0; u < taps; ++u) {
-        double* row = products.data() + (t * taps + u) * channels * channels;
-        for (std::size_t a = 0; a < channels; ++a, row += channels) {
-          const double factor = k[t * channels + a];
-          for (std::size_t b = 0; b < channels; ++b) row[b] += factor * k[u * channels + b];
-        }
-      }
-    }
+    AddProductsOfTaps(k, channels, products);
   }
   return products;
 }
@@ -186,19 +212,15 @@ SymmetricBand BandedNormProof::NegatedGram(std::size_t group) const {
   const std::size_t channels = plan_.channels;
   const std::size_t taps = layer_.vertical.size * layer_.horizontal.size;
   // Subtracts the products of two taps that meet.
-  const auto subtract = [&](std::size_t i, std::size_t t, std::size_t j, std::size_t u) {
-    const double* block = products.data() + (t * taps + u) * channels * channels;
+  const auto subtract = [&](const PixelRead& first, const PixelRead& second) {
+    const double* block = products.data() + (first.tap * taps + second.tap) * channels * channels;
     for (std::size_t a = 0; a < channels; ++a, block += channels) {
-      const std::size_t begin = i == j ? a : 0;
-      double* const row = &band.at(i + a, j + begin);
+      const std::size_t begin = first.index == second.index ? a : 0;
+      double* const row = &band.at(first.index + a, second.index + begin);
       for (std::size_t b = begin; b < channels; ++b) row[b - begin] -= block[b];
     }
   };
-  struct Pixel {
-    std::size_t index;
-    std::size_t tap;
-  };
-  std::vector<Pixel> cell;
+  std::vector<PixelRead> cell;
   for (const auto& rows : CellsOf(vertical_, plan_.over_inputs)) {
     for (const auto& columns : CellsOf(horizontal_, plan_.over_inputs)) {
       cell.clear();
@@ -208,13 +230,7 @@ SymmetricBand BandedNormProof::NegatedGram(std::size_t group) const {
                           .tap = row.tap * layer_.horizontal.size + column.tap});
         }
       }
-      for (const Pixel& first : cell) {
-        for (const Pixel& second : cell) {
-          if (first.index <= second.index) {
-            subtract(first.index, first.tap, second.index, second.tap);
-          }
-        }
-      }
+      ForEachMeeting(cell, subtract);
     }
   }
   return band;
