@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "trainer/layers/layer.h"
 
 namespace lipserve::trainer {
@@ -44,7 +45,7 @@ class UpdateRule {
   std::size_t AddStates(const std::string& rule, const std::string& name) {
     const std::size_t first = states_.size();
     for (std::size_t i = 0; i < group_.parameters.size(); ++i) {
-      states_.push_back({rule + "." + group_.names[i] + "." + name,
+      states_.push_back({absl::StrCat(rule, ".", group_.names[i], ".", name),
                          std::vector<float>(group_.parameters[i]->values.size())});
     }
     return first;
