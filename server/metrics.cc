@@ -409,10 +409,10 @@ std::shared_ptr<ModelMetrics> Metrics::ForModel(const std::string& name, std::in
   auto series = std::make_unique<ModelMetrics::Series>(
       impl_->families, Labels{{"model", name}, {"version", absl::StrCat(version)}});
   series->served = std::make_unique<ServedSeries>(impl_->families, series->labels);
-  const std::shared_ptr<ModelMetrics> metrics(
-      new ModelMetrics(std::move(series)), [impl = impl_.get(), key](ModelMetrics* last) {
-        impl->Forget(key, std::unique_ptr<ModelMetrics>(last));
-      });
+  std::shared_ptr<ModelMetrics> metrics(new ModelMetrics(std::move(series)),
+                                        [impl = impl_.get(), key](ModelMetrics* last) {
+                                          impl->Forget(key, std::unique_ptr<ModelMetrics>(last));
+                                        });
   impl_->models[key] = {.address = metrics.get(), .metrics = metrics};
   return metrics;
 }

@@ -104,7 +104,9 @@ struct PlacedPair {
   std::size_t column;
   TapPair pair;
 
-  friend auto operator<=>(const PlacedPair&, const PlacedPair&) = default;
+  friend bool operator<(const PlacedPair& a, const PlacedPair& b) {
+    return std::tie(a.column, a.pair) < std::tie(b.column, b.pair);
+  }
 };
 
 // The products that each row of blocks holds, on the diagonal and to its left.

@@ -13,10 +13,10 @@
 
 #include <gmpxx.h>
 
-#include <compare>
 #include <cstddef>
 #include <memory>
 #include <optional>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -36,7 +36,9 @@ struct TapPair {
   std::size_t row_tap;
   std::size_t column_tap;
 
-  friend auto operator<=>(const TapPair&, const TapPair&) = default;
+  friend bool operator<(const TapPair& a, const TapPair& b) {
+    return std::tie(a.row_tap, a.column_tap) < std::tie(b.row_tap, b.column_tap);
+  }
 };
 
 // The sum of the products of `pairs` in a group of channels, as a square matrix at the exponent
