@@ -102,9 +102,8 @@ GramPlan PlanOver(bool over_inputs, const ConvolutionLayer& layer, const WindowR
 }
 
 // Adds k[t, a] * k[u, b] to products[t, u, a, b], for k: [taps, channels].
-void AddProductsOfTaps(std::span<const double> k, std::size_t channels,
+void AddProductsOfTaps(std::span<const double> k, std::size_t taps, std::size_t channels,
                        std::span<double> products) {
-  const std::size_t taps = k.size() / channels;
   for (std::size_t t = 0; t < taps; ++t) {
     for (std::size_t u = 0; u < taps; ++u) {
       double* row = products.data() + (t * taps + u) * channels * channels;
@@ -201,7 +200,7 @@ std::vector<double> BandedNormProof::TapProducts(std::size_t group) const {
             static_cast<double>(layer_.weights[(o * channels_in + c) * taps + t]), exponent);
       }
     }
-    AddProductsOfTaps(k, channels, products);
+    AddProductsOfTaps(k, taps, channels, products);
   }
   return products;
 }
