@@ -18,14 +18,29 @@ void PollUntilShutdown(grpc::CompletionQueue& queue) {
 absl::StatusOr<std::unique_ptr<CompletionPollers>> CompletionPollers::Start(
     std::size_t count, grpc::CompletionQueue& queue, const ThreadCheck& check) {
   std::unique_ptr<CompletionPollers> pollers(new CompletionPollers(queue));
-  LIPSERVE_ASSIGN_OR_RETURN(pollers->threads_,
-                            CheckedThreads::Start(
-                                count, [&queue] { PollUntilShutdown(queue); }, check));
+  const auto body = [&pollers = *pollers] {
+    pollers.WaitForBegin();
+    PollUntilShutdown(pollers.queue_);
+  };
+  LIPSERVE_ASSIGN_OR_RETURN(pollers->threads_, CheckedThreads::Start(count, body, check));
   return pollers;
 }
 
+void CompletionPollers::Begin() {
+  MutexLock lock(mutex_);
+  begun_ = true;
+  changed_.NotifyAll();
+}
+
+void CompletionPollers::WaitForBegin() {
+  MutexLock lock(mutex_);
+  while (!begun_) changed_.Wait(mutex_);
+}
+
 CompletionPollers::~CompletionPollers() {
-  if (threads_ != nullptr) queue_.Shutdown();
+  if (threads_ == nullptr) return;
+  Begin();
+  queue_.Shutdown();
 }
 
 }  // namespace lipserve

@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "absl/status/statusor.h"
+#include "model/concurrency/mutex.h"
 #include "server/checked_threads.h"
 
 namespace lipserve {
@@ -17,13 +18,17 @@ namespace lipserve {
 class CompletionPollers {
  public:
   // Starts `count` threads, once each has passed `check`: a poller may execute a small request
-  // itself.
+  // itself. They wait for Begin.
   //
   // Requires: queue outlives the pollers.
   // Errors:   those of CheckedThreads::Start.
   static absl::StatusOr<std::unique_ptr<CompletionPollers>> Start(std::size_t count,
                                                                   grpc::CompletionQueue& queue,
                                                                   const ThreadCheck& check);
+
+  // Lets the threads take events. What the caller has put on the queue before is whole for them,
+  // which ThreadSanitizer can see too.
+  void Begin();
 
   // Shuts the queue down, handles what is left on it, and joins. Requires: nothing can be put on
   // the queue any more.
@@ -33,8 +38,12 @@ class CompletionPollers {
 
  private:
   explicit CompletionPollers(grpc::CompletionQueue& queue) : queue_(queue) {}
+  void WaitForBegin();
 
   grpc::CompletionQueue& queue_;
+  Mutex mutex_;
+  CondVar changed_;
+  bool begun_ ABSL_GUARDED_BY(mutex_) = false;
   std::unique_ptr<CheckedThreads> threads_;
 };
 

@@ -131,6 +131,7 @@ absl::Status Server::StartThreads() {
   classifier_calls_ =
       std::make_unique<ClassifierCalls>(context, classifier_service_, *completion_queue_);
   classifier_calls_->Post();
+  pollers_->Begin();
   loader_ = std::make_unique<RepositoryLoader>(
       RepositoryLoader::Settings{.poll_interval = options_.repository_poll, .check = check_},
       repository_, [this](const absl::Status& status) { ModelsAreLoaded(status); });
