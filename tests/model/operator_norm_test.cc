@@ -88,6 +88,19 @@ TEST(OperatorNormTest, AClaimJustBelowTheTruthIsNotProven) {
   }
 }
 
+// Too many singular values for the quick look from below, which would refute such a claim of a
+// small matrix by itself.
+TEST(OperatorNormTest, AClaimBelowTheTruthThatNoEstimateRefutesIsNotProven) {
+  std::mt19937_64 random(7);
+  const auto weights = RandomFloats(random, 48 * 60, 1.0);
+  const ConstMatrixView w{weights.data(), 48, 60};
+  const auto exact = static_cast<double>(QuadOperatorNorm(w));
+  for (const double below : {1e-7, 1e-12}) {
+    EXPECT_FALSE(ProveOperatorNormAtMost(w, exact * (1.0 - below)).ok()) << below;
+  }
+  EXPECT_TRUE(ProveOperatorNormAtMost(w, exact * (1.0 + 1e-9)).ok());
+}
+
 // 1 and 2^20 weights whose squares float64 loses against it: the computed Gram matrix is 1, the
 // exact one 1 + 2^-34.
 TEST(OperatorNormTest, RoundingOfTheGramMatrixIsAccountedFor) {

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <random>
@@ -34,6 +35,21 @@ TEST(NormBoundTest, IsAboveTheExactNormAndClose) {
               NormBound(std::span<const double>(wide)).value());
     EXPECT_GE(static_cast<Quad>(Norm1Bound(x).value()), sum);
   }
+}
+
+// Every square is half a unit of the last place of the sum that it is added to, and is lost.
+TEST(NormBoundTest, CoversSumsThatLoseTheirTerms) {
+  constexpr std::size_t kLanes = 8;
+  constexpr std::size_t kSize = kLanes << 12;
+  std::vector<float> x(kSize, std::sqrt(0x1p-53F));
+  std::fill_n(x.begin(), kLanes, 1.0F);
+  Quad squares = 0;
+  for (const float value : x) squares += static_cast<Quad>(value) * value;
+  EXPECT_GE(static_cast<Quad>(NormBound(std::span<const float>(x)).value()), QuadSqrt(squares));
+  Quad sum = 0;
+  for (float& value : x) value *= value;
+  for (const float value : x) sum += value;
+  EXPECT_GE(static_cast<Quad>(Norm1Bound(x).value()), sum);
 }
 
 TEST(NormBoundTest, TinyNumbersDoNotVanish) {

@@ -1,99 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The mutations that mutations.py plants: known ways to be unsound, and the tests that must notice.
 
-Order: the constants of the proof, the certificate, the evaluations, the way to the reader.
+Order: the norms of layers, the certificate, the evaluations, the way to the reader.
 """
 
-import dataclasses
+from mutation import Mutation
+from norm_mutations import NORM_MUTATIONS
 
-
-@dataclasses.dataclass(frozen=True)
-class Mutation:
-    name: str  # what is wrong then
-    file: str
-    old: str  # occurs exactly once in the file
-    new: str
-    tests: tuple  # programs, the likeliest to notice first
-
-
-MUTATIONS = (
-    Mutation(
-        "every layer's norm is taken to be 1",
-        "model/certificate/layer_bounds.cc",
-        "bounds.operator_norm = Upper(dense.claimed_operator_norm_bound);",
-        "bounds.operator_norm = Upper(1.0);",
-        ("adversarial_models_test", "certified_model_test"),
-    ),
-    Mutation(
-        "a claimed norm is believed without proof",
-        "model/certificate/layer_bounds.cc",
-        "return Explained(ProveOperatorNormAtMost(WeightsOf(dense), claim), claim);",
-        "return Explained(ProveOperatorNormAtMost(WeightsOf(dense), 1e9), claim);",
-        ("certified_model_test",),
-    ),
-    Mutation(
-        "a convolution's claimed norm is believed without proof",
-        "model/certificate/layer_bounds.cc",
-        "return Explained(ProveConvolutionNormAtMost(convolution, claim), claim);",
-        "return Explained(ProveConvolutionNormAtMost(convolution, 1e9), claim);",
-        ("network_bounds_test",),
-    ),
-    Mutation(
-        "the norm is a power iteration's estimate, four steps",
-        "model/certificate/operator_norm.cc",
-        "return FactoriseCholesky(b);",
-        "const SymmetricMap map = [&](std::span<const double> x, std::span<double> y) {\n"
-        "  for (std::size_t i = 0; i < p_; ++i) {\n"
-        "    y[i] = 0.0;\n"
-        "    for (std::size_t j = 0; j < p_; ++j) y[i] += gram_[i * p_ + j] * x[j];\n"
-        "  }\n"
-        "};\n"
-        "return c >= LargestEigenvalueEstimate(p_, map, 4);",
-        ("operator_norm_test",),
-    ),
-    Mutation(
-        "the rounding error of the Gram matrix is dropped",
-        "model/certificate/operator_norm.cc",
-        "return gamma * DivideUp(trace, 1.0 - 2.0 * gamma.value());",
-        "return Upper(0.0) * DivideUp(trace, 1.0 - 2.0 * gamma.value());",
-        ("operator_norm_test",),
-    ),
-    Mutation(
-        "the rounding error of the factorisation is dropped",
-        "model/certificate/norm_proof.cc",
-        "(by_trace.value() < by_row.value() ? by_trace : by_row) + Upper(kCholeskyUnderflow);",
-        "Upper(kCholeskyUnderflow);",
-        ("operator_norm_test",),
-    ),
-    Mutation(
-        "weights are rounded to five decimals before their norm",
-        "model/certificate/operator_norm.cc",
-        "scaled[i] = std::ldexp(static_cast<double>(a[i]), 2 * exponent);",
-        "scaled[i] = std::ldexp(std::round(static_cast<double>(a[i]) * 1e5) * 1e-5, "
-        "2 * exponent);",
-        ("operator_norm_test",),
-    ),
-    Mutation(
-        "a torus of the image's own size is taken to hold its zero padding (N = H)",
-        "model/certificate/circular_embedding.cc",
-        "return RoundUp(std::max(length + padding, by_outputs), axis.stride);",
-        "return RoundUp(std::max(length, by_outputs), axis.stride);",
-        ("convolution_norm_test",),
-    ),
-    Mutation(
-        "a pixel is taken to be read k / s times, not ceil(k / s)",
-        "model/certificate/window_reads.cc",
-        "    most_reads_ = std::max(most_reads_, reads.size());\n",
-        "    most_reads_ = std::max<std::size_t>(axis.size / axis.stride, 1);\n",
-        ("convolution_norm_test",),
-    ),
-    Mutation(
-        "the rounding error of a convolution's Gram matrix is dropped",
-        "model/certificate/convolution_gram.cc",
-        "return slack + gram_error_;",
-        "return slack;",
-        ("convolution_norm_test",),
-    ),
+MUTATIONS = NORM_MUTATIONS + (
     Mutation(
         "the norms of hidden layers are left out of the product",
         "model/certificate/network_bounds.cc",
@@ -185,7 +99,7 @@ MUTATIONS = (
         "what float64 cannot decide, its largest score does",
         "model/certified_model.cc",
         "by_float64 ? *by_float64 : impl_->exact.ClassOf(inputs.row(row));",
-        "by_float64 ? *by_float64 : Certifier::LargestScore(worker.row_scores);",
+        "by_float64 ? *by_float64 : Certifier::LargestScore(scores64);",
         ("certified_model_test", "adversarial_models_test"),
     ),
     Mutation(
@@ -229,6 +143,13 @@ MUTATIONS = (
         "if (!(gap <= allowed.value())) return false;",
         "if (!(gap <= allowed.value())) return true;",
         ("certificate_test", "certified_model_test"),
+    ),
+    Mutation(
+        "scores of the two evaluations are not compared",
+        "model/certified_model.cc",
+        "!certifier.AreConsistent(answer.class_index, scores32, norms32, scores64, norms64);",
+        "false;",
+        ("memory_fault_test",),
     ),
     Mutation(
         "oneDNN computes in bf16",

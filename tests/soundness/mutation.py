@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One way to be unsound, as a replacement of text in one source file."""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Mutation:
+    name: str  # what is wrong then
+    file: str
+    old: str  # occurs exactly once in the file
+    new: str
+    tests: tuple  # programs, the likeliest to notice first
