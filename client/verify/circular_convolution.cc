@@ -19,8 +19,8 @@ namespace lipserve::verify {
 namespace {
 
 constexpr std::size_t kMaxTaps = 1024;
-constexpr std::size_t kMaxPoints = std::size_t{1} << 16;
-constexpr std::size_t kMaxMultiplications = std::size_t{1} << 34;
+constexpr std::size_t kMaxPoints = std::size_t{1} << 20;
+constexpr std::size_t kMaxMultiplications = std::size_t{1} << 36;
 
 // N of one axis, or nothing if no circle fits.
 std::optional<std::size_t> CircleLength(const WindowAxis& axis) {

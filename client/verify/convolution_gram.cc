@@ -2,7 +2,8 @@
 #include "client/verify/convolution_gram.h"
 
 #include <algorithm>
-#include <cstdint>
+#include <cassert>
+#include <limits>
 #include <map>
 #include <numeric>
 
@@ -37,11 +38,37 @@ Meetings MeetingsOf(const Convolution& convolution, GramSide side) {
   return meetings;
 }
 
-// The rank of each position of an image in the order of its rows or of its columns.
-std::vector<std::size_t> Ranks(std::size_t height, std::size_t width, bool by_columns) {
-  std::vector<std::size_t> ranks(height * width);
-  for (std::size_t k = 0; k < ranks.size(); ++k) {
-    ranks[k] = by_columns ? k % width * height + k / width : k;
+// Orders of the positions of an axis: as they come; from both ends in turn, for circular padding,
+// which joins the ends; by their remainders, for windows that skip positions.
+constexpr std::size_t kAxisOrders = 3;
+
+std::vector<std::size_t> AxisOrder(std::size_t kind, std::size_t length, std::size_t dilation) {
+  std::vector<std::size_t> order;
+  if (kind == 0) {
+    for (std::size_t k = 0; k < length; ++k) order.push_back(k);
+  } else if (kind == 1) {
+    for (std::size_t k = 0; k < length; ++k) {
+      order.push_back(k % 2 == 0 ? k / 2 : length - 1 - k / 2);
+    }
+  } else {
+    for (std::size_t first = 0; first < std::min(dilation, length); ++first) {
+      for (std::size_t k = first; k < length; k += dilation) order.push_back(k);
+    }
+  }
+  return order;
+}
+
+// The rank of each position y * width + x, with `rows` or `columns` as the slow order.
+std::vector<std::size_t> Ranks(const std::vector<std::size_t>& rows,
+                               const std::vector<std::size_t>& columns, bool columns_are_slow) {
+  constexpr std::size_t kNone = std::numeric_limits<std::size_t>::max();
+  std::vector<std::size_t> ranks(rows.size() * columns.size(), kNone);
+  for (std::size_t y = 0; y < rows.size(); ++y) {
+    for (std::size_t x = 0; x < columns.size(); ++x) {
+      std::size_t& rank = ranks[rows[y] * columns.size() + columns[x]];
+      assert(rank == kNone);  // two positions of one rank would be taken for one
+      rank = columns_are_slow ? x * rows.size() + y : y * columns.size() + x;
+    }
   }
   return ranks;
 }
@@ -64,8 +91,8 @@ std::vector<std::size_t> FirstRanks(const Meetings& meetings,
 
 // One of the matrices that would do.
 struct Candidate {
-  GramSide side;
-  std::size_t block_order;
+  GramSide side = GramSide::kInputs;
+  std::size_t block_order = 1;
   std::vector<std::size_t> ranks;
   std::vector<std::size_t> first;
 
@@ -80,23 +107,32 @@ struct Candidate {
   }
 };
 
-Candidate CheapestCandidate(const Convolution& convolution) {
-  std::optional<Candidate> best;
-  for (const GramSide side : {GramSide::kInputs, GramSide::kOutputs}) {
-    const bool by_inputs = side == GramSide::kInputs;
-    const Shape image = by_inputs ? convolution.input : convolution.output();
-    const Meetings meetings = MeetingsOf(convolution, side);
-    for (const bool by_columns : {false, true}) {
-      Candidate candidate{.side = side,
-                          .block_order = by_inputs ? convolution.input_channels_per_group()
-                                                   : convolution.output_channels_per_group(),
-                          .ranks = Ranks(image[1], image[2], by_columns),
-                          .first = {}};
-      candidate.first = FirstRanks(meetings, candidate.ranks);
-      if (!best || candidate.Work() < best->Work()) best = std::move(candidate);
-    }
+// The cheapest order of the matrix of one side.
+Candidate CheapestOrder(const Convolution& convolution, GramSide side) {
+  const bool by_inputs = side == GramSide::kInputs;
+  const Shape image = by_inputs ? convolution.input : convolution.output();
+  const Meetings meetings = MeetingsOf(convolution, side);
+  Candidate best;
+  for (std::size_t kind = 0; kind < kAxisOrders * kAxisOrders * 2; ++kind) {
+    Candidate candidate{
+        .side = side,
+        .block_order = by_inputs ? convolution.input_channels_per_group()
+                                 : convolution.output_channels_per_group(),
+        .ranks = Ranks(
+            AxisOrder(kind % kAxisOrders, image[1], convolution.vertical.dilation),
+            AxisOrder(kind / kAxisOrders % kAxisOrders, image[2], convolution.horizontal.dilation),
+            kind >= kAxisOrders * kAxisOrders),
+        .first = {}};
+    candidate.first = FirstRanks(meetings, candidate.ranks);
+    if (kind == 0 || candidate.Work() < best.Work()) best = std::move(candidate);
   }
-  return *std::move(best);
+  return best;
+}
+
+Candidate CheapestCandidate(const Convolution& convolution) {
+  Candidate inputs = CheapestOrder(convolution, GramSide::kInputs);
+  Candidate outputs = CheapestOrder(convolution, GramSide::kOutputs);
+  return outputs.Work() < inputs.Work() ? std::move(outputs) : std::move(inputs);
 }
 
 // A product of taps and where it goes, sorted by column.

@@ -46,8 +46,8 @@ struct TapPair {
 std::vector<mpz_class> TapProducts(const Convolution& convolution, std::size_t group, GramSide side,
                                    const std::vector<TapPair>& pairs);
 
-// The Gram matrices of a convolution's groups. Positions are ordered by the image's rows or its
-// columns, and the side is chosen, such that the matrix keeps its numbers closest to the diagonal.
+// The Gram matrices of a convolution's groups. The side and an order of the positions are chosen
+// such that the matrix keeps its numbers close to the diagonal.
 class ConvolutionGram {
  public:
   // Borrows `convolution`.

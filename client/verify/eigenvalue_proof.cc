@@ -8,15 +8,15 @@
 #include <span>
 #include <vector>
 
+#include "client/verify/wide_product.h"
+
 namespace lipserve::verify {
 namespace {
-
-__extension__ using Int128 = __int128;
 
 // How far below the limit to try c, as limit * (1 - 2^-bits). Freezing leaves a little more than
 // 2^-35 between ||W||_2^2 and L^2: half of it is for c I - G to be positive definite, half for E.
 constexpr unsigned kGapBits[] = {36, 40, 33};
-// At most 2^16 products of at most 2^(2 * 55) are added: below 2^127.
+// Of at most kMaxRow products of such numbers the sum is at most 2^(2 * 55 + 16).
 constexpr std::int64_t kMaxNumber = std::int64_t{1} << 55;
 
 bool HasSmallNumbers(const Witness& witness) {
@@ -35,20 +35,7 @@ bool HasSmallNumbers(const Witness& witness) {
 // Requires: HasSmallNumbers.
 Int128 ProductOfRows(const Envelope<std::int64_t>& r, std::size_t i, std::size_t j) {
   const std::size_t begin = std::max(r.first(i), r.first(j));
-  const std::int64_t* const a = &r.row(i)[begin - r.first(i)];
-  const std::int64_t* const b = &r.row(j)[begin - r.first(j)];
-  Int128 sum = 0;
-  for (std::size_t k = 0; k < j + 1 - begin; ++k) sum += static_cast<Int128>(a[k]) * b[k];
-  return sum;
-}
-
-void Assign(Int128 value, mpz_class& result) {
-  const bool is_negative = value < 0;
-  if (is_negative) value = -value;
-  mpz_set_ui(result.get_mpz_t(), static_cast<std::uint64_t>(value >> 64));
-  mpz_mul_2exp(result.get_mpz_t(), result.get_mpz_t(), 64);
-  mpz_add_ui(result.get_mpz_t(), result.get_mpz_t(), static_cast<std::uint64_t>(value));
-  if (is_negative) mpz_neg(result.get_mpz_t(), result.get_mpz_t());
+  return WideProduct(&r.row(i)[begin - r.first(i)], &r.row(j)[begin - r.first(j)], j + 1 - begin);
 }
 
 // ||B - R R^T||_F^2. Outside the rows of their common envelope both are zero.

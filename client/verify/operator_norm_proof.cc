@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <optional>
 #include <variant>
+#include <vector>
 
 #include "client/verify/circular_convolution.h"
 #include "client/verify/convolution_gram.h"
@@ -12,11 +13,11 @@
 namespace lipserve::verify {
 namespace {
 
-// At most some minutes of GMP's multiplications for a dense layer's Gram matrix, of the processor's
-// for a witness, whose numbers take 1 GiB and as much again to find.
-constexpr std::size_t kMaxGramMultiplications = std::size_t{1} << 36;
+// Some minutes of the processor's multiplications, of a Gram matrix and of a witness, whose numbers
+// take 1 GiB and as much again to find.
 constexpr std::size_t kMaxMultiplications = std::size_t{1} << 38;
 constexpr std::size_t kMaxWitnessNumbers = std::size_t{1} << 27;
+constexpr std::size_t kMaxReadings = std::size_t{1} << 23;
 
 // Whether proofs of `groups` matrices of this layout exceed the limits.
 bool IsTooLarge(const BlockLayout& layout, std::size_t groups) {
@@ -34,16 +35,68 @@ bool IsTooLarge(const BlockLayout& layout, std::size_t groups) {
   return false;
 }
 
+// Whether proofs of `count` dense layers of this size exceed the limits.
+bool IsTooLarge(std::size_t inputs, std::size_t outputs, std::size_t count) {
+  const std::size_t order = std::min(inputs, outputs);
+  return inputs * outputs > kMaxMultiplications / order / count || order > kMaxRow ||
+         order * (order + 1) / 2 > kMaxWitnessNumbers;
+}
+
+// The kernel of a group as a matrix, [output channels, fan-in].
+Dense FlatKernel(const Convolution& convolution, std::size_t group) {
+  Dense flat;
+  flat.inputs = convolution.input_channels_per_group() * convolution.taps();
+  flat.outputs = convolution.output_channels_per_group();
+  const auto first = convolution.weights.numbers.begin() +
+                     static_cast<std::ptrdiff_t>(group * flat.outputs * flat.inputs);
+  flat.weights = {
+      .numbers = {first, first + static_cast<std::ptrdiff_t>(flat.outputs * flat.inputs)},
+      .exponent = convolution.weights.exponent};
+  return flat;
+}
+
+// How often a position is read at most, by pairs of an output and a tap.
+std::size_t MostReads(const WindowAxis& axis) {
+  std::vector<std::size_t> reads(axis.length);
+  for (std::size_t output = 0; output < axis.outputs(); ++output) {
+    for (std::size_t tap = 0; tap < axis.taps; ++tap) {
+      if (const std::optional<std::size_t> source = axis.Source(output, tap)) ++reads[*source];
+    }
+  }
+  return *std::max_element(reads.begin(), reads.end());
+}
+
+bool FlatKernelProves(const Convolution& convolution, const Dyadic& limit) {
+  const WindowAxis& y = convolution.vertical;
+  const WindowAxis& x = convolution.horizontal;
+  if (std::max(y.outputs() * y.taps, x.outputs() * x.taps) > kMaxReadings ||
+      IsTooLarge(convolution.input_channels_per_group() * convolution.taps(),
+                 convolution.output_channels_per_group(), convolution.groups)) {
+    return false;
+  }
+  const mpz_class reads(MostReads(y) * MostReads(x));
+  if (reads == 0) return true;  // every output reads the padding: T is 0
+  // limit / reads, rounded down.
+  constexpr unsigned kMoreBits = 64;
+  const Dyadic kernel_limit{.number = (limit.number << kMoreBits) / reads,
+                            .exponent = limit.exponent - static_cast<long>(kMoreBits)};
+  for (std::size_t group = 0; group < convolution.groups; ++group) {
+    const GramMatrix gram = GramOf(FlatKernel(convolution, group));
+    if (ExamineEigenvalues(gram, kernel_limit) != BoundVerdict::kProven) return false;
+  }
+  return true;
+}
+
 BoundVerdict ExamineDense(const Dense& dense, const Dyadic& limit) {
-  const std::size_t order = std::min(dense.inputs, dense.outputs);
-  if (dense.inputs * dense.outputs > kMaxGramMultiplications / order)
-    return BoundVerdict::kTooLarge;
+  if (IsTooLarge(dense.inputs, dense.outputs, 1)) return BoundVerdict::kTooLarge;
   return ExamineEigenvalues(GramOf(dense), limit);
 }
 
 // The norm is the largest of those of the groups.
 BoundVerdict ExamineConvolution(const Convolution& convolution, const Dyadic& limit) {
-  if (CirclesProve(convolution, limit)) return BoundVerdict::kProven;
+  if (FlatKernelProves(convolution, limit) || CirclesProve(convolution, limit)) {
+    return BoundVerdict::kProven;
+  }
   const std::optional<ConvolutionGram> grams = ConvolutionGram::Create(convolution);
   if (!grams || IsTooLarge(grams->layout(), convolution.groups)) return BoundVerdict::kTooLarge;
   for (std::size_t group = 0; group < convolution.groups; ++group) {
