@@ -25,7 +25,7 @@ class Float64Network {
   Float64Network(const FrozenNetwork& network, std::size_t max_batch);
 
   std::size_t num_rounding_layers() const { return steps_.num_rounding_layers(); }
-  Workspace NewWorkspace() const { return steps_.NewWorkspace(max_batch_); }
+  Workspace NewWorkspace() const { return steps_.NewWorkspace(rows_at_once_); }
 
   // Computes the scores, and for each rounding layer l and row r a bound of the norm of what that
   // layer read: rounding_input_norms[l * inputs.rows + r].
@@ -36,9 +36,10 @@ class Float64Network {
            std::span<Upper> rounding_input_norms) const;
 
  private:
-  std::size_t max_batch_;
   SampleShape input_shape_;
+  std::size_t num_scores_;
   StepSequence<double> steps_;
+  std::size_t rows_at_once_;  // samples that go through all steps together
 };
 
 }  // namespace lipserve

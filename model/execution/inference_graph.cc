@@ -155,6 +155,7 @@ void InferenceGraph::Run(ConstMatrixView inputs, Workspace& workspace, MatrixVie
                          std::span<Upper> rounding_input_norms) const {
   const std::size_t rows = inputs.rows;
   assert(rows >= 1 && rows <= max_batch() && scores.rows == rows);
+  assert(rounding_input_norms.size() == num_rounding_layers() * rows);
   const std::size_t batch = *std::lower_bound(batch_sizes_.begin(), batch_sizes_.end(), rows);
   const float* x = inputs.data;
   if (batch != rows || !HasOneLayout(input_shape_)) {
@@ -162,7 +163,7 @@ void InferenceGraph::Run(ConstMatrixView inputs, Workspace& workspace, MatrixVie
     ToChannelsLast(inputs.data, input_shape_, rows, workspace.inputs.data());
     std::fill_n(workspace.inputs.data() + inputs.size(), (batch - rows) * inputs.cols, 0.0F);
   }
-  const float* result = steps_.Run(x, rows, batch, workspace, rounding_input_norms);
+  const float* result = steps_.Run(x, rows, batch, workspace, rounding_input_norms.data(), rows);
   std::copy_n(result, scores.size(), scores.data);
 }
 

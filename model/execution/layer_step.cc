@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <span>
 #include <utility>
 
 #include "model/certificate/vector_norm.h"
@@ -30,17 +31,17 @@ typename StepSequence<Number>::Workspace StepSequence<Number>::NewWorkspace(
 
 template <typename Number>
 const Number* StepSequence<Number>::Run(const Number* x, std::size_t rows, std::size_t batch,
-                                        Workspace& workspace,
-                                        std::span<Upper> rounding_input_norms) const {
-  assert(rows <= batch && rounding_input_norms.size() == num_rounding_layers_ * rows);
+                                        Workspace& workspace, Upper* norms,
+                                        std::size_t norm_stride) const {
+  assert(rows <= batch && rows <= norm_stride);
   Number* y = workspace.first.data();
   Number* other = workspace.second.data();
-  auto norm = rounding_input_norms.begin();
   for (const Entry& entry : entries_) {
     if (entry.rounds) {
       for (std::size_t r = 0; r < rows; ++r) {
-        *norm++ = NormBound(std::span<const Number>(x + r * entry.inputs, entry.inputs));
+        norms[r] = NormBound(std::span<const Number>(x + r * entry.inputs, entry.inputs));
       }
+      norms += norm_stride;
     }
     entry.step->Run(x, batch, y, workspace.scratch.data());
     x = y;

@@ -6,7 +6,6 @@
 
 #include <cstddef>
 #include <memory>
-#include <span>
 #include <vector>
 
 #include "model/certificate/outward_rounding.h"
@@ -54,16 +53,18 @@ class StepSequence {
   void Append(std::unique_ptr<const LayerStep<Number>> step, std::size_t outputs, bool rounds);
 
   std::size_t num_rounding_layers() const { return num_rounding_layers_; }
+  // Numbers per sample between the steps, at most.
+  std::size_t widest() const { return widest_; }
   Workspace NewWorkspace(std::size_t max_batch) const;
 
   // Runs all steps on x, and reports for each rounding layer l and each of the first `rows` samples
-  // r a bound of the norm of what that layer read: rounding_input_norms[l * rows + r]. Returns the
-  // scores, [batch, S], which lie in the workspace.
+  // r a bound of the norm of what that layer read: norms[l * norm_stride + r]. Returns the scores,
+  // [batch, S], which lie in the workspace.
   //
   // Shapes:   x: [batch, input size], channels last; may be workspace.inputs.
   // Requires: rows <= batch <= max_batch of the workspace.
   const Number* Run(const Number* x, std::size_t rows, std::size_t batch, Workspace& workspace,
-                    std::span<Upper> rounding_input_norms) const;
+                    Upper* norms, std::size_t norm_stride) const;
 
  private:
   struct Entry {
