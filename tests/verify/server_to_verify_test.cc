@@ -4,12 +4,15 @@
 
 #include <filesystem>
 #include <fstream>
+#include <ostream>
+#include <random>
 #include <sstream>
 #include <string>
 #include <vector>
 
 #include "client/classify_command.h"
 #include "client/verify/verify_command.h"
+#include "tests/model/network_fixtures.h"
 #include "tests/server/test_server.h"
 
 namespace lipserve {
@@ -17,8 +20,23 @@ namespace {
 
 constexpr std::size_t kImages = 50;
 
-class ServerToVerifyTest : public ::testing::Test {
+struct Served {
+  const char* name;
+  FrozenModel (*model)();
+};
+
+void PrintTo(const Served& served, std::ostream* out) { *out << served.name; }
+
+class ServerToVerifyTest : public ::testing::TestWithParam<Served> {
  protected:
+  std::vector<float> RandomPixels(std::uint64_t seed) const {
+    std::mt19937_64 random(seed);
+    std::uniform_real_distribution<float> uniform(0.0F, 1.0F);
+    std::vector<float> pixels(kImages * shape_.size());
+    for (float& pixel : pixels) pixel = uniform(random);
+    return pixels;
+  }
+
   // Classifies the images in `input` in both precisions and verifies the answers.
   void ExpectAccepted(const std::string& input) {
     for (const auto precision : {v1::RADIUS_PRECISION_TIGHT, v1::RADIUS_PRECISION_FAST}) {
@@ -49,13 +67,15 @@ class ServerToVerifyTest : public ::testing::Test {
 
   TemporaryFolder models_;
   TemporaryFolder folder_;
-  std::string model_ = models_.Add("small", "1", SmallModel());
+  FrozenModel served_ = GetParam().model();
+  SampleShape shape_ = served_.network.input_shape;
+  std::string model_ = models_.Add("small", "1", served_);
   std::string certificate_ = PathOf("answers.json");
   TestServer server_{TestOptions(models_)};
 };
 
-TEST_F(ServerToVerifyTest, EveryAnswerForFloatsIsAccepted) {
-  const std::vector<float> inputs = RandomInputs(1, kImages);
+TEST_P(ServerToVerifyTest, EveryAnswerForFloatsIsAccepted) {
+  const std::vector<float> inputs = RandomPixels(1);
   const std::string path = PathOf("inputs.f32");
   std::ofstream(path, std::ios::binary)
       .write(reinterpret_cast<const char*>(inputs.data()),
@@ -63,15 +83,26 @@ TEST_F(ServerToVerifyTest, EveryAnswerForFloatsIsAccepted) {
   ExpectAccepted(path);
 }
 
-TEST_F(ServerToVerifyTest, EveryAnswerForPixelsIsAccepted) {
+TEST_P(ServerToVerifyTest, EveryAnswerForPixelsIsAccepted) {
   const std::string path = PathOf("images-idx3-ubyte");
-  std::string bytes = {0, 0, 8, 3, 0, 0, 0, static_cast<char>(kImages), 0, 0, 0, 4, 0, 0, 0, 4};
-  for (const float x : RandomInputs(2, kImages)) {
+  std::string bytes = {0, 0, 8, 3};
+  for (const std::size_t extent : {kImages, shape_.height, shape_.width}) {
+    bytes += {0, 0, 0, static_cast<char>(extent)};
+  }
+  for (const float x : RandomPixels(2)) {
     bytes += static_cast<char>(static_cast<unsigned char>(255.0F * x));
   }
   std::ofstream(path, std::ios::binary) << bytes;
   ExpectAccepted(path);
 }
+
+INSTANTIATE_TEST_SUITE_P(
+    Models, ServerToVerifyTest,
+    ::testing::Values(
+        Served{"dense", [] { return SmallModel(); }},
+        Served{"convolutional", [] { return ModelOf(RandomImageNetwork(1, 3, false)); }},
+        Served{"with_l2_norm_pool", [] { return ModelOf(RandomImageNetwork(1, 3, true)); }}),
+    [](const auto& instance) { return std::string(instance.param.name); });
 
 }  // namespace
 }  // namespace lipserve
