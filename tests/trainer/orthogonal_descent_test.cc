@@ -35,7 +35,7 @@ Matrix64 Values(const Parameter& parameter, Shape shape) {
   return ToFloat64(parameter.values, shape.rows, shape.cols);
 }
 
-// W W^T V + V W^T W on the small side: 0 for symmetric parts, what a tangent vector must not have.
+// The symmetric part of W V^T, or of W^T V where W is tall: what a tangent vector V has none of.
 double NormalPart(const Matrix64& w, const Matrix64& v) {
   const bool wide = w.rows <= w.cols;
   const Matrix64 product = wide ? Product(w, Transposed(v)) : Product(Transposed(w), v);
