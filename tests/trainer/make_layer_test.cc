@@ -53,6 +53,11 @@ TEST(MakeLayerTest, RefusesBadFieldsNamingLayerFieldExpectedAndGot) {
       {"spectral_dense { units: 2 initial_scale: -1 }",
        "spectral_dense.initial_scale: expected a number in [0.001, 1000], or 0 for 1, got -1"},
       {"spectral_dense { units: 2 initial_scale: nan }", "spectral_dense.initial_scale:"},
+      {"spectral_dense { units: 2 method: ORTHOGONAL_METHOD_RETRACTION bjorck_iterations: 5 }",
+       "layers[3].spectral_dense: expected only units and use_bias with "
+       "ORTHOGONAL_METHOD_RETRACTION, got units: 2 bjorck_iterations: 5"},
+      {"dense {}", "layers[3].dense.units: expected at least 1, got 0"},
+      {"dense { units: 2 }", "expected a vector as input", {1, 28, 28}},
       {"frobenius_dense {}", "layers[3].frobenius_dense.units: expected at least 1, got 0"},
       {"group_sort { group_size: 1 }",
        "layers[3].group_sort.group_size: expected at least 2 and a divisor of the 12 inputs, got "
@@ -83,7 +88,10 @@ TEST(MakeLayerTest, BuildsEveryLayerWithItsOutputShape) {
   };
   EXPECT_EQ(shape("flatten {}", {3, 4, 5}), "Flatten 60");
   EXPECT_EQ(shape("spectral_dense { units: 7 }"), "SpectralDense 7");
+  EXPECT_EQ(shape("spectral_dense { units: 7 method: ORTHOGONAL_METHOD_RETRACTION }"),
+            "OrthogonalDense 7");
   EXPECT_EQ(shape("frobenius_dense { units: 5 }"), "FrobeniusDense 5");
+  EXPECT_EQ(shape("dense { units: 3 }"), "Dense 3");
   EXPECT_EQ(shape("group_sort { group_size: 2 }"), "GroupSort2 12");
   EXPECT_EQ(shape("group_sort { group_size: 3 }"), "GroupSort 12");
   EXPECT_EQ(shape("full_sort {}"), "FullSort 12");

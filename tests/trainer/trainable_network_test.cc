@@ -134,8 +134,12 @@ TEST(TrainableNetworkTest, RefusesRecipesNamingTheLayer) {
               HasSubstr("layers[1].group_sort.group_size: expected at least 2 and a divisor of the "
                         "12 inputs, got 5"));
   EXPECT_THAT(message("layers { flatten {} } layers { full_sort {} }"),
-              HasSubstr("layers[1]: expected the last layer to be spectral_dense or "
+              HasSubstr("layers[1]: expected the last layer to be dense, spectral_dense or "
                         "frobenius_dense, got FullSort"));
+  EXPECT_THAT(message("layers { flatten {} } layers { dense { units: 4 } } "
+                      "layers { frobenius_dense { units: 1 } }"),
+              HasSubstr("layers[1].dense: expected dense, which has no constraint, as the last "
+                        "layer only"));
   EXPECT_THAT(message(kLayers, {1, 0, 4}), HasSubstr("got [1, 0, 4]"));
 }
 

@@ -45,6 +45,8 @@ std::string ConstraintText(const v1::LayerSpec& spec) {
       return "singular values 1";
     case v1::LayerSpec::kFrobeniusDense:
       return spec.frobenius_dense().disjoint_neurons() ? "norm of each row 1" : "Frobenius norm 1";
+    case v1::LayerSpec::kDense:
+      return "none; margins divide it out";
     case v1::LayerSpec::KIND_NOT_SET:
       break;
   }

@@ -19,7 +19,9 @@
 #include "trainer/cli/training_text.h"
 #include "trainer/recipes/recipe_file.h"
 #include "trainer/training/json_lines.h"
+#include "trainer/training/observer_pair.h"
 #include "trainer/training/progress.h"
+#include "trainer/training/tensorboard_log.h"
 #include "trainer/training/training_run.h"
 
 namespace lipserve::trainer {
@@ -31,6 +33,7 @@ struct TrainFlags {
   std::string recipe;
   std::string data;
   std::string out;
+  std::string tensorboard;
   std::optional<std::uint64_t> seed;
   std::optional<std::int64_t> epochs;
   int threads = 1;
@@ -123,6 +126,19 @@ void PrintModel(const TrainFlags& flags, TrainingRun& run, const Frozen& frozen,
             << EvaluationTable(frozen.evaluation, frozen.model.class_labels);
 }
 
+double SecondsSince1970() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+absl::Status TrainObserved(const TrainFlags& flags, TrainingRun& run, Progress& progress) {
+  if (flags.tensorboard.empty()) return run.Train(progress);
+  LIPSERVE_ASSIGN_OR_RETURN(const auto log,
+                            TensorBoardLog::Create(flags.tensorboard, SecondsSince1970));
+  ObserverPair observers(progress, *log);
+  LIPSERVE_RETURN_IF_ERROR(run.Train(observers));
+  return log->status();
+}
+
 absl::Status Train(const TrainFlags& flags) {
   const auto begin = std::chrono::steady_clock::now();
   onednn::SetThreadsOfThisThread(flags.threads);
@@ -135,7 +151,7 @@ absl::Status Train(const TrainFlags& flags) {
   PrintStart(flags, *run);
   const auto progress = Progress::Create(ChooseStyle(flags.json), std::cout,
                                          [] { return std::chrono::steady_clock::now(); });
-  LIPSERVE_RETURN_IF_ERROR(run->Train(*progress));
+  LIPSERVE_RETURN_IF_ERROR(TrainObserved(flags, *run, *progress));
   LIPSERVE_ASSIGN_OR_RETURN(const Frozen frozen, run->Finish(progress->epoch_seconds()));
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
   PrintModel(flags, *run, frozen, elapsed.count());
@@ -150,6 +166,8 @@ Command AddTrainCommand(CLI::App& app) {
   command->add_option("--recipe", flags->recipe, "The experiment, protobuf text")->required();
   command->add_option("--data", flags->data, "Folder with the data set's files")->required();
   command->add_option("--out", flags->out, "Folder to write, models/<name>/<version>")->required();
+  command->add_option("--tensorboard", flags->tensorboard,
+                      "Folder for an event file with learning curves; none by default");
   command->add_option("--seed", flags->seed, "Seed, in place of the recipe's");
   command->add_option("--epochs", flags->epochs, "Epochs, in place of the recipe's")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000}));

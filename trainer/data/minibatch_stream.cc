@@ -8,10 +8,11 @@
 namespace lipserve::trainer {
 
 MinibatchStream::MinibatchStream(const Samples& samples, const PixelScaling& scaling,
-                                 std::size_t batch_size)
+                                 std::size_t batch_size, std::vector<float> mean)
     : samples_(samples),
       scaling_(scaling),
       batch_size_(batch_size),
+      mean_(std::move(mean)),
       producer_([this] { Produce(); }) {
   assert(batch_size >= 1);
 }
@@ -74,7 +75,9 @@ void MinibatchStream::Fill(std::size_t index, Minibatch& batch) const {
   const MatrixView rows{batch.values.data(), size, batch.sample_size};
   for (std::size_t r = 0; r < size; ++r) {
     const std::size_t sample = order_[begin + r];
-    scaling_.Apply(samples_.image(sample), rows.row(r));
+    const std::span<float> values = rows.row(r);
+    scaling_.Apply(samples_.image(sample), values);
+    for (std::size_t p = 0; p < mean_.size(); ++p) values[p] -= mean_[p];
     batch.labels[r] = samples_.labels[sample];
   }
 }

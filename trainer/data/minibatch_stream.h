@@ -34,12 +34,15 @@ struct Minibatch {
 
 // Cuts an order of samples into minibatches; the last one may be smaller.
 //
-// Guarantee: the minibatches depend only on the samples, the scaling and the order.
+// Guarantee: the minibatches depend only on the samples, the scaling, the mean and the order.
 // Threads:   one consumer thread; the stream owns its producer and joins it when destroyed.
 class MinibatchStream {
  public:
+  // `mean` is subtracted from every scaled sample; empty: nothing is.
+  //
   // Requires: batch_size >= 1; `samples` outlives the stream.
-  MinibatchStream(const Samples& samples, const PixelScaling& scaling, std::size_t batch_size);
+  MinibatchStream(const Samples& samples, const PixelScaling& scaling, std::size_t batch_size,
+                  std::vector<float> mean = {});
   ~MinibatchStream();
   MinibatchStream(const MinibatchStream&) = delete;
   MinibatchStream& operator=(const MinibatchStream&) = delete;
@@ -61,6 +64,7 @@ class MinibatchStream {
   const Samples& samples_;
   const PixelScaling scaling_;
   const std::size_t batch_size_;
+  const std::vector<float> mean_;
   // Written by Begin while the producer has nothing to do; read by the producer. The mutex, taken
   // to change total_, orders the two. A slot likewise belongs to whom the counters say.
   std::vector<std::uint32_t> order_;

@@ -14,13 +14,6 @@ namespace {
 using onednn::Gemm;
 using onednn::Op;
 
-// Rounds to the nearest float; what is subnormal becomes 0, because a frozen model must not depend
-// on whether a processor flushes subnormals.
-float RoundForFreezing(double value) {
-  const float rounded = static_cast<float>(value);
-  return std::fpclassify(rounded) == FP_SUBNORMAL ? 0.0F : rounded;
-}
-
 void SumColumns(ConstMatrixView matrix, std::vector<float>& sums) {
   std::fill(sums.begin(), sums.end(), 0.0F);
   for (std::size_t r = 0; r < matrix.rows; ++r) {
@@ -30,6 +23,11 @@ void SumColumns(ConstMatrixView matrix, std::vector<float>& sums) {
 }
 
 }  // namespace
+
+float RoundForFreezing(double value) {
+  const float rounded = static_cast<float>(value);
+  return std::fpclassify(rounded) == FP_SUBNORMAL ? 0.0F : rounded;
+}
 
 Dense::Dense(std::size_t inputs, std::size_t outputs, bool use_bias, std::vector<float> kernel)
     : inputs_(inputs),

@@ -18,6 +18,10 @@ namespace lipserve::trainer {
 // finite gradient instead of NaN, and a kernel below it gives weights of a norm below 1.
 inline constexpr float kSmallestNorm = 1e-6F;
 
+// Rounds to the nearest float; what is subnormal becomes 0, because a frozen model must not depend
+// on whether a processor flushes subnormals.
+float RoundForFreezing(double value);
+
 // Shapes: x: [N, inputs], y: [N, outputs], W: [outputs, inputs], b: [outputs].
 class Dense : public Layer {
  public:

@@ -4,6 +4,7 @@
 #ifndef TRAINER_LAYERS_LAYER_H_
 #define TRAINER_LAYERS_LAYER_H_
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <vector>
@@ -18,6 +19,9 @@ struct Parameter {
   std::string name;             // unique within its layer, e.g. "kernel"
   std::vector<float> values;    // row-major
   std::vector<float> gradient;  // same size
+  // If not 0, the values are a matrix of so many rows that every update must leave with
+  // orthonormal rows, or columns if it has fewer of them.
+  std::size_t orthogonal_rows = 0;
 };
 
 // An array that is neither trained nor derivable from the parameters, such as the vector of a

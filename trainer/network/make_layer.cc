@@ -8,8 +8,10 @@
 #include "absl/strings/str_format.h"
 #include "model/status_macros.h"
 #include "trainer/layers/flatten.h"
+#include "trainer/layers/free_dense.h"
 #include "trainer/layers/frobenius_dense.h"
 #include "trainer/layers/group_sort.h"
+#include "trainer/layers/orthogonal_dense.h"
 #include "trainer/layers/spectral_dense.h"
 
 namespace lipserve::trainer {
@@ -102,6 +104,29 @@ absl::StatusOr<SpectralDenseOptions> ReadSpectralDense(const v1::SpectralDenseSp
   return options;
 }
 
+// A field of Bjorck's that a retracted layer would not look at is a mistake.
+absl::StatusOr<OrthogonalDenseOptions> ReadOrthogonalDense(const v1::SpectralDenseSpec& spec,
+                                                           const Place& place) {
+  LIPSERVE_RETURN_IF_ERROR(CheckVectorInput(place));
+  LIPSERVE_RETURN_IF_ERROR(CheckUnits(place, spec.units()));
+  v1::SpectralDenseSpec looked_at;
+  looked_at.set_units(spec.units());
+  looked_at.set_use_bias(spec.use_bias());
+  looked_at.set_method(spec.method());
+  if (spec.SerializeAsString() != looked_at.SerializeAsString()) {
+    return place.Error(
+        ": expected only units and use_bias with ORTHOGONAL_METHOD_RETRACTION, got %s",
+        spec.ShortDebugString());
+  }
+  return OrthogonalDenseOptions{static_cast<std::size_t>(spec.units()), spec.use_bias()};
+}
+
+absl::StatusOr<FreeDenseOptions> ReadDense(const v1::DenseSpec& spec, const Place& place) {
+  LIPSERVE_RETURN_IF_ERROR(CheckVectorInput(place));
+  LIPSERVE_RETURN_IF_ERROR(CheckUnits(place, spec.units()));
+  return FreeDenseOptions{static_cast<std::size_t>(spec.units()), spec.use_bias()};
+}
+
 absl::StatusOr<FrobeniusDenseOptions> ReadFrobeniusDense(const v1::FrobeniusDenseSpec& spec,
                                                          const Place& place) {
   LIPSERVE_RETURN_IF_ERROR(CheckVectorInput(place));
@@ -135,7 +160,18 @@ absl::StatusOr<std::unique_ptr<Layer>> MakeLayer(const v1::LayerSpec& spec, std:
   switch (spec.kind_case()) {
     case v1::LayerSpec::kFlatten:
       return std::make_unique<Flatten>(input_shape);
+    case v1::LayerSpec::kDense: {
+      LIPSERVE_ASSIGN_OR_RETURN(const FreeDenseOptions options,
+                                ReadDense(spec.dense(), {index, "dense", input_shape}));
+      return std::make_unique<FreeDense>(inputs, options, random);
+    }
     case v1::LayerSpec::kSpectralDense: {
+      if (spec.spectral_dense().method() == v1::ORTHOGONAL_METHOD_RETRACTION) {
+        LIPSERVE_ASSIGN_OR_RETURN(
+            const OrthogonalDenseOptions options,
+            ReadOrthogonalDense(spec.spectral_dense(), {index, "spectral_dense", input_shape}));
+        return std::make_unique<OrthogonalDense>(inputs, options, random);
+      }
       LIPSERVE_ASSIGN_OR_RETURN(
           const SpectralDenseOptions options,
           ReadSpectralDense(spec.spectral_dense(), {index, "spectral_dense", input_shape}));
@@ -159,11 +195,10 @@ absl::StatusOr<std::unique_ptr<Layer>> MakeLayer(const v1::LayerSpec& spec, std:
     case v1::LayerSpec::KIND_NOT_SET:
       break;
   }
-  return absl::InvalidArgumentError(
-      absl::StrFormat("layers[%d]: expected one of flatten, spectral_dense, frobenius_dense, "
-                      "group_sort, full_sort, "
-                      "got none",
-                      index));
+  return absl::InvalidArgumentError(absl::StrFormat(
+      "layers[%d]: expected one of flatten, spectral_dense, frobenius_dense, dense, "
+      "group_sort, full_sort, got none",
+      index));
 }
 
 }  // namespace lipserve::trainer

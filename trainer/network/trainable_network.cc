@@ -10,6 +10,7 @@
 #include "absl/strings/str_format.h"
 #include "model/status_macros.h"
 #include "trainer/layers/dense.h"
+#include "trainer/layers/free_dense.h"
 #include "trainer/network/make_layer.h"
 
 namespace lipserve::trainer {
@@ -24,10 +25,17 @@ absl::Status CheckInputShape(SampleShape shape) {
 
 // A frozen network ends with a dense layer: its rows are what the certificate compares.
 absl::StatusOr<Dense*> FindHead(const std::vector<std::unique_ptr<Layer>>& layers) {
+  for (std::size_t i = 0; i + 1 < layers.size(); ++i) {
+    if (dynamic_cast<const FreeDense*>(layers[i].get()) == nullptr) continue;
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "layers[%d].dense: expected dense, which has no constraint, as the last layer only; take "
+        "spectral_dense here",
+        i));
+  }
   Layer& last = *layers.back();
   if (auto* const dense = dynamic_cast<Dense*>(&last)) return dense;
   return absl::InvalidArgumentError(absl::StrFormat(
-      "layers[%d]: expected the last layer to be spectral_dense or frobenius_dense, got %s",
+      "layers[%d]: expected the last layer to be dense, spectral_dense or frobenius_dense, got %s",
       layers.size() - 1, last.type()));
 }
 

@@ -9,6 +9,7 @@
 #include "model/status_macros.h"
 #include "trainer/optimizers/adam.h"
 #include "trainer/optimizers/nadam.h"
+#include "trainer/optimizers/orthogonal_descent.h"
 #include "trainer/optimizers/sgd.h"
 
 namespace lipserve::trainer {
@@ -79,6 +80,38 @@ RuleOrError MakeRule(const v1::OptimizerSpec& spec, ParameterGroup group) {
   return absl::InvalidArgumentError("optimizer: expected one of adam, nadam, sgd, got none");
 }
 
+double LearningRate(const v1::OptimizerSpec& spec) {
+  return spec.has_adam()    ? spec.adam().learning_rate()
+         : spec.has_nadam() ? spec.nadam().learning_rate()
+                            : spec.sgd().learning_rate();
+}
+
+RuleOrError MakeOrthogonalRule(const v1::OptimizerSpec& spec, ParameterGroup group) {
+  const v1::OrthogonalStepSpec& orthogonal = spec.orthogonal();
+  OrthogonalDescentOptions options;
+  options.learning_rate = LearningRate(spec);
+  if (orthogonal.learning_rate() != 0.0) {
+    LIPSERVE_RETURN_IF_ERROR(CheckLearningRate("orthogonal", orthogonal.learning_rate()));
+    options.learning_rate = orthogonal.learning_rate();
+  }
+  LIPSERVE_ASSIGN_OR_RETURN(options.beta1,
+                            DecayOr("orthogonal.beta1", orthogonal.beta1(), options.beta1));
+  LIPSERVE_ASSIGN_OR_RETURN(options.beta2,
+                            DecayOr("orthogonal.beta2", orthogonal.beta2(), options.beta2));
+  return std::make_unique<OrthogonalDescent>(options, std::move(group));
+}
+
+// Those of `all` that are orthogonal matrices, or those that are not.
+ParameterGroup Select(const ParameterGroup& all, bool orthogonal) {
+  ParameterGroup selected;
+  for (std::size_t i = 0; i < all.parameters.size(); ++i) {
+    if ((all.parameters[i]->orthogonal_rows > 0) != orthogonal) continue;
+    selected.parameters.push_back(all.parameters[i]);
+    selected.names.push_back(all.names[i]);
+  }
+  return selected;
+}
+
 absl::StatusOr<LookaheadOptions> ReadLookahead(const v1::LookaheadSpec& spec) {
   LookaheadOptions options;
   if (spec.period() < 0) {
@@ -118,10 +151,18 @@ absl::StatusOr<std::unique_ptr<Optimizer>> MakeOptimizer(const v1::OptimizerSpec
         parameters.size()));
   }
   LIPSERVE_ASSIGN_OR_RETURN(const Optimizer::Options options, ReadOptions(spec));
-  ParameterGroup group{std::move(parameters), names};
+  ParameterGroup all{std::move(parameters), names};
   std::vector<std::unique_ptr<UpdateRule>> rules(1);
-  LIPSERVE_ASSIGN_OR_RETURN(rules[0], MakeRule(spec, group));
-  return std::make_unique<Optimizer>(options, std::move(group), std::move(rules));
+  LIPSERVE_ASSIGN_OR_RETURN(rules[0], MakeRule(spec, Select(all, /*orthogonal=*/false)));
+  ParameterGroup orthogonal = Select(all, /*orthogonal=*/true);
+  if (!orthogonal.parameters.empty()) {
+    LIPSERVE_ASSIGN_OR_RETURN(rules.emplace_back(), MakeOrthogonalRule(spec, orthogonal));
+  } else if (spec.has_orthogonal()) {
+    return absl::InvalidArgumentError(
+        "optimizer.orthogonal: expected a layer with ORTHOGONAL_METHOD_RETRACTION that it could "
+        "move, got none");
+  }
+  return std::make_unique<Optimizer>(options, std::move(all), std::move(rules));
 }
 
 std::string DescribeLearningRate(const v1::OptimizerSpec& spec) {

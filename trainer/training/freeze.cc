@@ -14,6 +14,7 @@
 #include "model/status_macros.h"
 #include "trainer/data/minibatch_stream.h"
 #include "trainer/data/shuffle.h"
+#include "trainer/training/centred_inputs.h"
 
 namespace lipserve::trainer {
 namespace {
@@ -98,6 +99,7 @@ absl::StatusOr<Frozen> Freeze(TrainingLoop& loop) {
   FrozenModel& model = frozen.model;
   model.name = loop.recipe().name();
   model.network = loop.network().Freeze();
+  if (!loop.input_mean().empty()) MoveMeanIntoBias(loop.input_mean(), model.network);
   model.pixel_divisor = loop.recipe().dataset().pixel_divisor();
   model.class_labels = loop.dataset().train.class_names;
   LIPSERVE_RETURN_IF_ERROR(CheckNetwork(model.network));

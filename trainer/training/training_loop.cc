@@ -10,10 +10,12 @@
 #include "absl/strings/str_cat.h"
 #include "model/certificate/pixel_scaling.h"
 #include "model/status_macros.h"
+#include "trainer/data/mean_image.h"
 #include "trainer/data/shuffle.h"
 #include "trainer/losses/certified_estimates.h"
 #include "trainer/losses/make_loss.h"
 #include "trainer/optimizers/make_optimizer.h"
+#include "trainer/training/centred_inputs.h"
 
 namespace lipserve::trainer {
 namespace {
@@ -47,10 +49,13 @@ void AppendMetrics(const std::vector<Metric>& metrics, v1::EpochRecord& record) 
 TrainingLoop::TrainingLoop(const v1::Recipe& recipe, const Dataset& dataset)
     : recipe_(recipe),
       dataset_(dataset),
+      input_mean_(recipe.center_inputs()
+                      ? MeanImage(dataset.train, PixelScaling(recipe.dataset().pixel_divisor()))
+                      : std::vector<float>()),
       train_stream_(dataset.train, PixelScaling(recipe.dataset().pixel_divisor()),
-                    static_cast<std::size_t>(recipe.batch_size())),
+                    static_cast<std::size_t>(recipe.batch_size()), input_mean_),
       validation_stream_(dataset.validation, PixelScaling(recipe.dataset().pixel_divisor()),
-                         static_cast<std::size_t>(recipe.batch_size())) {}
+                         static_cast<std::size_t>(recipe.batch_size()), input_mean_) {}
 
 absl::StatusOr<std::unique_ptr<TrainingLoop>> TrainingLoop::Create(const v1::Recipe& recipe,
                                                                    const Dataset& dataset) {
@@ -63,6 +68,7 @@ absl::Status TrainingLoop::MakeParts() {
   LIPSERVE_ASSIGN_OR_RETURN(
       network_, TrainableNetwork::Create(recipe_, dataset_.train.shape, recipe_.seed()));
   LIPSERVE_RETURN_IF_ERROR(CheckClassCount(*network_, dataset_));
+  if (recipe_.center_inputs()) LIPSERVE_RETURN_IF_ERROR(CheckCanTakeMean(*network_));
   LIPSERVE_ASSIGN_OR_RETURN(loss_, MakeLoss(recipe_.loss(), network_->num_scores()));
   LIPSERVE_ASSIGN_OR_RETURN(optimizer_, MakeOptimizer(recipe_.optimizer(), network_->Parameters(),
                                                       network_->ParameterNames()));

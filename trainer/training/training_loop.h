@@ -78,6 +78,8 @@ class TrainingLoop {
 
   const v1::Recipe& recipe() const { return recipe_; }
   const Dataset& dataset() const { return dataset_; }
+  // What the recipe has subtracted from every input; empty: nothing.
+  const std::vector<float>& input_mean() const { return input_mean_; }
   TrainableNetwork& network() { return *network_; }
   const TrainableNetwork& network() const { return *network_; }
   Loss& loss() { return *loss_; }
@@ -112,6 +114,7 @@ class TrainingLoop {
 
   const v1::Recipe recipe_;
   const Dataset& dataset_;
+  const std::vector<float> input_mean_;
   std::unique_ptr<TrainableNetwork> network_;
   std::unique_ptr<Loss> loss_;
   std::unique_ptr<Optimizer> optimizer_;

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "trainer/layers/orthogonal_dense.h"
+
+#include <algorithm>
+
+#include "trainer/layers/newton_retraction.h"
+#include "trainer/layers/polar_factor.h"
+#include "trainer/layers/random_orthogonal.h"
+
+namespace lipserve::trainer {
+namespace {
+
+constexpr int kEvaluationIterations = 5;
+
+}  // namespace
+
+OrthogonalDense::OrthogonalDense(std::size_t inputs, const OrthogonalDenseOptions& options,
+                                 std::mt19937_64& random)
+    : Dense(inputs, options.units, options.use_bias,
+            RandomOrthogonal(options.units, inputs, random)) {
+  parameters_[0].orthogonal_rows = options.units;
+}
+
+void OrthogonalDense::PrepareStep(bool training) {
+  std::copy_n(kernel().data, kernel().size(), weights().data);
+  if (training) return;
+  for (int i = 0; i < kEvaluationIterations; ++i) NewtonRetraction(weights(), gram_, product_);
+}
+
+void OrthogonalDense::FinishStep() {
+  std::copy_n(weights_gradient().data, weights_gradient().size(), kernel_gradient().data);
+}
+
+FrozenLayer OrthogonalDense::Freeze() const { return FreezeWith(PolarFactor(kernel())); }
+
+}  // namespace lipserve::trainer

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "trainer/optimizers/orthogonal_descent.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cmath>
+#include <cstddef>
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "model/execution/onednn.h"
+#include "trainer/layers/inner_product.h"
+#include "trainer/layers/newton_retraction.h"
+#include "trainer/optimizers/integer_power.h"
+
+namespace lipserve::trainer {
+namespace {
+
+using onednn::Gemm;
+using onednn::Op;
+
+// Keeps a matrix whose gradient is 0 from dividing 0 by 0.
+constexpr double kSmallestScale = 1e-12;
+
+MatrixView AsMatrix(const Parameter& parameter, std::vector<float>& values) {
+  return {values.data(), parameter.orthogonal_rows, values.size() / parameter.orthogonal_rows};
+}
+
+// A <- A + A^T.
+void AddTranspose(MatrixView a) {
+  for (std::size_t i = 0; i < a.rows; ++i) {
+    for (std::size_t j = 0; j <= i; ++j) {
+      const float sum = a.data[i * a.cols + j] + a.data[j * a.cols + i];
+      a.data[i * a.cols + j] = sum;
+      a.data[j * a.cols + i] = sum;
+    }
+  }
+}
+
+}  // namespace
+
+void ProjectOnTangentSpace(ConstMatrixView matrix, MatrixView gradient, std::vector<float>& small) {
+  assert(matrix.rows == gradient.rows && matrix.cols == gradient.cols);
+  const std::size_t side = std::min(matrix.rows, matrix.cols);
+  small.resize(side * side);
+  const MatrixView s{small.data(), side, side};
+  if (matrix.rows <= matrix.cols) {
+    Gemm(Op::kNone, Op::kTranspose, 1.0F, matrix, gradient, 0.0F, s);
+    AddTranspose(s);
+    Gemm(Op::kNone, Op::kNone, -0.5F, s, matrix, 1.0F, gradient);
+  } else {
+    Gemm(Op::kTranspose, Op::kNone, 1.0F, matrix, gradient, 0.0F, s);
+    AddTranspose(s);
+    Gemm(Op::kNone, Op::kNone, -0.5F, matrix, s, 1.0F, gradient);
+  }
+}
+
+OrthogonalDescent::OrthogonalDescent(const OrthogonalDescentOptions& options, ParameterGroup group)
+    : UpdateRule(std::move(group)), options_(options) {
+  AddStates("orthogonal", "first_moment");
+  second_moments_ = states_.size();
+  for (const std::string& name : group_.names) {
+    states_.push_back({"orthogonal." + name + ".second_moment", {0.0F}});
+  }
+}
+
+std::string OrthogonalDescent::description() const {
+  return absl::StrFormat("OrthogonalDescent(learning_rate=%g, beta1=%g, beta2=%g)",
+                         options_.learning_rate, options_.beta1, options_.beta2);
+}
+
+void OrthogonalDescent::Step(std::int64_t step, double learning_rate_factor) {
+  const double rate =
+      learning_rate_factor * options_.learning_rate / (1.0 - IntegerPower(options_.beta1, step));
+  const double correction2 = 1.0 - IntegerPower(options_.beta2, step);
+  const float blend1 = static_cast<float>(1.0 - options_.beta1);
+  for (std::size_t i = 0; i < group_.parameters.size(); ++i) {
+    Parameter& parameter = *group_.parameters[i];
+    std::vector<float>& gradient = parameter.gradient;
+    ProjectOnTangentSpace(AsMatrix(parameter, parameter.values), AsMatrix(parameter, gradient),
+                          small_);
+    const double mean_square = static_cast<double>(InnerProduct(gradient, gradient)) /
+                               static_cast<double>(gradient.size());
+    float& second = states_[second_moments_ + i].values[0];
+    second +=
+        static_cast<float>((1.0 - options_.beta2) * (mean_square - static_cast<double>(second)));
+    const double scale = std::sqrt(static_cast<double>(second) / correction2) + kSmallestScale;
+    const float step_size = static_cast<float>(rate / scale);
+    std::vector<float>& first = states_[i].values;
+    for (std::size_t k = 0; k < first.size(); ++k) {
+      first[k] += blend1 * (gradient[k] - first[k]);
+      parameter.values[k] -= step_size * first[k];
+    }
+  }
+  ReturnToConstraint();
+}
+
+void OrthogonalDescent::ReturnToConstraint() {
+  for (Parameter* parameter : group_.parameters) {
+    NewtonRetraction(AsMatrix(*parameter, parameter->values), small_, large_);
+  }
+}
+
+}  // namespace lipserve::trainer
