@@ -50,7 +50,7 @@ NORM_MUTATIONS = (
         "model/certificate/norm_proof.cc",
         "(by_trace.value() < by_row.value() ? by_trace : by_row) + Upper(kCholeskyUnderflow);",
         "Upper(kCholeskyUnderflow);",
-        ("operator_norm_test",),
+        ("norm_proof_test",),
     ),
     Mutation(
         "weights are rounded to five decimals before their norm",
