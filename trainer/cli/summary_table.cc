@@ -47,6 +47,14 @@ std::string ConstraintText(const v1::LayerSpec& spec) {
       return spec.frobenius_dense().disjoint_neurons() ? "norm of each row 1" : "Frobenius norm 1";
     case v1::LayerSpec::kDense:
       return "none; margins divide it out";
+    case v1::LayerSpec::kConvolution:
+      return "operator norm at most 1";
+    case v1::LayerSpec::kScaledAveragePool:
+    case v1::LayerSpec::kScaledGlobalAveragePool:
+      return "operator norm 1";
+    case v1::LayerSpec::kScaledL2NormPool:
+    case v1::LayerSpec::kScaledGlobalL2NormPool:
+      return "1-Lipschitz";
     case v1::LayerSpec::KIND_NOT_SET:
       break;
   }
