@@ -11,7 +11,7 @@
 namespace lipserve::trainer {
 namespace {
 
-constexpr std::size_t kWidth = 92;
+constexpr std::size_t kWidth = 101;
 
 // 25664 as "25,664".
 std::string WithCommas(std::size_t number) {
@@ -63,7 +63,7 @@ std::string ConstraintText(const v1::LayerSpec& spec) {
 
 std::string Row(const std::string& layer, const std::string& shape, const std::string& parameters,
                 const std::string& constraint) {
-  return absl::StrFormat("%-29s%-26s%-12s%s\n", layer, shape, parameters, constraint);
+  return absl::StrFormat("%-38s%-26s%-12s%s\n", layer, shape, parameters, constraint);
 }
 
 }  // namespace
