@@ -48,7 +48,27 @@ void ImagePadding::Copy(const Number* x, Number* y) const {
   }
 }
 
+void ImagePadding::AddTransposed(const float* y, float* x) const {
+  for (const Run& run : runs_) {
+    if (run.source) {
+      float* to = x + *run.source;
+      for (std::size_t i = 0; i < run.count; ++i) to[i] += y[i];
+    }
+    y += run.count;
+  }
+}
+
 template void ImagePadding::Copy(const float* x, float* y) const;
 template void ImagePadding::Copy(const double* x, double* y) const;
+
+ConvolutionLayer WithoutPadding(const ConvolutionLayer& layer) {
+  ConvolutionLayer unpadded = layer;
+  unpadded.input = layer.padded_input();
+  for (WindowAxis* axis : {&unpadded.vertical, &unpadded.horizontal}) {
+    axis->padding_before = 0;
+    axis->padding_after = 0;
+  }
+  return unpadded;
+}
 
 }  // namespace lipserve

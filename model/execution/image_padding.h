@@ -29,6 +29,11 @@ class ImagePadding {
   template <typename Number>
   void Copy(const Number* x, Number* y) const;
 
+  // The transpose of Copy: adds each number of the padded image to where Copy takes it from.
+  //
+  // Shapes: y: [padded H, padded W, C], x: [H, W, C], no overlap.
+  void AddTransposed(const float* y, float* x) const;
+
  private:
   // Numbers that lie together on both sides.
   struct Run {
@@ -40,6 +45,9 @@ class ImagePadding {
   SampleShape padded_;
   std::vector<Run> runs_;  // in the order of the padded image
 };
+
+// The convolution of an image that is padded already.
+ConvolutionLayer WithoutPadding(const ConvolutionLayer& layer);
 
 }  // namespace lipserve
 

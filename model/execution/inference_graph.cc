@@ -84,17 +84,6 @@ class ConvolutionStep final : public LayerStep<float> {
   BatchedPrimitive<onednn::ConvolutionForward> convolution_;
 };
 
-// The convolution of an image that is padded already.
-ConvolutionLayer WithoutPadding(const ConvolutionLayer& layer) {
-  ConvolutionLayer unpadded = layer;
-  unpadded.input = layer.padded_input();
-  for (WindowAxis* axis : {&unpadded.vertical, &unpadded.horizontal}) {
-    axis->padding_before = 0;
-    axis->padding_after = 0;
-  }
-  return unpadded;
-}
-
 // Padding that oneDNN does not know: written out by ourselves.
 class PaddedConvolutionStep final : public LayerStep<float> {
  public:

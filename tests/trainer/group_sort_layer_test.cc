@@ -36,33 +36,42 @@ std::vector<float> BackwardOf(GroupSort& layer, const std::vector<float>& x,
 }
 
 TEST(GroupSortLayerTest, SortsEachGroupAscending) {
-  GroupSort layer(6, 3);
+  GroupSort layer({6, 1, 1}, 3);
   const std::vector<float> x = {3, 1, 2, -1, -3, -2};
   std::vector<float> y(6);
   layer.Forward({x.data(), 1, 6}, {y.data(), 1, 6});
   EXPECT_EQ(y, (std::vector<float>{1, 2, 3, -3, -2, -1}));
 }
 
+TEST(GroupSortLayerTest, SortsTheChannelsOfEachPositionOfAnImage) {
+  GroupSort layer({4, 1, 2}, 2);
+  EXPECT_EQ(layer.output_shape(), (SampleShape{4, 1, 2}));
+  const std::vector<float> x = {2, 1, 3, 4, 6, 5, 8, 7};  // two positions of four channels
+  std::vector<float> y(8);
+  layer.Forward({x.data(), 1, 8}, {y.data(), 1, 8});
+  EXPECT_EQ(y, (std::vector<float>{1, 2, 3, 4, 5, 6, 7, 8}));
+}
+
 TEST(GroupSortLayerTest, GradientMatchesDifferencesForEveryGroupSize) {
   std::mt19937_64 random(3);
   for (const std::size_t group_size : {2U, 3U, 4U, 6U, 12U}) {
     SCOPED_TRACE(group_size);
-    GroupSort layer(12, group_size);
+    GroupSort layer({12, 1, 1}, group_size);
     ExpectGradientsMatchDifferences(layer, SpacedNumbers(36, random), 3, random);
   }
 }
 
 TEST(GroupSortLayerTest, BackwardMovesTheGradientToWhereTheValueCameFrom) {
-  GroupSort layer(4, 4);
+  GroupSort layer({4, 1, 1}, 4);
   EXPECT_EQ(BackwardOf(layer, {30, 10, 40, 20}, {1, 2, 3, 4}), (std::vector<float>{3, 1, 4, 2}));
 }
 
 TEST(GroupSortLayerTest, EqualValuesKeepTheirOrderWhateverTheGroupSize) {
   const std::vector<float> x = {5, 5, -0.0F, 0.0F, 0.0F, -0.0F};
   const std::vector<float> dy = {1, 2, 3, 4, 5, 6};
-  GroupSort pairs(6, 2);
+  GroupSort pairs({6, 1, 1}, 2);
   EXPECT_EQ(BackwardOf(pairs, x, dy), dy);
-  GroupSort all(4, 4);
+  GroupSort all({4, 1, 1}, 4);
   EXPECT_EQ(BackwardOf(all, {0.0F, -0.0F, 0.0F, -0.0F}, {1, 2, 3, 4}),
             (std::vector<float>{1, 2, 3, 4}));
 }
@@ -71,8 +80,8 @@ TEST(GroupSortLayerTest, PairsAgreeWithTheGeneralSort) {
   std::mt19937_64 random(4);
   const std::vector<float> x = RandomNumbers(40, random);
   const std::vector<float> dy = RandomNumbers(40, random);
-  GroupSort pairs(2, 2);  // rows of 2: the same pairs as groups of 2 in rows of 40
-  GroupSort wide(40, 2);
+  GroupSort pairs({2, 1, 1}, 2);  // rows of 2: the same pairs as groups of 2 in rows of 40
+  GroupSort wide({40, 1, 1}, 2);
   EXPECT_EQ(BackwardOf(pairs, x, dy), BackwardOf(wide, x, dy));
   // And by the definition.
   std::vector<float> expected(40);
@@ -87,7 +96,7 @@ TEST(GroupSortLayerTest, PairsAgreeWithTheGeneralSort) {
 TEST(GroupSortLayerTest, NeverStretchesAndKeepsTheGradientsNorm) {
   std::mt19937_64 random(5);
   for (const std::size_t group_size : {2U, 4U, 16U}) {
-    GroupSort layer(16, group_size);
+    GroupSort layer({16, 1, 1}, group_size);
     EXPECT_LE(LargestStretch(layer, 16, random), 1.0 + 1e-12);  // float64 rounding of the test
     const std::vector<float> x = RandomNumbers(16, random);
     std::vector<float> dy = RandomNumbers(16, random);
@@ -100,7 +109,7 @@ TEST(GroupSortLayerTest, NeverStretchesAndKeepsTheGradientsNorm) {
 
 TEST(GroupSortLayerTest, BackwardOfNaNIsAPermutationAndNoUndefinedBehaviour) {
   const float nan = std::numeric_limits<float>::quiet_NaN();
-  GroupSort layer(8, 8);
+  GroupSort layer({8, 1, 1}, 8);
   std::vector<float> dx =
       BackwardOf(layer, {nan, 1, nan, -nan, 0, 3, nan, -1}, {1, 2, 3, 4, 5, 6, 7, 8});
   std::sort(dx.begin(), dx.end());
@@ -108,10 +117,10 @@ TEST(GroupSortLayerTest, BackwardOfNaNIsAPermutationAndNoUndefinedBehaviour) {
 }
 
 TEST(GroupSortLayerTest, FreezesToItsGroupSizeAndIsNamedByIt) {
-  EXPECT_EQ(std::get<GroupSortLayer>(GroupSort(12, 4).Freeze()).group_size, 4U);
-  EXPECT_EQ(GroupSort(12, 4).type(), "GroupSort");
-  EXPECT_EQ(GroupSort(12, 2).type(), "GroupSort2");
-  EXPECT_EQ(GroupSort(12, 12).type(), "FullSort");
+  EXPECT_EQ(std::get<GroupSortLayer>(GroupSort({12, 1, 1}, 4).Freeze()).group_size, 4U);
+  EXPECT_EQ(GroupSort({12, 1, 1}, 4).type(), "GroupSort");
+  EXPECT_EQ(GroupSort({12, 1, 1}, 2).type(), "GroupSort2");
+  EXPECT_EQ(GroupSort({12, 1, 1}, 12).type(), "FullSort");
 }
 
 }  // namespace

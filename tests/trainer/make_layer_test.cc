@@ -60,17 +60,19 @@ TEST(MakeLayerTest, RefusesBadFieldsNamingLayerFieldExpectedAndGot) {
       {"dense { units: 2 }", "expected a vector as input", {1, 28, 28}},
       {"frobenius_dense {}", "layers[3].frobenius_dense.units: expected at least 1, got 0"},
       {"group_sort { group_size: 1 }",
-       "layers[3].group_sort.group_size: expected at least 2 and a divisor of the 12 inputs, got "
+       "layers[3].group_sort.group_size: expected at least 2 and a divisor of the 12 channels, got "
        "1"},
-      {"group_sort { group_size: 5 }", "a divisor of the 12 inputs, got 5"},
-      {"group_sort { group_size: -2 }", "a divisor of the 12 inputs, got -2"},
-      {"full_sort {}", "layers[3].full_sort: expected at least 2 inputs to sort, got 1", {1, 1, 1}},
+      {"group_sort { group_size: 5 }", "a divisor of the 12 channels, got 5"},
+      {"group_sort { group_size: -2 }", "a divisor of the 12 channels, got -2"},
+      {"full_sort {}",
+       "layers[3].full_sort: expected at least 2 channels to sort, got 1",
+       {1, 1, 1}},
       {"spectral_dense { units: 2 }",
        "layers[3].spectral_dense: expected a vector as input, got shape [1, 28, 28]; put flatten",
        {1, 28, 28}},
       {"frobenius_dense { units: 2 }", "expected a vector as input", {1, 28, 28}},
-      {"group_sort { group_size: 2 }", "expected a vector as input", {1, 28, 28}},
-      {"full_sort {}", "expected a vector as input", {1, 28, 28}},
+      {"group_sort { group_size: 2 }", "a divisor of the 3 channels, got 2", {3, 28, 28}},
+      {"full_sort {}", "at least 2 channels to sort, got 1", {1, 28, 28}},
   };
   for (const Refusal& refusal : refusals) {
     const auto layer = MakeFrom(refusal.text, refusal.shape);

@@ -22,7 +22,7 @@ struct Shape {
 constexpr Shape kShapes[] = {{5, 12}, {12, 5}, {6, 6}, {1, 7}, {7, 1}};
 
 // Converges below float32's resolution, so that the weights depend on sigma no more.
-SpectralDenseOptions Converged(std::size_t units) { return {units, true, 3, {30, 0.5F, 1e-5F}}; }
+SpectralDenseOptions Converged(std::size_t units) { return {units, true, {3, {30, 0.5F, 1e-5F}}}; }
 
 // A kernel off the orthogonal ones, as training leaves it.
 std::vector<float> TrainedKernel(std::size_t units, std::size_t inputs, std::mt19937_64& random) {
@@ -65,7 +65,7 @@ TEST(SpectralDenseTest, GradientIsExactThroughAFewUnconvergedIterationsWithSigma
   std::mt19937_64 random(28);
   for (const Shape& shape : kShapes) {
     SCOPED_TRACE(testing::Message() << shape.units << " x " << shape.inputs);
-    SpectralDense layer(shape.inputs, {shape.units, false, 3, {4, 0.5F, 1e-30F}}, random);
+    SpectralDense layer(shape.inputs, {shape.units, false, {3, {4, 0.5F, 1e-30F}}}, random);
     layer.parameters()[0].values = TrainedKernel(shape.units, shape.inputs, random);
     // With a batch that is the identity, dW = dy^T, so L = <c, W>.
     std::vector<float> eye(shape.inputs * shape.inputs, 0.0F);
@@ -100,7 +100,7 @@ TEST(SpectralDenseTest, GradientIsExactThroughAFewUnconvergedIterationsWithSigma
 TEST(SpectralDenseTest, WeightsAreThoseOfTheFloat64IterationOnTheFullMatrix) {
   std::mt19937_64 random(29);
   for (const Shape& shape : kShapes) {
-    SpectralDense layer(shape.inputs, {shape.units, true, 3, {15, 0.5F, 1e-30F}}, random);
+    SpectralDense layer(shape.inputs, {shape.units, true, {3, {15, 0.5F, 1e-30F}}}, random);
     layer.parameters()[0].values = TrainedKernel(shape.units, shape.inputs, random);
     layer.PrepareStep(true);
     const Matrix64 expected =
@@ -123,7 +123,7 @@ TEST(SpectralDenseTest, PowerIterationFindsTheLargestSingularValue) {
 TEST(SpectralDenseTest, NeverStretchesAndKeepsGradientNormsOfWideKernels) {
   std::mt19937_64 random(31);
   for (const Shape& shape : kShapes) {
-    SpectralDense layer(shape.inputs, {shape.units, true, 3, {}}, random);
+    SpectralDense layer(shape.inputs, {shape.units, true, {3, {}}}, random);
     layer.parameters()[0].values = TrainedKernel(shape.units, shape.inputs, random);
     EXPECT_LE(LargestStretch(layer, shape.inputs, random), 1.0 + kStretchRounding);
     if (shape.units > shape.inputs) continue;
@@ -143,7 +143,7 @@ TEST(SpectralDenseTest, NeverStretchesAndKeepsGradientNormsOfWideKernels) {
 TEST(SpectralDenseTest, FrozenSingularValuesAreOneAndWeightsThoseOfTraining) {
   std::mt19937_64 random(32);
   for (const Shape& shape : kShapes) {
-    SpectralDense layer(shape.inputs, {shape.units, true, 3, {}}, random);
+    SpectralDense layer(shape.inputs, {shape.units, true, {3, {}}}, random);
     layer.parameters()[0].values = TrainedKernel(shape.units, shape.inputs, random);
     layer.parameters()[1].values[0] = 1e-41F;
     layer.PrepareStep(false);
@@ -165,7 +165,7 @@ TEST(SpectralDenseTest, FrozenSingularValuesAreOneAndWeightsThoseOfTraining) {
 
 TEST(SpectralDenseTest, EvaluationReflectsTheLatestStepAndChangesNoState) {
   std::mt19937_64 random(33);
-  SpectralDense layer(9, {4, true, 3, {}}, random);
+  SpectralDense layer(9, {4, true, {3, {}}}, random);
   layer.PrepareStep(true);
   const Matrix64 before = Weights64(layer);
   layer.parameters()[0].values = TrainedKernel(4, 9, random);
@@ -189,7 +189,7 @@ TEST(SpectralDenseTest, EvaluationReflectsTheLatestStepAndChangesNoState) {
 
 TEST(SpectralDenseTest, FreezingChangesNothing) {
   std::mt19937_64 random(34);
-  SpectralDense layer(9, {4, true, 3, {}}, random);
+  SpectralDense layer(9, {4, true, {3, {}}}, random);
   layer.PrepareStep(true);
   const Matrix64 weights = Weights64(layer);
   const std::vector<float> state = layer.states()[0].values;
@@ -201,7 +201,7 @@ TEST(SpectralDenseTest, FreezingChangesNothing) {
 
 TEST(SpectralDenseTest, KernelOfZerosGivesZerosAndAFiniteGradient) {
   std::mt19937_64 random(35);
-  SpectralDense layer(4, {3, false, 3, {}}, random);
+  SpectralDense layer(4, {3, false, {3, {}}}, random);
   std::fill(layer.parameters()[0].values.begin(), layer.parameters()[0].values.end(), 0.0F);
   const std::vector<float> x = RandomNumbers(8, random);
   const std::vector<float> dy = RandomNumbers(6, random);
@@ -218,7 +218,7 @@ TEST(SpectralDenseTest, KernelOfZerosGivesZerosAndAFiniteGradient) {
 
 TEST(SpectralDenseTest, StartsOrthogonalWithZeroBias) {
   std::mt19937_64 random(36);
-  SpectralDense layer(10, {4, true, 3, {}}, random);
+  SpectralDense layer(10, {4, true, {3, {}}}, random);
   const auto values = SingularValues(Kernel64(layer));
   EXPECT_NEAR(values.front(), 1.0, 1e-6);
   EXPECT_NEAR(values.back(), 1.0, 1e-6);
@@ -228,8 +228,8 @@ TEST(SpectralDenseTest, StartsOrthogonalWithZeroBias) {
 TEST(SpectralDenseTest, InitialScaleScalesTheKernelAndNotTheWeights) {
   std::mt19937_64 random(38);
   std::mt19937_64 same_random = random;
-  SpectralDense layer(10, {4, true, 3, {}}, random);
-  SpectralDense small(10, {4, true, 3, {}, 0.03F}, same_random);
+  SpectralDense layer(10, {4, true, {3, {}}}, random);
+  SpectralDense small(10, {4, true, {3, {}, 0.03F}}, same_random);
   layer.PrepareStep(true);
   small.PrepareStep(true);
   for (std::size_t i = 0; i < 40; ++i) {

@@ -132,7 +132,7 @@ TEST(TrainableNetworkTest, RefusesRecipesNamingTheLayer) {
   EXPECT_THAT(message(""), HasSubstr("layers: expected at least 1, got none"));
   EXPECT_THAT(message("layers { flatten {} } layers { group_sort { group_size: 5 } }"),
               HasSubstr("layers[1].group_sort.group_size: expected at least 2 and a divisor of the "
-                        "12 inputs, got 5"));
+                        "12 channels, got 5"));
   EXPECT_THAT(message("layers { flatten {} } layers { full_sort {} }"),
               HasSubstr("layers[1]: expected the last layer to be dense, spectral_dense or "
                         "frobenius_dense, got FullSort"));

@@ -11,7 +11,7 @@
 namespace lipserve::trainer {
 namespace {
 
-constexpr std::size_t kWidth = 92;
+constexpr std::size_t kWidth = 101;
 
 // 25664 as "25,664".
 std::string WithCommas(std::size_t number) {
@@ -47,6 +47,14 @@ std::string ConstraintText(const v1::LayerSpec& spec) {
       return spec.frobenius_dense().disjoint_neurons() ? "norm of each row 1" : "Frobenius norm 1";
     case v1::LayerSpec::kDense:
       return "none; margins divide it out";
+    case v1::LayerSpec::kConvolution:
+      return "operator norm at most 1";
+    case v1::LayerSpec::kScaledAveragePool:
+    case v1::LayerSpec::kScaledGlobalAveragePool:
+      return "operator norm 1";
+    case v1::LayerSpec::kScaledL2NormPool:
+    case v1::LayerSpec::kScaledGlobalL2NormPool:
+      return "1-Lipschitz";
     case v1::LayerSpec::KIND_NOT_SET:
       break;
   }
@@ -55,7 +63,7 @@ std::string ConstraintText(const v1::LayerSpec& spec) {
 
 std::string Row(const std::string& layer, const std::string& shape, const std::string& parameters,
                 const std::string& constraint) {
-  return absl::StrFormat("%-29s%-26s%-12s%s\n", layer, shape, parameters, constraint);
+  return absl::StrFormat("%-38s%-26s%-12s%s\n", layer, shape, parameters, constraint);
 }
 
 }  // namespace

@@ -1,23 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
-// Flatten: views [C, H, W] as the vector [C*H*W, 1, 1]. It moves nothing.
+// Flatten: the image [C, H, W] as the vector [C*H*W, 1, 1], in row-major order. It only moves
+// values, and if they lie in that order already, not even that.
 #ifndef TRAINER_LAYERS_FLATTEN_H_
 #define TRAINER_LAYERS_FLATTEN_H_
 
 #include <string>
 
+#include "model/execution/image_layout.h"
 #include "trainer/layers/layer.h"
 
 namespace lipserve::trainer {
 
-// Shapes:    x, y: [N, C*H*W]; y may be x.
+// How the numbers of a sample [C, H, W] lie: as the network is given them, or as its layers hand
+// them on.
+enum class SampleLayout { kRowMajor, kChannelsLast };
+
+// Shapes:    x, y: [N, C*H*W].
 // Guarantee: ||y(a) - y(b)||_2 = ||a - b||_2, exact.
 class Flatten final : public Layer {
  public:
-  explicit Flatten(SampleShape input_shape) : size_(input_shape.size()) {}
+  Flatten(SampleShape input_shape, SampleLayout layout)
+      : shape_(input_shape),
+        is_view_(layout == SampleLayout::kRowMajor || HasOneLayout(input_shape)) {}
 
   std::string type() const override { return "Flatten"; }
-  SampleShape output_shape() const override { return {size_, 1, 1}; }
-  bool IsView() const override { return true; }
+  SampleShape output_shape() const override { return {shape_.size(), 1, 1}; }
+  bool IsView() const override { return is_view_; }
   void PrepareStep(bool /*training*/) override {}
   void Forward(ConstMatrixView x, MatrixView y) override;
   void Backward(ConstMatrixView x, ConstMatrixView y, ConstMatrixView dy, MatrixView dx) override;
@@ -25,7 +33,8 @@ class Flatten final : public Layer {
   FrozenLayer Freeze() const override { return FlattenLayer{}; }
 
  private:
-  std::size_t size_;
+  SampleShape shape_;
+  bool is_view_;
 };
 
 }  // namespace lipserve::trainer

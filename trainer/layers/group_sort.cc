@@ -27,18 +27,18 @@ void RoutePairs(const float* x, const float* dy, std::size_t count, float* dx) {
 
 }  // namespace
 
-GroupSort::GroupSort(std::size_t size, std::size_t group_size)
-    : size_(size), group_size_(group_size), keys_(group_size) {
-  assert(group_size >= 1 && size % group_size == 0);
+GroupSort::GroupSort(SampleShape shape, std::size_t group_size)
+    : shape_(shape), group_size_(group_size), keys_(group_size) {
+  assert(group_size >= 1 && shape.channels % group_size == 0);
 }
 
 std::string GroupSort::type() const {
   if (group_size_ == 2) return "GroupSort2";
-  return group_size_ == size_ ? "FullSort" : "GroupSort";
+  return group_size_ == shape_.channels ? "FullSort" : "GroupSort";
 }
 
 void GroupSort::Forward(ConstMatrixView x, MatrixView y) {
-  assert(x.cols == size_ && y.size() == x.size());
+  assert(x.cols == shape_.size() && y.size() == x.size());
   lipserve::GroupSort(x, group_size_, y);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// GroupSort: sorts the values of each group of neighbours in ascending order. It only moves
-// values, so it keeps the gradient norm that ReLU loses. GroupSort2 is group_size 2, FullSort one
-// group of all values.
+// GroupSort: sorts the values of each group of neighbouring channels in ascending order, at every
+// position of an image. It only moves values, so it keeps the gradient norm that ReLU loses.
+// GroupSort2 is group_size 2, FullSort one group of all channels.
 //
 //   forward   y_i = x_pi(i)        pi sorts the group, equal values keep their order
 //   backward  dx_pi(i) = dy_i      the same moves, backwards
@@ -20,16 +20,16 @@
 
 namespace lipserve::trainer {
 
-// Shapes:    x, y: [N, size].
+// Shapes:    x, y: [N, H*W*C], channels last.
 // Guarantee: ||y(a) - y(b)||_2 <= ||a - b||_2 and ||dx||_2 = ||dy||_2, exact in float32 (no
 //            rounding).
 class GroupSort final : public Layer {
  public:
-  // Requires: group_size >= 1 divides size.
-  GroupSort(std::size_t size, std::size_t group_size);
+  // Requires: group_size >= 1 divides the channels.
+  GroupSort(SampleShape shape, std::size_t group_size);
 
   std::string type() const override;
-  SampleShape output_shape() const override { return {size_, 1, 1}; }
+  SampleShape output_shape() const override { return shape_; }
   std::size_t group_size() const { return group_size_; }
   void PrepareStep(bool /*training*/) override {}
   void Forward(ConstMatrixView x, MatrixView y) override;
@@ -38,7 +38,7 @@ class GroupSort final : public Layer {
   FrozenLayer Freeze() const override { return GroupSortLayer{group_size_}; }
 
  private:
-  std::size_t size_;
+  SampleShape shape_;
   std::size_t group_size_;
   // Sort keys of one group: value in the upper half, position in the lower.
   std::vector<std::uint64_t> keys_;

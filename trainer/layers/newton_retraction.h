@@ -13,6 +13,9 @@
 
 namespace lipserve::trainer {
 
+// Retractions with which evaluation finishes what an optimiser's last step, or averaging, left.
+inline constexpr int kEvaluationRetractions = 5;
+
 // `gram` and `product` are scratch memory, resized as needed: min(rows, cols)^2 and rows * cols.
 //
 // Guarantee: a singular value 1 + e, |e| <= 1/2, becomes 1 - 3/2 e^2 - 1/2 e^3; none in

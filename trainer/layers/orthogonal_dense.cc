@@ -8,11 +8,6 @@
 #include "trainer/layers/random_orthogonal.h"
 
 namespace lipserve::trainer {
-namespace {
-
-constexpr int kEvaluationIterations = 5;
-
-}  // namespace
 
 OrthogonalDense::OrthogonalDense(std::size_t inputs, const OrthogonalDenseOptions& options,
                                  std::mt19937_64& random)
@@ -24,7 +19,7 @@ OrthogonalDense::OrthogonalDense(std::size_t inputs, const OrthogonalDenseOption
 void OrthogonalDense::PrepareStep(bool training) {
   std::copy_n(kernel().data, kernel().size(), weights().data);
   if (training) return;
-  for (int i = 0; i < kEvaluationIterations; ++i) NewtonRetraction(weights(), gram_, product_);
+  for (int i = 0; i < kEvaluationRetractions; ++i) NewtonRetraction(weights(), gram_, product_);
 }
 
 void OrthogonalDense::FinishStep() {

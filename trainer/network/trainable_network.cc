@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_format.h"
+#include "model/execution/image_layout.h"
 #include "model/status_macros.h"
 #include "trainer/layers/dense.h"
 #include "trainer/layers/free_dense.h"
@@ -98,6 +99,7 @@ void TrainableNetwork::PrepareStep(bool training) {
 void TrainableNetwork::Reserve(std::size_t batch) {
   if (batch <= reserved_batch_) return;
   std::size_t widest = 0;
+  if (ReordersInputs()) inputs_.resize(batch * input_shape_.size());
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     const std::size_t size = layers_[i]->output_shape().size();
     if (!layers_[i]->IsView()) outputs_[i].resize(batch * size);
@@ -107,10 +109,18 @@ void TrainableNetwork::Reserve(std::size_t batch) {
   reserved_batch_ = batch;
 }
 
+bool TrainableNetwork::ReordersInputs() const {
+  return !HasOneLayout(input_shape_) && !layers_.front()->IsView();
+}
+
 ConstMatrixView TrainableNetwork::Forward(ConstMatrixView inputs) {
   assert(inputs.rows >= 1 && inputs.cols == input_shape_.size());
   Reserve(inputs.rows);
   ConstMatrixView x = inputs;
+  if (ReordersInputs()) {
+    ToChannelsLast(inputs.data, input_shape_, inputs.rows, inputs_.data());
+    x.data = inputs_.data();
+  }
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     x_[i] = x;
     const std::size_t size = layers_[i]->output_shape().size();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A chain of differentiable layers with the buffers of one minibatch.
+// A chain of differentiable layers with the buffers of one minibatch. Images lie channels last
+// between layers; the network's inputs are row-major, [C, H, W], as data sets and models have them.
 //
 // One step of training:
 //   network->PrepareStep(true);
@@ -74,6 +75,8 @@ class TrainableNetwork {
 
   // Makes room for batches of `batch` samples.
   void Reserve(std::size_t batch);
+  // Whether the first layer reads images, whose layout has to be changed for it.
+  bool ReordersInputs() const;
 
   SampleShape input_shape_;
   std::vector<std::unique_ptr<Layer>> layers_;
@@ -81,6 +84,7 @@ class TrainableNetwork {
   // Layers before the first that has parameters need no gradient.
   std::size_t first_trained_ = 0;
   std::size_t reserved_batch_ = 0;
+  std::vector<float> inputs_;  // channels last, if they have to be reordered
   // outputs_[i]: memory for y of layer i, empty if it is a view; x_[i], y_[i]: the last Forward's.
   std::vector<std::vector<float>> outputs_;
   std::vector<ConstMatrixView> x_;

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "trainer/layers/convolution.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cmath>
+#include <utility>
+
+#include "model/certificate/window_reads.h"
+#include "trainer/layers/dense.h"
+
+namespace lipserve::trainer {
+namespace {
+
+double SafeNorm(const ConvolutionLayer& layer) {
+  const WindowReads vertical(layer.vertical, layer.padding_mode, layer.input.height);
+  const WindowReads horizontal(layer.horizontal, layer.padding_mode, layer.input.width);
+  return 1.0 / std::sqrt(static_cast<double>(vertical.most_reads() * horizontal.most_reads()));
+}
+
+// What is left for oneDNN, which pads with zeros itself.
+ConvolutionLayer ForOneDnn(const ConvolutionLayer& layer) {
+  return layer.padding_mode == PaddingMode::kZero ? layer : WithoutPadding(layer);
+}
+
+}  // namespace
+
+Convolution::Convolution(ConvolutionLayer geometry, bool use_bias, std::vector<float> kernel)
+    : geometry_(std::move(geometry)),
+      use_bias_(use_bias),
+      safe_norm_(SafeNorm(geometry_)),
+      padding_(geometry_),
+      convolution_(ForOneDnn(geometry_)),
+      weights_(kernel.size()),
+      weights_gradient_(kernel.size()) {
+  assert(kernel.size() == geometry_.output_channels * geometry_.fan_in());
+  const std::size_t size = kernel.size();
+  parameters_.push_back({"kernel", std::move(kernel), std::vector<float>(size)});
+  if (use_bias) {
+    const std::size_t outputs = geometry_.output_channels;
+    parameters_.push_back({"bias", std::vector<float>(outputs), std::vector<float>(outputs)});
+  }
+}
+
+void Convolution::Forward(ConstMatrixView x, MatrixView y) {
+  assert(x.cols == geometry_.input.size() && y.cols == output_shape().size() && x.rows == y.rows);
+  const float* images = x.data;
+  if (pads()) {
+    const std::size_t padded_size = padding_.padded_shape().size();
+    padded_.resize(std::max(padded_.size(), x.rows * padded_size));
+    for (std::size_t r = 0; r < x.rows; ++r) {
+      padding_.Copy(x.data + r * x.cols, padded_.data() + r * padded_size);
+    }
+    images = padded_.data();
+  }
+  convolution_.Forward(x.rows, images, weights_.data(),
+                       use_bias_ ? parameters_[1].values.data() : nullptr, y.data);
+}
+
+void Convolution::Backward(ConstMatrixView x, ConstMatrixView /*y*/, ConstMatrixView dy,
+                           MatrixView dx) {
+  assert(x.cols == geometry_.input.size() && dy.cols == output_shape().size());
+  convolution_.BackwardWeights(x.rows, pads() ? padded_.data() : x.data, dy.data,
+                               weights_gradient_.data(),
+                               use_bias_ ? parameters_[1].gradient.data() : nullptr);
+  if (dx.data == nullptr) return;
+  if (!pads()) return convolution_.BackwardData(x.rows, dy.data, weights_.data(), dx.data);
+  const std::size_t padded_size = padding_.padded_shape().size();
+  padded_gradient_.resize(std::max(padded_gradient_.size(), x.rows * padded_size));
+  convolution_.BackwardData(x.rows, dy.data, weights_.data(), padded_gradient_.data());
+  std::fill_n(dx.data, dx.size(), 0.0F);
+  for (std::size_t r = 0; r < dx.rows; ++r) {
+    padding_.AddTransposed(padded_gradient_.data() + r * padded_size, dx.data + r * dx.cols);
+  }
+}
+
+FrozenLayer Convolution::FreezeWith(const std::vector<double>& weights) const {
+  ConvolutionLayer frozen = geometry_;
+  frozen.weights.resize(weights.size());
+  std::transform(weights.begin(), weights.end(), frozen.weights.begin(), RoundForFreezing);
+  if (use_bias_) {
+    frozen.bias.resize(geometry_.output_channels);
+    std::transform(parameters_[1].values.begin(), parameters_[1].values.end(), frozen.bias.begin(),
+                   [](float value) { return RoundForFreezing(static_cast<double>(value)); });
+  }
+  return frozen;
+}
+
+}  // namespace lipserve::trainer

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the convolutions share: correlation of channels-last images with the effective weights. How
+// the weights come from the trained kernel is each layer's own matter.
+//
+//   forward   y = T(W) x + b
+//   backward  dx = T(W)^T dy,   dW = gradient of <dy, T(W) x>,   db = dy summed over all positions
+//
+// and the bound that makes a kernel's norm a layer's: T is "gather the windows", then the kernel of
+// each group as a matrix [outputs, fan-in] on each window. Gathering copies a position as often as
+// it is read, so
+//
+//   ||T(W)||_2 <= sqrt(most reads of a position) * max over groups ||W_g||_2,
+//
+// counted from the window's own index map: at most ceil(k / s) reads along an axis with zero
+// padding, more near the border with reflection. The peers divide by the mean number of reads
+// (deel-lip: layers of norm 1.02 to 1.2) or do not look at the padding (deel-torchlip: 1.33).
+//
+// Source: Serrurier et al. 2021, arXiv:2006.06520 (the mean); model/certificate/README.md, Lemma 7.
+#ifndef TRAINER_LAYERS_CONVOLUTION_H_
+#define TRAINER_LAYERS_CONVOLUTION_H_
+
+#include <cstddef>
+#include <vector>
+
+#include "model/execution/image_padding.h"
+#include "model/execution/onednn_training.h"
+#include "trainer/layers/layer.h"
+
+namespace lipserve::trainer {
+
+// Shapes: x: [N, H*W*C] and y: [N, output H*W*C], channels last; W: as in ConvolutionLayer;
+//         b: [output C].
+class Convolution : public Layer {
+ public:
+  SampleShape output_shape() const final { return geometry_.output(); }
+  void Forward(ConstMatrixView x, MatrixView y) final;
+  void Backward(ConstMatrixView x, ConstMatrixView y, ConstMatrixView dy, MatrixView dx) final;
+
+  // The sizes of the convolution; no weights.
+  const ConvolutionLayer& geometry() const { return geometry_; }
+  // The W of the last PrepareStep.
+  const std::vector<float>& effective_weights() const { return weights_; }
+
+ protected:
+  // `geometry`: a convolution without weights that CheckNetwork would accept. `kernel`: the initial
+  // values of the parameter "kernel", shaped like W. The parameter "bias" starts at 0.
+  Convolution(ConvolutionLayer geometry, bool use_bias, std::vector<float> kernel);
+
+  // What follows is of one group: a matrix [outputs, fan-in].
+  std::size_t rows() const { return geometry_.output_channels / geometry_.groups; }
+  std::size_t cols() const { return geometry_.fan_in(); }
+  ConstMatrixView kernel(std::size_t group) const { return Of(parameters_[0].values, group); }
+  MatrixView kernel_gradient(std::size_t group) { return Of(parameters_[0].gradient, group); }
+  MatrixView weights(std::size_t group) { return Of(weights_, group); }
+  MatrixView weights_gradient(std::size_t group) { return Of(weights_gradient_, group); }
+
+  // 1 / sqrt(most reads of a position): weights whose groups have a norm of this make a layer of
+  // norm at most 1.
+  double safe_norm() const { return safe_norm_; }
+
+  // The frozen layer with float64 `weights`, shaped like W, and the bias, rounded to float32.
+  FrozenLayer FreezeWith(const std::vector<double>& weights) const;
+
+ private:
+  MatrixView Of(std::vector<float>& values, std::size_t group) {
+    return {values.data() + group * rows() * cols(), rows(), cols()};
+  }
+  ConstMatrixView Of(const std::vector<float>& values, std::size_t group) const {
+    return {values.data() + group * rows() * cols(), rows(), cols()};
+  }
+  bool pads() const { return geometry_.padding_mode != PaddingMode::kZero && !padding_.is_empty(); }
+
+  ConvolutionLayer geometry_;
+  bool use_bias_;
+  double safe_norm_;
+  ImagePadding padding_;
+  onednn::TrainableConvolution convolution_;
+  std::vector<float> weights_;
+  std::vector<float> weights_gradient_;
+  // Images with the padding that oneDNN does not know, and their gradient.
+  std::vector<float> padded_;
+  std::vector<float> padded_gradient_;
+};
+
+}  // namespace lipserve::trainer
+
+#endif  // TRAINER_LAYERS_CONVOLUTION_H_

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "trainer/network/make_image_layer.h"
+
+#include <cstddef>
+
+#include "model/status_macros.h"
+#include "trainer/layers/pooling.h"
+#include "trainer/layers/spectral_convolution.h"
+#include "trainer/network/convolution_geometry.h"
+#include "trainer/network/read_bjorck.h"
+
+namespace lipserve::trainer {
+namespace {
+
+// The side of a window that a pool takes if it is not told.
+constexpr std::size_t kDefaultPoolSize = 2;
+
+absl::StatusOr<std::unique_ptr<Layer>> MakeSpectral(const v1::ConvolutionSpec& spec,
+                                                    const ConvolutionLayer& geometry,
+                                                    const LayerPlace& place,
+                                                    std::mt19937_64& random) {
+  const v1::SpectralConvolutionSpec& spectral = spec.spectral();
+  if (spectral.method() != v1::ORTHOGONAL_METHOD_RETRACTION) {
+    LIPSERVE_ASSIGN_OR_RETURN(const BjorckMapOptions options, ReadBjorck(spectral, place));
+    return std::make_unique<SpectralConvolution>(geometry, spec.use_bias(), options, random);
+  }
+  v1::SpectralConvolutionSpec looked_at;
+  looked_at.set_method(spectral.method());
+  if (spectral.SerializeAsString() != looked_at.SerializeAsString()) {
+    return place.Error(": expected no field beside method: ORTHOGONAL_METHOD_RETRACTION, got %s",
+                       spectral.ShortDebugString());
+  }
+  if (geometry.groups != 1) {
+    return place.Error(
+        ".method: expected ORTHOGONAL_METHOD_BJORCK with %d groups, got "
+        "ORTHOGONAL_METHOD_RETRACTION, which keeps a single matrix orthogonal",
+        geometry.groups);
+  }
+  return std::make_unique<OrthogonalConvolution>(geometry, spec.use_bias(), random);
+}
+
+std::unique_ptr<Layer> MakePoolOf(PoolKind kind, const SampleShape& input, std::size_t height,
+                                  std::size_t width) {
+  if (kind == PoolKind::kAverage) {
+    return std::make_unique<ScaledAveragePool>(input, height, width);
+  }
+  return std::make_unique<ScaledL2NormPool>(input, height, width);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Layer>> MakeConvolution(const v1::ConvolutionSpec& spec,
+                                                       const LayerPlace& place,
+                                                       std::mt19937_64& random) {
+  LIPSERVE_ASSIGN_OR_RETURN(const ConvolutionLayer geometry, ReadGeometry(spec, place));
+  switch (spec.constraint_case()) {
+    case v1::ConvolutionSpec::kSpectral:
+      return MakeSpectral(spec, geometry, place.Inside("spectral"), random);
+    case v1::ConvolutionSpec::CONSTRAINT_NOT_SET:
+      break;
+  }
+  return place.Error(": expected a constraint, spectral {}, got none");
+}
+
+absl::StatusOr<std::unique_ptr<Layer>> MakePool(PoolKind kind, const v1::PoolSpec& spec,
+                                                const LayerPlace& place) {
+  const SampleShape& image = place.input_shape;
+  LIPSERVE_ASSIGN_OR_RETURN(const auto size,
+                            ReadPair(spec.pool_size(), "pool_size", 1, kDefaultPoolSize, place));
+  const auto [height, width] = size;
+  if (image.height % height != 0 || image.width % width != 0) {
+    return place.Error(
+        ".pool_size: expected divisors of the image's height %d and width %d, got %d and %d",
+        image.height, image.width, height, width);
+  }
+  return MakePoolOf(kind, image, height, width);
+}
+
+std::unique_ptr<Layer> MakeGlobalPool(PoolKind kind, const LayerPlace& place) {
+  return MakePoolOf(kind, place.input_shape, place.input_shape.height, place.input_shape.width);
+}
+
+}  // namespace lipserve::trainer
