@@ -27,24 +27,10 @@ void CallPool::PostOne() {
   call->Post();
 }
 
-std::size_t CallPool::Arrive() {
-  MutexLock lock(mutex_);
-  PostOne();
-  return ++in_progress_;
-}
+void CallPool::Arrive() { Post(1); }
 
 void CallPool::Return(PooledCall& call) {
   MutexLock lock(mutex_);
-  --in_progress_;
-  TakeBack(call);
-}
-
-void CallPool::ReturnUnused(PooledCall& call) {
-  MutexLock lock(mutex_);
-  TakeBack(call);
-}
-
-void CallPool::TakeBack(PooledCall& call) {
   idle_.push_back(&call);
   if (stopped_ && idle_.size() == calls_.size()) returned_.NotifyAll();
 }

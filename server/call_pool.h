@@ -39,15 +39,11 @@ class CallPool {
   // Posts `count` more calls, unless posting has stopped.
   void Post(std::size_t count);
 
-  // A posted call has got its request: posts another in its place. Returns how many calls are in
-  // progress now, this one included.
-  std::size_t Arrive();
+  // A posted call has got its request: posts another in its place.
+  void Arrive();
 
-  // Takes a call back whose last event has come.
+  // Takes a call back whose last event has come, or that was posted and got no request.
   void Return(PooledCall& call);
-
-  // Takes a call back that was posted and got no request.
-  void ReturnUnused(PooledCall& call);
 
   // No call is posted after this returns.
   void StopPosting();
@@ -58,14 +54,12 @@ class CallPool {
 
  private:
   void PostOne() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void TakeBack(PooledCall& call) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Factory factory_;
   Mutex mutex_;
   CondVar returned_;
   std::vector<std::unique_ptr<PooledCall>> calls_ ABSL_GUARDED_BY(mutex_);
   std::vector<PooledCall*> idle_ ABSL_GUARDED_BY(mutex_);
-  std::size_t in_progress_ ABSL_GUARDED_BY(mutex_) = 0;
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
 };
 

@@ -65,12 +65,11 @@ class ClassifyCall final : public UnaryCall<v1::ClassifyRequest, v1::ClassifyRes
                            public ClassificationTask {
  public:
   ClassifyCall(CallPool& home, const ServiceContext& server, Service& service,
-               grpc::ServerCompletionQueue& completion_queue, BatchExecutor& inline_executor)
+               grpc::ServerCompletionQueue& completion_queue)
       : UnaryCall(home),
         server_(server),
         service_(service),
         completion_queue_(completion_queue),
-        inline_executor_(inline_executor),
         meter_(server, RpcMethod::kClassify) {}
 
   bool IsCancelled() const override { return cancelled(); }
@@ -93,32 +92,22 @@ class ClassifyCall final : public UnaryCall<v1::ClassifyRequest, v1::ClassifyRes
                              tag);
   }
 
-  void Handle(bool alone) override {
+  void Handle() override {
     arrival_ = meter_.Arrive();
     deadline_ = OnClock(context().deadline(), arrival_);
-    const absl::StatusOr<Admission> admission = Admit(alone);
-    // Once it is queued, the call belongs to a worker, and may even have been answered.
-    if (admission.ok() && *admission == Admission::kQueued) return;
-    if (!admission.ok()) {
-      if (absl::IsResourceExhausted(admission.status())) AddRetryPushback();
-      Complete(admission.status(), {});
-      return;
-    }
-    ClassificationTask* const self = this;
-    inline_executor_.Execute({&self, 1});
-    server_.queue.BatchDone();
+    const absl::Status admitted = Admit();
+    // Once it is queued, the call belongs to who computes it, and may even have been answered.
+    if (admitted.ok()) return;
+    if (absl::IsResourceExhausted(admitted)) AddRetryPushback();
+    Complete(admitted, {});
   }
 
-  absl::StatusOr<Admission> Admit(bool alone) {
+  absl::Status Admit() {
     LIPSERVE_ASSIGN_OR_RETURN(model_, FindModel(server_, request()));
     LIPSERVE_RETURN_IF_ERROR(
         DecodeClassifyRequest(request(), *model_, server_.max_images_per_call, images_));
-    return server_.queue.Admit(*this, alone && IsQuick());
-  }
-
-  bool IsQuick() const {
-    const auto images = static_cast<std::chrono::nanoseconds::rep>(images_.num_images);
-    return model_->time_per_image() <= server_.inline_budget / images;
+    const bool is_quick = model_->ExpectedTime(images_.num_images) <= server_.inline_budget;
+    return server_.queue.Admit(*this, is_quick ? Attendant::kCaller : Attendant::kWorker);
   }
 
   // Tells the client how long the queue needs at least to make room.
@@ -135,7 +124,6 @@ class ClassifyCall final : public UnaryCall<v1::ClassifyRequest, v1::ClassifyRes
   const ServiceContext& server_;
   Service& service_;
   grpc::ServerCompletionQueue& completion_queue_;
-  BatchExecutor& inline_executor_;
   CallMeter meter_;
 };
 
@@ -157,7 +145,7 @@ class DescribeModelCall final
                                   &completion_queue_, tag);
   }
 
-  void Handle(bool /*alone*/) override {
+  void Handle() override {
     meter_.Arrive();
     response().Clear();
     const auto model = FindModel(server_, request());
@@ -189,7 +177,7 @@ class ListModelsCall final : public UnaryCall<v1::ListModelsRequest, v1::ListMod
                                &completion_queue_, tag);
   }
 
-  void Handle(bool /*alone*/) override {
+  void Handle() override {
     meter_.Arrive();
     response().Clear();
     const absl::Status status = server_.health.CheckAnswering();
@@ -214,9 +202,8 @@ class ListModelsCall final : public UnaryCall<v1::ListModelsRequest, v1::ListMod
 ClassifierCalls::ClassifierCalls(const ServiceContext& context, Service& service,
                                  grpc::ServerCompletionQueue& queue)
     : context_(context),
-      inline_executor_(context.clock),
       classify_([this, &service, &queue](CallPool& home) {
-        return std::make_unique<ClassifyCall>(home, context_, service, queue, inline_executor_);
+        return std::make_unique<ClassifyCall>(home, context_, service, queue);
       }),
       describe_model_([this, &service, &queue](CallPool& home) {
         return std::make_unique<DescribeModelCall>(home, context_, service, queue);

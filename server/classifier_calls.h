@@ -27,8 +27,7 @@ struct ServiceContext {
   const Clock& clock;
   std::size_t max_images_per_call = 0;
   std::size_t workers = 1;  // to estimate when a full queue has room again
-  // A poller executes a lone request itself, without a thread switch, if that takes no longer than
-  // this. Where calls come together, batches on other threads are faster.
+  // What is expected to take no longer is left to the poller, for the end of its round.
   std::chrono::nanoseconds inline_budget{0};
 };
 
@@ -53,8 +52,6 @@ class ClassifierCalls {
 
  private:
   const ServiceContext context_;
-  // Used by the one call at a time that the queue has told to run now.
-  BatchExecutor inline_executor_;
   CallPool classify_;
   CallPool describe_model_;
   CallPool list_models_;

@@ -17,14 +17,18 @@ namespace lipserve {
 // be a CompletionEvent.
 class CompletionPollers {
  public:
-  // Starts `count` threads, once each has passed `check`: a poller may execute a small request
-  // itself. They wait for Begin.
+  // What a poller does when it has handled all events that had come.
+  using RoundEnd = std::function<void()>;
+
+  // Starts `count` threads, once each has passed `check`: a poller may execute quick requests
+  // itself, at the end of a round, for which `new_round_end` makes each one function of its own.
+  // They wait for Begin.
   //
-  // Requires: queue outlives the pollers.
+  // Requires: queue, and what the functions refer to, outlive the pollers.
   // Errors:   those of CheckedThreads::Start.
-  static absl::StatusOr<std::unique_ptr<CompletionPollers>> Start(std::size_t count,
-                                                                  grpc::CompletionQueue& queue,
-                                                                  const ThreadCheck& check);
+  static absl::StatusOr<std::unique_ptr<CompletionPollers>> Start(
+      std::size_t count, grpc::CompletionQueue& queue, std::function<RoundEnd()> new_round_end,
+      const ThreadCheck& check);
 
   // Lets the threads take events. What the caller has put on the queue before is whole for them,
   // which ThreadSanitizer can see too.

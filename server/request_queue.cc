@@ -13,15 +13,11 @@ RequestQueue::~RequestQueue() {
   assert(lanes_.empty() && running_batches_ == 0);
 }
 
-absl::StatusOr<Admission> RequestQueue::Admit(ClassificationTask& task, bool may_run_now) {
+absl::Status RequestQueue::Admit(ClassificationTask& task, Attendant attendant) {
   const std::size_t images = task.images().num_images;
   MutexLock lock(mutex_);
   if (closed_) {
     return absl::UnavailableError("the server is draining; try another instance");
-  }
-  if (may_run_now && lanes_.empty() && running_batches_ == 0) {
-    ++running_batches_;
-    return Admission::kRunNow;
   }
   if (images > limits_.capacity_images - queued_images_) {
     return absl::ResourceExhaustedError(
@@ -31,8 +27,8 @@ absl::StatusOr<Admission> RequestQueue::Admit(ClassificationTask& task, bool may
   Append(task);
   queued_images_ += images;
   metrics_.AddQueueDepth(static_cast<std::ptrdiff_t>(images));
-  if (waiting_workers_ > 0) work_arrived_.NotifyOne();
-  return Admission::kQueued;
+  if (attendant == Attendant::kWorker && waiting_workers_ > 0) work_arrived_.NotifyOne();
+  return absl::OkStatus();
 }
 
 void RequestQueue::Append(ClassificationTask& task) {
@@ -58,23 +54,47 @@ bool RequestQueue::TakeBatch(std::vector<ClassificationTask*>& batch) {
     --waiting_workers_;
   }
   if (lanes_.empty()) return false;
-  PopBatch(batch);
-  ++running_batches_;
+  PopBatch(lanes_.begin(), batch);
   return true;
 }
 
-void RequestQueue::PopBatch(std::vector<ClassificationTask*>& batch) {
-  Lane lane = lanes_.front();
-  lanes_.erase(lanes_.begin());
-  std::size_t images = 0;
-  while (lane.first != nullptr) {
-    const std::size_t more = lane.first->images().num_images;
-    if (!batch.empty() && images + more > limits_.max_batch_images) break;
+bool RequestQueue::TakeQuickBatch(std::chrono::nanoseconds budget,
+                                  std::vector<ClassificationTask*>& batch) {
+  batch.clear();
+  MutexLock lock(mutex_);
+  const auto quick = std::find_if(lanes_.begin(), lanes_.end(), [&](const Lane& lane) {
+    return lane.model->ExpectedTime(ImagesOfNextBatch(lane)) <= budget;
+  });
+  if (quick != lanes_.end()) {
+    PopBatch(quick, batch);
+    return true;
+  }
+  if (!lanes_.empty() && waiting_workers_ > 0) work_arrived_.NotifyAll();
+  return false;
+}
+
+std::size_t RequestQueue::ImagesOfNextBatch(const Lane& lane) const {
+  std::size_t images = lane.first->images().num_images;
+  for (const ClassificationTask* task = lane.first->next_in_lane_; task != nullptr;
+       task = task->next_in_lane_) {
+    const std::size_t more = task->images().num_images;
+    if (images + more > limits_.max_batch_images) break;
     images += more;
+  }
+  return images;
+}
+
+void RequestQueue::PopBatch(std::vector<Lane>::iterator which,
+                            std::vector<ClassificationTask*>& batch) {
+  Lane lane = *which;
+  const std::size_t images = ImagesOfNextBatch(lane);
+  lanes_.erase(which);
+  for (std::size_t taken = 0; taken < images; taken += batch.back()->images().num_images) {
     batch.push_back(lane.first);
     lane.first = lane.first->next_in_lane_;
   }
   if (lane.first != nullptr) lanes_.push_back(lane);
+  ++running_batches_;
   queued_images_ -= images;
   metrics_.AddQueueDepth(-static_cast<std::ptrdiff_t>(images));
 }

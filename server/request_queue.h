@@ -2,20 +2,21 @@
 #ifndef SERVER_REQUEST_QUEUE_H_
 #define SERVER_REQUEST_QUEUE_H_
 
+#include <chrono>
 #include <cstddef>
 #include <vector>
 
-#include "absl/status/statusor.h"
+#include "absl/status/status.h"
 #include "model/concurrency/mutex.h"
 #include "server/classification_task.h"
 #include "server/metrics.h"
 
 namespace lipserve {
 
-// What becomes of an admitted task.
-enum class Admission {
-  kQueued,  // a worker will take it
-  kRunNow,  // the caller must execute it at once, then call BatchDone
+// Who looks after a task that was taken in.
+enum class Attendant {
+  kWorker,  // a waiting worker is woken for it
+  kCaller,  // nobody is woken: the caller is about to call TakeQuickBatch
 };
 
 // A bounded queue of requests that hands out batches without delay: a batch is what is queued of
@@ -40,18 +41,23 @@ class RequestQueue {
   RequestQueue(const RequestQueue&) = delete;
   RequestQueue& operator=(const RequestQueue&) = delete;
 
-  // Takes the task in. With `may_run_now` the caller offers to execute it itself, which saves two
-  // context switches; accepted only if nothing is queued and nobody computes.
+  // Takes the task in.
   //
   // Errors: ResourceExhausted if it does not fit; Unavailable once the queue is closed. The task
   //         is then still the caller's.
-  absl::StatusOr<Admission> Admit(ClassificationTask& task, bool may_run_now);
+  absl::Status Admit(ClassificationTask& task, Attendant attendant);
 
   // Waits for work and moves it into `batch`, which is cleared first. Call BatchDone when it is
   // done. Returns false, with an empty batch, once the queue is closed and nothing is left.
   bool TakeBatch(std::vector<ClassificationTask*>& batch);
 
-  // Ends a batch from TakeBatch, or a task that was to run now.
+  // For a thread that can compute a little between other duties, which saves the context switches
+  // to a worker and back: moves the next batch that is expected to take no longer than `budget`
+  // into `batch`, which is cleared first. Call BatchDone when it is done. Where there is none it
+  // returns false and leaves what is queued to the workers, which it wakes.
+  bool TakeQuickBatch(std::chrono::nanoseconds budget, std::vector<ClassificationTask*>& batch);
+
+  // Ends a batch from TakeBatch or TakeQuickBatch.
   void BatchDone();
 
   // Refuses new tasks; those already queued are still handed out.
@@ -71,7 +77,9 @@ class RequestQueue {
   };
 
   void Append(ClassificationTask& task) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void PopBatch(std::vector<ClassificationTask*>& batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void PopBatch(std::vector<Lane>::iterator lane, std::vector<ClassificationTask*>& batch)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::size_t ImagesOfNextBatch(const Lane& lane) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Limits limits_;
   Metrics& metrics_;

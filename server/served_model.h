@@ -45,6 +45,11 @@ class ServedModel {
   // How long a batch of one takes, measured when loading; at least 1 ns.
   std::chrono::nanoseconds time_per_image() const { return time_per_image_; }
 
+  // How long a batch of `images` is expected to take, from two sizes measured when loading.
+  std::chrono::nanoseconds ExpectedTime(std::size_t images) const {
+    return time_per_image_ + time_per_further_image_ * (static_cast<std::int64_t>(images) - 1);
+  }
+
   // Classifies the rows of `inputs` on the calling thread. No lock is held meanwhile.
   //
   // Shapes:   inputs: [N, input_size()], answers: N.
@@ -55,7 +60,7 @@ class ServedModel {
   ServedModel(std::string name, std::int64_t version,
               std::shared_ptr<const CertifiedModel> certified,
               std::shared_ptr<ModelMetrics> metrics);
-  void MeasureTimePerImage(const Clock& clock);
+  void MeasureTimes(std::size_t max_batch, const Clock& clock);
 
   const std::string name_;
   const std::int64_t version_;
@@ -63,6 +68,7 @@ class ServedModel {
   const PixelScaling pixel_scaling_;
   const std::shared_ptr<ModelMetrics> metrics_;
   std::chrono::nanoseconds time_per_image_{1};
+  std::chrono::nanoseconds time_per_further_image_{0};
 
   // Buffers that no thread uses at the moment: as many as ever computed at once.
   mutable Mutex mutex_;

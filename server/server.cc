@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "model/execution/onednn.h"
 #include "model/status_macros.h"
+#include "server/quick_compute.h"
 
 namespace lipserve {
 namespace {
@@ -118,8 +119,14 @@ absl::Status Server::StartGrpc() {
 absl::Status Server::StartThreads() {
   LIPSERVE_ASSIGN_OR_RETURN(workers_,
                             ComputeWorkers::Start(options_.workers, queue_, clock_, check_));
-  LIPSERVE_ASSIGN_OR_RETURN(pollers_,
-                            CompletionPollers::Start(options_.pollers, *completion_queue_, check_));
+  LIPSERVE_ASSIGN_OR_RETURN(pollers_, CompletionPollers::Start(
+                                          options_.pollers, *completion_queue_,
+                                          [this] {
+                                            const auto compute = std::make_shared<QuickCompute>(
+                                                queue_, options_.inline_budget, clock_);
+                                            return [compute] { compute->Run(); };
+                                          },
+                                          check_));
   const ServiceContext context = {.health = health_,
                                   .repository = repository_,
                                   .queue = queue_,

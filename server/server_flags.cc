@@ -96,8 +96,10 @@ void DeclareServing(CLI::App& app, Flags& flags) {
   app.add_option("--queue-capacity", options.queue_capacity,
                  "Images that may wait; more are refused with RESOURCE_EXHAUSTED")
       ->capture_default_str();
-  app.add_option("--inline-budget-us", flags.inline_budget_us,
-                 "An idle server answers requests up to this compute time without a thread switch")
+  app.add_option(
+         "--inline-budget-us", flags.inline_budget_us,
+         "Requests of small models are computed without a thread switch, up to this long between "
+         "two looks at the network")
       ->capture_default_str();
   app.add_option("--max-connection-age-s", flags.max_connection_age_s,
                  "Clients are told to connect anew after this long, and so to look for other "

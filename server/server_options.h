@@ -36,8 +36,8 @@ struct ServerOptions {
   // Largest request message; 0 takes what the models need that are there at the start.
   std::size_t max_request_bytes = 0;
 
-  // A request that takes no longer and comes alone is executed by the poller.
-  std::chrono::microseconds inline_budget{50};
+  // The poller computes what has arrived itself while that is expected to take no longer.
+  std::chrono::microseconds inline_budget{200};
 
   // When clients are told to connect anew, without losing a call, so that those that find servers
   // by name come to see new ones; 0: never.

@@ -63,9 +63,8 @@ class UnaryCall : public PooledCall {
   virtual void Request(grpc::ServerContext& context, RequestMessage& request, Responder& responder,
                        void* tag) = 0;
 
-  // A request has arrived; `alone` says that no other call of this method is in progress. Must lead
-  // to exactly one Finish.
-  virtual void Handle(bool alone) = 0;
+  // A request has arrived. Must lead to exactly one Finish.
+  virtual void Handle() = 0;
 
   // Sends the response if `status` is OK, else the error. The call may be in its next life when
   // this returns.
@@ -96,10 +95,11 @@ class UnaryCall : public PooledCall {
   void OnArrived(bool ok) {
     if (!ok) {
       // The server shuts down: there was no call, so it does not end either.
-      home_.ReturnUnused(*this);
+      home_.Return(*this);
       return;
     }
-    Handle(/*alone=*/home_.Arrive() == 1);
+    home_.Arrive();
+    Handle();
   }
 
   void OnDone(bool /*ok*/) {

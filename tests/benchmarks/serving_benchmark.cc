@@ -264,7 +264,7 @@ int Run(double seconds) {
       "Classify of one 784-float image, %.1f s x %d rounds; cpu is per request, of server "
       "and client together\n",
       seconds, kRounds);
-  for (const std::size_t concurrency : {std::size_t{1}, std::size_t{16}}) {
+  for (const std::size_t concurrency : {std::size_t{1}, std::size_t{16}, std::size_t{64}}) {
     Compare({{"floor: echo", echo.port(), {}, {}, {}},
              {"Classify", server->grpc_address().port, {}, {}, {}},
              {"Classify, --inline-budget-us 0", queued->grpc_address().port, {}, {}, {}}},

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <deque>
 #include <string>
 #include <thread>
@@ -30,7 +31,8 @@ class RequestQueueTest : public ::testing::Test {
     return tasks_.emplace_back(model.model, std::vector<float>(images * kSmallInputSize));
   }
   FakeTask& NewTask(std::size_t images = 1) { return NewTask(images, first_); }
-  void AdmitQueued(FakeTask& task) { ASSERT_EQ(*queue_.Admit(task, false), Admission::kQueued); }
+  absl::Status Admit(FakeTask& task) { return queue_.Admit(task, Attendant::kWorker); }
+  void AdmitQueued(FakeTask& task) { ASSERT_TRUE(Admit(task).ok()); }
 
   SmallServedModel first_{1};
   SmallServedModel second_{2};
@@ -96,11 +98,11 @@ TEST_F(RequestQueueTest, JoinsRequestsOfOneModelAcrossThoseOfAnother) {
 
 TEST_F(RequestQueueTest, RefusesWhatDoesNotFitAndTakesWhatDoes) {
   AdmitQueued(NewTask(8));
-  const absl::Status full = queue_.Admit(NewTask(3), false).status();
+  const absl::Status full = Admit(NewTask(3));
   EXPECT_EQ(full.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_THAT(std::string(full.message()), HasSubstr("8 of 10 images wait and this call brings 3"));
   AdmitQueued(NewTask(2));
-  EXPECT_TRUE(absl::IsResourceExhausted(queue_.Admit(NewTask(1), false).status()));
+  EXPECT_TRUE(absl::IsResourceExhausted(Admit(NewTask(1))));
 }
 
 TEST_F(RequestQueueTest, HasRoomAgainOnceABatchIsTaken) {
@@ -110,28 +112,58 @@ TEST_F(RequestQueueTest, HasRoomAgainOnceABatchIsTaken) {
   queue_.BatchDone();
 }
 
-TEST_F(RequestQueueTest, LetsTheCallerRunOnlyIfNothingIsQueuedOrRunning) {
-  EXPECT_EQ(*queue_.Admit(NewTask(), true), Admission::kRunNow);
-  EXPECT_EQ(queue_.queued_images(), 0U);
-  FakeTask& second = NewTask();
-  EXPECT_EQ(*queue_.Admit(second, true), Admission::kQueued);  // the first runs
+TEST_F(RequestQueueTest, HandsOutAQuickBatchOnlyWithinTheBudget) {
+  FakeTask& a = NewTask(2);
+  FakeTask& b = NewTask(2);
+  FakeTask& c = NewTask(1);
+  for (FakeTask* task : {&a, &b, &c}) ASSERT_TRUE(queue_.Admit(*task, Attendant::kCaller).ok());
+  const std::chrono::nanoseconds expected = first_.model->ExpectedTime(4);
+  EXPECT_FALSE(queue_.TakeQuickBatch(expected - std::chrono::nanoseconds(1), batch_));
+  EXPECT_THAT(batch_, IsEmpty());
+  ASSERT_TRUE(queue_.TakeQuickBatch(expected, batch_));
+  EXPECT_THAT(batch_, ElementsAre(&a, &b));  // a batch has room for 4 images
+  EXPECT_EQ(queue_.queued_images(), 1U);
+  ASSERT_TRUE(queue_.TakeQuickBatch(expected, batch_));
+  EXPECT_THAT(batch_, ElementsAre(&c));
   queue_.BatchDone();
-  EXPECT_EQ(*queue_.Admit(NewTask(), true), Admission::kQueued);  // the second is queued
+  queue_.BatchDone();
+  EXPECT_FALSE(queue_.TakeQuickBatch(expected, batch_));
+}
+
+TEST_F(RequestQueueTest, AQuickModelNeedNotWaitBehindASlowRequest) {
+  FakeTask& slow = NewTask(9, first_);
+  FakeTask& quick = NewTask(1, second_);
+  ASSERT_TRUE(queue_.Admit(slow, Attendant::kWorker).ok());
+  ASSERT_TRUE(queue_.Admit(quick, Attendant::kCaller).ok());
+  const std::chrono::nanoseconds budget = second_.model->ExpectedTime(1);
+  ASSERT_LT(budget, first_.model->ExpectedTime(9));
+  ASSERT_TRUE(queue_.TakeQuickBatch(budget, batch_));
+  EXPECT_THAT(batch_, ElementsAre(&quick));
+  queue_.BatchDone();
   ASSERT_TRUE(queue_.TakeBatch(batch_));
-  EXPECT_EQ(*queue_.Admit(NewTask(), true), Admission::kQueued);  // a worker runs
+  EXPECT_THAT(batch_, ElementsAre(&slow));
   queue_.BatchDone();
-  ASSERT_TRUE(queue_.TakeBatch(batch_));
-  queue_.BatchDone();
-  EXPECT_EQ(*queue_.Admit(NewTask(), true), Admission::kRunNow);  // idle again
-  queue_.BatchDone();
+}
+
+// Would hang if nobody were woken.
+TEST_F(RequestQueueTest, WhatACallerLeavesGoesToAWaitingWorker) {
+  FakeTask& task = NewTask(1);
+  std::thread worker([this] {
+    std::vector<ClassificationTask*> batch;
+    EXPECT_TRUE(queue_.TakeBatch(batch));
+    queue_.BatchDone();
+  });
+  ASSERT_TRUE(queue_.Admit(task, Attendant::kCaller).ok());
+  EXPECT_FALSE(queue_.TakeQuickBatch(std::chrono::nanoseconds(0), batch_));
+  worker.join();
 }
 
 TEST_F(RequestQueueTest, ClosedItRefusesNewTasksAndHandsOutTheOldOnes) {
   FakeTask& old_task = NewTask();
   AdmitQueued(old_task);
   queue_.Close();
-  EXPECT_TRUE(absl::IsUnavailable(queue_.Admit(NewTask(), false).status()));
-  EXPECT_TRUE(absl::IsUnavailable(queue_.Admit(NewTask(), true).status()));
+  EXPECT_TRUE(absl::IsUnavailable(queue_.Admit(NewTask(), Attendant::kWorker)));
+  EXPECT_TRUE(absl::IsUnavailable(queue_.Admit(NewTask(), Attendant::kCaller)));
   ASSERT_TRUE(queue_.TakeBatch(batch_));
   EXPECT_THAT(batch_, ElementsAre(&old_task));
   queue_.BatchDone();
@@ -174,7 +206,7 @@ TEST_F(RequestQueueTest, EveryTaskIsTakenExactlyOnceByConcurrentWorkers) {
     });
   }
   for (FakeTask* task : tasks) {
-    while (absl::IsResourceExhausted(queue_.Admit(*task, false).status())) {
+    while (absl::IsResourceExhausted(Admit(*task))) {
       std::this_thread::yield();
     }
   }

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef SERVER_QUICK_COMPUTE_H_
+#define SERVER_QUICK_COMPUTE_H_
+
+#include <chrono>
+#include <vector>
+
+#include "server/batch_executor.h"
+#include "server/clock.h"
+#include "server/request_queue.h"
+
+namespace lipserve {
+
+// Executes on the calling thread what is queued and quick. Small models are answered between two
+// looks at the network, in batches of what has arrived, which costs less than to wake a worker.
+//
+// Threads: one at a time.
+class QuickCompute {
+ public:
+  // Run spends about `budget` at most. Requires: queue and clock outlive it.
+  QuickCompute(RequestQueue& queue, std::chrono::nanoseconds budget, const Clock& clock)
+      : queue_(queue), budget_(budget), clock_(clock), executor_(clock) {}
+
+  // What it leaves is the workers'.
+  void Run();
+
+ private:
+  RequestQueue& queue_;
+  const std::chrono::nanoseconds budget_;
+  const Clock& clock_;
+  BatchExecutor executor_;
+  std::vector<ClassificationTask*> batch_;
+};
+
+}  // namespace lipserve
+
+#endif  // SERVER_QUICK_COMPUTE_H_
