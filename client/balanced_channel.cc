@@ -52,8 +52,9 @@ std::shared_ptr<grpc::Channel> MakeBalancedChannel(const std::string& target) {
 }
 
 std::shared_ptr<grpc::Channel> MakePlainChannel(const std::string& target) {
-  return grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(),
-                                   ConnectionArguments());
+  grpc::ChannelArguments arguments = ConnectionArguments();
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  return grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), arguments);
 }
 
 }  // namespace lipserve

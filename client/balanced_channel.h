@@ -19,8 +19,8 @@ namespace lipserve {
 // Requires: calls may be repeated. A target as ToGrpcTarget returns it.
 std::shared_ptr<grpc::Channel> MakeBalancedChannel(const std::string& target);
 
-// A channel to the first server of `target` that can be reached, whatever it says of itself, for
-// asking how it is. Nothing is repeated.
+// A channel of its own connection to the first server of `target` that can be reached, whatever it
+// says of itself, for asking how it is and for loading it. Nothing is repeated.
 std::shared_ptr<grpc::Channel> MakePlainChannel(const std::string& target);
 
 }  // namespace lipserve

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// lipserve-client: classify images, inspect models, check health.
+// lipserve-client: classify images, inspect models, check health, measure under load.
 #include <unistd.h>
 
 #include <cmath>
@@ -13,6 +13,7 @@
 #include "client/classifier_client.h"
 #include "client/classify_command.h"
 #include "client/inspect_commands.h"
+#include "client/load/load_command.h"
 #include "client/server_target.h"
 #include "client/terminal.h"
 
@@ -29,6 +30,8 @@ constexpr char kExamples[] = R"(Examples:
   lipserve-client classify --json digit.png | jq .radius_l2
   lipserve-client describe --model mnist08
   lipserve-client health --server 10.0.0.7:8001 --timeout 1s
+  lipserve-client load --model mnist08 --concurrency 64 --duration 30s
+  lipserve-client load --rate 5000 --json t10k-images-idx3-ubyte.gz | jq .answered.p99_ms
 
 Inputs: idx files, plain or gzipped, and *.f32 files (raw little-endian float32) may end in a range
 as in Python: FILE[5], FILE[0:10], FILE[-3:]; quote it, shells read brackets. *.png files hold one
@@ -42,13 +45,32 @@ Exit codes: 0 success, 1 failure (health: not SERVING), 2 wrong usage.)";
 // All flags of all commands.
 struct Flags {
   ClientOptions client;
-  std::string timeout = "10s";
   ColorChoice color = ColorChoice::kAuto;
   bool json = false;
   bool draw = false;
   std::string service;
   ClassifyFlags classify;
+  LoadFlags load;
 };
+
+// A flag that takes a duration of at least `least`.
+void AddDuration(CLI::App& command, const std::string& name, const std::string& description,
+                 absl::Duration least, absl::Duration& value) {
+  command
+      .add_option_function<std::string>(
+          name, [&value](const std::string& text) { absl::ParseDuration(text, &value); },
+          description)
+      ->default_str(absl::FormatDuration(value))
+      ->check([least](const std::string& text) -> std::string {
+        absl::Duration parsed;
+        if (absl::ParseDuration(text, &parsed) && parsed >= least &&
+            parsed < absl::InfiniteDuration()) {
+          return "";
+        }
+        return absl::StrCat("expected a duration of at least ", absl::FormatDuration(least),
+                            ", such as 500ms or 10s, got \"", text, "\"");
+      });
+}
 
 void AddConnectionFlags(CLI::App& command, Flags& flags) {
   command
@@ -58,15 +80,8 @@ void AddConnectionFlags(CLI::App& command, Flags& flags) {
       ->check([](const std::string& text) {
         return std::string(ToGrpcTarget(text).status().message());
       });
-  command.add_option("--timeout", flags.timeout, "Longest wait for one call, e.g. 500ms, 10s")
-      ->capture_default_str()
-      ->check([&flags](const std::string& text) -> std::string {
-        if (absl::ParseDuration(text, &flags.client.timeout) &&
-            flags.client.timeout > absl::ZeroDuration()) {
-          return "";
-        }
-        return "expected a positive duration such as 500ms or 10s, got \"" + text + "\"";
-      });
+  AddDuration(command, "--timeout", "Longest wait for one call, e.g. 500ms, 10s",
+              absl::Nanoseconds(1), flags.client.timeout);
   command.add_flag("--json", flags.json, "One JSON object per line instead of text for people");
 }
 
@@ -93,6 +108,24 @@ void AddColorFlag(CLI::App& command, Flags& flags) {
       ->transform(CLI::CheckedTransformer(choices).description(""));
 }
 
+void AddQuestionFlags(CLI::App& command, ClassifyOptions& ask) {
+  command.add_option("--epsilon", ask.epsilon, "Say which answers are certified at this L2 radius")
+      ->check([](const std::string& text) -> std::string {
+        double value = 0.0;
+        const bool is_number = CLI::detail::lexical_cast(text, value);
+        return is_number && std::isfinite(value) && value >= 0.0
+                   ? ""
+                   : "expected a finite number that is not negative, got \"" + text + "\"";
+      });
+  const std::map<std::string, v1::RadiusPrecision> precisions = {
+      {"tight", v1::RADIUS_PRECISION_TIGHT}, {"fast", v1::RADIUS_PRECISION_FAST}};
+  command
+      .add_option("--radius-precision", ask.radius_precision,
+                  "tight (the server's default): the largest proven radius; fast: a smaller one, "
+                  "cheaper for the server, as true")
+      ->transform(CLI::CheckedTransformer(precisions).description("tight|fast"));
+}
+
 void AddClassify(CLI::App& app, Flags& flags) {
   CLI::App* command = app.add_subcommand(
       "classify", "Classify images; prints class, score, margin and certified radius");
@@ -112,23 +145,7 @@ void AddClassify(CLI::App& app, Flags& flags) {
       ->allow_extra_args(false);
   command->add_option("--limit", input.limit, "Classify at most this many images")
       ->check(CLI::PositiveNumber);
-  command
-      ->add_option("--epsilon", flags.classify.ask.epsilon,
-                   "Say which answers are certified at this L2 radius")
-      ->check([](const std::string& text) -> std::string {
-        double value = 0.0;
-        const bool is_number = CLI::detail::lexical_cast(text, value);
-        return is_number && std::isfinite(value) && value >= 0.0
-                   ? ""
-                   : "expected a finite number that is not negative, got \"" + text + "\"";
-      });
-  const std::map<std::string, v1::RadiusPrecision> precisions = {
-      {"tight", v1::RADIUS_PRECISION_TIGHT}, {"fast", v1::RADIUS_PRECISION_FAST}};
-  command
-      ->add_option("--radius-precision", flags.classify.ask.radius_precision,
-                   "tight (the server's default): the largest proven radius; fast: a smaller one, "
-                   "cheaper for the server, as true")
-      ->transform(CLI::CheckedTransformer(precisions).description("tight|fast"));
+  AddQuestionFlags(*command, flags.classify.ask);
   command->add_option("--request-id", flags.classify.ask.request_id,
                       "Text for the server's log, at most 128 bytes");
   command->add_option("--certificate", flags.classify.certificate_path,
@@ -136,6 +153,38 @@ void AddClassify(CLI::App& app, Flags& flags) {
   command->add_flag("--as-float", input.as_float, "Send pixels as floats, divided by 255");
   command->add_flag("--draw", flags.draw, "Draw the images in the terminal")
       ->excludes(command->get_option("--json"));
+}
+
+void AddLoad(CLI::App& app, Flags& flags) {
+  CLI::App* command = app.add_subcommand(
+      "load", "Send calls for a while; prints calls per second and quantiles of the latency");
+  AddConnectionFlags(*command, flags);
+  AddModelFlags(*command, flags);
+  AddColorFlag(*command, flags);
+  AddQuestionFlags(*command, flags.load.ask);
+  command->add_option("inputs,--input", flags.load.input.inputs,
+                      "idx, PNG or .f32 files, or -; random pixels if there is none");
+  command->add_flag("--as-float", flags.load.input.as_float,
+                    "Send pixels as floats, divided by 255");
+  command->add_option("--images-per-call", flags.load.images_per_call, "Images in each call")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  LoadOptions& load = flags.load.load;
+  command->add_option("--concurrency", load.outstanding, "Most calls in flight, of all connections")
+      ->check(CLI::Range(1, 100'000))
+      ->capture_default_str();
+  command
+      ->add_option("--connections", load.connections, "Connections, each with a thread of its own")
+      ->check(CLI::Range(1, 1'000))
+      ->capture_default_str();
+  command
+      ->add_option("--rate", load.rate,
+                   "Calls per second, whether the server keeps up or not, each timed from when it "
+                   "was due; without it, an answer starts the next call")
+      ->check(CLI::Range(1e-3, 1e7));
+  AddDuration(*command, "--warm-up", "Calls before this are not counted", absl::ZeroDuration(),
+              load.warm_up);
+  AddDuration(*command, "--duration", "How long to count", absl::Milliseconds(1), load.duration);
 }
 
 void AddInspection(CLI::App& app, Flags& flags) {
@@ -160,6 +209,12 @@ absl::Status RunCommand(const CLI::App& app, Flags& flags) {
   }
   if (app.got_subcommand("models")) return RunModels(client, flags.json, style, std::cout);
   if (app.got_subcommand("health")) return RunHealth(client, flags.service, flags.json, std::cout);
+  if (app.got_subcommand("load")) {
+    flags.load.ask.model = flags.classify.ask.model;
+    flags.load.load.timeout = flags.client.timeout;
+    flags.load.json = flags.json;
+    return RunLoad(client, flags.load, style, std::cin, std::cout);
+  }
   if (flags.json) {
     flags.classify.form = OutputForm::kJson;
   } else if (flags.draw) {
@@ -180,14 +235,16 @@ int Main(int argc, char** argv) {
   Flags flags;
   AddClassify(app, flags);
   AddInspection(app, flags);
+  AddLoad(app, flags);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error, std::cout, std::cerr) == 0 ? 0 : kUsage;
   }
   if (app.get_subcommands().empty()) {
-    std::cerr << "lipserve-client: expected a command (classify, describe, models or health), got "
-                 "none; see lipserve-client --help\n";
+    std::cerr
+        << "lipserve-client: expected a command (classify, describe, models, health or load), "
+           "got none; see lipserve-client --help\n";
     return kUsage;
   }
   absl::Status status = RunCommand(app, flags);
