@@ -118,6 +118,23 @@ TEST(OrthogonalDescentTest, StaysOrthogonalUpToTheSquareOfItsStep) {
   }
 }
 
+TEST(OrthogonalDescentTest, RetractsOnlyOncePerPeriod) {
+  std::mt19937_64 random(59);
+  const Shape shape{5, 9};
+  Parameter parameter = RandomOrthogonalParameter(shape, random);
+  OrthogonalDescent rule({0.01, 0.9, 0.99, 4}, {{&parameter}, {"layer1.kernel"}});
+  std::vector<double> distances;
+  for (int t = 1; t <= 8; ++t) {
+    parameter.gradient = RandomNumbers(parameter.values.size(), random);
+    rule.Step(t, 1.0);
+    distances.push_back(DistanceFromOrthogonal(parameter, shape));
+  }
+  // Newton's iteration takes a distance d to 3/2 d^2, here below a tenth of what three steps leave.
+  EXPECT_LT(distances[3], 0.1 * distances[2]);
+  EXPECT_LT(distances[7], 0.1 * distances[6]);
+  EXPECT_GT(distances[2], distances[0]);
+}
+
 TEST(OrthogonalDescentTest, FindsTheNearestOrthogonalMatrix) {
   // Minimises ||W - A||^2, whose minimiser is A's polar factor: here A = 2 Q, so Q itself.
   std::mt19937_64 random(54);
@@ -162,7 +179,7 @@ TEST(MakeOptimizerTest, MovesOrthogonalMatricesByTheirOwnRuleAndTheRestByTheKind
   ASSERT_TRUE(optimizer.ok()) << optimizer.status();
   EXPECT_EQ((*optimizer)->description(),
             "SGD(learning_rate=0.5, momentum=0), OrthogonalDescent(learning_rate=0.01, beta1=0.9, "
-            "beta2=0.99), Lookahead(period=1, step=0.5)");
+            "beta2=0.99, retraction_period=4), Lookahead(period=1, step=0.5)");
   (*optimizer)->Step();
   EXPECT_THAT(bias.values, testing::Each(-0.25F));
   // Lookahead's mean of two matrices is not orthogonal; it is brought back.
@@ -184,6 +201,8 @@ TEST(MakeOptimizerTest, RefusesOrthogonalFieldsThatAreWrongOrMoveNothing) {
               HasSubstr("optimizer.orthogonal.learning_rate: expected a positive"));
   EXPECT_THAT(error(sgd + "orthogonal { beta2: 1 }", kernel),
               HasSubstr("optimizer.orthogonal.beta2: expected"));
+  EXPECT_THAT(error(sgd + "orthogonal { retraction_period: -1 }", kernel),
+              HasSubstr("optimizer.orthogonal.retraction_period: expected at least 1, or 0 for 4"));
   EXPECT_THAT(
       error(sgd + "orthogonal {}", bias),
       HasSubstr("optimizer.orthogonal: expected a layer with ORTHOGONAL_METHOD_RETRACTION"));

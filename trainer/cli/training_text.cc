@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "trainer/data/augmenter.h"
 #include "trainer/training/selection.h"
 
 namespace lipserve::trainer {
@@ -16,6 +17,9 @@ std::string TrainingText(const v1::Recipe& recipe, const Loss& loss, const Optim
   absl::StrAppend(&text, "\n");
   for (const std::string& line : scheduled_numbers.descriptions()) {
     absl::StrAppend(&text, "schedule of ", line, "\n");
+  }
+  if (recipe.has_augmentation()) {
+    absl::StrAppend(&text, "augmentation: ", DescribeAugmentation(recipe.augmentation()), "\n");
   }
   if (recipe.has_selection()) {
     absl::StrAppend(&text, "selection: ", DescribeSelection(recipe.selection()), "\n");

@@ -8,11 +8,13 @@
 namespace lipserve::trainer {
 
 MinibatchStream::MinibatchStream(const Samples& samples, const PixelScaling& scaling,
-                                 std::size_t batch_size, std::vector<float> mean)
+                                 std::size_t batch_size, std::vector<float> mean,
+                                 std::unique_ptr<Augmenter> augmenter)
     : samples_(samples),
       scaling_(scaling),
       batch_size_(batch_size),
       mean_(std::move(mean)),
+      augmenter_(std::move(augmenter)),
       producer_([this] { Produce(); }) {
   assert(batch_size >= 1);
 }
@@ -26,10 +28,11 @@ MinibatchStream::~MinibatchStream() {
   producer_.join();
 }
 
-void MinibatchStream::Begin(std::vector<std::uint32_t> order) {
+void MinibatchStream::Begin(std::vector<std::uint32_t> order, std::int64_t epoch) {
   const MutexLock lock(mutex_);
   assert(taken_ == total_);
   order_ = std::move(order);
+  epoch_ = epoch;
   total_ = (order_.size() + batch_size_ - 1) / batch_size_;
   produced_ = 0;
   taken_ = 0;
@@ -77,6 +80,7 @@ void MinibatchStream::Fill(std::size_t index, Minibatch& batch) const {
     const std::size_t sample = order_[begin + r];
     const std::span<float> values = rows.row(r);
     scaling_.Apply(samples_.image(sample), values);
+    if (augmenter_) augmenter_->Apply(epoch_, sample, values);
     for (std::size_t p = 0; p < mean_.size(); ++p) values[p] -= mean_[p];
     batch.labels[r] = samples_.labels[sample];
   }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Minibatches of scaled samples, the next one prepared on another thread while this one is used.
+// Minibatches of scaled and augmented samples, the next one prepared on another thread while this
+// one is used.
 //
 // Example:
 //   MinibatchStream stream(data.train, PixelScaling(255.0), 128);
-//   stream.Begin(ShuffledOrder(data.train.size(), seed, epoch));
+//   stream.Begin(ShuffledOrder(data.train.size(), seed, epoch), epoch);
 //   while (const Minibatch* batch = stream.Next()) Step(*batch);
 #ifndef TRAINER_DATA_MINIBATCH_STREAM_H_
 #define TRAINER_DATA_MINIBATCH_STREAM_H_
@@ -11,6 +12,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <thread>
 #include <vector>
 
@@ -18,6 +20,7 @@
 #include "model/certificate/pixel_scaling.h"
 #include "model/concurrency/mutex.h"
 #include "model/network/matrix_view.h"
+#include "trainer/data/augmenter.h"
 #include "trainer/data/dataset.h"
 
 namespace lipserve::trainer {
@@ -34,23 +37,24 @@ struct Minibatch {
 
 // Cuts an order of samples into minibatches; the last one may be smaller.
 //
-// Guarantee: the minibatches depend only on the samples, the scaling, the mean and the order.
+// Guarantee: the minibatches depend only on the samples, the scaling, the mean, the augmenter's
+//            options and what Begin is told.
 // Threads:   one consumer thread; the stream owns its producer and joins it when destroyed.
 class MinibatchStream {
  public:
-  // `mean` is subtracted from every scaled sample; empty: nothing is.
+  // `augmenter`, if any, changes every scaled sample; then `mean` is subtracted, if not empty.
   //
   // Requires: batch_size >= 1; `samples` outlives the stream.
   MinibatchStream(const Samples& samples, const PixelScaling& scaling, std::size_t batch_size,
-                  std::vector<float> mean = {});
+                  std::vector<float> mean = {}, std::unique_ptr<Augmenter> augmenter = nullptr);
   ~MinibatchStream();
   MinibatchStream(const MinibatchStream&) = delete;
   MinibatchStream& operator=(const MinibatchStream&) = delete;
 
-  // Starts over with the samples that `order` names.
+  // Starts over with the samples that `order` names, as the augmenter changes them in `epoch`.
   //
   // Requires: Next has returned null since the last Begin, or there was none.
-  void Begin(std::vector<std::uint32_t> order);
+  void Begin(std::vector<std::uint32_t> order, std::int64_t epoch = 0);
 
   // The next minibatch, valid until the next call, or null after the last.
   const Minibatch* Next();
@@ -65,9 +69,11 @@ class MinibatchStream {
   const PixelScaling scaling_;
   const std::size_t batch_size_;
   const std::vector<float> mean_;
+  const std::unique_ptr<Augmenter> augmenter_;  // used by the producer alone
   // Written by Begin while the producer has nothing to do; read by the producer. The mutex, taken
   // to change total_, orders the two. A slot likewise belongs to whom the counters say.
   std::vector<std::uint32_t> order_;
+  std::int64_t epoch_ = 0;
   std::array<Minibatch, kSlots> slots_;
 
   Mutex mutex_;

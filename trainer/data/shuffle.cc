@@ -6,17 +6,10 @@
 #include <random>
 #include <utility>
 
+#include "trainer/data/sample_random.h"
+
 namespace lipserve::trainer {
 namespace {
-
-// The finaliser of SplitMix64 (Steele, Lea, Flood 2014): a bijection that spreads every input bit,
-// so that neighbouring seeds and epochs give unrelated generators.
-std::uint64_t Mix(std::uint64_t x) {
-  x += 0x9e3779b97f4a7c15ULL;
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
-  return x ^ (x >> 31);
-}
 
 // Uniform in [0, bound): draws beyond the last whole multiple of `bound` are thrown away.
 std::uint64_t UniformBelow(std::uint64_t bound, std::mt19937_64& generator) {
@@ -31,7 +24,7 @@ std::uint64_t UniformBelow(std::uint64_t bound, std::mt19937_64& generator) {
 
 std::vector<std::uint32_t> ShuffledOrder(std::size_t count, std::uint64_t seed,
                                          std::int64_t epoch) {
-  std::mt19937_64 generator(Mix(Mix(seed) ^ static_cast<std::uint64_t>(epoch)));
+  std::mt19937_64 generator(SpreadBits(SpreadBits(seed) ^ static_cast<std::uint64_t>(epoch)));
   std::vector<std::uint32_t> order = FileOrder(count);
   for (std::size_t remaining = count; remaining > 1; --remaining) {
     std::swap(order[remaining - 1], order[UniformBelow(remaining, generator)]);

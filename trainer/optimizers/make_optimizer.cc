@@ -2,6 +2,7 @@
 #include "trainer/optimizers/make_optimizer.h"
 
 #include <cmath>
+#include <cstdint>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -14,6 +15,8 @@
 
 namespace lipserve::trainer {
 namespace {
+
+constexpr std::int64_t kRetractionPeriod = 4;
 
 using RuleOrError = absl::StatusOr<std::unique_ptr<UpdateRule>>;
 
@@ -98,6 +101,14 @@ RuleOrError MakeOrthogonalRule(const v1::OptimizerSpec& spec, ParameterGroup gro
                             DecayOr("orthogonal.beta1", orthogonal.beta1(), options.beta1));
   LIPSERVE_ASSIGN_OR_RETURN(options.beta2,
                             DecayOr("orthogonal.beta2", orthogonal.beta2(), options.beta2));
+  if (orthogonal.retraction_period() < 0) {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("optimizer.orthogonal.retraction_period: expected at least 1, or 0 for %d, "
+                        "got %d",
+                        kRetractionPeriod, orthogonal.retraction_period()));
+  }
+  options.retraction_period =
+      orthogonal.retraction_period() == 0 ? kRetractionPeriod : orthogonal.retraction_period();
   return std::make_unique<OrthogonalDescent>(options, std::move(group));
 }
 

@@ -26,13 +26,19 @@ MatrixView AsMatrix(const Parameter& parameter, std::vector<float>& values) {
   return {values.data(), parameter.orthogonal_rows, values.size() / parameter.orthogonal_rows};
 }
 
-// A <- A + A^T.
+// A <- A + A^T, in tiles that fit the nearest cache together with their mirror images.
 void AddTranspose(MatrixView a) {
-  for (std::size_t i = 0; i < a.rows; ++i) {
-    for (std::size_t j = 0; j <= i; ++j) {
-      const float sum = a.data[i * a.cols + j] + a.data[j * a.cols + i];
-      a.data[i * a.cols + j] = sum;
-      a.data[j * a.cols + i] = sum;
+  constexpr std::size_t kTile = 16;
+  const std::size_t side = a.rows;
+  for (std::size_t row = 0; row < side; row += kTile) {
+    for (std::size_t column = 0; column <= row; column += kTile) {
+      for (std::size_t i = row; i < std::min(row + kTile, side); ++i) {
+        for (std::size_t j = column; j < std::min(column + kTile, i + 1); ++j) {
+          const float sum = a.data[i * side + j] + a.data[j * side + i];
+          a.data[i * side + j] = sum;
+          a.data[j * side + i] = sum;
+        }
+      }
     }
   }
 }
@@ -65,8 +71,9 @@ OrthogonalDescent::OrthogonalDescent(const OrthogonalDescentOptions& options, Pa
 }
 
 std::string OrthogonalDescent::description() const {
-  return absl::StrFormat("OrthogonalDescent(learning_rate=%g, beta1=%g, beta2=%g)",
-                         options_.learning_rate, options_.beta1, options_.beta2);
+  return absl::StrFormat(
+      "OrthogonalDescent(learning_rate=%g, beta1=%g, beta2=%g, retraction_period=%d)",
+      options_.learning_rate, options_.beta1, options_.beta2, options_.retraction_period);
 }
 
 void OrthogonalDescent::Step(std::int64_t step, double learning_rate_factor) {
@@ -92,7 +99,7 @@ void OrthogonalDescent::Step(std::int64_t step, double learning_rate_factor) {
       parameter.values[k] -= step_size * first[k];
     }
   }
-  ReturnToConstraint();
+  if (step % options_.retraction_period == 0) ReturnToConstraint();
 }
 
 void OrthogonalDescent::ReturnToConstraint() {

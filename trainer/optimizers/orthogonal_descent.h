@@ -5,7 +5,7 @@
 //   m <- m + (1 - beta1) (g - m)
 //   v <- v + (1 - beta2) (mean of g^2 - v)      one number for the whole matrix
 //   W <- W - learning_rate / (1 - beta1^t) m / sqrt(v / (1 - beta2^t))
-//   W <- 3/2 W - 1/2 W W^T W                    one Newton iteration back
+//   W <- 3/2 W - 1/2 W W^T W                    one Newton iteration back, every few steps
 //
 // What matters is that the moments never see the normal part of the gradient: it is large, is
 // undone by every retraction, and would set the second moment. On MNIST with 1-Lipschitz layers,
@@ -17,6 +17,7 @@
 #ifndef TRAINER_OPTIMIZERS_ORTHOGONAL_DESCENT_H_
 #define TRAINER_OPTIMIZERS_ORTHOGONAL_DESCENT_H_
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -26,9 +27,10 @@
 namespace lipserve::trainer {
 
 struct OrthogonalDescentOptions {
-  double learning_rate = 1e-3;  // positive
-  double beta1 = 0.9;           // in [0, 1)
-  double beta2 = 0.99;          // in [0, 1)
+  double learning_rate = 1e-3;         // positive
+  double beta1 = 0.9;                  // in [0, 1)
+  double beta2 = 0.99;                 // in [0, 1)
+  std::int64_t retraction_period = 1;  // at least 1
 };
 
 // Replaces `gradient` by its part tangent to the orthogonal matrices at `matrix`. `small` is

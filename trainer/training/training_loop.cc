@@ -46,20 +46,27 @@ void AppendMetrics(const std::vector<Metric>& metrics, v1::EpochRecord& record) 
 
 }  // namespace
 
-TrainingLoop::TrainingLoop(const v1::Recipe& recipe, const Dataset& dataset)
+TrainingLoop::TrainingLoop(const v1::Recipe& recipe, const Dataset& dataset,
+                           std::unique_ptr<Augmenter> augmenter)
     : recipe_(recipe),
       dataset_(dataset),
       input_mean_(recipe.center_inputs()
                       ? MeanImage(dataset.train, PixelScaling(recipe.dataset().pixel_divisor()))
                       : std::vector<float>()),
       train_stream_(dataset.train, PixelScaling(recipe.dataset().pixel_divisor()),
-                    static_cast<std::size_t>(recipe.batch_size()), input_mean_),
+                    static_cast<std::size_t>(recipe.batch_size()), input_mean_,
+                    std::move(augmenter)),
       validation_stream_(dataset.validation, PixelScaling(recipe.dataset().pixel_divisor()),
                          static_cast<std::size_t>(recipe.batch_size()), input_mean_) {}
 
 absl::StatusOr<std::unique_ptr<TrainingLoop>> TrainingLoop::Create(const v1::Recipe& recipe,
                                                                    const Dataset& dataset) {
-  std::unique_ptr<TrainingLoop> loop(new TrainingLoop(recipe, dataset));
+  std::unique_ptr<Augmenter> augmenter;
+  if (recipe.has_augmentation()) {
+    LIPSERVE_ASSIGN_OR_RETURN(
+        augmenter, Augmenter::Create(recipe.augmentation(), dataset.train.shape, recipe.seed()));
+  }
+  std::unique_ptr<TrainingLoop> loop(new TrainingLoop(recipe, dataset, std::move(augmenter)));
   LIPSERVE_RETURN_IF_ERROR(loop->MakeParts());
   return loop;
 }
@@ -141,7 +148,7 @@ void TrainingLoop::InstallResult() {
 absl::StatusOr<MetricMeans> TrainingLoop::TrainOneEpoch(std::int64_t epoch,
                                                         TrainingObserver& observer) {
   observer.OnEpochBegin(epoch, recipe_.epochs(), steps_per_epoch());
-  train_stream_.Begin(ShuffledOrder(dataset_.train.size(), recipe_.seed(), epoch));
+  train_stream_.Begin(ShuffledOrder(dataset_.train.size(), recipe_.seed(), epoch), epoch);
   MetricMeans means;
   std::int64_t step = 0;
   while (const Minibatch* batch = train_stream_.Next()) {

@@ -102,7 +102,8 @@ class TrainingLoop {
   void ContinueAfter(std::vector<v1::EpochRecord> history) { history_ = std::move(history); }
 
  private:
-  TrainingLoop(const v1::Recipe& recipe, const Dataset& dataset);
+  TrainingLoop(const v1::Recipe& recipe, const Dataset& dataset,
+               std::unique_ptr<Augmenter> augmenter);
 
   absl::Status MakeParts();
   // The names that validation gives its metrics.
