@@ -33,7 +33,7 @@ void BatchExecutor::ExecuteTogether(std::span<ClassificationTask* const> tasks) 
 
   const Clock::TimePoint start = clock_.Now();
   model->Classify(inputs, answers, tasks.front()->images().precision);
-  model->metrics().ObserveBatch(inputs.rows, SecondsBetween(start, clock_.Now()));
+  model->metrics().ObserveBatch(inputs.rows, SecondsBetween(start, clock_.Now()), tasks.size());
   model->metrics().ObserveAnswers(answers);
 
   std::size_t first = 0;

@@ -4,58 +4,18 @@
 
 #include <grpcpp/grpcpp.h>
 
-#include <chrono>
-#include <cstddef>
-
 #include "lipserve/v1/classifier.grpc.pb.h"
-#include "server/batch_executor.h"
-#include "server/call_pool.h"
-#include "server/clock.h"
-#include "server/health.h"
-#include "server/metrics.h"
-#include "server/model_repository.h"
-#include "server/request_queue.h"
+#include "server/call_pools.h"
+#include "server/classification_intake.h"
 
 namespace lipserve {
 
-// What the calls of a service need of the server. All of it outlives the calls.
-struct ServiceContext {
-  const Health& health;
-  const ModelRepository& repository;
-  RequestQueue& queue;
-  Metrics& metrics;
-  const Clock& clock;
-  std::size_t max_images_per_call = 0;
-  std::size_t workers = 1;  // to estimate when a full queue has room again
-  // What is expected to take no longer is left to the poller, for the end of its round.
-  std::chrono::nanoseconds inline_budget{0};
-};
-
-// lipserve.v1.ClassifierService on a completion queue.
+// Adds the methods of lipserve.v1.ClassifierService to `calls`.
 //
-// Threads: the calls run on whatever thread polls the queue; this object's functions are called by
-//          the thread that owns it.
-class ClassifierCalls {
- public:
-  using Service = v1::ClassifierService::AsyncService;
-
-  // Requires: service is registered with a running server, and the queue is one of its.
-  ClassifierCalls(const ServiceContext& context, Service& service,
-                  grpc::ServerCompletionQueue& queue);
-
-  // Starts to take calls.
-  void Post();
-
-  // Lets no call be posted any more, then waits until all calls have ended. Requires: the gRPC
-  // server has been shut down and the queue is still being polled.
-  void StopAndWait();
-
- private:
-  const ServiceContext context_;
-  CallPool classify_;
-  CallPool describe_model_;
-  CallPool list_models_;
-};
+// Requires: all arguments outlive the calls; service is registered with a running server, and the
+//           queue is one of its.
+void AddClassifierCalls(ClassificationIntake& intake, v1::ClassifierService::AsyncService& service,
+                        grpc::ServerCompletionQueue& queue, CallPools& calls);
 
 }  // namespace lipserve
 

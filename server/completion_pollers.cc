@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "model/status_macros.h"
-#include "server/unary_call.h"
+#include "server/completion_event.h"
 
 namespace lipserve {
 namespace {

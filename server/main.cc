@@ -13,6 +13,7 @@
 #include "model/certificate/floating_point_canary.h"
 #include "model/execution/onednn.h"
 #include "server/clock.h"
+#include "server/log_lines.h"
 #include "server/repository_check.h"
 #include "server/server.h"
 #include "server/server_flags.h"
@@ -25,7 +26,19 @@ constexpr int kStoppedAsAsked = 0;
 constexpr int kCouldNotServe = 1;
 constexpr std::chrono::milliseconds kPatienceWithLoader{200};
 
-void Log(const std::string& line) { std::cerr << absl::StrCat("lipserve-server: ", line, "\n"); }
+// Writes to stderr, a line at a time.
+class Log {
+ public:
+  explicit Log(LogFormat format) : format_(format) {}
+
+  template <typename Event>
+  void operator()(const Event& event) const {
+    std::cerr << LogLine(format_, event, std::chrono::system_clock::now()) + "\n";
+  }
+
+ private:
+  LogFormat format_;
+};
 
 std::string DescribePlan(const ServerOptions& options) {
   return absl::StrCat("threads: ", options.pollers, " for gRPC, ", options.workers,
@@ -33,37 +46,38 @@ std::string DescribePlan(const ServerOptions& options) {
                       onednn::Version(), " on ", onednn::InstructionSet());
 }
 
-int Fail(const absl::Status& status) {
-  Log(std::string(status.message()));
+int Fail(const Log& log, const absl::Status& status) {
+  log(std::string(status.message()));
   return kCouldNotServe;
 }
 
-int Check(const ServerOptions& options) {
+int Check(const Log& log, const ServerOptions& options) {
   // Models are proven on this thread.
-  if (const absl::Status status = CheckStrictFloatingPoint(); !status.ok()) return Fail(status);
+  if (const absl::Status status = CheckStrictFloatingPoint(); !status.ok())
+    return Fail(log, status);
   const SteadyClock clock;
   return CheckRepository(options, clock, std::cout, std::cerr) ? kStoppedAsAsked : kCouldNotServe;
 }
 
-int Serve(const ServerOptions& options) {
+int Serve(const Log& log, const ServerOptions& options) {
   BlockTerminationSignals();  // before any other thread
   const SteadyClock clock;
-  Log(DescribePlan(options));
+  log(DescribePlan(options));
   std::unique_ptr<Server> server;  // outlives `signals`
   std::atomic<Server*> running{nullptr};
-  const TerminationSignals signals([&running](int signal) {
+  const TerminationSignals signals([&running, &log](int signal) {
     Server* const target = running.load();
     if (target == nullptr) std::_Exit(kStoppedAsAsked);  // nothing was promised to anybody yet
-    Log(absl::StrCat("signal ", signal, ": draining; the next signal ends at once"));
+    log(absl::StrCat("signal ", signal, ": draining; the next signal ends at once"));
     target->RequestStop();
   });
   absl::StatusOr<std::unique_ptr<Server>> started = Server::Start(options, clock);
-  if (!started.ok()) return Fail(started.status());
+  if (!started.ok()) return Fail(log, started.status());
   server = *std::move(started);
   running.store(server.get());
 
   const absl::Status serving = server->WaitUntilServing();
-  if (!serving.ok() && !absl::IsCancelled(serving)) return Fail(serving);
+  if (!serving.ok() && !absl::IsCancelled(serving)) return Fail(log, serving);
   if (serving.ok()) {
     // For programs that start this one: the line comes once calls are answered.
     std::cout << "serving: grpc=" << ToString(server->grpc_address())
@@ -71,7 +85,7 @@ int Serve(const ServerOptions& options) {
   }
   server->WaitForStopRequest();
   server->Stop();
-  Log("stopped");
+  log(std::string("stopped"));
   // To prove a large model takes longer than those who stop a server want to wait.
   if (!server->WaitUntilLoaderEnds(kPatienceWithLoader)) std::_Exit(kStoppedAsAsked);
   return kStoppedAsAsked;
@@ -85,7 +99,10 @@ int main(int argc, char** argv) {
   ::mallopt(M_ARENA_MAX, 2);
   lipserve::ServerCommand command = lipserve::ParseServerFlags(argc, argv);
   if (command.exit_code.has_value()) return *command.exit_code;
-  command.options.log = lipserve::Log;
+  const lipserve::Log log(command.log_format);
+  command.options.log = log;
+  command.options.log_request = log;
   lipserve::onednn::UseStrictFloat32();
-  return command.check_only ? lipserve::Check(command.options) : lipserve::Serve(command.options);
+  return command.check_only ? lipserve::Check(log, command.options)
+                            : lipserve::Serve(log, command.options);
 }

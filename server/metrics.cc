@@ -10,6 +10,7 @@
 
 #include <array>
 #include <atomic>
+#include <iterator>
 #include <map>
 #include <set>
 #include <utility>
@@ -27,7 +28,13 @@ using prometheus::Gauge;
 using prometheus::Histogram;
 using prometheus::Labels;
 
-constexpr std::size_t kNumMethods = 3;
+// In the order of RpcMethod.
+constexpr const char* kMethodNames[] = {
+    "Classify",        "ClassifyStream",  "DescribeModel",       "ListModels",
+    "ServerLive",      "ServerReady",     "ModelReady",          "ServerMetadata",
+    "ModelMetadata",   "ModelInfer",      "ModelStreamInfer",    "ModelConfig",
+    "ModelStatistics", "RepositoryIndex", "RepositoryModelLoad", "RepositoryModelUnload"};
+constexpr std::size_t kNumMethods = std::size(kMethodNames);
 constexpr std::size_t kNumCodes = 17;  // of absl::StatusCode, whose values are gRPC's
 
 // One microsecond to 2.5 seconds: answers take tens of microseconds, a queue may take seconds.
@@ -41,25 +48,21 @@ const Histogram::BucketBoundaries kRadiusL2 = {
     0,   0.01, 0.02, 0.05, 0.1, 36.0 / 255, 0.2, 0.25, 72.0 / 255, 0.35, 108.0 / 255, 0.5,  0.75,
     1.0, 1.25, 1.58, 2.0,  2.5, 3.0,        4.0, 5.0,  10.0,       20.0, 50.0,        100.0};
 
-const char* MethodLabel(RpcMethod method) {
-  switch (method) {
-    case RpcMethod::kClassify:
-      return "Classify";
-    case RpcMethod::kDescribeModel:
-      return "DescribeModel";
-    case RpcMethod::kListModels:
-      return "ListModels";
-  }
-  return "";
+bool Classifies(RpcMethod method) {
+  return method == RpcMethod::kClassify || method == RpcMethod::kClassifyStream ||
+         method == RpcMethod::kModelInfer || method == RpcMethod::kModelStreamInfer;
 }
 
-// Why a Classify call that ended with `code` was not computed; null if it was, or if we failed.
+// Why a request to classify that ended with `code` was not computed; null if it was, or if we
+// failed.
 const char* RejectionReason(absl::StatusCode code) {
   switch (code) {
     case absl::StatusCode::kInvalidArgument:
       return "invalid";
     case absl::StatusCode::kNotFound:
       return "not_found";
+    case absl::StatusCode::kPermissionDenied:
+      return "denied";
     case absl::StatusCode::kResourceExhausted:
       return "queue_full";
     case absl::StatusCode::kDeadlineExceeded:
@@ -105,9 +108,10 @@ Family<Histogram>& HistogramFamily(prometheus::Registry& registry, const char* n
 struct ModelFamilies {
   explicit ModelFamilies(prometheus::Registry& registry)
       : requests(CounterFamily(registry, "lipserve_requests_total",
-                               "Answered calls by method and gRPC status code.")),
+                               "Answered calls, and requests of streams, by method and gRPC status "
+                               "code.")),
         rejected(CounterFamily(registry, "lipserve_rejected_total",
-                               "Classify calls that were answered without being computed.")),
+                               "Requests to classify that were answered without being computed.")),
         certified(CounterFamily(registry, "lipserve_certified_total",
                                 "Images by outcome: certified (radius above 0) or abstain.")),
         decided(CounterFamily(registry, "lipserve_decided_total",
@@ -117,8 +121,8 @@ struct ModelFamilies {
                                     "that none of it was certified: a bug or broken hardware. "
                                     "Alert on it.")),
         request_duration(HistogramFamily(registry, "lipserve_request_duration_seconds",
-                                         "Classify: from the whole request read to its answer "
-                                         "handed to gRPC.")),
+                                         "Requests to classify: from the whole request read to its "
+                                         "answer handed to gRPC.")),
         queue_duration(HistogramFamily(registry, "lipserve_queue_duration_seconds",
                                        "From arrival to the start of the request's batch.")),
         compute_duration(HistogramFamily(registry, "lipserve_compute_duration_seconds",
@@ -207,7 +211,7 @@ struct ModelMetrics::Series {
       : families(model_families), labels(std::move(model_labels)) {}
 
   Counter& RequestCounter(RpcMethod method, absl::StatusCode code) {
-    const std::string method_label = MethodLabel(method);
+    const std::string method_label = MethodName(method);
     return Resolve(requests[static_cast<std::size_t>(method)][static_cast<std::size_t>(code)],
                    families.requests, [&] {
                      return With(With(labels, "method", method_label), "code", CodeLabel(code));
@@ -252,22 +256,29 @@ struct ModelMetrics::Series {
   std::set<Gauge*> training_accuracies ABSL_GUARDED_BY(mutex);
 };
 
+std::span<const char* const> AllMethodNames() { return kMethodNames; }
+
+const char* MethodName(RpcMethod method) { return kMethodNames[static_cast<std::size_t>(method)]; }
+
 ModelMetrics::ModelMetrics(std::unique_ptr<Series> series) : series_(std::move(series)) {}
 ModelMetrics::~ModelMetrics() = default;
 
 void ModelMetrics::CountRequest(RpcMethod method, absl::StatusCode code, double seconds) {
   series_->RequestCounter(method, code).Increment();
-  if (method != RpcMethod::kClassify) return;
+  if (!Classifies(method)) return;
+  statistics_.AddRequest(code == absl::StatusCode::kOk, seconds);
   const char* const reason = RejectionReason(code);
   if (reason != nullptr) series_->RejectionCounter(code, reason).Increment();
   if (series_->served != nullptr) series_->served->request_duration.Observe(seconds);
 }
 
 void ModelMetrics::ObserveQueueDelay(double seconds) {
+  statistics_.AddQueueDelay(seconds);
   series_->served->queue_duration.Observe(seconds);
 }
 
-void ModelMetrics::ObserveBatch(std::size_t images, double seconds) {
+void ModelMetrics::ObserveBatch(std::size_t images, double seconds, std::size_t requests) {
+  statistics_.AddBatch(images, requests, seconds);
   series_->served->batch_size.Observe(static_cast<double>(images));
   series_->served->compute_duration.Observe(seconds);
 }

@@ -11,11 +11,35 @@
 
 #include "absl/status/status.h"
 #include "model/certified_model.h"
+#include "server/model_statistics.h"
 
 namespace lipserve {
 
 // The methods that are counted.
-enum class RpcMethod { kClassify, kDescribeModel, kListModels };
+enum class RpcMethod {
+  // lipserve.v1.ClassifierService
+  kClassify,
+  kClassifyStream,  // counted by its requests, like kModelStreamInfer
+  kDescribeModel,
+  kListModels,
+  // inference.GRPCInferenceService
+  kServerLive,
+  kServerReady,
+  kModelReady,
+  kServerMetadata,
+  kModelMetadata,
+  kModelInfer,
+  kModelStreamInfer,
+  kModelConfig,
+  kModelStatistics,
+  kRepositoryIndex,
+  kRepositoryModelLoad,
+  kRepositoryModelUnload,
+};
+
+// The name of the method, and of all.
+const char* MethodName(RpcMethod method);
+std::span<const char* const> AllMethodNames();
 
 // Labels of lipserve_build_info.
 struct BuildInfo {
@@ -43,8 +67,13 @@ class ModelMetrics {
   // Seconds that a request waited from its arrival to the start of its batch.
   void ObserveQueueDelay(double seconds);
 
-  // A batch of `images` images that took `seconds` to classify and certify.
-  void ObserveBatch(std::size_t images, double seconds);
+  // Seconds for checking and decoding a request, and for encoding its answer.
+  void ObserveDecoding(double seconds) { statistics_.AddDecoding(seconds); }
+  void ObserveEncoding(double seconds) { statistics_.AddEncoding(seconds); }
+
+  // A batch of `images` images from `requests` requests that took `seconds` to classify and
+  // certify.
+  void ObserveBatch(std::size_t images, double seconds, std::size_t requests = 1);
 
   // Counts certified and abstained answers, their radii, and which stage decided.
   void ObserveAnswers(std::span<const Answer> answers);
@@ -61,10 +90,14 @@ class ModelMetrics {
   // trained, both as the model file says: what served answers are compared with.
   void SetTrainingCertifiedAccuracy(double epsilon, double accuracy);
 
+  // Totals of what was observed.
+  const ModelStatistics& statistics() const { return statistics_; }
+
  private:
   friend class Metrics;
 
   std::unique_ptr<Series> series_;
+  ModelStatistics statistics_;
 };
 
 // All metrics of one server.

@@ -5,21 +5,10 @@
 #include <tuple>
 #include <utility>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "server/request_error.h"
 
 namespace lipserve {
-namespace {
-
-// A name that a client sent, made fit for an error message.
-std::string Quoted(const std::string& name) {
-  constexpr std::size_t kLongest = 128;
-  return absl::StrCat("'", absl::CHexEscape(name.substr(0, kLongest)),
-                      name.size() > kLongest ? "...'" : "'");
-}
-
-}  // namespace
-
 ModelCatalog::ModelCatalog(std::vector<ModelPtr> models,
                            const std::map<std::string, VersionNames>& version_names)
     : models_(std::move(models)) {
@@ -57,18 +46,20 @@ absl::StatusOr<ModelCatalog::ModelPtr> ModelCatalog::Find(const std::string& nam
                                                           std::int64_t version,
                                                           const std::string& label) const {
   if (version < 0) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "model_version: expected a positive version, or 0 for the default, got ", version));
+    return InvalidField(
+        "model_version",
+        absl::StrCat("expected a positive version, or 0 for the default, got ", version));
   }
   if (version > 0 && !label.empty()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("model_version and model_label: expected at most one of them, got ", version,
-                     " and ", Quoted(label)));
+    return InvalidField(
+        "model_version and model_label",
+        absl::StrCat("expected at most one of them, got ", version, " and ", Quoted(label)));
   }
   if (models_.empty()) return absl::NotFoundError("no model is served");
   if (name.empty() && by_name_.size() > 1) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "model_name: expected a name because several models are served, got none; ", Describe()));
+    return InvalidField(
+        "model_name",
+        absl::StrCat("expected a name because several models are served, got none; ", Describe()));
   }
   const Model* const model = name.empty() ? &by_name_.front() : FindModel(name);
   if (model == nullptr) {

@@ -1,29 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// Between the wire and the network: checks everything a request can get wrong, once, so that
-// nothing behind it has to. Wire types stop here.
+// Between the messages of lipserve.v1 and the network. Wire types stop here.
 #ifndef SERVER_REQUEST_CODEC_H_
 #define SERVER_REQUEST_CODEC_H_
 
 #include <cstddef>
-#include <optional>
 #include <span>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "lipserve/v1/classifier.pb.h"
 #include "model/certified_model.h"
+#include "server/image_decoding.h"
 #include "server/served_model.h"
 
 namespace lipserve {
-
-// The images of a request as the network takes them.
-struct DecodedImages {
-  std::vector<float> inputs;  // [num_images, input size of the model], all finite
-  std::size_t num_images = 0;
-  v1::RadiusUnit radius_unit = v1::RADIUS_UNIT_UNSPECIFIED;
-  std::optional<double> epsilon;  // in radius_unit
-  RadiusPrecision precision = RadiusPrecision::kTight;
-};
 
 // Checks `request` against `model` and decodes its images. `images` is overwritten and keeps its
 // capacity from call to call; after an error its content is unspecified.
@@ -34,8 +23,7 @@ absl::Status DecodeClassifyRequest(const v1::ClassifyRequest& request, const Ser
 
 // Writes the answers to `request` into `response`; every field is overwritten.
 //
-// Units:     certified_radius_l2 is in images.radius_unit; PixelScaling rounds it down.
-// Guarantee: an answer whose stages disagreed is not certified, whatever radius it has.
+// Guarantee: that of InUnitOf.
 // Requires:  images is the decoded request; answers are its images' by `model`.
 void EncodeClassifyResponse(const v1::ClassifyRequest& request, const DecodedImages& images,
                             const ServedModel& model, std::span<const Answer> answers,

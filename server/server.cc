@@ -12,6 +12,8 @@
 #include "absl/strings/str_cat.h"
 #include "model/execution/onednn.h"
 #include "model/status_macros.h"
+#include "server/classifier_calls.h"
+#include "server/inference_calls.h"
 #include "server/quick_compute.h"
 
 namespace lipserve {
@@ -57,6 +59,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
   LIPSERVE_RETURN_IF_ERROR(CheckServerOptions(options));
   LIPSERVE_RETURN_IF_ERROR(check());  // this thread helps to finish what is queued at the end
   std::unique_ptr<Server> server(new Server(options, clock, std::move(check)));
+  LIPSERVE_RETURN_IF_ERROR(server->access_.Read());
   LIPSERVE_RETURN_IF_ERROR(server->StartHttp());
   LIPSERVE_RETURN_IF_ERROR(server->repository_.Read());
   LIPSERVE_RETURN_IF_ERROR(server->StartGrpc());
@@ -72,6 +75,10 @@ Server::Server(const ServerOptions& options, const Clock& clock, ThreadCheck che
                 .instruction_set = onednn::InstructionSet(),
                 .onednn_version = onednn::Version(),
                 .grpc_version = grpc::Version()}),
+      access_({.path = options.security.access_policy,
+               .refresh = options.security.refresh,
+               .log = options.log},
+              clock),
       repository_({.folder = options.models_folder,
                    .mode = options.repository_mode,
                    .load_models = options.load_models,
@@ -81,7 +88,8 @@ Server::Server(const ServerOptions& options, const Clock& clock, ThreadCheck che
                    .published = [this](const auto& answering) { ModelsHaveChanged(answering); }},
                   metrics_, clock),
       queue_({.capacity_images = options.queue_capacity, .max_batch_images = options.max_batch},
-             metrics_) {
+             metrics_),
+      request_log_({.every = options.log_requests, .write = options.log_request}, clock) {
   metrics_.SetCapacity(options.workers, options.queue_capacity);
 }
 
@@ -97,13 +105,19 @@ absl::Status Server::StartGrpc() {
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
 
+  LIPSERVE_ASSIGN_OR_RETURN(const auto credentials, MakeServerCredentials(options_.security));
+  const std::string warning = SecurityWarning(
+      options_.security, options_.grpc.host, options_.repository_mode == RepositoryMode::kExplicit);
+  if (!warning.empty()) options_.log(warning);
+
   grpc::ServerBuilder builder;
-  builder.AddListeningPort(ToString(options_.grpc), grpc::InsecureServerCredentials(), &grpc_port_);
+  builder.AddListeningPort(ToString(options_.grpc), credentials, &grpc_port_);
   const int max_request_bytes = MaxRequestBytes(options_, repository_.largest_input_size());
   builder.SetMaxReceiveMessageSize(max_request_bytes);
   repository_.LimitInputSize(MaxInputSize(static_cast<std::size_t>(max_request_bytes)));
   LimitConnections(options_, builder);
   builder.RegisterService(&classifier_service_);
+  builder.RegisterService(&inference_service_);
   completion_queue_ = builder.AddCompletionQueue();
   grpc_server_ = builder.BuildAndStart();
   if (grpc_server_ == nullptr || grpc_port_ == 0) {
@@ -112,7 +126,8 @@ absl::Status Server::StartGrpc() {
                                                "--grpc"));
   }
   health_.ReportTo(grpc_server_->GetHealthCheckService(),
-                   {v1::ClassifierService::service_full_name()});
+                   {v1::ClassifierService::service_full_name(),
+                    inference::GRPCInferenceService::service_full_name()});
   return absl::OkStatus();
 }
 
@@ -127,21 +142,26 @@ absl::Status Server::StartThreads() {
                                             return [compute] { compute->Run(); };
                                           },
                                           check_));
-  const ServiceContext context = {.health = health_,
-                                  .repository = repository_,
-                                  .queue = queue_,
-                                  .metrics = metrics_,
-                                  .clock = clock_,
-                                  .max_images_per_call = options_.max_images_per_call,
-                                  .workers = options_.workers,
-                                  .inline_budget = options_.inline_budget};
-  classifier_calls_ =
-      std::make_unique<ClassifierCalls>(context, classifier_service_, *completion_queue_);
-  classifier_calls_->Post();
-  pollers_->Begin();
   loader_ = std::make_unique<RepositoryLoader>(
       RepositoryLoader::Settings{.poll_interval = options_.repository_poll, .check = check_},
       repository_, [this](const absl::Status& status) { ModelsAreLoaded(status); });
+  intake_ = std::make_unique<ClassificationIntake>(
+      ServiceContext{.health = health_,
+                     .access = access_,
+                     .repository = repository_,
+                     .loader = *loader_,
+                     .queue = queue_,
+                     .request_log = request_log_,
+                     .metrics = metrics_,
+                     .clock = clock_,
+                     .max_images_per_call = options_.max_images_per_call,
+                     .queue_capacity = options_.queue_capacity,
+                     .workers = options_.workers,
+                     .inline_budget = options_.inline_budget});
+  AddClassifierCalls(*intake_, classifier_service_, *completion_queue_, calls_);
+  AddInferenceCalls(*intake_, inference_service_, *completion_queue_, calls_);
+  calls_.Post();
+  pollers_->Begin();
   return absl::OkStatus();
 }
 
@@ -192,10 +212,10 @@ void Server::Stop() {
   }
   health_.Enter(ServingPhase::kRefusing);
   workers_.reset();  // closes the queue and finishes what is in it
-  if (classifier_calls_ != nullptr) {
+  if (intake_ != nullptr) {
     queue_.WaitUntilIdle();  // a poller may be executing a request itself
     grpc_server_->Shutdown(std::chrono::system_clock::now() + kShutdownTimeout);
-    classifier_calls_->StopAndWait();
+    calls_.StopAndWait();
   }
   pollers_.reset();
 }

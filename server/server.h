@@ -12,10 +12,14 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "inference/grpc_service.grpc.pb.h"
+#include "lipserve/v1/classifier.grpc.pb.h"
 #include "model/certificate/floating_point_canary.h"
 #include "model/concurrency/mutex.h"
+#include "server/access_control.h"
+#include "server/call_pools.h"
 #include "server/checked_threads.h"
-#include "server/classifier_calls.h"
+#include "server/classification_intake.h"
 #include "server/clock.h"
 #include "server/completion_pollers.h"
 #include "server/compute_workers.h"
@@ -24,6 +28,7 @@
 #include "server/metrics.h"
 #include "server/model_repository.h"
 #include "server/repository_loader.h"
+#include "server/request_log.h"
 #include "server/request_queue.h"
 #include "server/server_options.h"
 
@@ -95,15 +100,19 @@ class Server {
   const ThreadCheck check_;
   Health health_;
   Metrics metrics_;
+  AccessControl access_;
   ModelRepository repository_;
   RequestQueue queue_;
+  RequestLog request_log_;
   std::unique_ptr<HttpEndpoint> http_;
 
   int grpc_port_ = 0;
-  ClassifierCalls::Service classifier_service_;
+  v1::ClassifierService::AsyncService classifier_service_;
+  inference::GRPCInferenceService::AsyncService inference_service_;
   std::unique_ptr<grpc::ServerCompletionQueue> completion_queue_;
   std::unique_ptr<grpc::Server> grpc_server_;
-  std::unique_ptr<ClassifierCalls> classifier_calls_;
+  std::unique_ptr<ClassificationIntake> intake_;
+  CallPools calls_;
   std::unique_ptr<CompletionPollers> pollers_;
   std::unique_ptr<ComputeWorkers> workers_;
 

@@ -20,6 +20,10 @@ constexpr char kFixed[] = "fixed";
 constexpr char kPoll[] = "poll";
 constexpr char kExplicit[] = "explicit";
 
+// Values of --log-format.
+constexpr char kText[] = "text";
+constexpr char kJson[] = "json";
+
 constexpr char kDescription[] =
     "lipserve-server: serves certified classifiers. Every answer carries its class, its scores "
     "and\n"
@@ -34,6 +38,10 @@ constexpr char kExamples[] =
     "      serve the network, and give load balancers 5 s to leave after SIGTERM\n"
     "  lipserve-server --models models --repository-mode poll\n"
     "      serve new versions as they come, and stop serving those whose folder goes\n"
+    "  lipserve-server --models models --grpc 0.0.0.0:8001 --tls-cert server.pem --tls-key key.pem "
+    "\\\n"
+    "      --tls-client-ca clients.pem\n"
+    "      serve the network by TLS, to clients with a certificate; renewed files are taken over\n"
     "  lipserve-server --models models --check-config\n"
     "      would it start? Proves every model; exit 0 if all are good\n"
     "  lipserve-client classify --server 127.0.0.1:8001 --model mnist08 --input digit.png\n"
@@ -48,12 +56,14 @@ struct Flags {
   std::string grpc;
   std::string http;
   std::string repository_mode = kFixed;
+  std::string log_format = kText;
   bool check_only = false;
   std::size_t workers = 0;
   std::uint32_t repository_poll_ms = 0;
   std::uint32_t inline_budget_us = 0;
   std::uint32_t drain_grace_ms = 0;
   std::uint32_t max_connection_age_s = 0;
+  std::uint32_t tls_refresh_s = 0;
 };
 
 void DeclareRepository(CLI::App& app, Flags& flags) {
@@ -111,6 +121,30 @@ void DeclareServing(CLI::App& app, Flags& flags) {
       ->capture_default_str();
 }
 
+void DeclareLog(CLI::App& app, Flags& flags) {
+  app.add_option("--log-format", flags.log_format, "Lines on stderr for people or for programs")
+      ->check(CLI::IsMember({kText, kJson}))
+      ->option_text("text|json [text]");
+  app.add_option("--log-requests", flags.options.log_requests,
+                 "Log each so-many-th answered request with its id, and at most 10 errors a "
+                 "second; 0: none")
+      ->capture_default_str();
+}
+
+void DeclareSecurity(CLI::App& app, Flags& flags) {
+  SecurityFiles& files = flags.options.security;
+  app.add_option("--tls-cert", files.certificate,
+                 "The server's certificate (PEM, with its chain): gRPC speaks TLS only");
+  app.add_option("--tls-key", files.private_key, "Its private key (PEM)");
+  app.add_option("--tls-client-ca", files.client_authorities,
+                 "Clients must show a certificate from one of these authorities (PEM)");
+  app.add_option("--access-policy", files.access_policy,
+                 "Which client may call which method (proto/lipserve/v1/access_policy.proto)");
+  app.add_option("--tls-refresh-s", flags.tls_refresh_s,
+                 "Time between two looks at these files; a changed one is taken over")
+      ->capture_default_str();
+}
+
 RepositoryMode ParseRepositoryMode(const std::string& text) {
   if (text == kPoll) return RepositoryMode::kPoll;
   if (text == kExplicit) return RepositoryMode::kExplicit;
@@ -136,6 +170,7 @@ absl::StatusOr<ServerOptions> Resolve(Flags flags) {
   options.inline_budget = std::chrono::microseconds(flags.inline_budget_us);
   options.drain_grace = std::chrono::milliseconds(flags.drain_grace_ms);
   options.max_connection_age = std::chrono::seconds(flags.max_connection_age_s);
+  options.security.refresh = std::chrono::seconds(flags.tls_refresh_s);
   LIPSERVE_RETURN_IF_ERROR(CheckServerOptions(options));
   return options;
 }
@@ -149,24 +184,31 @@ ServerCommand ParseServerFlags(int argc, const char* const* argv) {
   flags.repository_poll_ms = static_cast<std::uint32_t>(flags.options.repository_poll.count());
   flags.inline_budget_us = static_cast<std::uint32_t>(flags.options.inline_budget.count());
   flags.max_connection_age_s = static_cast<std::uint32_t>(flags.options.max_connection_age.count());
+  flags.tls_refresh_s = static_cast<std::uint32_t>(flags.options.security.refresh.count());
   CLI::App app(kDescription, "lipserve-server");
   DeclareRepository(app, flags);
   DeclareServing(app, flags);
+  DeclareSecurity(app, flags);
+  DeclareLog(app, flags);
   app.set_version_flag("--version", "lipserve-server " LIPSERVE_VERSION);
   app.footer(kExamples);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     const int code = app.exit(error, std::cout, std::cerr);  // prints help, version or the error
-    return {.options = {}, .check_only = false, .exit_code = code == 0 ? 0 : kWrongCommandLine};
+    return {.options = {}, .exit_code = code == 0 ? 0 : kWrongCommandLine};
   }
   const bool check_only = flags.check_only;
+  const LogFormat log_format = flags.log_format == kJson ? LogFormat::kJson : LogFormat::kText;
   absl::StatusOr<ServerOptions> options = Resolve(std::move(flags));
   if (!options.ok()) {
     std::cerr << "lipserve-server: " << options.status().message() << "\n";
-    return {.options = {}, .check_only = false, .exit_code = kWrongCommandLine};
+    return {.options = {}, .exit_code = kWrongCommandLine};
   }
-  return {.options = *std::move(options), .check_only = check_only, .exit_code = std::nullopt};
+  return {.options = *std::move(options),
+          .log_format = log_format,
+          .check_only = check_only,
+          .exit_code = std::nullopt};
 }
 
 }  // namespace lipserve

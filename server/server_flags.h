@@ -4,6 +4,7 @@
 
 #include <optional>
 
+#include "server/log_lines.h"
 #include "server/server_options.h"
 
 namespace lipserve {
@@ -11,6 +12,7 @@ namespace lipserve {
 // What the command line asks for.
 struct ServerCommand {
   ServerOptions options;
+  LogFormat log_format = LogFormat::kText;
   bool check_only = false;       // check the flags and the models, and serve nothing
   std::optional<int> exit_code;  // set if there is nothing to serve: help, version or an error
 };

@@ -48,6 +48,7 @@ absl::Status CheckServerOptions(const ServerOptions& options) {
     return absl::InvalidArgumentError("--models: expected the folder of the models, got none");
   }
   LIPSERVE_RETURN_IF_ERROR(CheckRepositoryOptions(options));
+  LIPSERVE_RETURN_IF_ERROR(CheckSecurityFiles(options.security));
   LIPSERVE_RETURN_IF_ERROR(CheckRange("--workers", options.workers, 0, 1024));
   LIPSERVE_RETURN_IF_ERROR(CheckRange("pollers", options.pollers, 1, 1024));
   LIPSERVE_RETURN_IF_ERROR(CheckRange("--max-batch", options.max_batch, 1, 1024));

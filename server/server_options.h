@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -11,6 +12,8 @@
 #include "absl/status/status.h"
 #include "server/listen_address.h"
 #include "server/repository_mode.h"
+#include "server/request_log.h"
+#include "server/transport_security.h"
 
 namespace lipserve {
 
@@ -24,6 +27,8 @@ struct ServerOptions {
 
   ListenAddress grpc{.host = "127.0.0.1", .port = 8001};
   ListenAddress http{.host = "127.0.0.1", .port = 8002};
+
+  SecurityFiles security;  // of gRPC; without any, whoever reaches the port may call
 
   // Threads that compute, one OpenMP thread each. With none, requests wait until the server stops
   // unless a poller executes them: of use to tests only.
@@ -45,6 +50,11 @@ struct ServerOptions {
 
   // How long to answer calls after saying "not ready", so that load balancers can notice.
   std::chrono::milliseconds drain_grace{0};
+
+  // Of the requests that went well, each so-many-th is told to log_request, and a bounded number of
+  // errors; 0: none at all.
+  std::uint32_t log_requests = 0;
+  RequestLog::Write log_request = [](const AnsweredRequest&) {};
 
   // Gets lines for people.
   std::function<void(const std::string&)> log = [](const std::string&) {};

@@ -12,37 +12,27 @@
 #include <grpcpp/grpcpp.h>
 
 #include <atomic>
+#include <chrono>
 #include <optional>
-#include <string>
 
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "server/call_pool.h"
+#include "server/completion_event.h"
+#include "server/method_binding.h"
+#include "server/request_error.h"
 
 namespace lipserve {
 
-// A tag on the completion queue.
-class CompletionEvent {
- public:
-  // Takes the event. `ok` is gRPC's: false if the operation did not take place.
-  virtual void Happen(bool ok) = 0;
-
- protected:
-  ~CompletionEvent() = default;
-};
-
-// The same status in gRPC's type. The codes of the two are the same numbers.
-inline grpc::Status ToGrpcStatus(const absl::Status& status) {
-  if (status.ok()) return grpc::Status::OK;
-  return {static_cast<grpc::StatusCode>(status.code()), std::string(status.message())};
-}
-
-// A call of one method. A method derives from it and implements Request and Handle.
+// A call of one method. A kind of methods derives from it and implements Handle.
 //
 // Threads: Handle runs on a poller; Finish may be called there or by any other thread, once.
-template <typename RequestMessage, typename ResponseMessage>
+template <typename Service, typename Request, typename Response>
 class UnaryCall : public PooledCall {
  public:
-  explicit UnaryCall(CallPool& home) : home_(home) {}
+  using Method = UnaryMethod<Service, Request, Response>;
+
+  UnaryCall(CallPool& home, const Method& method) : home_(home), method_(method) {}
   UnaryCall(const UnaryCall&) = delete;
   UnaryCall& operator=(const UnaryCall&) = delete;
 
@@ -53,22 +43,23 @@ class UnaryCall : public PooledCall {
     context_.emplace();
     responder_.emplace(&*context_);
     context_->AsyncNotifyWhenDone(&done_);
-    Request(*context_, request_, *responder_, &arrived_);
+    method_.AwaitCall(*context_, request_, *responder_, &arrived_);
   }
 
  protected:
-  using Responder = grpc::ServerAsyncResponseWriter<ResponseMessage>;
-
-  // Calls the generated service's Request<Method>.
-  virtual void Request(grpc::ServerContext& context, RequestMessage& request, Responder& responder,
-                       void* tag) = 0;
-
   // A request has arrived. Must lead to exactly one Finish.
   virtual void Handle() = 0;
+
+  // The client has gone before Finish was called, or is about to be; there is still to be one.
+  virtual void OnCancelled() {}
 
   // Sends the response if `status` is OK, else the error. The call may be in its next life when
   // this returns.
   void Finish(const absl::Status& status) {
+    if (const auto delay = RetryDelay(status)) {
+      // What gRPC's own retries obey.
+      context_->AddTrailingMetadata("grpc-retry-pushback-ms", absl::StrCat(delay->count()));
+    }
     if (status.ok()) {
       responder_->Finish(response_, grpc::Status::OK, &finished_);
     } else {
@@ -78,20 +69,10 @@ class UnaryCall : public PooledCall {
 
   bool cancelled() const { return cancelled_.load(std::memory_order_acquire); }
   grpc::ServerContext& context() { return *context_; }
-  const RequestMessage& request() const { return request_; }
-  ResponseMessage& response() { return response_; }
+  const Request& request() const { return request_; }
+  Response& response() { return response_; }
 
  private:
-  template <void (UnaryCall::*Handler)(bool)>
-  class Event final : public CompletionEvent {
-   public:
-    explicit Event(UnaryCall& call) : call_(call) {}
-    void Happen(bool ok) override { (call_.*Handler)(ok); }
-
-   private:
-    UnaryCall& call_;
-  };
-
   void OnArrived(bool ok) {
     if (!ok) {
       // The server shuts down: there was no call, so it does not end either.
@@ -103,7 +84,10 @@ class UnaryCall : public PooledCall {
   }
 
   void OnDone(bool /*ok*/) {
-    if (context_->IsCancelled()) cancelled_.store(true, std::memory_order_release);
+    if (context_->IsCancelled()) {
+      cancelled_.store(true, std::memory_order_release);
+      OnCancelled();
+    }
     CloseEvent();
   }
 
@@ -114,16 +98,17 @@ class UnaryCall : public PooledCall {
   }
 
   CallPool& home_;
+  const Method method_;
   // A context serves one call only; the messages are reused.
   std::optional<grpc::ServerContext> context_;
-  std::optional<Responder> responder_;
-  RequestMessage request_;
-  ResponseMessage response_;
+  std::optional<grpc::ServerAsyncResponseWriter<Response>> responder_;
+  Request request_;
+  Response response_;
   std::atomic<bool> cancelled_{false};
   std::atomic<int> open_events_{0};
-  Event<&UnaryCall::OnArrived> arrived_{*this};
-  Event<&UnaryCall::OnDone> done_{*this};
-  Event<&UnaryCall::OnFinished> finished_{*this};
+  CallEvent<UnaryCall, &UnaryCall::OnArrived> arrived_{*this};
+  CallEvent<UnaryCall, &UnaryCall::OnDone> done_{*this};
+  CallEvent<UnaryCall, &UnaryCall::OnFinished> finished_{*this};
 };
 
 }  // namespace lipserve

@@ -70,7 +70,7 @@ TEST_F(RequestCodecTest, DecodesFp32BitForBit) {
   ASSERT_TRUE(Decode(Fp32Request(inputs, {2, 1, 4, 4})).ok());
   EXPECT_EQ(images_.inputs, inputs);
   EXPECT_EQ(images_.num_images, 2U);
-  EXPECT_EQ(images_.radius_unit, v1::RADIUS_UNIT_INPUT);
+  EXPECT_EQ(images_.element_type, ElementType::kFp32);
 }
 
 TEST_F(RequestCodecTest, DecodesUint8ThroughTheModelsTable) {
@@ -80,7 +80,7 @@ TEST_F(RequestCodecTest, DecodesUint8ThroughTheModelsTable) {
   request.mutable_images()->set_element_type(v1::ELEMENT_TYPE_UINT8);
   request.mutable_images()->set_data(pixels);
   ASSERT_TRUE(Decode(request).ok());
-  EXPECT_EQ(images_.radius_unit, v1::RADIUS_UNIT_PIXEL);
+  EXPECT_EQ(images_.element_type, ElementType::kUint8);
   for (std::size_t i = 0; i < pixels.size(); ++i) {
     ASSERT_EQ(images_.inputs[i], model().pixel_scaling()[static_cast<std::uint8_t>(255 - 8 * i)]);
   }

@@ -89,6 +89,28 @@ TEST(ServerFlagsTest, ReadsEveryFlag) {
   EXPECT_TRUE(command.check_only);
 }
 
+TEST(ServerFlagsTest, ReadsTheFlagsOfSecurityAndLog) {
+  const ServerCommand command =
+      Parse({"--models", "dir", "--tls-cert", "a", "--tls-key", "b", "--tls-client-ca", "c",
+             "--access-policy", "d", "--tls-refresh-s", "5", "--log-format", "json",
+             "--log-requests", "7"});
+  ASSERT_FALSE(command.exit_code.has_value());
+  const SecurityFiles& files = command.options.security;
+  EXPECT_EQ(files.certificate, "a");
+  EXPECT_EQ(files.private_key, "b");
+  EXPECT_EQ(files.client_authorities, "c");
+  EXPECT_EQ(files.access_policy, "d");
+  EXPECT_EQ(files.refresh, std::chrono::seconds(5));
+  EXPECT_EQ(command.log_format, LogFormat::kJson);
+  EXPECT_EQ(command.options.log_requests, 7U);
+}
+
+TEST(ServerFlagsTest, RefusesHalfOfTls) {
+  const Said said = ParseToTheEnd({"--models", "dir", "--tls-cert", "a"});
+  EXPECT_EQ(said.exit_code, 2);
+  EXPECT_THAT(said.err, HasSubstr("--tls-cert and --tls-key: expected both or neither"));
+}
+
 TEST(ServerFlagsTest, NeedsOnlyTheModelsAndListensOnLoopback) {
   const ServerCommand command = Parse({"--models", "dir"});
   ASSERT_FALSE(command.exit_code.has_value());

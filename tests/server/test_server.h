@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "inference/grpc_service.grpc.pb.h"
 #include "lipserve/v1/classifier.grpc.pb.h"
 #include "model/concurrency/mutex.h"
 #include "server/server.h"
@@ -145,11 +146,14 @@ class TestServer {
       : server_(Server::Start(options, clock).value()), loaded_(server_->WaitUntilServing()) {
     channel_ = ConnectTo(server_->grpc_address().port);
     stub_ = v1::ClassifierService::NewStub(channel_);
+    inference_ = inference::GRPCInferenceService::NewStub(channel_);
   }
 
   Server& server() { return *server_; }
   const absl::Status& loaded() const { return loaded_; }
   v1::ClassifierService::Stub& stub() { return *stub_; }
+  inference::GRPCInferenceService::Stub& inference() { return *inference_; }
+  const std::shared_ptr<grpc::Channel>& channel() { return channel_; }
   std::string Metrics() { return HttpGet(server_->http_address().port, "/metrics"); }
 
   grpc::Status Classify(const v1::ClassifyRequest& request,
@@ -200,6 +204,7 @@ class TestServer {
   absl::Status loaded_;
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::ClassifierService::Stub> stub_;
+  std::unique_ptr<inference::GRPCInferenceService::Stub> inference_;
 };
 
 // Classify calls in progress.

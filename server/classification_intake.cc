@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/classification_intake.h"
+
+#include <algorithm>
+
+#include "server/request_error.h"
+
+namespace lipserve {
+
+void ClassificationIntake::Take(ClassificationTask& task) {
+  const bool is_quick =
+      task.model()->ExpectedTime(task.images().num_images) <= server_.inline_budget;
+  absl::Status admitted =
+      server_.queue.Admit(task, is_quick ? Attendant::kCaller : Attendant::kWorker);
+  // Once it is queued, the task belongs to who computes it, and may even have been answered.
+  if (admitted.ok()) return;
+  if (absl::IsResourceExhausted(admitted)) {
+    SetRetryDelay(admitted, TimeUntilThereIsRoom(*task.model()));
+  }
+  task.Complete(admitted, {});
+}
+
+// At least.
+std::chrono::milliseconds ClassificationIntake::TimeUntilThereIsRoom(
+    const ServedModel& model) const {
+  using std::chrono::milliseconds;
+  const std::size_t ahead =
+      server_.queue.queued_images() / std::max<std::size_t>(server_.workers, 1);
+  const auto wait = std::chrono::ceil<milliseconds>(
+      model.time_per_image() * static_cast<std::chrono::nanoseconds::rep>(ahead));
+  return std::clamp(wait, milliseconds(1), milliseconds(1000));
+}
+
+Clock::TimePoint OnClock(std::chrono::system_clock::time_point deadline, Clock::TimePoint now) {
+  using SystemClock = std::chrono::system_clock;
+  if (deadline == SystemClock::time_point::max()) return Clock::TimePoint::max();
+  return now +
+         std::chrono::duration_cast<Clock::TimePoint::duration>(deadline - SystemClock::now());
+}
+
+}  // namespace lipserve

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef SERVER_CLASSIFICATION_INTAKE_H_
+#define SERVER_CLASSIFICATION_INTAKE_H_
+
+#include <chrono>
+
+#include "server/classification_task.h"
+#include "server/service_context.h"
+
+namespace lipserve {
+
+// Where decoded requests of every protocol enter the one path to an answer.
+//
+// Threads: all functions are safe to call from any thread.
+class ClassificationIntake {
+ public:
+  explicit ClassificationIntake(const ServiceContext& server) : server_(server) {}
+
+  const ServiceContext& server() const { return server_; }
+
+  // Queues the task: for the end of the calling poller's round if it is expected to be quick, else
+  // for a worker. Leads to exactly one Complete, perhaps before this returns: ResourceExhausted,
+  // with a retry delay, if the queue is full; Unavailable if it is closed; what the executor says
+  // otherwise.
+  //
+  // Requires: the task has a model and decoded images.
+  void Take(ClassificationTask& task);
+
+ private:
+  std::chrono::milliseconds TimeUntilThereIsRoom(const ServedModel& model) const;
+
+  const ServiceContext server_;
+};
+
+// A deadline of the system clock, as gRPC has it, on the server's clock.
+Clock::TimePoint OnClock(std::chrono::system_clock::time_point deadline, Clock::TimePoint now);
+
+}  // namespace lipserve
+
+#endif  // SERVER_CLASSIFICATION_INTAKE_H_
