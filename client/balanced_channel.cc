@@ -43,18 +43,20 @@ grpc::ChannelArguments ConnectionArguments() {
 
 }  // namespace
 
-std::shared_ptr<grpc::Channel> MakeBalancedChannel(const std::string& target) {
+std::shared_ptr<grpc::Channel> MakeBalancedChannel(
+    const std::string& target, const std::shared_ptr<grpc::ChannelCredentials>& credentials) {
   grpc::ChannelArguments arguments = ConnectionArguments();
   arguments.SetServiceConfigJSON(kServiceConfig);
   // A name server's own idea of a service config must not replace this one.
   arguments.SetInt(GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1);
-  return grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), arguments);
+  return grpc::CreateCustomChannel(target, credentials, arguments);
 }
 
-std::shared_ptr<grpc::Channel> MakePlainChannel(const std::string& target) {
+std::shared_ptr<grpc::Channel> MakePlainChannel(
+    const std::string& target, const std::shared_ptr<grpc::ChannelCredentials>& credentials) {
   grpc::ChannelArguments arguments = ConnectionArguments();
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  return grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), arguments);
+  return grpc::CreateCustomChannel(target, credentials, arguments);
 }
 
 }  // namespace lipserve

@@ -17,11 +17,13 @@ namespace lipserve {
 // half of all tries fail, calls are no longer repeated, so that an overload does not feed itself.
 //
 // Requires: calls may be repeated. A target as ToGrpcTarget returns it.
-std::shared_ptr<grpc::Channel> MakeBalancedChannel(const std::string& target);
+std::shared_ptr<grpc::Channel> MakeBalancedChannel(
+    const std::string& target, const std::shared_ptr<grpc::ChannelCredentials>& credentials);
 
 // A channel of its own connection to the first server of `target` that can be reached, whatever it
 // says of itself, for asking how it is and for loading it. Nothing is repeated.
-std::shared_ptr<grpc::Channel> MakePlainChannel(const std::string& target);
+std::shared_ptr<grpc::Channel> MakePlainChannel(
+    const std::string& target, const std::shared_ptr<grpc::ChannelCredentials>& credentials);
 
 }  // namespace lipserve
 

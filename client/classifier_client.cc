@@ -104,7 +104,8 @@ std::string ServingStatusName(ServingStatus status) {
 
 ClassifierClient::ClassifierClient(ClientOptions options)
     : options_(std::move(options)),
-      stub_(v1::ClassifierService::NewStub(MakeBalancedChannel(TargetOf(options_)))) {}
+      stub_(v1::ClassifierService::NewStub(
+          MakeBalancedChannel(TargetOf(options_), options_.credentials))) {}
 
 absl::Status ClassifierClient::ErrorOf(const char* method, const grpc::Status& status) const {
   if (status.ok()) return absl::OkStatus();
@@ -204,7 +205,8 @@ absl::StatusOr<ServingStatus> ClassifierClient::CheckHealth(const std::string& s
   grpc::ClientContext context;
   SetDeadline(context);
   grpc::CompletionQueue queue;
-  grpc::TemplatedGenericStub<StringValue, Int32Value> stub(MakePlainChannel(TargetOf(options_)));
+  grpc::TemplatedGenericStub<StringValue, Int32Value> stub(
+      MakePlainChannel(TargetOf(options_), options_.credentials));
   const auto call =
       stub.PrepareUnaryCall(&context, "/grpc.health.v1.Health/Check", request, &queue);
   call->StartCall();

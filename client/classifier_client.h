@@ -29,6 +29,8 @@ struct ClientOptions {
   // host:port, a list IP:port,IP:port,..., or any gRPC target such as dns:///host:port.
   std::string address = "127.0.0.1:8001";
   absl::Duration timeout = absl::Seconds(10);  // of each call, retries included
+  // With TLS or without.
+  std::shared_ptr<grpc::ChannelCredentials> credentials = grpc::InsecureChannelCredentials();
 };
 
 // Which model to ask.
@@ -53,7 +55,7 @@ enum class ServingStatus { kUnknown = 0, kServing = 1, kNotServing = 2, kService
 // "SERVING", "NOT_SERVING", ... as in the health protocol.
 std::string ServingStatusName(ServingStatus status);
 
-// A connection to every server that the address stands for, without TLS and without a proxy. It
+// A connection to every server that the address stands for, without a proxy. It
 // connects at the first call and again whenever a connection is lost, and gives calls to the
 // servers in turn. A call that finds a queue full (RESOURCE_EXHAUSTED), its server unreachable
 // (UNAVAILABLE) or shutting down (CANCELLED) is tried up to four times; that is safe because
@@ -94,6 +96,9 @@ class ClassifierClient {
   absl::StatusOr<ServingStatus> CheckHealth(const std::string& service) const;
 
   const std::string& address() const { return options_.address; }
+  const std::shared_ptr<grpc::ChannelCredentials>& credentials() const {
+    return options_.credentials;
+  }
 
  private:
   // Error of a call to `method`; OK stays OK.

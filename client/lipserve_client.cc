@@ -10,6 +10,7 @@
 #include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "client/channel_security.h"
 #include "client/classifier_client.h"
 #include "client/classify_command.h"
 #include "client/inspect_commands.h"
@@ -45,6 +46,7 @@ Exit codes: 0 success, 1 failure (health: not SERVING), 2 wrong usage.)";
 // All flags of all commands.
 struct Flags {
   ClientOptions client;
+  ClientSecurityFiles security;
   ColorChoice color = ColorChoice::kAuto;
   bool json = false;
   bool draw = false;
@@ -80,6 +82,11 @@ void AddConnectionFlags(CLI::App& command, Flags& flags) {
       ->check([](const std::string& text) {
         return std::string(ToGrpcTarget(text).status().message());
       });
+  command.add_option("--tls-ca", flags.security.server_authorities,
+                     "Speak TLS to a server whose certificate is from one of these (PEM)");
+  command.add_option("--tls-cert", flags.security.certificate,
+                     "The certificate to show to servers that ask for one (PEM)");
+  command.add_option("--tls-key", flags.security.private_key, "Its private key (PEM)");
   AddDuration(command, "--timeout", "Longest wait for one call, e.g. 500ms, 10s",
               absl::Nanoseconds(1), flags.client.timeout);
   command.add_flag("--json", flags.json, "One JSON object per line instead of text for people");
@@ -202,6 +209,9 @@ void AddInspection(CLI::App& app, Flags& flags) {
 }
 
 absl::Status RunCommand(const CLI::App& app, Flags& flags) {
+  auto credentials = MakeChannelCredentials(flags.security);
+  if (!credentials.ok()) return credentials.status();
+  flags.client.credentials = *std::move(credentials);
   const ClassifierClient client(flags.client);
   const TerminalStyle style = ChooseStyle(ReadTerminalFacts(STDOUT_FILENO), flags.color);
   if (app.got_subcommand("describe")) {

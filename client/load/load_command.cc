@@ -192,6 +192,7 @@ absl::Status RunLoad(const ClassifierClient& client, LoadFlags flags, const Term
   absl::StatusOr<std::string> target = ToGrpcTarget(client.address());
   if (!target.ok()) return target.status();
   flags.load.target = *std::move(target);
+  flags.load.credentials = client.credentials();
   const auto model = client.DescribeModel(flags.ask.model);
   if (!model.ok()) return model.status();
   if (absl::Status status = CheckFlags(flags, *model); !status.ok()) return status;

@@ -58,7 +58,8 @@ class LoadConnection {
                   static_cast<double>(index) / static_cast<double>(options.connections)),
         measured_from_(start + absl::ToChronoNanoseconds(options.warm_up)),
         end_(measured_from_ + absl::ToChronoNanoseconds(options.duration)),
-        stub_(v1::ClassifierService::NewStub(MakePlainChannel(options.target))),
+        stub_(
+            v1::ClassifierService::NewStub(MakePlainChannel(options.target, options.credentials))),
         calls_(options.outstanding / options.connections +
                (index < options.outstanding % options.connections ? 1 : 0)),
         next_request_(index) {

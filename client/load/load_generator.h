@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,7 +20,8 @@
 namespace lipserve {
 
 struct LoadOptions {
-  std::string target;            // as ToGrpcTarget returns it
+  std::string target;  // as ToGrpcTarget returns it
+  std::shared_ptr<grpc::ChannelCredentials> credentials = grpc::InsecureChannelCredentials();
   std::size_t connections = 1;   // each with a thread of its own
   std::size_t outstanding = 16;  // calls in flight, of all connections together
   std::optional<double> rate;    // calls per second; without it, each answer starts the next call
