@@ -93,7 +93,7 @@ TEST(ConvolutionGeometryTest, RefusesBadFieldsNamingLayerFieldExpectedAndGot) {
   };
   const std::vector<Refusal> refusals = {
       {"convolution { filters: 2 kernel_size: 3 }",
-       "layers[3].convolution: expected a constraint, spectral {}, got none"},
+       "layers[3].convolution: expected a constraint, one of spectral {}, frobenius {}"},
       {"convolution { kernel_size: 3 spectral {} }",
        "layers[3].convolution.filters: expected at least 1, got 0"},
       {"convolution { filters: 2 spectral {} }",

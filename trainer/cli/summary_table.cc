@@ -47,6 +47,7 @@ std::string ConstraintText(const v1::LayerSpec& spec) {
       return spec.frobenius_dense().disjoint_neurons() ? "norm of each row 1" : "Frobenius norm 1";
     case v1::LayerSpec::kDense:
       return "none; margins divide it out";
+    case v1::LayerSpec::kAolDense:
     case v1::LayerSpec::kConvolution:
       return "operator norm at most 1";
     case v1::LayerSpec::kScaledAveragePool:

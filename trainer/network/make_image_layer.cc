@@ -4,6 +4,9 @@
 #include <cstddef>
 
 #include "model/status_macros.h"
+#include "trainer/layers/aol.h"
+#include "trainer/layers/block_orthogonal_convolution.h"
+#include "trainer/layers/frobenius_convolution.h"
 #include "trainer/layers/pooling.h"
 #include "trainer/layers/spectral_convolution.h"
 #include "trainer/network/convolution_geometry.h"
@@ -39,6 +42,34 @@ absl::StatusOr<std::unique_ptr<Layer>> MakeSpectral(const v1::ConvolutionSpec& s
   return std::make_unique<OrthogonalConvolution>(geometry, spec.use_bias(), random);
 }
 
+// Bounds of convolutions of the plane or a torus say nothing about other paddings.
+absl::Status CheckIsPartOfATorus(const ConvolutionLayer& geometry, const LayerPlace& place) {
+  if (SharesNoOutputs(geometry)) return absl::OkStatus();
+  if (geometry.padding_mode != PaddingMode::kCircular) {
+    return place.Error(
+        ": expected padding_mode zero or circular, got reflect or replicate, with which positions "
+        "near the border are read more often than its bound knows; take spectral {}");
+  }
+  return place.Error(
+      ": expected circular padding that gives at most size / stride = %d x %d outputs, got %d x "
+      "%d; "
+      "set padding or take spectral {}",
+      geometry.input.height / geometry.vertical.stride,
+      geometry.input.width / geometry.horizontal.stride, geometry.output().height,
+      geometry.output().width);
+}
+
+absl::StatusOr<std::unique_ptr<Layer>> MakeBlockOrthogonal(const v1::ConvolutionSpec& spec,
+                                                           const ConvolutionLayer& geometry,
+                                                           const LayerPlace& place,
+                                                           std::mt19937_64& random) {
+  LIPSERVE_RETURN_IF_ERROR(CheckIsPartOfATorus(geometry, place));
+  if (geometry.groups != 1) {
+    return place.Error(": expected 1 group, got %d; take spectral {} or aol {}", geometry.groups);
+  }
+  return std::make_unique<BlockOrthogonalConvolution>(geometry, spec.use_bias(), random);
+}
+
 std::unique_ptr<Layer> MakePoolOf(PoolKind kind, const SampleShape& input, std::size_t height,
                                   std::size_t width) {
   if (kind == PoolKind::kAverage) {
@@ -56,10 +87,19 @@ absl::StatusOr<std::unique_ptr<Layer>> MakeConvolution(const v1::ConvolutionSpec
   switch (spec.constraint_case()) {
     case v1::ConvolutionSpec::kSpectral:
       return MakeSpectral(spec, geometry, place.Inside("spectral"), random);
+    case v1::ConvolutionSpec::kFrobenius:
+      return std::make_unique<FrobeniusConvolution>(geometry, spec.use_bias(), random);
+    case v1::ConvolutionSpec::kAol:
+      LIPSERVE_RETURN_IF_ERROR(CheckIsPartOfATorus(geometry, place.Inside("aol")));
+      return std::make_unique<AolConvolution>(geometry, spec.use_bias(), random);
+    case v1::ConvolutionSpec::kBlockOrthogonal:
+      return MakeBlockOrthogonal(spec, geometry, place.Inside("block_orthogonal"), random);
     case v1::ConvolutionSpec::CONSTRAINT_NOT_SET:
       break;
   }
-  return place.Error(": expected a constraint, spectral {}, got none");
+  return place.Error(
+      ": expected a constraint, one of spectral {}, frobenius {}, aol {}, block_orthogonal {}, got "
+      "none");
 }
 
 absl::StatusOr<std::unique_ptr<Layer>> MakePool(PoolKind kind, const v1::PoolSpec& spec,
