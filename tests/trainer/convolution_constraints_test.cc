@@ -61,35 +61,6 @@ std::string Describe(const Built& built) {
   return built.layer->type() + ": " + DescribeGeometry(built.geometry);
 }
 
-// Retraction hides from differences what the optimiser does; in training the map is smooth.
-class InTraining final : public Layer {
- public:
-  explicit InTraining(Layer& layer) : layer_(layer) { parameters_ = layer.parameters(); }
-
-  std::string type() const override { return layer_.type(); }
-  SampleShape output_shape() const override { return layer_.output_shape(); }
-  void PrepareStep(bool /*training*/) override {
-    for (std::size_t i = 0; i < parameters_.size(); ++i) {
-      layer_.parameters()[i].values = parameters_[i].values;
-    }
-    layer_.PrepareStep(true);
-  }
-  void Forward(ConstMatrixView x, MatrixView y) override { layer_.Forward(x, y); }
-  void Backward(ConstMatrixView x, ConstMatrixView y, ConstMatrixView dy, MatrixView dx) override {
-    layer_.Backward(x, y, dy, dx);
-  }
-  void FinishStep() override {
-    layer_.FinishStep();
-    for (std::size_t i = 0; i < parameters_.size(); ++i) {
-      parameters_[i].gradient = layer_.parameters()[i].gradient;
-    }
-  }
-  FrozenLayer Freeze() const override { return layer_.Freeze(); }
-
- private:
-  Layer& layer_;
-};
-
 // AOL's bound has a corner where a sum of products of taps is 0. With numbers of one sign in each
 // input channel no sum comes near it, and sums of both signs are among them.
 void MoveAwayFromCorners(Built& built) {

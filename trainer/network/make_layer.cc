@@ -155,13 +155,21 @@ absl::StatusOr<std::unique_ptr<Layer>> MakeLayer(const v1::LayerSpec& spec, std:
       return MakeGlobalPool(PoolKind::kAverage, {index, "scaled_global_average_pool", input_shape});
     case v1::LayerSpec::kScaledGlobalL2NormPool:
       return MakeGlobalPool(PoolKind::kL2Norm, {index, "scaled_global_l2_norm_pool", input_shape});
+    case v1::LayerSpec::kInvertibleDownSampling:
+      return MakeDownSampling(spec.invertible_down_sampling(),
+                              {index, "invertible_down_sampling", input_shape});
+    case v1::LayerSpec::kLayerCentering:
+      return MakeLayerCentering(spec.layer_centering(), {index, "layer_centering", input_shape});
+    case v1::LayerSpec::kBatchCentering:
+      return MakeBatchCentering(spec.batch_centering(), {index, "batch_centering", input_shape});
     case v1::LayerSpec::KIND_NOT_SET:
       break;
   }
   return absl::InvalidArgumentError(absl::StrFormat(
       "layers[%d]: expected one of flatten, spectral_dense, frobenius_dense, aol_dense, dense, "
       "group_sort, full_sort, convolution, scaled_average_pool, scaled_l2_norm_pool, "
-      "scaled_global_average_pool, scaled_global_l2_norm_pool, got none",
+      "scaled_global_average_pool, scaled_global_l2_norm_pool, invertible_down_sampling, "
+      "layer_centering, batch_centering, got none",
       index));
 }
 
