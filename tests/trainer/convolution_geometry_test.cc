@@ -81,6 +81,15 @@ TEST(ConvolutionGeometryTest, LayersOfImagesHaveTheirShapes) {
   EXPECT_EQ(shape("scaled_l2_norm_pool { pool_size: [4, 3] }"), "ScaledL2NormPooling2D 4 2 2");
   EXPECT_EQ(shape("scaled_global_average_pool {}"), "ScaledGlobalAveragePooling2D 4 1 1");
   EXPECT_EQ(shape("scaled_global_l2_norm_pool {}"), "ScaledGlobalL2NormPooling2D 4 1 1");
+  EXPECT_EQ(shape("invertible_down_sampling { pool_size: [2, 3] }"),
+            "InvertibleDownSampling 24 4 2");
+  EXPECT_EQ(shape("layer_centering {}"), "LayerCentering 4 8 6");
+  EXPECT_EQ(shape("batch_centering {}"), "BatchCentering 4 8 6");
+  EXPECT_EQ(shape("convolution { filters: 5 kernel_size: 3 aol {} }"), "AOLConv2D 5 8 6");
+  EXPECT_EQ(shape("convolution { filters: 5 kernel_size: 3 frobenius {} }"),
+            "FrobeniusConv2D 5 8 6");
+  EXPECT_EQ(shape("convolution { filters: 5 kernel_size: 3 block_orthogonal {} }"),
+            "BlockOrthogonalConv2D 5 8 6");
   EXPECT_EQ(shape("group_sort { group_size: 2 }"), "GroupSort2 4 8 6");
   EXPECT_EQ(shape("full_sort {}"), "FullSort 4 8 6");
 }
@@ -93,7 +102,7 @@ TEST(ConvolutionGeometryTest, RefusesBadFieldsNamingLayerFieldExpectedAndGot) {
   };
   const std::vector<Refusal> refusals = {
       {"convolution { filters: 2 kernel_size: 3 }",
-       "layers[3].convolution: expected a constraint, spectral {}, got none"},
+       "layers[3].convolution: expected a constraint, one of spectral {}, frobenius {}"},
       {"convolution { kernel_size: 3 spectral {} }",
        "layers[3].convolution.filters: expected at least 1, got 0"},
       {"convolution { filters: 2 spectral {} }",
@@ -129,6 +138,23 @@ TEST(ConvolutionGeometryTest, RefusesBadFieldsNamingLayerFieldExpectedAndGot) {
        "convolution.spectral: expected no field beside method"},
       {"convolution { filters: 4 kernel_size: 3 spectral { bjorck_beta: 2 } }",
        "convolution.spectral.bjorck_beta: expected a number in (0, 0.5]"},
+      {"convolution { filters: 4 kernel_size: 3 padding_mode: PADDING_MODE_REFLECT aol {} }",
+       "convolution.aol: expected padding_mode zero or circular, got reflect or replicate"},
+      {"convolution { filters: 4 kernel_size: 3 padding: 2 padding_mode: PADDING_MODE_CIRCULAR "
+       "block_orthogonal {} }",
+       "convolution.block_orthogonal: expected circular padding that gives at most size / stride = "
+       "8 x 6 outputs, got 10 x 8"},
+      {"convolution { filters: 4 groups: 2 kernel_size: 3 block_orthogonal {} }",
+       "convolution.block_orthogonal: expected 1 group, got 2; take spectral {} or aol {}"},
+      {"aol_dense { units: 2 }", "layers[3].aol_dense: expected a vector as input"},
+      {"batch_centering { momentum: 1.5 }",
+       "layers[3].batch_centering.momentum: expected a number in (0, 1], or 0 for 0.1, got 1.5"},
+      {"layer_centering {}",
+       "layers[3].layer_centering: expected an image of several positions as input, got shape [4, "
+       "1, 1]",
+       {4, 1, 1}},
+      {"invertible_down_sampling { pool_size: 4 }",
+       "layers[3].invertible_down_sampling.pool_size: expected divisors of the image's height 8"},
       {"scaled_average_pool { pool_size: [2, 4] }",
        "layers[3].scaled_average_pool.pool_size: expected divisors of the image's height 8 and "
        "width 6, got 2 and 4"},

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <random>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "gtest/gtest.h"
@@ -83,6 +84,36 @@ inline void ExpectGradientsMatchDifferences(Layer& layer, std::vector<float> inp
     check(parameter.values, gradient, parameter.name.c_str());
   }
 }
+
+// A layer that is in training whatever it is told, to check gradients of layers that compute
+// something else in evaluation: retracted weights, running means.
+class InTraining final : public Layer {
+ public:
+  explicit InTraining(Layer& layer) : layer_(layer) { parameters_ = layer.parameters(); }
+
+  std::string type() const override { return layer_.type(); }
+  SampleShape output_shape() const override { return layer_.output_shape(); }
+  void PrepareStep(bool /*training*/) override {
+    for (std::size_t i = 0; i < parameters_.size(); ++i) {
+      layer_.parameters()[i].values = parameters_[i].values;
+    }
+    layer_.PrepareStep(true);
+  }
+  void Forward(ConstMatrixView x, MatrixView y) override { layer_.Forward(x, y); }
+  void Backward(ConstMatrixView x, ConstMatrixView y, ConstMatrixView dy, MatrixView dx) override {
+    layer_.Backward(x, y, dy, dx);
+  }
+  void FinishStep() override {
+    layer_.FinishStep();
+    for (std::size_t i = 0; i < parameters_.size(); ++i) {
+      parameters_[i].gradient = layer_.parameters()[i].gradient;
+    }
+  }
+  FrozenLayer Freeze() const override { return layer_.Freeze(); }
+
+ private:
+  Layer& layer_;
+};
 
 // The largest ||y(a) - y(b)||_2 / ||a - b||_2 over random pairs, near and far.
 inline double LargestStretch(Layer& layer, std::size_t in_size, std::mt19937_64& random) {

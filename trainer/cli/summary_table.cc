@@ -40,6 +40,7 @@ std::string ConstraintText(const v1::LayerSpec& spec) {
     case v1::LayerSpec::kFlatten:
     case v1::LayerSpec::kGroupSort:
     case v1::LayerSpec::kFullSort:
+    case v1::LayerSpec::kInvertibleDownSampling:
       return "moves values only";
     case v1::LayerSpec::kSpectralDense:
       return "singular values 1";
@@ -47,11 +48,15 @@ std::string ConstraintText(const v1::LayerSpec& spec) {
       return spec.frobenius_dense().disjoint_neurons() ? "norm of each row 1" : "Frobenius norm 1";
     case v1::LayerSpec::kDense:
       return "none; margins divide it out";
+    case v1::LayerSpec::kAolDense:
     case v1::LayerSpec::kConvolution:
       return "operator norm at most 1";
+    case v1::LayerSpec::kLayerCentering:
     case v1::LayerSpec::kScaledAveragePool:
     case v1::LayerSpec::kScaledGlobalAveragePool:
       return "operator norm 1";
+    case v1::LayerSpec::kBatchCentering:
+      return "shifts values only";
     case v1::LayerSpec::kScaledL2NormPool:
     case v1::LayerSpec::kScaledGlobalL2NormPool:
       return "1-Lipschitz";

@@ -8,6 +8,7 @@
 
 #include "model/certificate/window_reads.h"
 #include "trainer/layers/dense.h"
+#include "trainer/layers/random_orthogonal.h"
 
 namespace lipserve::trainer {
 namespace {
@@ -25,20 +26,34 @@ ConvolutionLayer ForOneDnn(const ConvolutionLayer& layer) {
 
 }  // namespace
 
-Convolution::Convolution(ConvolutionLayer geometry, bool use_bias, std::vector<float> kernel)
+std::vector<float> RandomKernels(const ConvolutionLayer& geometry, std::mt19937_64& random) {
+  std::vector<float> kernels;
+  for (std::size_t g = 0; g < geometry.groups; ++g) {
+    const std::vector<float> kernel =
+        RandomOrthogonal(geometry.output_channels / geometry.groups, geometry.fan_in(), random);
+    kernels.insert(kernels.end(), kernel.begin(), kernel.end());
+  }
+  return kernels;
+}
+
+bool SharesNoOutputs(const ConvolutionLayer& layer) {
+  if (layer.padding_mode == PaddingMode::kZero) return true;
+  if (layer.padding_mode != PaddingMode::kCircular) return false;
+  return layer.vertical.outputs(layer.input.height) * layer.vertical.stride <= layer.input.height &&
+         layer.horizontal.outputs(layer.input.width) * layer.horizontal.stride <= layer.input.width;
+}
+
+Convolution::Convolution(ConvolutionLayer geometry, bool use_bias, std::vector<Parameter> kernels)
     : geometry_(std::move(geometry)),
       use_bias_(use_bias),
       safe_norm_(SafeNorm(geometry_)),
       padding_(geometry_),
       convolution_(ForOneDnn(geometry_)),
-      weights_(kernel.size()),
-      weights_gradient_(kernel.size()) {
-  assert(kernel.size() == geometry_.output_channels * geometry_.fan_in());
-  const std::size_t size = kernel.size();
-  parameters_.push_back({"kernel", std::move(kernel), std::vector<float>(size)});
+      weights_(geometry_.output_channels * geometry_.fan_in()),
+      weights_gradient_(weights_.size()) {
+  parameters_ = std::move(kernels);
   if (use_bias) {
-    const std::size_t outputs = geometry_.output_channels;
-    parameters_.push_back({"bias", std::vector<float>(outputs), std::vector<float>(outputs)});
+    parameters_.push_back(MakeParameter("bias", std::vector<float>(geometry_.output_channels)));
   }
 }
 
@@ -54,7 +69,7 @@ void Convolution::Forward(ConstMatrixView x, MatrixView y) {
     images = padded_.data();
   }
   convolution_.Forward(x.rows, images, weights_.data(),
-                       use_bias_ ? parameters_[1].values.data() : nullptr, y.data);
+                       use_bias_ ? parameters_.back().values.data() : nullptr, y.data);
 }
 
 void Convolution::Backward(ConstMatrixView x, ConstMatrixView /*y*/, ConstMatrixView dy,
@@ -62,7 +77,7 @@ void Convolution::Backward(ConstMatrixView x, ConstMatrixView /*y*/, ConstMatrix
   assert(x.cols == geometry_.input.size() && dy.cols == output_shape().size());
   convolution_.BackwardWeights(x.rows, pads() ? padded_.data() : x.data, dy.data,
                                weights_gradient_.data(),
-                               use_bias_ ? parameters_[1].gradient.data() : nullptr);
+                               use_bias_ ? parameters_.back().gradient.data() : nullptr);
   if (dx.data == nullptr) return;
   if (!pads()) return convolution_.BackwardData(x.rows, dy.data, weights_.data(), dx.data);
   const std::size_t padded_size = padding_.padded_shape().size();
@@ -80,7 +95,8 @@ FrozenLayer Convolution::FreezeWith(const std::vector<double>& weights) const {
   std::transform(weights.begin(), weights.end(), frozen.weights.begin(), RoundForFreezing);
   if (use_bias_) {
     frozen.bias.resize(geometry_.output_channels);
-    std::transform(parameters_[1].values.begin(), parameters_[1].values.end(), frozen.bias.begin(),
+    const std::vector<float>& bias = parameters_.back().values;
+    std::transform(bias.begin(), bias.end(), frozen.bias.begin(),
                    [](float value) { return RoundForFreezing(static_cast<double>(value)); });
   }
   return frozen;

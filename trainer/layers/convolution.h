@@ -20,6 +20,9 @@
 #define TRAINER_LAYERS_CONVOLUTION_H_
 
 #include <cstddef>
+#include <random>
+#include <span>
+#include <utility>
 #include <vector>
 
 #include "model/execution/image_padding.h"
@@ -27,6 +30,15 @@
 #include "trainer/layers/layer.h"
 
 namespace lipserve::trainer {
+
+// Whether the layer is a part of a convolution of the whole plane, or of the torus that the image
+// is: zero padding, or circular padding without an output that comes round to where another one
+// was. Bounds of such convolutions hold for it. Other paddings read positions near the border
+// twice.
+bool SharesNoOutputs(const ConvolutionLayer& layer);
+
+// A random orthogonal matrix [outputs, fan-in] for each group.
+std::vector<float> RandomKernels(const ConvolutionLayer& geometry, std::mt19937_64& random);
 
 // Shapes: x: [N, H*W*C] and y: [N, output H*W*C], channels last; W: as in ConvolutionLayer;
 //         b: [output C].
@@ -42,9 +54,12 @@ class Convolution : public Layer {
   const std::vector<float>& effective_weights() const { return weights_; }
 
  protected:
-  // `geometry`: a convolution without weights that CheckNetwork would accept. `kernel`: the initial
-  // values of the parameter "kernel", shaped like W. The parameter "bias" starts at 0.
-  Convolution(ConvolutionLayer geometry, bool use_bias, std::vector<float> kernel);
+  // `geometry`: a convolution without weights that CheckNetwork would accept. `kernels`: the
+  // parameters that make W; the parameter "bias" comes after them and starts at 0.
+  Convolution(ConvolutionLayer geometry, bool use_bias, std::vector<Parameter> kernels);
+  // With a single parameter "kernel", shaped like W.
+  Convolution(ConvolutionLayer geometry, bool use_bias, std::vector<float> kernel)
+      : Convolution(std::move(geometry), use_bias, std::vector{MakeParameter("kernel", kernel)}) {}
 
   // What follows is of one group: a matrix [outputs, fan-in].
   std::size_t rows() const { return geometry_.output_channels / geometry_.groups; }
@@ -53,6 +68,10 @@ class Convolution : public Layer {
   MatrixView kernel_gradient(std::size_t group) { return Of(parameters_[0].gradient, group); }
   MatrixView weights(std::size_t group) { return Of(weights_, group); }
   MatrixView weights_gradient(std::size_t group) { return Of(weights_gradient_, group); }
+
+  // Of all groups.
+  std::span<float> all_weights() { return weights_; }
+  std::span<const float> all_weights_gradient() const { return weights_gradient_; }
 
   // 1 / sqrt(most reads of a position): weights whose groups have a norm of this make a layer of
   // norm at most 1.

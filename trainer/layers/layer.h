@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "model/network/frozen_network.h"
@@ -23,6 +24,11 @@ struct Parameter {
   // orthonormal rows, or columns if it has fewer of them.
   std::size_t orthogonal_rows = 0;
 };
+
+inline Parameter MakeParameter(std::string name, std::vector<float> values) {
+  std::vector<float> gradient(values.size());
+  return {std::move(name), std::move(values), std::move(gradient)};
+}
 
 // An array that is neither trained nor derivable from the parameters, such as the vector of a
 // power iteration. A checkpoint must hold it.

@@ -8,20 +8,9 @@
 
 #include "trainer/layers/newton_retraction.h"
 #include "trainer/layers/polar_factor.h"
-#include "trainer/layers/random_orthogonal.h"
 
 namespace lipserve::trainer {
 namespace {
-
-std::vector<float> RandomKernels(const ConvolutionLayer& geometry, std::mt19937_64& random) {
-  std::vector<float> kernels;
-  for (std::size_t g = 0; g < geometry.groups; ++g) {
-    const std::vector<float> kernel =
-        RandomOrthogonal(geometry.output_channels / geometry.groups, geometry.fan_in(), random);
-    kernels.insert(kernels.end(), kernel.begin(), kernel.end());
-  }
-  return kernels;
-}
 
 // to = factor * from.
 void CopyScaled(ConstMatrixView from, float factor, MatrixView to) {

@@ -24,6 +24,15 @@ enum class PoolKind { kAverage, kL2Norm };
 absl::StatusOr<std::unique_ptr<Layer>> MakePool(PoolKind kind, const v1::PoolSpec& spec,
                                                 const LayerPlace& place);
 
+absl::StatusOr<std::unique_ptr<Layer>> MakeDownSampling(const v1::PoolSpec& spec,
+                                                        const LayerPlace& place);
+
+absl::StatusOr<std::unique_ptr<Layer>> MakeLayerCentering(const v1::LayerCenteringSpec& spec,
+                                                          const LayerPlace& place);
+
+absl::StatusOr<std::unique_ptr<Layer>> MakeBatchCentering(const v1::BatchCenteringSpec& spec,
+                                                          const LayerPlace& place);
+
 // One window: the whole image.
 std::unique_ptr<Layer> MakeGlobalPool(PoolKind kind, const LayerPlace& place);
 

@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_format.h"
 #include "model/status_macros.h"
+#include "trainer/layers/aol.h"
 #include "trainer/layers/flatten.h"
 #include "trainer/layers/free_dense.h"
 #include "trainer/layers/frobenius_dense.h"
@@ -135,6 +136,13 @@ absl::StatusOr<std::unique_ptr<Layer>> MakeLayer(const v1::LayerSpec& spec, std:
     case v1::LayerSpec::kFullSort:
       LIPSERVE_RETURN_IF_ERROR(CheckFullSort({index, "full_sort", input_shape}));
       return std::make_unique<GroupSort>(input_shape, input_shape.channels);
+    case v1::LayerSpec::kAolDense: {
+      const LayerPlace place{index, "aol_dense", input_shape};
+      LIPSERVE_RETURN_IF_ERROR(CheckVectorInput(place));
+      LIPSERVE_RETURN_IF_ERROR(CheckUnits(place, spec.aol_dense().units()));
+      return std::make_unique<AolDense>(inputs, static_cast<std::size_t>(spec.aol_dense().units()),
+                                        spec.aol_dense().use_bias(), random);
+    }
     case v1::LayerSpec::kConvolution:
       return MakeConvolution(spec.convolution(), {index, "convolution", input_shape}, random);
     case v1::LayerSpec::kScaledAveragePool:
@@ -147,13 +155,21 @@ absl::StatusOr<std::unique_ptr<Layer>> MakeLayer(const v1::LayerSpec& spec, std:
       return MakeGlobalPool(PoolKind::kAverage, {index, "scaled_global_average_pool", input_shape});
     case v1::LayerSpec::kScaledGlobalL2NormPool:
       return MakeGlobalPool(PoolKind::kL2Norm, {index, "scaled_global_l2_norm_pool", input_shape});
+    case v1::LayerSpec::kInvertibleDownSampling:
+      return MakeDownSampling(spec.invertible_down_sampling(),
+                              {index, "invertible_down_sampling", input_shape});
+    case v1::LayerSpec::kLayerCentering:
+      return MakeLayerCentering(spec.layer_centering(), {index, "layer_centering", input_shape});
+    case v1::LayerSpec::kBatchCentering:
+      return MakeBatchCentering(spec.batch_centering(), {index, "batch_centering", input_shape});
     case v1::LayerSpec::KIND_NOT_SET:
       break;
   }
   return absl::InvalidArgumentError(absl::StrFormat(
-      "layers[%d]: expected one of flatten, spectral_dense, frobenius_dense, dense, "
+      "layers[%d]: expected one of flatten, spectral_dense, frobenius_dense, aol_dense, dense, "
       "group_sort, full_sort, convolution, scaled_average_pool, scaled_l2_norm_pool, "
-      "scaled_global_average_pool, scaled_global_l2_norm_pool, got none",
+      "scaled_global_average_pool, scaled_global_l2_norm_pool, invertible_down_sampling, "
+      "layer_centering, batch_centering, got none",
       index));
 }
 

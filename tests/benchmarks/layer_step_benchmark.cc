@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+// How close the layers of convolutional networks are to their floors: the time of a layer's step
+// (PrepareStep, Forward, Backward, FinishStep) over the time of its own convolutions or matrix
+// products, the same oneDNN calls with the same shapes; and the whole step of each network over the
+// floors of all its layers. Aim: at most 2.5 for the whole step.
+//
+// Usage: layer_step_benchmark [repetitions]
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+#include <functional>
+#include <memory>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "google/protobuf/text_format.h"
+#include "model/execution/onednn.h"
+#include "model/execution/onednn_training.h"
+#include "trainer/layers/convolution.h"
+#include "trainer/layers/dense.h"
+#include "trainer/layers/random_orthogonal.h"
+#include "trainer/network/trainable_network.h"
+
+namespace lipserve::trainer {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using onednn::Op;
+
+constexpr std::size_t kBatch = 128;
+
+struct Subject {
+  const char* name;
+  SampleShape input;
+  const char* layers;
+};
+
+constexpr Subject kSubjects[] = {
+    {"MNIST, orthogonal kernels retracted",
+     {1, 28, 28},
+     R"(layers { convolution { filters: 16 kernel_size: 4 stride: 2 use_bias: true
+                               spectral { method: ORTHOGONAL_METHOD_RETRACTION } } }
+        layers { group_sort { group_size: 2 } }
+        layers { convolution { filters: 32 kernel_size: 3 use_bias: true
+                               spectral { method: ORTHOGONAL_METHOD_RETRACTION } } }
+        layers { group_sort { group_size: 2 } }
+        layers { scaled_l2_norm_pool {} }
+        layers { flatten {} }
+        layers { spectral_dense { units: 128 use_bias: true
+                                  method: ORTHOGONAL_METHOD_RETRACTION } }
+        layers { group_sort { group_size: 2 } }
+        layers { dense { units: 10 use_bias: true } })"},
+    {"CIFAR-10, one of each constraint",
+     {3, 32, 32},
+     R"(layers { invertible_down_sampling {} }
+        layers { convolution { filters: 32 kernel_size: 3 use_bias: true
+                               padding_mode: PADDING_MODE_CIRCULAR block_orthogonal {} } }
+        layers { group_sort { group_size: 2 } }
+        layers { convolution { filters: 32 kernel_size: 3 use_bias: true aol {} } }
+        layers { group_sort { group_size: 2 } }
+        layers { convolution { filters: 64 kernel_size: 2 stride: 2 use_bias: true spectral {} } }
+        layers { group_sort { group_size: 2 } }
+        layers { layer_centering {} }
+        layers { scaled_average_pool {} }
+        layers { flatten {} }
+        layers { spectral_dense { units: 128 use_bias: true } }
+        layers { group_sort { group_size: 2 } }
+        layers { dense { units: 10 use_bias: true } })"},
+};
+
+std::vector<float> RandomNumbers(std::size_t count) {
+  std::mt19937_64 random(1);
+  std::vector<float> numbers(count);
+  for (float& number : numbers) number = static_cast<float>(StandardNormal(random));
+  return numbers;
+}
+
+// The median time of `work`, in microseconds.
+double MedianMicroseconds(std::size_t repetitions, const std::function<void()>& work) {
+  work();
+  std::vector<double> times;
+  for (std::size_t i = 0; i < repetitions; ++i) {
+    const Clock::time_point start = Clock::now();
+    work();
+    times.push_back(std::chrono::duration<double, std::micro>(Clock::now() - start).count());
+  }
+  std::nth_element(times.begin(), times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2),
+                   times.end());
+  return times[times.size() / 2];
+}
+
+// The arrays of one layer's step.
+struct Arrays {
+  std::vector<float> x, y, dx, dy;
+  static ConstMatrixView View(const std::vector<float>& values) {
+    return {values.data(), kBatch, values.size() / kBatch};
+  }
+  static MatrixView View(std::vector<float>& values) {
+    return {values.data(), kBatch, values.size() / kBatch};
+  }
+};
+
+// The oneDNN calls without which the layer could not do; null if it has none.
+std::function<void()> Floor(const Layer& layer, bool first, Arrays& arrays) {
+  if (const auto* convolution = dynamic_cast<const Convolution*>(&layer)) {
+    auto primitive = std::make_shared<onednn::TrainableConvolution>(convolution->geometry());
+    auto weights = std::make_shared<std::vector<float>>(convolution->effective_weights());
+    const std::size_t outputs = convolution->geometry().output_channels;
+    auto bias = std::make_shared<std::vector<float>>(outputs);
+    return [=, &arrays] {
+      const float* w = weights->data();
+      primitive->Forward(kBatch, arrays.x.data(), w, bias->data(), arrays.y.data());
+      if (!first) primitive->BackwardData(kBatch, arrays.dy.data(), w, arrays.dx.data());
+      primitive->BackwardWeights(kBatch, arrays.x.data(), arrays.dy.data(), weights->data(),
+                                 bias->data());
+    };
+  }
+  if (const auto* dense = dynamic_cast<const Dense*>(&layer)) {
+    auto weights = std::make_shared<std::vector<float>>(dense->inputs() * dense->outputs());
+    const std::size_t inputs = dense->inputs();
+    const std::size_t outputs = dense->outputs();
+    return [=, &arrays] {
+      const MatrixView w{weights->data(), outputs, inputs};
+      const ConstMatrixView x = Arrays::View(std::as_const(arrays.x));
+      const ConstMatrixView dy = Arrays::View(std::as_const(arrays.dy));
+      onednn::Gemm(Op::kNone, Op::kTranspose, 1.0F, x, w, 0.0F, Arrays::View(arrays.y));
+      if (!first) {
+        onednn::Gemm(Op::kNone, Op::kNone, 1.0F, dy, w, 0.0F, Arrays::View(arrays.dx));
+      }
+      onednn::Gemm(Op::kTranspose, Op::kNone, 1e-3F, dy, x, 0.0F, w);
+    };
+  }
+  return nullptr;
+}
+
+void Measure(const Subject& subject, std::size_t repetitions) {
+  v1::Recipe recipe;
+  google::protobuf::TextFormat::ParseFromString(subject.layers, &recipe);
+  const auto network = *TrainableNetwork::Create(recipe, subject.input, 0);
+  std::printf("%s, batch %zu, 1 thread\n%-28s %10s %10s %7s\n", subject.name, kBatch, "layer",
+              "step us", "floor us", "ratio");
+  double floors = 0.0;
+  std::size_t input_size = subject.input.size();
+  bool first = true;  // no layer with parameters yet: nobody needs dx
+  for (const auto& layer : network->layers()) {
+    const std::size_t output_size = layer->output_shape().size();
+    Arrays arrays{RandomNumbers(kBatch * input_size), std::vector<float>(kBatch * output_size),
+                  std::vector<float>(kBatch * input_size), RandomNumbers(kBatch * output_size)};
+    input_size = output_size;
+    if (layer->IsView()) continue;
+    const ConstMatrixView x = Arrays::View(std::as_const(arrays.x));
+    const ConstMatrixView dy = Arrays::View(std::as_const(arrays.dy));
+    MatrixView dx = Arrays::View(arrays.dx);
+    if (first) dx.data = nullptr;
+    const double step = MedianMicroseconds(repetitions, [&] {
+      layer->PrepareStep(true);
+      layer->Forward(x, Arrays::View(arrays.y));
+      layer->Backward(x, Arrays::View(arrays.y), dy, dx);
+      layer->FinishStep();
+    });
+    const std::function<void()> work = Floor(*layer, first, arrays);
+    if (work != nullptr) {
+      const double floor = MedianMicroseconds(repetitions, work);
+      floors += floor;
+      std::printf("%-28s %10.0f %10.0f %7.2f\n", layer->type().c_str(), step, floor, step / floor);
+    } else {
+      std::printf("%-28s %10.0f %10s %7s\n", layer->type().c_str(), step, "-", "-");
+    }
+    if (!layer->parameters().empty()) first = false;
+  }
+  const std::vector<float> inputs = RandomNumbers(kBatch * subject.input.size());
+  const std::vector<float> gradient = RandomNumbers(kBatch * network->num_scores());
+  const double step = MedianMicroseconds(repetitions, [&] {
+    network->PrepareStep(true);
+    network->Forward({inputs.data(), kBatch, subject.input.size()});
+    network->Backward({gradient.data(), kBatch, network->num_scores()});
+  });
+  std::printf("%-28s %10.0f %10.0f %7.2f\n\n", "whole step", step, floors, step / floors);
+}
+
+}  // namespace
+}  // namespace lipserve::trainer
+
+int main(int argc, char** argv) {
+  std::size_t repetitions = 30;
+  if (argc > 2 ||
+      (argc == 2 &&
+       (std::from_chars(argv[1], argv[1] + std::strlen(argv[1]), repetitions).ec != std::errc{} ||
+        repetitions == 0))) {
+    std::fprintf(stderr, "usage: layer_step_benchmark [repetitions], at least 1\n");
+    return 2;
+  }
+  lipserve::onednn::SetThreadsOfThisThread(1);
+  std::printf("oneDNN %s, %s\n", lipserve::onednn::Version().c_str(),
+              lipserve::onednn::InstructionSet().c_str());
+  for (const auto& subject : lipserve::trainer::kSubjects) {
+    lipserve::trainer::Measure(subject, repetitions);
+  }
+  return 0;
+}
