@@ -72,7 +72,7 @@ absl::Status RunEvaluate(const EvaluateFlags& flags) {
         ": expected the recipe of its training, which says what data to take: ", recipe.message()));
   }
   LIPSERVE_ASSIGN_OR_RETURN(const Samples samples,
-                            LoadValidationSamples(frozen.training.recipe().dataset(), flags.data));
+                            LoadEvaluationSamples(frozen.training.recipe().dataset(), flags.data));
   LIPSERVE_ASSIGN_OR_RETURN(const auto model, CertifiedModel::Create(std::move(frozen), kBatch));
   LIPSERVE_ASSIGN_OR_RETURN(const Evaluation evaluation, Evaluate(*model, samples, flags.epsilons));
   Print(flags, path, model->frozen(), samples, evaluation);

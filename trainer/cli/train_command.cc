@@ -69,13 +69,17 @@ void PrintStart(const TrainFlags& flags, TrainingRun& run) {
     json["event"] = "start";
     json["train_samples"] = dataset.train.size();
     json["validation_samples"] = dataset.validation.size();
+    if (dataset.test.has_value()) json["test_samples"] = dataset.test->size();
     json["dataset_sha256"] = ToHex(dataset.sha256);
     json["epochs_done"] = done;
     std::cout << ToLine(json) << std::endl;
     return;
   }
-  std::cout << DescribeClassProportions("train", dataset.train) << "\n"
-            << DescribeClassProportions("test", dataset.validation) << "\n"
+  std::cout << DescribeClassProportions("train", dataset.train) << "\n";
+  if (dataset.test.has_value()) {
+    std::cout << DescribeClassProportions("validation", dataset.validation) << "\n";
+  }
+  std::cout << DescribeClassProportions("test", dataset.evaluation()) << "\n"
             << SummaryTable(loop.recipe(), loop.network())
             << TrainingText(loop.recipe(), loop.loss(), loop.optimizer(), loop.scheduled_numbers())
             << "seed: " << loop.recipe().seed() << ", threads: " << flags.threads << "\n\n";

@@ -106,9 +106,9 @@ absl::StatusOr<Frozen> Freeze(TrainingLoop& loop) {
   LIPSERVE_RETURN_IF_ERROR(ClaimOperatorNorms(model.network));
 
   LIPSERVE_ASSIGN_OR_RETURN(const auto certified, CertifiedModel::Create(model, kEvaluationBatch));
-  LIPSERVE_RETURN_IF_ERROR(SelfCheck(*certified, loop.dataset().validation));
+  LIPSERVE_RETURN_IF_ERROR(SelfCheck(*certified, loop.dataset().evaluation()));
   LIPSERVE_ASSIGN_OR_RETURN(frozen.evaluation,
-                            Evaluate(*certified, loop.dataset().validation, kDefaultEpsilons));
+                            Evaluate(*certified, loop.dataset().evaluation(), kDefaultEpsilons));
   if (frozen.evaluation.stages_disagreed != 0) {
     return absl::InternalError(absl::StrCat(
         "self-check of the frozen model: float32 and float64 each proved another class for ",
