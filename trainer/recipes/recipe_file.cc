@@ -14,12 +14,15 @@
 #include <set>
 #include <sstream>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "model/certificate/pixel_scaling.h"
 #include "model/status_macros.h"
+#include "proto/text/near_name.h"
 #include "proto/text/proto_text.h"
+#include "trainer/report/published_results.h"
 
 namespace lipserve::trainer {
 namespace {
@@ -125,12 +128,24 @@ absl::Status ValidateSplit(const v1::SplitSpec& split) {
                  absl::StrCat(together));
 }
 
+absl::Status ValidatePublishedAs(const std::string& name) {
+  const std::vector<std::string> known = PublishedDatasets();
+  if (name.empty() || std::find(known.begin(), known.end(), name) != known.end()) {
+    return absl::OkStatus();
+  }
+  const std::string nearest = NearName(name, known);
+  return Invalid(
+      "dataset.published_as", absl::StrJoin(known, ", ") + ", or nothing",
+      absl::StrCat("\"", name, "\"", nearest.empty() ? "" : "; did you mean \"" + nearest + "\"?"));
+}
+
 absl::Status ValidateDataset(const v1::DatasetSpec& dataset) {
   if (dataset.format_case() == v1::DatasetSpec::FORMAT_NOT_SET) {
     return Invalid("dataset", "a format, such as \"idx {}\" or \"image_folder {}\"", "none");
   }
   LIPSERVE_RETURN_IF_ERROR(ValidateFormat(dataset));
   LIPSERVE_RETURN_IF_ERROR(ValidateSplit(dataset.split()));
+  LIPSERVE_RETURN_IF_ERROR(ValidatePublishedAs(dataset.published_as()));
   LIPSERVE_RETURN_IF_ERROR(ValidateClasses(dataset));
   LIPSERVE_RETURN_IF_ERROR(ValidateClassNames(dataset));
   if (!IsValidPixelDivisor(dataset.pixel_divisor())) {
