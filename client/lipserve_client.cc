@@ -133,7 +133,8 @@ void AddClassify(CLI::App& app, Flags& flags) {
   AddModelFlags(*command, flags);
   AddColorFlag(*command, flags);
   ImageInputOptions& input = flags.classify.input;
-  command->add_option("inputs,--input", input.inputs, "idx, PNG, JPEG or .f32 files, or -")->required();
+  command->add_option("inputs,--input", input.inputs, "idx, PNG, JPEG or .f32 files, or -")
+      ->required();
   command
       ->add_option("--labels", input.label_files,
                    "idx file with the true labels; once for each input, in order")
