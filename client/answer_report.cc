@@ -6,11 +6,11 @@
 #include <cstddef>
 
 #include "absl/strings/escaping.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "client/directed_decimal.h"
 #include "client/text_table.h"
+#include "proto/image/image_file.h"
 
 namespace lipserve {
 namespace {
@@ -68,7 +68,7 @@ std::string DigestHex(const v1::ModelIdentity& model) {
 
 std::string OriginText(const ImageOrigin& origin) {
   std::string name = WithoutControls(origin.file.substr(origin.file.rfind('/') + 1));
-  if (absl::EndsWithIgnoreCase(name, ".png")) return name;
+  if (IsImageFileName(name)) return name;
   return absl::StrCat(name, "[", origin.index, "]");
 }
 

@@ -13,8 +13,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "client/input_argument.h"
-#include "client/png_image.h"
 #include "proto/idx/idx_file.h"
+#include "proto/image/image_file.h"
 
 namespace lipserve {
 namespace {
@@ -46,26 +46,23 @@ absl::StatusOr<FileImages> ReadIdx(const std::string& path, const ImageShape& sh
   return FileImages{v1::ELEMENT_TYPE_UINT8, dimensions[0], ToBytes(array->values)};
 }
 
-absl::StatusOr<FileImages> ReadPng(const std::string& path, const ImageShape& shape) {
+absl::StatusOr<FileImages> ReadPicture(const std::string& path, const ImageShape& shape) {
   if (shape.channels != 1 && shape.channels != 3) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(path, ": a PNG image has 1 or 3 channels, the model takes ", shape.channels));
+    return absl::InvalidArgumentError(absl::StrCat(
+        path, ": a PNG or JPEG image has 1 or 3 channels, the model takes ", shape.channels));
   }
-  const auto image = ReadPngFile(path, shape.channels);
-  if (!image.ok()) return image.status();
-  if (image->height != shape.height || image->width != shape.width) {
+  auto stored = ReadImageFile(path);
+  if (!stored.ok()) return stored.status();
+  const PixelImage image = WithChannels(*std::move(stored), shape.channels);
+  if (image.height != shape.height || image.width != shape.width) {
     return absl::InvalidArgumentError(
         absl::StrCat(path, ": image size: expected ", shape.width, "x", shape.height,
-                     " pixels (width x height) as the model takes, got ", image->width, "x",
-                     image->height, "; resize it first"));
+                     " pixels (width x height) as the model takes, got ", image.width, "x",
+                     image.height, "; resize it first"));
   }
-  FileImages images{v1::ELEMENT_TYPE_UINT8, 1, std::string(shape.size(), '\0')};
-  const std::size_t channels = static_cast<std::size_t>(shape.channels);
-  const std::size_t plane = shape.size() / channels;
-  for (std::size_t i = 0; i < image->pixels.size(); ++i) {
-    images.data[(i % channels) * plane + i / channels] = static_cast<char>(image->pixels[i]);
-  }
-  return images;
+  std::vector<std::uint8_t> planes(shape.size());
+  CopyToPlanes(image, planes.data());
+  return FileImages{v1::ELEMENT_TYPE_UINT8, 1, ToBytes(planes)};
 }
 
 absl::StatusOr<FileImages> ReadFloats(const std::string& path, const ImageShape& shape,
@@ -84,12 +81,12 @@ absl::StatusOr<FileImages> ReadFloats(const std::string& path, const ImageShape&
 absl::StatusOr<FileImages> ReadInput(const InputArgument& argument, const ImageShape& shape,
                                      std::istream& standard_input) {
   if (argument.path == "-") return ReadFloats("standard input", shape, standard_input);
-  if (absl::EndsWithIgnoreCase(argument.path, ".png")) {
+  if (IsImageFileName(argument.path)) {
     if (argument.range.has_value()) {
       return absl::InvalidArgumentError(
-          absl::StrCat(argument.path, ": a PNG file holds one image and takes no range"));
+          absl::StrCat(argument.path, ": a PNG or JPEG file holds one image and takes no range"));
     }
-    return ReadPng(argument.path, shape);
+    return ReadPicture(argument.path, shape);
   }
   if (!absl::EndsWithIgnoreCase(argument.path, ".f32")) return ReadIdx(argument.path, shape);
   std::ifstream stream(argument.path, std::ios::binary);

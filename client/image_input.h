@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Turns input arguments into one batch of images: idx files, PNG files, raw float32 numbers.
+// Turns input arguments into one batch of images: idx, PNG and JPEG files, raw float32 numbers.
 #ifndef CLIENT_IMAGE_INPUT_H_
 #define CLIENT_IMAGE_INPUT_H_
 
@@ -43,7 +43,8 @@ struct ImageSet {
 
 // Which images to read, and how to send them.
 struct ImageInputOptions {
-  // The kind follows from the name: *.png is PNG, *.f32 and "-" (standard input) are raw
+  // The kind follows from the name: *.png, *.jpg and *.jpeg are PNG or JPEG, *.f32 and "-"
+  // (standard input) are raw
   // little-endian float32 numbers, everything else is idx, plain or gzipped. A trailing range
   // selects images of an idx or raw input.
   std::vector<std::string> inputs = {};
@@ -56,7 +57,8 @@ struct ImageInputOptions {
 
 // Reads, selects (range, then label, then limit) and joins the inputs.
 //
-// Shapes: idx [N, H, W] for one channel, or [N, C, H, W]; PNG H x W, converted to C by png_image.h;
+// Shapes: idx [N, H, W] for one channel, or [N, C, H, W]; PNG and JPEG H x W, converted to C by
+//         pixel_image.h;
 //         raw: N * C * H * W numbers.
 // Errors: of the readers; InvalidArgument or OutOfRange, naming the file, expected and got, for
 //         another shape, a byte count that is no whole number of images, labels that do not match

@@ -35,11 +35,11 @@ constexpr char kExamples[] = R"(Examples:
   lipserve-client load --rate 5000 --json t10k-images-idx3-ubyte.gz | jq .answered.p99_ms
 
 Inputs: idx files, plain or gzipped, and *.f32 files (raw little-endian float32) may end in a range
-as in Python: FILE[5], FILE[0:10], FILE[-3:]; quote it, shells read brackets. *.png files hold one
-image each. "-" reads raw float32 numbers from standard input.
+as in Python: FILE[5], FILE[0:10], FILE[-3:]; quote it, shells read brackets. PNG and JPEG files
+hold one image each. "-" reads raw float32 numbers from standard input.
 
-Radii are L2, in the unit of what was sent: steps of 0..255 for pixels (idx, PNG), the unit of the
-floats otherwise (*.f32, -, --as-float). Printed radii are rounded down.
+Radii are L2, in the unit of what was sent: steps of 0..255 for pixels (idx, PNG, JPEG), the unit
+of the floats otherwise (*.f32, -, --as-float). Printed radii are rounded down.
 
 Exit codes: 0 success, 1 failure (health: not SERVING), 2 wrong usage.)";
 
@@ -140,7 +140,8 @@ void AddClassify(CLI::App& app, Flags& flags) {
   AddModelFlags(*command, flags);
   AddColorFlag(*command, flags);
   ImageInputOptions& input = flags.classify.input;
-  command->add_option("inputs,--input", input.inputs, "idx, PNG or .f32 files, or -")->required();
+  command->add_option("inputs,--input", input.inputs, "idx, PNG, JPEG or .f32 files, or -")
+      ->required();
   command
       ->add_option("--labels", input.label_files,
                    "idx file with the true labels; once for each input, in order")

@@ -105,7 +105,7 @@ TEST_F(DatasetTest, RefusesAValidationLabelThatTrainingNeverSaw) {
 TEST_F(DatasetTest, ReadsOnlyTheValidationSplitTheSameWay) {
   const auto dataset = LoadDataset(spec_, folder_.path());
   std::filesystem::remove(folder_ / "train-images-idx3-ubyte");
-  const auto samples = LoadValidationSamples(spec_, folder_.path());
+  const auto samples = LoadEvaluationSamples(spec_, folder_.path());
   ASSERT_TRUE(samples.ok()) << samples.status();
   EXPECT_EQ(samples->pixels, dataset->validation.pixels);
   EXPECT_EQ(samples->labels, dataset->validation.labels);

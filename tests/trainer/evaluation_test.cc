@@ -77,6 +77,23 @@ TEST(EvaluationTest, EqualsTheFiguresComputedByHand) {
   EXPECT_THAT(evaluation->confusion, ElementsAre(ElementsAre(2, 1), ElementsAre(1, 2)));
 }
 
+TEST(EvaluationTest, ClassesAddUpToTheWhole) {
+  const double epsilons[] = {2.5};
+  const auto evaluation = Evaluate(*ThresholdModel(), SixSamples(), epsilons);
+  ASSERT_TRUE(evaluation.ok()) << evaluation.status();
+  ASSERT_EQ(evaluation->classes.size(), 2u);
+  const ClassEvaluation& high = evaluation->classes[0];  // radii 5, 2, and one wrong answer
+  EXPECT_EQ(high.samples, 3u);
+  EXPECT_DOUBLE_EQ(high.accuracy, 2.0 / 3.0);
+  EXPECT_DOUBLE_EQ(high.certified[0].accuracy, 1.0 / 3.0);
+  EXPECT_NEAR(high.mean_radius_l2, 7.0 / 3.0, kRoundingDown);
+  EXPECT_NEAR(high.median_radius_l2, 2.0, kRoundingDown);
+  EXPECT_EQ(evaluation->classes[1].samples, 3u);
+  ASSERT_EQ(evaluation->outcomes.size(), 6u);
+  EXPECT_FALSE(evaluation->outcomes[4].is_right());
+  EXPECT_NEAR(evaluation->outcomes[4].radius_l2, 7.0, kRoundingDown);
+}
+
 TEST(EvaluationTest, CountsEverySampleInOneStage) {
   // x_0 = 10 gives a score of exactly 0: a tie, which only exact integers decide.
   const auto evaluation =
@@ -104,12 +121,12 @@ TEST(EvaluationTest, RefusesImagesOfAnotherShape) {
               HasSubstr("expected images of shape [1, 1, 2], the data has [1, 2, 1]"));
 }
 
-TEST(EvaluationTest, RefusesAnotherNumberOfClasses) {
+TEST(EvaluationTest, RefusesOtherClassesNamingBoth) {
   Samples samples = SixSamples();
-  samples.class_names = {"a", "b", "c"};
+  samples.class_names = {"low", "high"};  // as many, but not the model's
   const auto evaluation = Evaluate(*ThresholdModel(), samples, kDefaultEpsilons);
   EXPECT_THAT(std::string(evaluation.status().message()),
-              HasSubstr("expected data of 2 classes, the data has 3"));
+              HasSubstr("expected data of the classes high, low, the data has low, high"));
 }
 
 TEST(EvaluationTest, NamesItsValuesForTheModelFile) {

@@ -164,7 +164,8 @@ TEST_F(LipserveTrainTest, TrainsFreezesAndEvaluates) {
                                "test set size: 100 samples, classes proportions: 50.000 percent\n"),
                     HasSubstr("Model: \"tiny\""), HasSubstr("\nEpoch 3/3 - "),
                     HasSubstr("val_accuracy: "), HasSubstr("model.lip written, SHA-256 ")));
-  const Result evaluate = Run({"evaluate", "--model", folder_ / "out", "--data", folder_ / "data"});
+  const Result evaluate = Run({"evaluate", "--model", folder_ / "out", "--data", folder_ / "data",
+                               "--attack", "--attack-images", "100"});
   EXPECT_EQ(evaluate.exit_code, 0) << evaluate.error;
   // What training reported of the frozen model, to the letter.
   const std::string table = train.output.substr(train.output.find("100 samples   "));
@@ -179,7 +180,8 @@ TEST_F(LipserveTrainTest, TrainsAndEvaluatesMoreThanTwoClasses) {
   EXPECT_THAT(train.output, AllOf(HasSubstr("loss: MultiMargin(min_margin=1)"),
                                   HasSubstr("classes proportions: 33.333, 33.333, 33.333 percent"),
                                   HasSubstr("val_accuracy: ")));
-  const Result evaluate = Run({"evaluate", "--model", folder_ / "out", "--data", folder_ / "data"});
+  const Result evaluate = Run({"evaluate", "--model", folder_ / "out", "--data", folder_ / "data",
+                               "--attack", "--attack-images", "100"});
   EXPECT_EQ(evaluate.exit_code, 0) << evaluate.error;
   const std::string table = train.output.substr(train.output.find("150 samples   "));
   EXPECT_THAT(evaluate.output, ::testing::EndsWith(table));
@@ -244,9 +246,10 @@ TEST_F(LipserveTrainTest, OverridesSeedAndEpochsOfTheRecipe) {
 TEST_F(LipserveTrainTest, SummaryCountsTheParametersOfTheDemoPage) {
   const Result result = Run({"summary", "--recipe", RECIPE_FOLDER "/mnist08.textproto"});
   EXPECT_EQ(result.exit_code, 0) << result.error;
-  EXPECT_THAT(result.output,
-              AllOf(HasSubstr("Trainable params: 25,664\n"), HasSubstr("(None, 784)"),
-                    HasSubstr("layer1 (SpectralDense)       (None, 32)                25,120")));
+  EXPECT_THAT(
+      result.output,
+      AllOf(HasSubstr("Trainable params: 25,664\n"), HasSubstr("(None, 784)"),
+            HasSubstr("layer1 (SpectralDense)                (None, 32)                25,120")));
 }
 
 TEST_F(LipserveTrainTest, HelpAndVersionExitWithZero) {

@@ -13,6 +13,7 @@
 #include "model/network/model_file.h"
 #include "model/network/sealed_file.h"
 #include "model/status_macros.h"
+#include "trainer/attack/robustness_attack.h"
 #include "trainer/cli/commands.h"
 #include "trainer/cli/evaluation_table.h"
 #include "trainer/data/dataset.h"
@@ -24,11 +25,14 @@ namespace lipserve::trainer {
 namespace {
 
 constexpr std::size_t kBatch = 64;
+constexpr std::size_t kMaxAttackImages = 1'000'000;
 
 struct EvaluateFlags {
   std::string model;
   std::string data;
   std::vector<double> epsilons{std::begin(kDefaultEpsilons), std::end(kDefaultEpsilons)};
+  std::size_t attack_images = 500;
+  bool attack = false;
   bool json = false;
 };
 
@@ -72,9 +76,14 @@ absl::Status RunEvaluate(const EvaluateFlags& flags) {
         ": expected the recipe of its training, which says what data to take: ", recipe.message()));
   }
   LIPSERVE_ASSIGN_OR_RETURN(const Samples samples,
-                            LoadValidationSamples(frozen.training.recipe().dataset(), flags.data));
+                            LoadEvaluationSamples(frozen.training.recipe().dataset(), flags.data));
   LIPSERVE_ASSIGN_OR_RETURN(const auto model, CertifiedModel::Create(std::move(frozen), kBatch));
-  LIPSERVE_ASSIGN_OR_RETURN(const Evaluation evaluation, Evaluate(*model, samples, flags.epsilons));
+  LIPSERVE_ASSIGN_OR_RETURN(Evaluation evaluation, Evaluate(*model, samples, flags.epsilons));
+  if (flags.attack) {
+    LIPSERVE_ASSIGN_OR_RETURN(
+        evaluation.empirical,
+        AttackSamples(*model, samples, evaluation, flags.epsilons, flags.attack_images));
+  }
   Print(flags, path, model->frozen(), samples, evaluation);
   return absl::OkStatus();
 }
@@ -93,6 +102,12 @@ Command AddEvaluateCommand(CLI::App& app) {
                    "L2 radii, separated by commas, in units of the network's input")
       ->delimiter(',')
       ->check(CLI::Validator(CheckEpsilon, "RADIUS"))
+      ->capture_default_str();
+  auto* const attack = command->add_flag(
+      "--attack", flags->attack, "Also attack images, for an upper bound of the true robustness");
+  command->add_option("--attack-images", flags->attack_images, "How many, drawn at random")
+      ->needs(attack)
+      ->check(CLI::Range(std::size_t{1}, kMaxAttackImages))
       ->capture_default_str();
   command->add_flag("--json", flags->json, "Print one JSON object");
   command->footer(

@@ -10,7 +10,7 @@
 
 namespace lipserve::trainer {
 
-// Accuracies, radii, confusion matrix and how answers were decided, each line ended.
+// Accuracies, radii, classes, confusion matrix and how answers were decided, each line ended.
 std::string EvaluationTable(const Evaluation& evaluation,
                             const std::vector<std::string>& class_labels);
 

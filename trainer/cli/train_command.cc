@@ -37,6 +37,7 @@ struct TrainFlags {
   std::optional<std::uint64_t> seed;
   std::optional<std::int64_t> epochs;
   int threads = 1;
+  std::size_t attack_images = 100;
   bool resume = false;
   bool overwrite = false;
   bool json = false;
@@ -50,6 +51,7 @@ absl::StatusOr<RunOptions> MakeRunOptions(const TrainFlags& flags) {
   options.data_folder = flags.data;
   options.out_folder = flags.out;
   options.threads = flags.threads;
+  options.attack_images = flags.attack_images;
   options.resume = flags.resume;
   options.overwrite = flags.overwrite;
   return options;
@@ -69,13 +71,17 @@ void PrintStart(const TrainFlags& flags, TrainingRun& run) {
     json["event"] = "start";
     json["train_samples"] = dataset.train.size();
     json["validation_samples"] = dataset.validation.size();
+    if (dataset.test.has_value()) json["test_samples"] = dataset.test->size();
     json["dataset_sha256"] = ToHex(dataset.sha256);
     json["epochs_done"] = done;
     std::cout << ToLine(json) << std::endl;
     return;
   }
-  std::cout << DescribeClassProportions("train", dataset.train) << "\n"
-            << DescribeClassProportions("test", dataset.validation) << "\n"
+  std::cout << DescribeClassProportions("train", dataset.train) << "\n";
+  if (dataset.test.has_value()) {
+    std::cout << DescribeClassProportions("validation", dataset.validation) << "\n";
+  }
+  std::cout << DescribeClassProportions("test", dataset.evaluation()) << "\n"
             << SummaryTable(loop.recipe(), loop.network())
             << TrainingText(loop.recipe(), loop.loss(), loop.optimizer(), loop.scheduled_numbers())
             << "seed: " << loop.recipe().seed() << ", threads: " << flags.threads << "\n\n";
@@ -114,6 +120,7 @@ void PrintModel(const TrainFlags& flags, TrainingRun& run, const Frozen& frozen,
     json["event"] = "model";
     json["epoch"] = run.loop().result_record().epoch();
     json["path"] = run.folder().model_path();
+    json["report"] = run.folder().report_path();
     json["digest_sha256"] = ToHex(frozen.model.digest);
     json["seconds"] = seconds;
     json.update(ToJson(frozen.evaluation));
@@ -121,8 +128,9 @@ void PrintModel(const TrainFlags& flags, TrainingRun& run, const Frozen& frozen,
     return;
   }
   PrintSelection(run.loop());
-  std::cout << absl::StrFormat("\n%s written, SHA-256 %s, %.2f s from start to end\n\n",
+  std::cout << absl::StrFormat("\n%s written, SHA-256 %s, %.2f s from start to end\n",
                                run.folder().model_path(), ToHex(frozen.model.digest), seconds)
+            << run.folder().report_path() << " shows the run in a browser\n\n"
             << EvaluationTable(frozen.evaluation, frozen.model.class_labels);
 }
 
@@ -174,13 +182,18 @@ Command AddTrainCommand(CLI::App& app) {
   command->add_option("--threads", flags->threads, "Compute threads; part of the result's bytes")
       ->check(CLI::Range(1, kMaxThreads))
       ->capture_default_str();
+  command
+      ->add_option("--attack-images", flags->attack_images,
+                   "Images to attack, for the report; 0 for none")
+      ->capture_default_str();
   auto* const resume =
       command->add_flag("--resume", flags->resume, "Continue a run that was stopped");
   command->add_flag("--overwrite", flags->overwrite, "Remove an earlier run in --out first")
       ->excludes(resume);
   command->add_flag("--json", flags->json, "Print one JSON object per line");
   command->footer(
-      "Writes model.lip and metrics.json to --out, and checkpoint.lip there until it is done.\n"
+      "Writes model.lip, metrics.json and report.html, to open in a browser, to --out, and\n"
+      "checkpoint.lip there until it is done.\n"
       "The same recipe, seed and threads give the same model.lip, interrupted or not.\n\n"
       "Example:\n"
       "  lipserve-train train --recipe trainer/recipes/mnist08.textproto --data data/mnist \\\n"

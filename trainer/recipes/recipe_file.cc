@@ -13,12 +13,16 @@
 #include <fstream>
 #include <set>
 #include <sstream>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "model/certificate/pixel_scaling.h"
 #include "model/status_macros.h"
+#include "proto/text/near_name.h"
 #include "proto/text/proto_text.h"
+#include "trainer/report/published_results.h"
 
 namespace lipserve::trainer {
 namespace {
@@ -91,10 +95,57 @@ absl::Status ValidateClassNames(const v1::DatasetSpec& dataset) {
   return absl::OkStatus();
 }
 
+absl::Status ValidateFormat(const v1::DatasetSpec& dataset) {
+  if (!dataset.has_image_folder()) return absl::OkStatus();
+  if (dataset.classes_size() > 0) {
+    return Invalid("dataset.classes",
+                   "none with image_folder, whose classes are folders: "
+                   "name those to keep in class_names",
+                   absl::StrCat(dataset.classes_size()));
+  }
+  if (dataset.class_names_size() == 1) {
+    return Invalid("dataset.class_names", "at least two folders, or none to keep all", "one");
+  }
+  const std::int64_t channels = dataset.image_folder().channels();
+  if (channels == 0 || channels == 1 || channels == 3) return absl::OkStatus();
+  return Invalid("dataset.image_folder.channels",
+                 "1 for grey, 3 for RGB, or 0 to take what the "
+                 "images have",
+                 absl::StrCat(channels));
+}
+
+absl::Status ValidateSplit(const v1::SplitSpec& split) {
+  for (const auto& [field, share] :
+       {std::pair("validation", split.validation()), std::pair("test", split.test())}) {
+    if (!(share >= 0.0 && share < 1.0)) {
+      return Invalid(absl::StrCat("dataset.split.", field), "a share in [0, 1), such as 0.1",
+                     absl::StrCat(share));
+    }
+  }
+  const double together = split.validation() + split.test();
+  if (together < 1.0) return absl::OkStatus();
+  return Invalid("dataset.split", "shares that together leave some for training",
+                 absl::StrCat(together));
+}
+
+absl::Status ValidatePublishedAs(const std::string& name) {
+  const std::vector<std::string> known = PublishedDatasets();
+  if (name.empty() || std::find(known.begin(), known.end(), name) != known.end()) {
+    return absl::OkStatus();
+  }
+  const std::string nearest = NearName(name, known);
+  return Invalid(
+      "dataset.published_as", absl::StrJoin(known, ", ") + ", or nothing",
+      absl::StrCat("\"", name, "\"", nearest.empty() ? "" : "; did you mean \"" + nearest + "\"?"));
+}
+
 absl::Status ValidateDataset(const v1::DatasetSpec& dataset) {
   if (dataset.format_case() == v1::DatasetSpec::FORMAT_NOT_SET) {
-    return Invalid("dataset", "a format, such as \"idx {}\"", "none");
+    return Invalid("dataset", "a format, such as \"idx {}\" or \"image_folder {}\"", "none");
   }
+  LIPSERVE_RETURN_IF_ERROR(ValidateFormat(dataset));
+  LIPSERVE_RETURN_IF_ERROR(ValidateSplit(dataset.split()));
+  LIPSERVE_RETURN_IF_ERROR(ValidatePublishedAs(dataset.published_as()));
   LIPSERVE_RETURN_IF_ERROR(ValidateClasses(dataset));
   LIPSERVE_RETURN_IF_ERROR(ValidateClassNames(dataset));
   if (!IsValidPixelDivisor(dataset.pixel_divisor())) {

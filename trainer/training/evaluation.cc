@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "model/certificate/pixel_scaling.h"
 #include "model/status_macros.h"
 #include "trainer/data/minibatch_stream.h"
@@ -25,10 +26,11 @@ absl::Status CheckSamplesFit(const FrozenModel& frozen, const Samples& samples) 
         wanted.channels, wanted.height, wanted.width, samples.shape.channels, samples.shape.height,
         samples.shape.width));
   }
-  if (samples.class_names.size() != frozen.class_labels.size()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("model ", frozen.name, ": expected data of ", frozen.class_labels.size(),
-                     " classes, the data has ", samples.class_names.size()));
+  if (samples.class_names != frozen.class_labels) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "model ", frozen.name, ": expected data of the classes ",
+        absl::StrJoin(frozen.class_labels, ", "), ", the data has ",
+        absl::StrJoin(samples.class_names, ", "), ": is it the data set of its training?"));
   }
   return absl::OkStatus();
 }
@@ -54,23 +56,52 @@ double Median(std::vector<double> values) {
   return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2.0;
 }
 
-// Fills accuracies and radii, given the radii of the samples that are classified rightly.
-void SummarizeRadii(std::vector<double> radii, std::span<const double> epsilons,
-                    Evaluation& evaluation) {
-  const auto share = [&evaluation](std::size_t count) {
-    return static_cast<double>(count) / static_cast<double>(evaluation.samples);
+// Accuracies and radii of the samples for which `counts` holds. Requires: there is one.
+template <typename Predicate>
+ClassEvaluation Summarize(const std::vector<SampleOutcome>& outcomes,
+                          std::span<const double> epsilons, Predicate counts) {
+  ClassEvaluation summary;
+  std::vector<double> radii;  // of the samples that are classified rightly
+  for (const SampleOutcome& outcome : outcomes) {
+    if (!counts(outcome)) continue;
+    ++summary.samples;
+    if (outcome.is_right()) radii.push_back(outcome.radius_l2);
+  }
+  const auto share = [&summary](std::size_t count) {
+    return static_cast<double>(count) / static_cast<double>(summary.samples);
   };
-  evaluation.accuracy = share(radii.size());
+  summary.accuracy = share(radii.size());
   for (const double epsilon : epsilons) {
     const auto certified = std::count_if(radii.begin(), radii.end(), [epsilon](double radius) {
       return IsCertifiedAt(radius, epsilon);
     });
-    evaluation.certified.push_back({epsilon, share(static_cast<std::size_t>(certified))});
+    summary.certified.push_back({epsilon, share(static_cast<std::size_t>(certified))});
   }
-  radii.resize(evaluation.samples, 0.0);
-  evaluation.mean_radius_l2 =
+  radii.resize(summary.samples, 0.0);
+  summary.mean_radius_l2 =
       std::accumulate(radii.begin(), radii.end(), 0.0) / static_cast<double>(radii.size());
-  evaluation.median_radius_l2 = Median(std::move(radii));
+  summary.median_radius_l2 = Median(std::move(radii));
+  return summary;
+}
+
+// Fills what follows from the outcomes.
+void SummarizeOutcomes(std::span<const double> epsilons, Evaluation& evaluation) {
+  const std::size_t classes = evaluation.confusion.size();
+  for (const SampleOutcome& outcome : evaluation.outcomes) {
+    ++evaluation.confusion[outcome.label][outcome.answered];
+  }
+  ClassEvaluation all =
+      Summarize(evaluation.outcomes, epsilons, [](const SampleOutcome&) { return true; });
+  evaluation.accuracy = all.accuracy;
+  evaluation.certified = std::move(all.certified);
+  evaluation.mean_radius_l2 = all.mean_radius_l2;
+  evaluation.median_radius_l2 = all.median_radius_l2;
+  evaluation.classes.resize(classes);
+  for (std::size_t c = 0; c < classes; ++c) {
+    const auto of_class = [c](const SampleOutcome& outcome) { return outcome.label == c; };
+    if (std::none_of(evaluation.outcomes.begin(), evaluation.outcomes.end(), of_class)) continue;
+    evaluation.classes[c] = Summarize(evaluation.outcomes, epsilons, of_class);
+  }
 }
 
 v1::NamedValue Named(const std::string& name, double value) {
@@ -96,18 +127,16 @@ absl::StatusOr<Evaluation> Evaluate(const CertifiedModel& model, const Samples& 
   MinibatchStream stream(samples, PixelScaling(model.frozen().pixel_divisor), model.max_batch());
   stream.Begin(FileOrder(samples.size()));
   std::vector<Answer> answers(model.max_batch());
-  std::vector<double> radii;  // of the samples that are classified rightly
   while (const Minibatch* batch = stream.Next()) {
     model.Classify(batch->inputs(), *worker, std::span(answers).first(batch->size()));
     for (std::size_t i = 0; i < batch->size(); ++i) {
-      const auto label = static_cast<std::size_t>(batch->labels[i]);
-      ++evaluation.confusion[label][answers[i].class_index];
-      if (answers[i].class_index == label) radii.push_back(answers[i].radius_l2);
+      evaluation.outcomes.push_back({static_cast<std::size_t>(batch->labels[i]),
+                                     answers[i].class_index, answers[i].radius_l2});
       CountStage(answers[i], evaluation);
     }
   }
 
-  SummarizeRadii(std::move(radii), epsilons, evaluation);
+  SummarizeOutcomes(epsilons, evaluation);
   return evaluation;
 }
 

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -25,6 +26,39 @@ struct CertifiedAccuracy {
   double accuracy = 0.0;
 };
 
+// What the model answered for one sample.
+struct SampleOutcome {
+  std::size_t label = 0;     // the true class
+  std::size_t answered = 0;  // the model's
+  double radius_l2 = 0.0;    // proven, of the answer, right or wrong
+
+  bool is_right() const { return answered == label; }
+};
+
+// The samples of one true class. Units and wrong answers as below.
+struct ClassEvaluation {
+  std::size_t samples = 0;
+  double accuracy = 0.0;  // share of them that are classified as this class
+  std::vector<CertifiedAccuracy> certified;
+  double mean_radius_l2 = 0.0;
+  double median_radius_l2 = 0.0;
+};
+
+// At one radius, of the attacked samples.
+struct EmpiricalAccuracy {
+  double epsilon = 0.0;
+  double certified = 0.0;  // share that is right with a proof up to epsilon
+  double empirical = 0.0;  // share that is right, and for which no attack succeeded within epsilon
+};
+
+// What attacks found (trainer/attack/robustness_attack.h).
+struct Empirical {
+  std::size_t samples = 0;                    // attacked
+  std::vector<EmpiricalAccuracy> accuracies;  // in the order asked for
+  std::vector<double> radii_l2;               // certified, of the right ones, ascending
+  std::vector<double> distances_l2;  // of the same, ascending; infinite where none was found
+};
+
 // Units: radii in units of the network's input.
 struct Evaluation {
   std::size_t samples = 0;
@@ -34,6 +68,9 @@ struct Evaluation {
   double median_radius_l2 = 0.0;                    // likewise; mean of the middle two if even
   double lipschitz_bound = 0.0;                     // of every score, proven
   std::vector<std::vector<std::size_t>> confusion;  // [true class][answered class]
+  std::vector<ClassEvaluation> classes;             // by true class
+  std::vector<SampleOutcome> outcomes;              // of every sample, in order
+  std::optional<Empirical> empirical;               // if attacks were asked for
   std::size_t decided_by_float32 = 0;
   std::size_t decided_by_float64 = 0;
   std::size_t decided_by_exact = 0;  // too close to a boundary to certify
@@ -43,7 +80,7 @@ struct Evaluation {
 // Classifies every sample.
 //
 // Requires: `samples` is not empty; every epsilon is finite and not negative.
-// Errors:   InvalidArgument if the samples' shape or number of classes is not the model's.
+// Errors:   InvalidArgument if the samples' shape or classes are not the model's.
 absl::StatusOr<Evaluation> Evaluate(const CertifiedModel& model, const Samples& samples,
                                     std::span<const double> epsilons);
 

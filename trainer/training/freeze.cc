@@ -12,6 +12,7 @@
 #include "model/certificate/pixel_scaling.h"
 #include "model/network/sealed_file.h"
 #include "model/status_macros.h"
+#include "trainer/attack/robustness_attack.h"
 #include "trainer/data/minibatch_stream.h"
 #include "trainer/data/shuffle.h"
 #include "trainer/training/centred_inputs.h"
@@ -93,7 +94,7 @@ absl::Status SelfCheck(const CertifiedModel& model, const Samples& samples) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<Frozen> Freeze(TrainingLoop& loop) {
+absl::StatusOr<Frozen> Freeze(TrainingLoop& loop, std::size_t attack_images) {
   loop.InstallResult();
   Frozen frozen;
   FrozenModel& model = frozen.model;
@@ -106,13 +107,20 @@ absl::StatusOr<Frozen> Freeze(TrainingLoop& loop) {
   LIPSERVE_RETURN_IF_ERROR(ClaimOperatorNorms(model.network));
 
   LIPSERVE_ASSIGN_OR_RETURN(const auto certified, CertifiedModel::Create(model, kEvaluationBatch));
-  LIPSERVE_RETURN_IF_ERROR(SelfCheck(*certified, loop.dataset().validation));
+  frozen.layer_lipschitz_bounds.assign(certified->layer_lipschitz_bounds().begin(),
+                                       certified->layer_lipschitz_bounds().end());
+  LIPSERVE_RETURN_IF_ERROR(SelfCheck(*certified, loop.dataset().evaluation()));
   LIPSERVE_ASSIGN_OR_RETURN(frozen.evaluation,
-                            Evaluate(*certified, loop.dataset().validation, kDefaultEpsilons));
+                            Evaluate(*certified, loop.dataset().evaluation(), kDefaultEpsilons));
   if (frozen.evaluation.stages_disagreed != 0) {
     return absl::InternalError(absl::StrCat(
         "self-check of the frozen model: float32 and float64 each proved another class for ",
         frozen.evaluation.stages_disagreed, " samples; nothing was written"));
+  }
+  if (attack_images > 0) {
+    LIPSERVE_ASSIGN_OR_RETURN(frozen.evaluation.empirical,
+                              AttackSamples(*certified, loop.dataset().evaluation(),
+                                            frozen.evaluation, kDefaultEpsilons, attack_images));
   }
   model.training = MakeRecord(loop, frozen.evaluation);
   return frozen;

@@ -4,8 +4,10 @@
 #ifndef TRAINER_TRAINING_FREEZE_H_
 #define TRAINER_TRAINING_FREEZE_H_
 
+#include <cstddef>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -20,16 +22,19 @@ namespace lipserve::trainer {
 struct Frozen {
   FrozenModel model;
   Evaluation evaluation;
+  std::vector<double> layer_lipschitz_bounds;  // proven, of each layer
 };
 
 // Freezes the weights that a finished run yields (TrainingLoop::InstallResult), claims the operator
 // norm of each dense layer that BoundOperatorNorm proves, has CertifiedModel confirm them,
 // self-checks and evaluates.
 //
+// `attack_images` of the samples are attacked, for evaluation.empirical alone.
+//
 // Guarantee: the same loop gives the same model, without time or place in it.
 // Errors:    InvalidArgument or Internal, naming the layer or sample, if the model is refused or
 //            its float32 and float64 scores disagree.
-absl::StatusOr<Frozen> Freeze(TrainingLoop& loop);
+absl::StatusOr<Frozen> Freeze(TrainingLoop& loop, std::size_t attack_images = 0);
 
 // Compares the float32 scores of the model with the float64 scores of its answers on `samples`.
 //

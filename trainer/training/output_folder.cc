@@ -22,6 +22,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr char kMetricsFileName[] = "metrics.json";
+constexpr char kReportFileName[] = "report.html";
 
 bool Exists(const std::string& path) {
   std::error_code ignored;
@@ -40,7 +41,8 @@ absl::Status RemoveTemporaryFiles(const std::string& folder) {
   std::error_code error;
   for (const fs::directory_entry& entry : fs::directory_iterator(folder, error)) {
     const std::string name = entry.path().filename().string();
-    for (const char* file : {kCheckpointFileName, kModelFileName, kMetricsFileName}) {
+    for (const char* file :
+         {kCheckpointFileName, kModelFileName, kMetricsFileName, kReportFileName}) {
       if (!name.starts_with(absl::StrCat(file, ".tmp."))) continue;
       LIPSERVE_RETURN_IF_ERROR(Remove(entry.path().string()));
     }
@@ -89,6 +91,9 @@ std::string OutputFolder::model_path() const { return (fs::path(path_) / kModelF
 std::string OutputFolder::metrics_path() const {
   return (fs::path(path_) / kMetricsFileName).string();
 }
+std::string OutputFolder::report_path() const {
+  return (fs::path(path_) / kReportFileName).string();
+}
 
 bool OutputFolder::HasCheckpoint() const { return Exists(checkpoint_path()); }
 bool OutputFolder::HasModel() const { return Exists(model_path()); }
@@ -98,6 +103,7 @@ absl::Status OutputFolder::RemoveCheckpoint() const { return Remove(checkpoint_p
 absl::Status OutputFolder::RemoveAll() const {
   LIPSERVE_RETURN_IF_ERROR(Remove(model_path()));
   LIPSERVE_RETURN_IF_ERROR(Remove(metrics_path()));
+  LIPSERVE_RETURN_IF_ERROR(Remove(report_path()));
   return RemoveCheckpoint();
 }
 

@@ -15,6 +15,7 @@ namespace lipserve::trainer {
 //   checkpoint.lip  the run so far; removed once model.lip is there
 //   model.lip       the result
 //   metrics.json    metrics of every epoch, evaluation, times
+//   report.html     the same for people
 class OutputFolder {
  public:
   // Creates the folder where needed, locks it and removes temporary files of killed runs.
@@ -33,13 +34,14 @@ class OutputFolder {
   std::string checkpoint_path() const;
   std::string model_path() const;
   std::string metrics_path() const;
+  std::string report_path() const;
 
   bool HasCheckpoint() const;
   bool HasModel() const;
 
   // Errors: Internal, naming the file and the system's reason.
   absl::Status RemoveCheckpoint() const;
-  absl::Status RemoveAll() const;  // checkpoint, model and metrics; nothing else
+  absl::Status RemoveAll() const;  // checkpoint, model, metrics and report; nothing else
 
  private:
   OutputFolder(std::string path, int lock) : path_(std::move(path)), lock_(lock) {}

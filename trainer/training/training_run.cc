@@ -9,6 +9,7 @@
 #include "model/network/sealed_file.h"
 #include "model/status_macros.h"
 #include "trainer/recipes/recipe_file.h"
+#include "trainer/report/report.h"
 #include "trainer/training/checkpoint.h"
 #include "trainer/training/json_lines.h"
 
@@ -91,10 +92,20 @@ absl::Status TrainingRun::Train(TrainingObserver& observer) {
 }
 
 absl::StatusOr<Frozen> TrainingRun::Finish(const std::vector<double>& epoch_seconds) {
-  LIPSERVE_ASSIGN_OR_RETURN(Frozen frozen, Freeze(*loop_));
+  LIPSERVE_ASSIGN_OR_RETURN(Frozen frozen, Freeze(*loop_, options_.attack_images));
   LIPSERVE_RETURN_IF_ERROR(WriteAndReadBack(folder_.model_path(), frozen.model));
   LIPSERVE_RETURN_IF_ERROR(WriteFileAtomically(
       folder_.metrics_path(), MetricsFile(options_, *loop_, frozen, epoch_seconds)));
+  const ReportFacts facts{.model = frozen.model,
+                          .evaluation = frozen.evaluation,
+                          .layer_lipschitz_bounds = frozen.layer_lipschitz_bounds,
+                          .dataset = *dataset_,
+                          .history = loop_->history(),
+                          .model_epoch = loop_->result_record().epoch(),
+                          .threads = options_.threads,
+                          .epoch_seconds = epoch_seconds};
+  LIPSERVE_RETURN_IF_ERROR(
+      WriteFileAtomically(folder_.report_path(), ReportPage(ReportData(facts))));
   LIPSERVE_RETURN_IF_ERROR(folder_.RemoveCheckpoint());
   return frozen;
 }

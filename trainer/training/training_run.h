@@ -10,6 +10,7 @@
 #ifndef TRAINER_TRAINING_TRAINING_RUN_H_
 #define TRAINER_TRAINING_TRAINING_RUN_H_
 
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <string>
@@ -31,8 +32,9 @@ struct RunOptions {
   std::string data_folder;
   std::string out_folder;
   int threads = 1;
-  bool resume = false;     // continue a run that was stopped; start it if there is none
-  bool overwrite = false;  // remove what an earlier run left in out_folder
+  std::size_t attack_images = 0;  // to attack for the report; not part of the model
+  bool resume = false;            // continue a run that was stopped; start it if there is none
+  bool overwrite = false;         // remove what an earlier run left in out_folder
 };
 
 // Guarantee: however often and whenever the process is killed, resuming until the end gives the
@@ -59,8 +61,8 @@ class TrainingRun {
   // Trains the epochs that are left, with a checkpoint after each.
   absl::Status Train(TrainingObserver& observer);
 
-  // Freezes, writes model.lip and metrics.json and removes the checkpoint. `epoch_seconds` are the
-  // times of the last epochs, for metrics.json.
+  // Freezes, writes model.lip, metrics.json and report.html and removes the checkpoint.
+  // `epoch_seconds` are the times of the last epochs, for metrics and report.
   absl::StatusOr<Frozen> Finish(const std::vector<double>& epoch_seconds);
 
  private:

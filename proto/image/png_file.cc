@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "client/png_image.h"
+#include "proto/image/png_file.h"
 
 #include <png.h>
 
-#include <cassert>
 #include <cerrno>
 #include <csetjmp>
+#include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <memory>
-#include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -17,7 +18,6 @@
 namespace lipserve {
 namespace {
 
-constexpr png_uint_32 kMaxSide = 4096;
 constexpr std::size_t kRgba = 4;
 
 // One decoding. Everything that libpng's longjmp may skip over lives here, not on the stack.
@@ -36,6 +36,7 @@ struct Decoder {
   std::string error;
   std::size_t width = 0;
   std::size_t height = 0;
+  bool is_grey = false;
   std::vector<std::uint8_t> rgba;  // [height, width, 4]
   std::vector<png_bytep> rows;
 };
@@ -60,9 +61,10 @@ void RequestRgba(Decoder& decoder) {
 // Returns false with decoder.error set if the file is no readable PNG.
 bool Decode(Decoder& decoder) {
   if (setjmp(png_jmpbuf(decoder.png)) != 0) return false;
-  png_set_user_limits(decoder.png, kMaxSide, kMaxSide);
+  png_set_user_limits(decoder.png, kMaxImageSide, kMaxImageSide);
   png_init_io(decoder.png, decoder.file);
   png_read_info(decoder.png, decoder.info);
+  decoder.is_grey = (png_get_color_type(decoder.png, decoder.info) & PNG_COLOR_MASK_COLOR) == 0;
   RequestRgba(decoder);
   decoder.width = png_get_image_width(decoder.png, decoder.info);
   decoder.height = png_get_image_height(decoder.png, decoder.info);
@@ -100,14 +102,9 @@ absl::Status CheckOpaque(const std::string& path, const Decoder& decoder) {
   return absl::OkStatus();
 }
 
-std::uint8_t Luma(const std::uint8_t* rgb) {
-  return static_cast<std::uint8_t>((299U * rgb[0] + 587U * rgb[1] + 114U * rgb[2] + 500U) / 1000U);
-}
-
 }  // namespace
 
-absl::StatusOr<PngImage> ReadPngFile(const std::string& path, std::int64_t channels) {
-  assert(channels == 1 || channels == 3);
+absl::StatusOr<PixelImage> ReadPngFile(const std::string& path) {
   Decoder decoder;
   if (auto status = Open(path, decoder); !status.ok()) return status;
   if (!Decode(decoder)) {
@@ -115,18 +112,15 @@ absl::StatusOr<PngImage> ReadPngFile(const std::string& path, std::int64_t chann
         absl::StrCat(path, ": expected a PNG image, got: ", decoder.error));
   }
   if (auto status = CheckOpaque(path, decoder); !status.ok()) return status;
-  PngImage image{.height = static_cast<std::int64_t>(decoder.height),
-                 .width = static_cast<std::int64_t>(decoder.width),
-                 .channels = channels,
-                 .pixels = {}};
+  PixelImage image{.height = static_cast<std::int64_t>(decoder.height),
+                   .width = static_cast<std::int64_t>(decoder.width),
+                   .channels = decoder.is_grey ? 1 : 3,
+                   .pixels = {}};
+  const auto channels = static_cast<std::ptrdiff_t>(image.channels);
   image.pixels.reserve(decoder.width * decoder.height * static_cast<std::size_t>(channels));
   for (std::size_t i = 0; i < decoder.rgba.size(); i += kRgba) {
     const std::uint8_t* rgb = decoder.rgba.data() + i;
-    if (channels == 1) {
-      image.pixels.push_back(Luma(rgb));
-    } else {
-      image.pixels.insert(image.pixels.end(), rgb, rgb + 3);
-    }
+    image.pixels.insert(image.pixels.end(), rgb, rgb + channels);
   }
   return image;
 }

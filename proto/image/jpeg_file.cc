@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proto/image/jpeg_file.h"
+
+// jpeglib.h uses FILE and size_t without including what declares them.
+#include <cstddef>
+#include <cstdio>
+//
+#include <jerror.h>
+#include <jpeglib.h>
+
+#include <array>
+#include <cerrno>
+#include <csetjmp>
+#include <cstdint>
+#include <cstring>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+
+namespace lipserve {
+namespace {
+
+// One decoding. Everything that the library's longjmp may skip over lives here, not on the stack.
+struct Decoder {
+  Decoder() { jpeg.err = jpeg_std_error(&errors); }
+  Decoder(const Decoder&) = delete;
+  Decoder& operator=(const Decoder&) = delete;
+  ~Decoder() {
+    jpeg_destroy_decompress(&jpeg);
+    if (file != nullptr) std::fclose(file);
+  }
+
+  std::FILE* file = nullptr;
+  jpeg_decompress_struct jpeg{};
+  jpeg_error_mgr errors{};
+  std::jmp_buf on_error{};
+  std::string error;
+  PixelImage image;
+};
+
+// The first complaint ends the decoding, a mere warning too: libjpeg would go on and fill in grey.
+[[noreturn]] void Fail(j_common_ptr jpeg) {
+  auto& decoder = *static_cast<Decoder*>(jpeg->client_data);
+  std::array<char, JMSG_LENGTH_MAX> message{};
+  jpeg->err->format_message(jpeg, message.data());
+  decoder.error = message.data();
+  std::longjmp(decoder.on_error, 1);
+}
+
+void OnMessage(j_common_ptr jpeg, int level) {
+  constexpr int kWarning = -1;
+  if (level == kWarning) Fail(jpeg);
+}
+
+// Returns false with decoder.error set if the file is no readable JPEG.
+bool Decode(Decoder& decoder) {
+  jpeg_decompress_struct& jpeg = decoder.jpeg;
+  if (setjmp(decoder.on_error) != 0) return false;
+  decoder.errors.error_exit = Fail;
+  decoder.errors.emit_message = OnMessage;
+  jpeg_create_decompress(&jpeg);
+  jpeg.client_data = &decoder;
+  jpeg_stdio_src(&jpeg, decoder.file);
+  jpeg_read_header(&jpeg, TRUE);
+  if (jpeg.image_width > kMaxImageSide || jpeg.image_height > kMaxImageSide) {
+    decoder.error = absl::StrCat(jpeg.image_width, "x", jpeg.image_height, " pixels, more than ",
+                                 kMaxImageSide, " in one direction");
+    return false;
+  }
+  if (jpeg.jpeg_color_space == JCS_CMYK || jpeg.jpeg_color_space == JCS_YCCK) {
+    decoder.error = "CMYK colours; convert it to RGB first";
+    return false;
+  }
+  jpeg.out_color_space = jpeg.jpeg_color_space == JCS_GRAYSCALE ? JCS_GRAYSCALE : JCS_RGB;
+  jpeg.dct_method = JDCT_ISLOW;
+  jpeg_start_decompress(&jpeg);
+  const std::size_t row =
+      std::size_t{jpeg.output_width} * static_cast<std::size_t>(jpeg.output_components);
+  decoder.image.channels = jpeg.output_components;
+  decoder.image.width = jpeg.output_width;
+  decoder.image.height = jpeg.output_height;
+  decoder.image.pixels.resize(row * jpeg.output_height);
+  while (jpeg.output_scanline < jpeg.output_height) {
+    JSAMPROW line = decoder.image.pixels.data() + row * jpeg.output_scanline;
+    jpeg_read_scanlines(&jpeg, &line, 1);
+  }
+  jpeg_finish_decompress(&jpeg);
+  return true;
+}
+
+}  // namespace
+
+absl::StatusOr<PixelImage> ReadJpegFile(const std::string& path) {
+  Decoder decoder;
+  decoder.file = std::fopen(path.c_str(), "rb");
+  if (decoder.file == nullptr) {
+    return absl::NotFoundError(absl::StrCat(path, ": cannot open: ", std::strerror(errno)));
+  }
+  if (!Decode(decoder)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ": expected a JPEG image, got: ", decoder.error));
+  }
+  return std::move(decoder.image);
+}
+
+}  // namespace lipserve

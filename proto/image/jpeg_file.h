@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reads JPEG files as UINT8 pixels.
+#ifndef PROTO_IMAGE_JPEG_FILE_H_
+#define PROTO_IMAGE_JPEG_FILE_H_
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "proto/image/pixel_image.h"
+
+namespace lipserve {
+
+// Reads a JPEG file, baseline or progressive: grey stays grey, everything else becomes RGB. The
+// pixels are those of libjpeg-turbo's exact integer transform, so that trainer and client see the
+// same picture. Values and orientation are taken as stored: no colour profile or EXIF rotation is
+// applied.
+//
+// Errors: NotFound if the file cannot be opened; InvalidArgument if it is no JPEG, is damaged even
+//         in a way that decoders usually forgive, is larger than kMaxImageSide in either direction,
+//         or is stored as CMYK.
+absl::StatusOr<PixelImage> ReadJpegFile(const std::string& path);
+
+}  // namespace lipserve
+
+#endif  // PROTO_IMAGE_JPEG_FILE_H_

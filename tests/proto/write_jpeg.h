@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// JPEG files for tests.
+#ifndef TESTS_PROTO_WRITE_JPEG_H_
+#define TESTS_PROTO_WRITE_JPEG_H_
+
+// jpeglib.h uses FILE and size_t without including what declares them.
+#include <cstddef>
+#include <cstdio>
+//
+#include <jpeglib.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "gtest/gtest.h"
+
+namespace lipserve {
+
+// How a JPEG file is stored; colour_space is that of the pixels.
+struct JpegForm {
+  unsigned width = 0;
+  unsigned height = 0;
+  int channels = 1;
+  J_COLOR_SPACE color_space = JCS_GRAYSCALE;
+  bool progressive = false;
+};
+
+// Writes a JPEG file of the best quality; pixels: [height, width, channels].
+inline void WriteJpeg(const std::string& path, const JpegForm& form,
+                      std::vector<std::uint8_t> pixels) {
+  std::FILE* const file = std::fopen(path.c_str(), "wb");
+  ASSERT_NE(file, nullptr);
+  jpeg_compress_struct jpeg{};
+  jpeg_error_mgr errors{};
+  jpeg.err = jpeg_std_error(&errors);
+  jpeg_create_compress(&jpeg);
+  jpeg_stdio_dest(&jpeg, file);
+  jpeg.image_width = form.width;
+  jpeg.image_height = form.height;
+  jpeg.input_components = form.channels;
+  jpeg.in_color_space = form.color_space;
+  jpeg_set_defaults(&jpeg);
+  jpeg_set_quality(&jpeg, 100, TRUE);
+  if (form.progressive) jpeg_simple_progression(&jpeg);
+  jpeg_start_compress(&jpeg, TRUE);
+  const std::size_t row = std::size_t{form.width} * static_cast<std::size_t>(form.channels);
+  while (jpeg.next_scanline < jpeg.image_height) {
+    JSAMPROW line = pixels.data() + row * jpeg.next_scanline;
+    jpeg_write_scanlines(&jpeg, &line, 1);
+  }
+  jpeg_finish_compress(&jpeg);
+  jpeg_destroy_compress(&jpeg);
+  std::fclose(file);
+}
+
+}  // namespace lipserve
+
+#endif  // TESTS_PROTO_WRITE_JPEG_H_

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// The classes that a recipe keeps of its files.
+#ifndef TRAINER_DATA_CLASS_SELECTION_H_
+#define TRAINER_DATA_CLASS_SELECTION_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "lipserve/v1/recipe.pb.h"
+#include "trainer/data/raw_samples.h"
+#include "trainer/data/samples.h"
+
+namespace lipserve::trainer {
+
+// The labels to keep, in the order of their class indices: spec.classes, or every label that occurs
+// in `raw`, ascending.
+std::vector<std::int64_t> SelectedLabels(const v1::DatasetSpec& spec, const RawSamples& raw);
+
+// Keeps the samples with these labels, in their order, and gives classes their indices and names.
+//
+// Errors: InvalidArgument if a selected class has no samples, if all classes are wanted and the
+//         samples have a label that is not among them, or if names and classes differ in number.
+absl::StatusOr<Samples> SelectClasses(const v1::DatasetSpec& spec,
+                                      const std::vector<std::int64_t>& selected, RawSamples raw);
+
+}  // namespace lipserve::trainer
+
+#endif  // TRAINER_DATA_CLASS_SELECTION_H_

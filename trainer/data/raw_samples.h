@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// Labelled images as a format's reader found them, before a recipe selects classes and splits.
+#ifndef TRAINER_DATA_RAW_SAMPLES_H_
+#define TRAINER_DATA_RAW_SAMPLES_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/network/frozen_network.h"
+
+namespace lipserve::trainer {
+
+// Images of one shape, at least one, and the labels that the files give them.
+struct RawSamples {
+  std::string images_path;  // of a file or folder, for errors
+  std::string labels_path;  // likewise
+  SampleShape shape;
+  std::vector<std::uint8_t> pixels;  // [labels.size(), shape.size()]
+  std::vector<std::int64_t> labels;  // not negative
+  // Where the files name their classes: label i is label_names[i].
+  std::vector<std::string> label_names = {};
+};
+
+// A dataset's files. A reader that is asked for the test files alone leaves `train` out if there
+// are any.
+struct RawDataset {
+  std::optional<RawSamples> train = {};
+  std::optional<RawSamples> test = {};
+};
+
+// Which files to read.
+enum class WhichFiles { kAll, kTestIfThere };
+
+}  // namespace lipserve::trainer
+
+#endif  // TRAINER_DATA_RAW_SAMPLES_H_
