@@ -31,8 +31,8 @@ struct OrthogonalDenseOptions {
 // Shapes:    x: [N, inputs], y: [N, units].
 // Guarantee: in evaluation ||y(a) - y(b)||_2 <= (1 + d) ||a - b||_2, where d is float32 rounding,
 //            below 1e-5 for min(units, inputs) <= 256; in training the same up to the squares of
-//            the optimiser's steps since its last retraction. The certificate does not rest on this: it proves the norm of
-//            the frozen weights.
+//            the optimiser's steps since its last retraction. The certificate does not rest on
+//            this: it proves the norm of the frozen weights.
 class OrthogonalDense final : public Dense {
  public:
   // The kernel starts as a random orthogonal matrix drawn from `random`, the bias as 0.
