@@ -112,8 +112,9 @@ MUTATIONS = NORM_MUTATIONS + (
     Mutation(
         "the radius is rounded to the nearest float32",
         "server/request_codec.cc",
-        "classification.set_certified_radius_l2(radius);",
-        "classification.set_certified_radius_l2(static_cast<double>(static_cast<float>(radius)));",
+        "classification.set_certified_radius_l2(proven.radius_l2);",
+        "classification.set_certified_radius_l2(\n"
+        "    static_cast<double>(static_cast<float>(proven.radius_l2)));",
         ("request_codec_test",),
     ),
     Mutation(
