@@ -59,7 +59,8 @@ class Convolution : public Layer {
   Convolution(ConvolutionLayer geometry, bool use_bias, std::vector<Parameter> kernels);
   // With a single parameter "kernel", shaped like W.
   Convolution(ConvolutionLayer geometry, bool use_bias, std::vector<float> kernel)
-      : Convolution(std::move(geometry), use_bias, std::vector{MakeParameter("kernel", kernel)}) {}
+      : Convolution(std::move(geometry), use_bias,
+                    std::vector{MakeParameter("kernel", std::move(kernel))}) {}
 
   // What follows is of one group: a matrix [outputs, fan-in].
   std::size_t rows() const { return geometry_.output_channels / geometry_.groups; }

@@ -96,7 +96,8 @@ absl::Status CheckSizes(const ConvolutionLayer& layer, const LayerPlace& place) 
         padded.height, padded.width, layer.vertical.extent(), layer.horizontal.extent());
   }
   const std::size_t largest = std::max({padded.size(), layer.output().size(), layer.fan_in()});
-  if (largest > kMaxNumbers || layer.output_channels > kMaxKernelSize / layer.fan_in()) {
+  if (largest > kMaxNumbers || layer.output_channels > kMaxKernelSize ||
+      layer.output_channels * layer.fan_in() > kMaxKernelSize) {
     return place.Error(
         ": expected at most 2^22 numbers in an image and a window and 2^26 weights, got %d in the "
         "padded image, %d after the layer, %d in a window and %d filters",
