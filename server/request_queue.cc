@@ -62,9 +62,10 @@ bool RequestQueue::TakeQuickBatch(std::chrono::nanoseconds budget,
                                   std::vector<ClassificationTask*>& batch) {
   batch.clear();
   MutexLock lock(mutex_);
-  const auto quick = std::find_if(lanes_.begin(), lanes_.end(), [&](const Lane& lane) {
-    return lane.model->ExpectedTime(ImagesOfNextBatch(lane)) <= budget;
-  });
+  auto quick = lanes_.begin();
+  while (quick != lanes_.end() && quick->model->ExpectedTime(ImagesOfNextBatch(*quick)) > budget) {
+    ++quick;
+  }
   if (quick != lanes_.end()) {
     PopBatch(quick, batch);
     return true;
