@@ -210,6 +210,7 @@ std::uint64_t ElementBits(std::string_view data, std::size_t i, std::size_t byte
 absl::Status ReadIntegers(const std::string& path, const Header& header, std::string_view data,
                           std::vector<std::int64_t>& integers) {
   const std::size_t bytes = IntegerBytes(header.descr);
+  assert(bytes > 0);  // CheckHeader
   const bool is_signed = header.descr[1] == 'i';
   const auto unused_bits = static_cast<unsigned>(64 - 8 * bytes);
   for (std::size_t i = 0; i < data.size() / bytes; ++i) {
