@@ -67,7 +67,10 @@ int Serve(const Log& log, const ServerOptions& options) {
   std::atomic<Server*> running{nullptr};
   const TerminationSignals signals([&running, &log](int signal) {
     Server* const target = running.load();
-    if (target == nullptr) std::_Exit(kStoppedAsAsked);  // nothing was promised to anybody yet
+    if (target == nullptr) {
+      log(absl::StrCat("signal ", signal, ": stopped before anything was promised to anybody"));
+      std::_Exit(kStoppedAsAsked);
+    }
     log(absl::StrCat("signal ", signal, ": draining; the next signal ends at once"));
     target->RequestStop();
   });
