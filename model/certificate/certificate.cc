@@ -57,21 +57,27 @@ Upper Certifier::HiddenError(std::span<const Upper> rounding_input_norms,
   return error;
 }
 
-Upper Certifier::PairError(std::size_t i, std::size_t j, Upper hidden_error, Upper last_input_norm,
-                           Arithmetic arithmetic) const {
-  const PairBounds& pair = bounds_.pair(i, j);
-  return pair.difference_norm * hidden_error +
-         LayerGamma(bounds_.last(), arithmetic) *
-             (pair.absolute_norm * last_input_norm + pair.bias) +
-         Upper(2.0) * Underflow(bounds_.last(), last_input_norm, arithmetic);
+Certifier::CommonError Certifier::CommonErrorOf(std::span<const Upper> rounding_input_norms,
+                                                Arithmetic arithmetic) const {
+  assert(rounding_input_norms.size() == bounds_.hidden().size() + 1);
+  const LayerBounds& last = bounds_.last();
+  const Upper norm = rounding_input_norms.back();
+  return {.hidden = HiddenError(rounding_input_norms, arithmetic),
+          .last_input_norm = norm,
+          .last_gamma = LayerGamma(last, arithmetic),
+          .last_underflow = Upper(2.0) * Underflow(last, norm, arithmetic)};
+}
+
+Upper Certifier::PairError(const PairBounds& pair, const CommonError& common) {
+  return pair.difference_norm * common.hidden +
+         common.last_gamma * (pair.absolute_norm * common.last_input_norm + pair.bias) +
+         common.last_underflow;
 }
 
 Upper Certifier::ScoreDifferenceError(std::size_t i, std::size_t j,
                                       std::span<const Upper> rounding_input_norms,
                                       Arithmetic arithmetic) const {
-  assert(rounding_input_norms.size() == bounds_.hidden().size() + 1);
-  return PairError(i, j, HiddenError(rounding_input_norms, arithmetic), rounding_input_norms.back(),
-                   arithmetic);
+  return PairError(bounds_.pair(i, j), CommonErrorOf(rounding_input_norms, arithmetic));
 }
 
 // Whether some partial sum of a float32 evaluation, in any order, could reach 2^127. Without this
@@ -92,13 +98,12 @@ bool Certifier::MayOverflow(std::span<const Upper> rounding_input_norms) const {
 std::optional<std::size_t> Certifier::Decide(std::span<const double> scores,
                                              std::span<const Upper> rounding_input_norms,
                                              Arithmetic arithmetic) const {
-  assert(rounding_input_norms.size() == bounds_.hidden().size() + 1);
   if (arithmetic == Arithmetic::kFloat32 && MayOverflow(rounding_input_norms)) return std::nullopt;
   const std::size_t best = LargestScore(scores);
-  const Upper hidden_error = HiddenError(rounding_input_norms, arithmetic);
+  const CommonError common = CommonErrorOf(rounding_input_norms, arithmetic);
   for (std::size_t j = 0; j < bounds_.num_classes(); ++j) {
     if (j == best) continue;
-    const Upper error = PairError(best, j, hidden_error, rounding_input_norms.back(), arithmetic);
+    const Upper error = PairError(bounds_.pair(best, j), common);
     const double difference = SubtractDown(Score(scores, best), Score(scores, j));
     if (!(difference > error.value())) return std::nullopt;  // NaN refuses too
   }
@@ -109,12 +114,12 @@ bool Certifier::AreConsistent(std::size_t chosen, std::span<const double> scores
                               std::span<const Upper> norms32, std::span<const double> scores64,
                               std::span<const Upper> norms64) const {
   if (MayOverflow(norms32)) return true;
-  const Upper hidden32 = HiddenError(norms32, Arithmetic::kFloat32);
-  const Upper hidden64 = HiddenError(norms64, Arithmetic::kFloat64);
+  const CommonError common32 = CommonErrorOf(norms32, Arithmetic::kFloat32);
+  const CommonError common64 = CommonErrorOf(norms64, Arithmetic::kFloat64);
   for (std::size_t j = 0; j < bounds_.num_classes(); ++j) {
     if (j == chosen) continue;
-    const Upper allowed = PairError(chosen, j, hidden32, norms32.back(), Arithmetic::kFloat32) +
-                          PairError(chosen, j, hidden64, norms64.back(), Arithmetic::kFloat64);
+    const PairBounds& pair = bounds_.pair(chosen, j);
+    const Upper allowed = PairError(pair, common32) + PairError(pair, common64);
     const double difference32 = Score(scores32, chosen) - Score(scores32, j);
     const double difference64 = Score(scores64, chosen) - Score(scores64, j);
     // At most four roundings, each below 2^-53 of these two together.
@@ -128,19 +133,19 @@ bool Certifier::AreConsistent(std::size_t chosen, std::span<const double> scores
 Certificate Certifier::Certify(std::size_t chosen, std::span<const double> scores,
                                std::span<const Upper> rounding_input_norms,
                                Arithmetic arithmetic) const {
-  assert(rounding_input_norms.size() == bounds_.hidden().size() + 1);
   if (arithmetic == Arithmetic::kFloat32 && MayOverflow(rounding_input_norms)) return {};
-  const Upper hidden_error = HiddenError(rounding_input_norms, arithmetic);
+  const CommonError common = CommonErrorOf(rounding_input_norms, arithmetic);
   double margin = std::numeric_limits<double>::max();
   // A finite cap: a network that is constant has no nearest boundary.
   double radius = static_cast<double>(std::numeric_limits<float>::max());
   for (std::size_t j = 0; j < bounds_.num_classes(); ++j) {
     if (j == chosen) continue;
-    const Upper error = PairError(chosen, j, hidden_error, rounding_input_norms.back(), arithmetic);
+    const PairBounds& pair = bounds_.pair(chosen, j);
+    const Upper error = PairError(pair, common);
     const double pair_margin =
         SubtractDown(SubtractDown(Score(scores, chosen), Score(scores, j)), error.value());
     if (!(pair_margin > 0.0)) return {};  // NaN refuses too
-    const Upper lipschitz = bounds_.pair(chosen, j).difference_norm * bounds_.hidden_lipschitz();
+    const Upper lipschitz = pair.difference_norm * bounds_.hidden_lipschitz();
     margin = std::min(margin, pair_margin);
     radius = std::min(radius, DivideDown(pair_margin, lipschitz.value()));
   }

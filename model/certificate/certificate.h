@@ -73,9 +73,18 @@ class Certifier {
   static std::size_t LargestScore(std::span<const double> scores);
 
  private:
+  // What the errors of all score differences of one evaluation have in common.
+  struct CommonError {
+    Upper hidden;           // ||computed - real|| of what the last layer reads
+    Upper last_input_norm;  // of the computed one
+    Upper last_gamma;
+    Upper last_underflow;  // of two scores
+  };
+
+  CommonError CommonErrorOf(std::span<const Upper> rounding_input_norms,
+                            Arithmetic arithmetic) const;
+  static Upper PairError(const PairBounds& pair, const CommonError& common);
   Upper HiddenError(std::span<const Upper> rounding_input_norms, Arithmetic arithmetic) const;
-  Upper PairError(std::size_t i, std::size_t j, Upper hidden_error, Upper last_input_norm,
-                  Arithmetic arithmetic) const;
   bool MayOverflow(std::span<const Upper> rounding_input_norms) const;
 
   const NetworkBounds& bounds_;

@@ -41,10 +41,7 @@ class DenseForward::Weights : public ReorderedWeights {
 
 struct DenseForward::Impl {
   std::shared_ptr<Weights> weights;
-  dnnl::inner_product_forward::primitive_desc desc;
-  dnnl::inner_product_forward primitive;
-  dnnl::memory weights_memory;
-  dnnl::memory bias_memory;
+  FrozenPrimitive primitive;
 };
 
 std::shared_ptr<DenseForward::Weights> DenseForward::PackWeights(std::span<const float> weights,
@@ -56,8 +53,7 @@ std::shared_ptr<DenseForward::Weights> DenseForward::PackWeights(std::span<const
   return std::make_shared<Weights>(weights, bias, Desc({Dim(outputs), Dim(inputs)}, kF32, Tag::ab));
 }
 
-DenseForward::DenseForward(std::shared_ptr<Weights> shared_weights, std::size_t batch_size)
-    : impl_(std::make_unique<Impl>()) {
+DenseForward::DenseForward(std::shared_ptr<Weights> shared_weights, std::size_t batch_size) {
   Weights& weights = *shared_weights;
   const Desc x({Dim(batch_size), weights.inputs()}, kF32, Tag::ab);
   const Desc w(weights.plain().dims(), kF32, Tag::any);
@@ -67,28 +63,19 @@ DenseForward::DenseForward(std::shared_ptr<Weights> shared_weights, std::size_t 
   const auto kind = dnnl::prop_kind::forward_inference;
   const Inner::desc desc =
       weights.has_bias() ? Inner::desc(kind, x, w, b, y) : Inner::desc(kind, x, w, y);
-  impl_->desc = Inner::primitive_desc(desc, StrictAttributes(), CpuEngine());
-  impl_->primitive = Inner(impl_->desc);
-  impl_->weights_memory = weights.In(impl_->desc.weights_desc());
-  impl_->bias_memory = weights.Bias();
-  impl_->weights = std::move(shared_weights);
+  FrozenPrimitive primitive(Inner::primitive_desc(desc, StrictAttributes(), CpuEngine()), weights);
+  impl_.reset(new Impl{std::move(shared_weights), std::move(primitive)});
 }
 
 DenseForward::~DenseForward() = default;
 DenseForward::DenseForward(DenseForward&&) noexcept = default;
 
-std::size_t DenseForward::scratch_bytes() const { return impl_->desc.scratchpad_desc().get_size(); }
+std::size_t DenseForward::scratch_bytes() const { return impl_->primitive.scratch_bytes(); }
 
-std::string DenseForward::implementation() const { return impl_->desc.impl_info_str(); }
+std::string DenseForward::implementation() const { return impl_->primitive.implementation(); }
 
 void DenseForward::Execute(const float* x, float* y, std::byte* scratch) const {
-  const Impl& impl = *impl_;
-  // oneDNN's memory wants a writable pointer even for what it only reads.
-  const dnnl::memory source(impl.desc.src_desc(), CpuEngine(), const_cast<float*>(x));
-  const dnnl::memory target(impl.desc.dst_desc(), CpuEngine(), y);
-  const dnnl::memory scratchpad(impl.desc.scratchpad_desc(), CpuEngine(), scratch);
-  onednn::Execute(impl.primitive, source, impl.weights_memory, impl.bias_memory, target,
-                  scratchpad);
+  impl_->primitive.Execute(x, y, scratch);
 }
 
 void UseStrictFloat32() { dnnl::set_default_fpmath_mode(dnnl::fpmath_mode::strict); }

@@ -87,10 +87,7 @@ dnnl::convolution_forward::primitive_desc ConvolutionForward::Weights::For(
 
 struct ConvolutionForward::Impl {
   std::shared_ptr<Weights> weights;
-  dnnl::convolution_forward::primitive_desc desc;
-  dnnl::convolution_forward primitive;
-  dnnl::memory weights_memory;
-  dnnl::memory bias_memory;
+  FrozenPrimitive primitive;
 };
 
 std::shared_ptr<ConvolutionForward::Weights> ConvolutionForward::PackWeights(
@@ -100,32 +97,20 @@ std::shared_ptr<ConvolutionForward::Weights> ConvolutionForward::PackWeights(
 }
 
 ConvolutionForward::ConvolutionForward(std::shared_ptr<Weights> shared_weights,
-                                       std::size_t batch_size)
-    : impl_(std::make_unique<Impl>()) {
-  impl_->desc = shared_weights->For(batch_size);
-  impl_->primitive = dnnl::convolution_forward(impl_->desc);
-  impl_->weights_memory = shared_weights->In(impl_->desc.weights_desc());
-  impl_->bias_memory = shared_weights->Bias();
-  impl_->weights = std::move(shared_weights);
+                                       std::size_t batch_size) {
+  FrozenPrimitive primitive(shared_weights->For(batch_size), *shared_weights);
+  impl_.reset(new Impl{std::move(shared_weights), std::move(primitive)});
 }
 
 ConvolutionForward::~ConvolutionForward() = default;
 ConvolutionForward::ConvolutionForward(ConvolutionForward&&) noexcept = default;
 
-std::size_t ConvolutionForward::scratch_bytes() const {
-  return impl_->desc.scratchpad_desc().get_size();
-}
+std::size_t ConvolutionForward::scratch_bytes() const { return impl_->primitive.scratch_bytes(); }
 
-std::string ConvolutionForward::implementation() const { return impl_->desc.impl_info_str(); }
+std::string ConvolutionForward::implementation() const { return impl_->primitive.implementation(); }
 
 void ConvolutionForward::Execute(const float* x, float* y, std::byte* scratch) const {
-  const Impl& impl = *impl_;
-  // oneDNN's memory wants a writable pointer even for what it only reads.
-  const dnnl::memory source(impl.desc.src_desc(), CpuEngine(), const_cast<float*>(x));
-  const dnnl::memory target(impl.desc.dst_desc(), CpuEngine(), y);
-  const dnnl::memory scratchpad(impl.desc.scratchpad_desc(), CpuEngine(), scratch);
-  onednn::Execute(impl.primitive, source, impl.weights_memory, impl.bias_memory, target,
-                  scratchpad);
+  impl_->primitive.Execute(x, y, scratch);
 }
 
 }  // namespace lipserve::onednn

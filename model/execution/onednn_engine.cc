@@ -22,22 +22,6 @@ dnnl::primitive_attr StrictAttributes() {
   return attributes;
 }
 
-// By the C interface: the map of arguments that the C++ one asks for costs five allocations, of the
-// few microseconds that a small layer takes.
-void Execute(const dnnl::primitive& primitive, const dnnl::memory& x, const dnnl::memory& weights,
-             const dnnl::memory& bias, const dnnl::memory& y, const dnnl::memory& scratch) {
-  const std::array<dnnl_exec_arg_t, 5> arguments = {{{DNNL_ARG_SRC, x.get()},
-                                                     {DNNL_ARG_WEIGHTS, weights.get()},
-                                                     {DNNL_ARG_DST, y.get()},
-                                                     {DNNL_ARG_SCRATCHPAD, scratch.get()},
-                                                     {DNNL_ARG_BIAS, bias.get(true)}}};
-  const int count = bias ? 5 : 4;
-  dnnl::error::wrap_c_api(
-      dnnl_primitive_execute(primitive.get(), ThreadStream().get(), count, arguments.data()),
-      "could not execute a primitive");
-  ThreadStream().wait();
-}
-
 ReorderedWeights::ReorderedWeights(std::span<const float> weights, std::span<const float> bias,
                                    const dnnl::memory::desc& plain)
     : plain_desc_(plain), plain_(weights.begin(), weights.end()), bias_(bias.begin(), bias.end()) {}
@@ -57,6 +41,25 @@ dnnl::memory ReorderedWeights::In(const dnnl::memory::desc& desc) {
   ThreadStream().wait();
   reordered_.push_back(memory);
   return memory;
+}
+
+// By the C interface: the map of arguments that the C++ one asks for costs five allocations, of the
+// few microseconds that a small layer takes.
+void FrozenPrimitive::Execute(const float* x, float* y, std::byte* scratch) const {
+  // oneDNN's memory wants a writable pointer even for what it only reads.
+  const dnnl::memory source(source_, CpuEngine(), const_cast<float*>(x));
+  const dnnl::memory target(target_, CpuEngine(), y);
+  const dnnl::memory scratchpad(scratch_, CpuEngine(), scratch);
+  const std::array<dnnl_exec_arg_t, 5> arguments = {{{DNNL_ARG_SRC, source.get()},
+                                                     {DNNL_ARG_WEIGHTS, weights_.get()},
+                                                     {DNNL_ARG_DST, target.get()},
+                                                     {DNNL_ARG_SCRATCHPAD, scratchpad.get()},
+                                                     {DNNL_ARG_BIAS, bias_.get(true)}}};
+  const int count = bias_ ? 5 : 4;
+  dnnl::error::wrap_c_api(
+      dnnl_primitive_execute(primitive_.get(), ThreadStream().get(), count, arguments.data()),
+      "could not execute a primitive");
+  ThreadStream().wait();
 }
 
 }  // namespace lipserve::onednn

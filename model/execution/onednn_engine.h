@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <dnnl.hpp>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace lipserve::onednn {
@@ -24,10 +25,6 @@ dnnl::stream& ThreadStream();
 // Default attributes, pinned: strict float32, scratch memory from the caller (the library's own is
 // thread-local to the creator and crashes in another thread).
 dnnl::primitive_attr StrictAttributes();
-
-// Runs a primitive that reads x, weights and, unless it is empty, bias, and writes y.
-void Execute(const dnnl::primitive& primitive, const dnnl::memory& x, const dnnl::memory& weights,
-             const dnnl::memory& bias, const dnnl::memory& y, const dnnl::memory& scratch);
 
 // Plain weights, and one reordered copy for each blocked layout that a batch size asked for (on
 // AVX-512 all batch sizes ask for the same).
@@ -50,6 +47,36 @@ class ReorderedWeights {
   std::vector<float> plain_;
   std::vector<float> bias_;
   std::vector<dnnl::memory> reordered_;
+};
+
+// A primitive with frozen weights, which reads x and writes y.
+//
+// Threads: concurrent Execute calls are safe if their y and scratch do not overlap.
+class FrozenPrimitive {
+ public:
+  // The memories of `weights` must outlive the primitive.
+  template <typename PrimitiveDesc>
+  FrozenPrimitive(const PrimitiveDesc& desc, ReorderedWeights& weights)
+      : primitive_(desc),
+        source_(desc.src_desc()),
+        target_(desc.dst_desc()),
+        scratch_(desc.scratchpad_desc()),
+        weights_(weights.In(desc.weights_desc())),
+        bias_(weights.Bias()),
+        implementation_(desc.impl_info_str()) {}
+
+  std::size_t scratch_bytes() const { return scratch_.get_size(); }
+  const std::string& implementation() const { return implementation_; }
+  void Execute(const float* x, float* y, std::byte* scratch) const;
+
+ private:
+  dnnl::primitive primitive_;
+  dnnl::memory::desc source_;  // to ask the primitive each time takes a microsecond
+  dnnl::memory::desc target_;
+  dnnl::memory::desc scratch_;
+  dnnl::memory weights_;
+  dnnl::memory bias_;
+  std::string implementation_;
 };
 
 }  // namespace lipserve::onednn
