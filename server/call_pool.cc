@@ -27,7 +27,10 @@ void CallPool::PostOne() {
   call->Post();
 }
 
-void CallPool::Arrive() { Post(1); }
+void CallPool::Replenish() {
+  if (owed_.load(std::memory_order_relaxed) == 0) return;
+  Post(owed_.exchange(0, std::memory_order_relaxed));
+}
 
 void CallPool::Return(PooledCall& call) {
   MutexLock lock(mutex_);

@@ -2,6 +2,7 @@
 #ifndef SERVER_CALL_POOL_H_
 #define SERVER_CALL_POOL_H_
 
+#include <atomic>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -22,8 +23,9 @@ class PooledCall {
   virtual void Post() = 0;
 };
 
-// The calls of one RPC method. A fixed number is posted at any time: each that gets a request is
-// replaced at once, because requests that find no posted call are buffered by gRPC without bound.
+// The calls of one RPC method. A fixed number is posted: each that gets a request is replaced soon,
+// because requests that find no posted call are buffered by gRPC without bound; but not before the
+// request is answered if that is quick, because posting takes as long as a small model does.
 // The pool grows to the largest number of calls that were ever in progress together.
 //
 // Threads: all functions are safe to call from any thread.
@@ -39,8 +41,11 @@ class CallPool {
   // Posts `count` more calls, unless posting has stopped.
   void Post(std::size_t count);
 
-  // A posted call has got its request: posts another in its place.
-  void Arrive();
+  // A posted call has got its request: the next Replenish posts another in its place.
+  void Arrive() { owed_.fetch_add(1, std::memory_order_relaxed); }
+
+  // Posts as many calls as have arrived since the last time.
+  void Replenish();
 
   // Takes a call back whose last event has come, or that was posted and got no request.
   void Return(PooledCall& call);
@@ -56,6 +61,7 @@ class CallPool {
   void PostOne() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Factory factory_;
+  std::atomic<std::size_t> owed_{0};
   Mutex mutex_;
   CondVar returned_;
   std::vector<std::unique_ptr<PooledCall>> calls_ ABSL_GUARDED_BY(mutex_);

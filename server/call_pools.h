@@ -12,7 +12,7 @@ namespace lipserve {
 
 // The pools of all methods of a service.
 //
-// Threads: used by one thread, the one that starts and stops the server.
+// Threads: used by one thread, the one that starts and stops the server, but for Replenish.
 class CallPools {
  public:
   // Adds a method of which `posted` calls are to wait for requests at any time.
@@ -23,6 +23,12 @@ class CallPools {
   // Starts to take calls.
   void Post() {
     for (Method& method : methods_) method.pool.Post(method.posted);
+  }
+
+  // Replaces the calls that have got requests. Requires: all methods have been added.
+  // Threads:  any.
+  void Replenish() {
+    for (Method& method : methods_) method.pool.Replenish();
   }
 
   // Lets no call be posted any more, then waits until all calls have ended. Requires: the gRPC

@@ -13,29 +13,40 @@ namespace {
 // So many that calls which wait for the end of the round do not wait for long.
 constexpr int kMostEventsInARound = 128;
 
-void PollUntilShutdown(grpc::CompletionQueue& queue, const CompletionPollers::RoundEnd& end_round) {
+// Hands on what has come already, at most `most` events.
+void HandOnWhatHasCome(grpc::CompletionQueue& queue, int most) {
+  void* tag = nullptr;
+  bool ok = false;
+  for (int i = 0; i < most; ++i) {
+    if (queue.AsyncNext(&tag, &ok, std::chrono::system_clock::time_point()) !=
+        grpc::CompletionQueue::GOT_EVENT) {
+      return;
+    }
+    static_cast<CompletionEvent*>(tag)->Happen(ok);
+  }
+}
+
+void PollUntilShutdown(grpc::CompletionQueue& queue, PollerWork& work) {
+  bool crowded = false;  // whether there were several requests in the last round
   void* tag = nullptr;
   bool ok = false;
   while (queue.Next(&tag, &ok)) {
-    int events = 0;
-    do {
-      static_cast<CompletionEvent*>(tag)->Happen(ok);
-    } while (++events < kMostEventsInARound &&
-             queue.AsyncNext(&tag, &ok, std::chrono::system_clock::time_point()) ==
-                 grpc::CompletionQueue::GOT_EVENT);
-    end_round();
+    static_cast<CompletionEvent*>(tag)->Happen(ok);
+    const std::size_t alone = crowded ? 0 : work.AnswerQuickRequests();
+    HandOnWhatHasCome(queue, kMostEventsInARound - 1);
+    crowded = alone + work.AnswerQuickRequests() > 1;
+    work.CleanUp();
   }
 }
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<CompletionPollers>> CompletionPollers::Start(
-    std::size_t count, grpc::CompletionQueue& queue, std::function<RoundEnd()> new_round_end,
-    const ThreadCheck& check) {
+    std::size_t count, grpc::CompletionQueue& queue, NewWork new_work, const ThreadCheck& check) {
   std::unique_ptr<CompletionPollers> pollers(new CompletionPollers(queue));
-  const auto body = [&pollers = *pollers, new_round_end = std::move(new_round_end)] {
+  const auto body = [&pollers = *pollers, new_work = std::move(new_work)] {
     pollers.WaitForBegin();
-    PollUntilShutdown(pollers.queue_, new_round_end());
+    PollUntilShutdown(pollers.queue_, *new_work());
   };
   LIPSERVE_ASSIGN_OR_RETURN(pollers->threads_, CheckedThreads::Start(count, body, check));
   return pollers;

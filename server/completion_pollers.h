@@ -13,22 +13,41 @@
 
 namespace lipserve {
 
+// What one poller does besides handing on events.
+class PollerWork {
+ public:
+  virtual ~PollerWork() = default;
+
+  // Answers the quick ones of the requests that have come; returns how many.
+  virtual std::size_t AnswerQuickRequests() = 0;
+
+  // What no client waits for.
+  virtual void CleanUp() = 0;
+
+ protected:
+  PollerWork() = default;
+  PollerWork(const PollerWork&) = delete;
+  PollerWork& operator=(const PollerWork&) = delete;
+};
+
 // Threads that hand the events of one completion queue to their calls. Every tag on the queue must
 // be a CompletionEvent.
+//
+// A poller takes all events that have come and then answers the requests among them together, in a
+// batch. While requests come one by one it answers each before it looks for more.
 class CompletionPollers {
  public:
-  // What a poller does when it has handled all events that had come.
-  using RoundEnd = std::function<void()>;
+  using NewWork = std::function<std::unique_ptr<PollerWork>()>;
 
-  // Starts `count` threads, once each has passed `check`: a poller may execute quick requests
-  // itself, at the end of a round, for which `new_round_end` makes each one function of its own.
-  // They wait for Begin.
+  // Starts `count` threads, once each has passed `check`, since it may compute; each makes work of
+  // its own. They wait for Begin.
   //
-  // Requires: queue, and what the functions refer to, outlive the pollers.
+  // Requires: queue, and what the work refers to, outlive the pollers.
   // Errors:   those of CheckedThreads::Start.
-  static absl::StatusOr<std::unique_ptr<CompletionPollers>> Start(
-      std::size_t count, grpc::CompletionQueue& queue, std::function<RoundEnd()> new_round_end,
-      const ThreadCheck& check);
+  static absl::StatusOr<std::unique_ptr<CompletionPollers>> Start(std::size_t count,
+                                                                  grpc::CompletionQueue& queue,
+                                                                  NewWork new_work,
+                                                                  const ThreadCheck& check);
 
   // Lets the threads take events. What the caller has put on the queue before is whole for them,
   // which ThreadSanitizer can see too.

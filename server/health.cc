@@ -1,18 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/health.h"
 
-#include <grpcpp/health_check_service_interface.h>
-
 #include <algorithm>
 #include <utility>
 
 namespace lipserve {
 
-void Health::ReportTo(grpc::HealthCheckServiceInterface* grpc_health,
-                      std::vector<std::string> services) {
+Health::Health(std::vector<std::string> services) : services_(std::move(services)) {
   MutexLock lock(mutex_);
-  grpc_health_ = grpc_health;
-  services_ = std::move(services);
   Report();
 }
 
@@ -20,7 +15,7 @@ void Health::Enter(ServingPhase phase) {
   MutexLock lock(mutex_);
   phase_.store(phase, std::memory_order_release);
   Report();
-  if (phase == ServingPhase::kRefusing) grpc_health_ = nullptr;
+  if (phase == ServingPhase::kRefusing) statuses_.End();
 }
 
 void Health::SetModels(std::map<std::string, bool> answering, bool enough) {
@@ -32,22 +27,13 @@ void Health::SetModels(std::map<std::string, bool> answering, bool enough) {
 }
 
 void Health::Report() {
-  if (grpc_health_ == nullptr) return;
-  Report("", IsReady());
-  for (const std::string& service : services_) Report(service, IsReady());
+  statuses_.Set("", IsReady());
+  for (const std::string& service : services_) statuses_.Set(service, IsReady());
   for (const auto& [name, answers] : models_) {
     // A model cannot speak for a service of the same name.
     if (std::find(services_.begin(), services_.end(), name) != services_.end()) continue;
-    Report(name, answers && phase() == ServingPhase::kServing);
+    statuses_.Set(name, answers && phase() == ServingPhase::kServing);
   }
-}
-
-void Health::Report(const std::string& service, bool serving) {
-  // gRPC tells those who watch, even if nothing has changed.
-  const auto known = reported_.find(service);
-  if (known != reported_.end() && known->second == serving) return;
-  reported_[service] = serving;
-  grpc_health_->SetServingStatus(service, serving);
 }
 
 absl::Status Health::CheckAnswering() const {

@@ -9,10 +9,7 @@
 
 #include "absl/status/status.h"
 #include "model/concurrency/mutex.h"
-
-namespace grpc {
-class HealthCheckServiceInterface;
-}
+#include "server/health_statuses.h"
 
 namespace lipserve {
 
@@ -30,10 +27,8 @@ enum class ServingPhase {
 // Threads: all functions are safe to call from any thread.
 class Health {
  public:
-  // From now on, `grpc_health` reports the state of the whole server and of `services`.
-  //
-  // Requires: grpc_health is valid until the phase is kRefusing.
-  void ReportTo(grpc::HealthCheckServiceInterface* grpc_health, std::vector<std::string> services);
+  // `services` are the gRPC services, which answer if the server does.
+  explicit Health(std::vector<std::string> services = {});
 
   void Enter(ServingPhase phase);
   ServingPhase phase() const { return phase_.load(std::memory_order_acquire); }
@@ -50,17 +45,19 @@ class Health {
   std::string Describe() const;
   bool IsReady() const { return phase() == ServingPhase::kServing && enough_models_.load(); }
 
+  // What the gRPC health service tells: of "", the whole server, of each service and each model.
+  // They end when the server refuses.
+  HealthStatuses& statuses() { return statuses_; }
+
  private:
   void Report() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Report(const std::string& service, bool serving) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
+  const std::vector<std::string> services_;
+  HealthStatuses statuses_;
   std::atomic<ServingPhase> phase_{ServingPhase::kLoading};
   std::atomic<bool> enough_models_{true};
   Mutex mutex_;
-  grpc::HealthCheckServiceInterface* grpc_health_ ABSL_GUARDED_BY(mutex_) = nullptr;
-  std::vector<std::string> services_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, bool> models_ ABSL_GUARDED_BY(mutex_);
-  std::map<std::string, bool> reported_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace lipserve

@@ -3,6 +3,7 @@
 #define SERVER_QUICK_COMPUTE_H_
 
 #include <chrono>
+#include <cstddef>
 #include <vector>
 
 #include "server/batch_executor.h"
@@ -21,8 +22,8 @@ class QuickCompute {
   QuickCompute(RequestQueue& queue, std::chrono::nanoseconds budget, const Clock& clock)
       : queue_(queue), budget_(budget), clock_(clock), executor_(clock) {}
 
-  // What it leaves is the workers'.
-  void Run();
+  // Returns how many requests it has answered. What it leaves is the workers'.
+  std::size_t Run();
 
  private:
   RequestQueue& queue_;

@@ -2,7 +2,6 @@
 #include "server/server.h"
 
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
-#include <grpcpp/health_check_service_interface.h>
 
 #include <algorithm>
 #include <chrono>
@@ -13,6 +12,7 @@
 #include "model/execution/onednn.h"
 #include "model/status_macros.h"
 #include "server/classifier_calls.h"
+#include "server/health_calls.h"
 #include "server/inference_calls.h"
 #include "server/quick_compute.h"
 
@@ -24,7 +24,7 @@ using std::chrono::minutes;
 using std::chrono::seconds;
 
 // What still runs when the queue is empty: answers on their way to the network, and streams that
-// never end by themselves, such as a watch of the health service.
+// their clients do not end.
 constexpr seconds kShutdownTimeout{1};
 
 int Milliseconds(milliseconds duration) { return static_cast<int>(duration.count()); }
@@ -52,6 +52,19 @@ void LimitConnections(const ServerOptions& options, grpc::ServerBuilder& builder
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
 }
 
+class ComputeAndReplenish final : public PollerWork {
+ public:
+  ComputeAndReplenish(QuickCompute compute, CallPools& calls)
+      : compute_(std::move(compute)), calls_(calls) {}
+
+  std::size_t AnswerQuickRequests() override { return compute_.Run(); }
+  void CleanUp() override { calls_.Replenish(); }
+
+ private:
+  QuickCompute compute_;
+  CallPools& calls_;
+};
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& options,
@@ -71,6 +84,8 @@ Server::Server(const ServerOptions& options, const Clock& clock, ThreadCheck che
     : options_(options),
       clock_(clock),
       check_(std::move(check)),
+      health_({v1::ClassifierService::service_full_name(),
+               inference::GRPCInferenceService::service_full_name()}),
       metrics_({.version = LIPSERVE_VERSION,
                 .instruction_set = onednn::InstructionSet(),
                 .onednn_version = onednn::Version(),
@@ -101,8 +116,7 @@ absl::Status Server::StartHttp() {
 }
 
 absl::Status Server::StartGrpc() {
-  // Both act on every server of the process that is built after them.
-  grpc::EnableDefaultHealthCheckService(true);
+  // Acts on every server of the process that is built after it.
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
 
   LIPSERVE_ASSIGN_OR_RETURN(const auto credentials, MakeServerCredentials(options_.security));
@@ -118,6 +132,7 @@ absl::Status Server::StartGrpc() {
   LimitConnections(options_, builder);
   builder.RegisterService(&classifier_service_);
   builder.RegisterService(&inference_service_);
+  builder.RegisterService(&health_service_);
   completion_queue_ = builder.AddCompletionQueue();
   grpc_server_ = builder.BuildAndStart();
   if (grpc_server_ == nullptr || grpc_port_ == 0) {
@@ -125,23 +140,20 @@ absl::Status Server::StartGrpc() {
                                                ": is the port in use? choose another with "
                                                "--grpc"));
   }
-  health_.ReportTo(grpc_server_->GetHealthCheckService(),
-                   {v1::ClassifierService::service_full_name(),
-                    inference::GRPCInferenceService::service_full_name()});
   return absl::OkStatus();
 }
 
 absl::Status Server::StartThreads() {
   LIPSERVE_ASSIGN_OR_RETURN(workers_,
                             ComputeWorkers::Start(options_.workers, queue_, clock_, check_));
-  LIPSERVE_ASSIGN_OR_RETURN(pollers_, CompletionPollers::Start(
-                                          options_.pollers, *completion_queue_,
-                                          [this] {
-                                            const auto compute = std::make_shared<QuickCompute>(
-                                                queue_, options_.inline_budget, clock_);
-                                            return [compute] { compute->Run(); };
-                                          },
-                                          check_));
+  LIPSERVE_ASSIGN_OR_RETURN(pollers_,
+                            CompletionPollers::Start(
+                                options_.pollers, *completion_queue_,
+                                [this] {
+                                  return std::make_unique<ComputeAndReplenish>(
+                                      QuickCompute(queue_, options_.inline_budget, clock_), calls_);
+                                },
+                                check_));
   loader_ = std::make_unique<RepositoryLoader>(
       RepositoryLoader::Settings{.poll_interval = options_.repository_poll, .check = check_},
       repository_, [this](const absl::Status& status) { ModelsAreLoaded(status); });
@@ -160,6 +172,7 @@ absl::Status Server::StartThreads() {
                      .inline_budget = options_.inline_budget});
   AddClassifierCalls(*intake_, classifier_service_, *completion_queue_, calls_);
   AddInferenceCalls(*intake_, inference_service_, *completion_queue_, calls_);
+  AddHealthCalls(health_.statuses(), health_service_, *completion_queue_, calls_);
   calls_.Post();
   pollers_->Begin();
   return absl::OkStatus();

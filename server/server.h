@@ -12,6 +12,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "grpc/health/v1/health.grpc.pb.h"
 #include "inference/grpc_service.grpc.pb.h"
 #include "lipserve/v1/classifier.grpc.pb.h"
 #include "model/certificate/floating_point_canary.h"
@@ -109,6 +110,7 @@ class Server {
   int grpc_port_ = 0;
   v1::ClassifierService::AsyncService classifier_service_;
   inference::GRPCInferenceService::AsyncService inference_service_;
+  grpc::health::v1::Health::AsyncService health_service_;
   std::unique_ptr<grpc::ServerCompletionQueue> completion_queue_;
   std::unique_ptr<grpc::Server> grpc_server_;
   std::unique_ptr<ClassificationIntake> intake_;

@@ -164,7 +164,7 @@ absl::StatusOr<ServerOptions> Resolve(Flags flags) {
   LIPSERVE_ASSIGN_OR_RETURN(options.http, ParseAddressFlag("--http", flags.http));
   const std::size_t cores = AllowedCores();
   options.workers = flags.workers > 0 ? flags.workers : cores;
-  options.pollers = std::max<std::size_t>(cores / 2, 1);
+  options.pollers = DefaultPollers(cores);
   options.repository_mode = ParseRepositoryMode(flags.repository_mode);
   options.repository_poll = std::chrono::milliseconds(flags.repository_poll_ms);
   options.inline_budget = std::chrono::microseconds(flags.inline_budget_us);

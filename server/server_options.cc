@@ -61,6 +61,8 @@ absl::Status CheckServerOptions(const ServerOptions& options) {
                     options.max_images_per_call, 1, options.queue_capacity);
 }
 
+std::size_t DefaultPollers(std::size_t cores) { return std::max<std::size_t>(cores / 2, 1); }
+
 int MaxRequestBytes(const ServerOptions& options, std::size_t input_size) {
   constexpr std::size_t kLeast = std::size_t{4} << 20;  // gRPC's default
   if (options.max_request_bytes > 0) return static_cast<int>(options.max_request_bytes);

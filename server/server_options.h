@@ -33,7 +33,7 @@ struct ServerOptions {
   // Threads that compute, one OpenMP thread each. With none, requests wait until the server stops
   // unless a poller executes them: of use to tests only.
   std::size_t workers = 1;
-  std::size_t pollers = 1;  // threads that wait for gRPC; more than one per two cores costs CPU
+  std::size_t pollers = 1;  // threads that wait for gRPC
 
   std::size_t max_batch = 16;  // images that are computed together
   std::size_t max_images_per_call = 256;
@@ -62,6 +62,10 @@ struct ServerOptions {
 
 // Errors: InvalidArgument naming the flag, what was expected and what was found.
 absl::Status CheckServerOptions(const ServerOptions& options);
+
+// Threads that wait for gRPC on a machine of `cores`: one for two. Each further one takes events
+// that another has been woken for; on two cores a second one doubles the CPU of a call.
+std::size_t DefaultPollers(std::size_t cores);
 
 // Largest request message in bytes, if one image has `input_size` numbers.
 int MaxRequestBytes(const ServerOptions& options, std::size_t input_size);

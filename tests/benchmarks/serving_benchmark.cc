@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 // What certified classification adds to an RPC: Classify against a floor, a gRPC service with one
 // completion queue and one poller that reads the same request and answers it with a ready response.
-// Both run in this process, as does the client; they take turns, so that both meet the same noise.
+// Each is a process of its own, as is the client; they take turns, so that all meet the same noise.
 //
 // Usage: serving_benchmark [seconds per measurement]
 #include <grpcpp/grpcpp.h>
-#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <random>
@@ -23,6 +27,7 @@
 #include "lipserve/v1/classifier.grpc.pb.h"
 #include "model/execution/onednn.h"
 #include "server/server.h"
+#include "server/server_options.h"
 #include "tests/server/small_model.h"
 
 namespace lipserve {
@@ -113,17 +118,78 @@ class EchoServer {
   std::thread poller_;
 };
 
-double CpuSeconds() {
-  rusage usage{};
-  ::getrusage(RUSAGE_SELF, &usage);
-  return static_cast<double>(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-         1e-6 * static_cast<double>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
+[[noreturn]] void Fail(const char* what) {
+  std::perror(what);
+  std::exit(1);
 }
+
+// A service in a process of its own, which ends with this object.
+class ServiceProcess {
+ public:
+  // `serve` gets what `Begin` is given, starts the service, hands its port to the function and must
+  // keep serving until that returns. Requires: this process has not used gRPC yet.
+  using PortTaker = std::function<void(int port)>;
+  using Serve = std::function<void(const std::string& given, const PortTaker& take_port)>;
+
+  explicit ServiceProcess(const Serve& serve) {
+    if (::pipe(to_child_) != 0 || ::pipe(from_child_) != 0) Fail("pipe");
+    pid_ = ::fork();
+    if (pid_ < 0) Fail("fork");
+    if (pid_ == 0) {
+      ::close(to_child_[1]);
+      serve(ReadGiven(), [this](int port) {
+        if (::write(from_child_[1], &port, sizeof port) != sizeof port) Fail("write");
+        char end = 0;
+        while (::read(to_child_[0], &end, 1) > 0) continue;  // until the parent lets go
+      });
+      ::_exit(0);
+    }
+  }
+  ~ServiceProcess() {
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+  }
+  ServiceProcess(const ServiceProcess&) = delete;
+  ServiceProcess& operator=(const ServiceProcess&) = delete;
+
+  // Starts the service; returns its port.
+  int Begin(const std::string& given) {
+    const std::size_t size = given.size();
+    if (::write(to_child_[1], &size, sizeof size) != sizeof size ||
+        ::write(to_child_[1], given.data(), size) != static_cast<ssize_t>(size)) {
+      Fail("write");
+    }
+    int port = 0;
+    if (::read(from_child_[0], &port, sizeof port) != sizeof port) Fail("a service did not start");
+    return port;
+  }
+
+  double CpuSeconds() const {
+    clockid_t clock{};
+    timespec time{};
+    if (::clock_getcpuclockid(pid_, &clock) != 0 || ::clock_gettime(clock, &time) != 0) {
+      Fail("clock_getcpuclockid");
+    }
+    return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+  }
+
+ private:
+  std::string ReadGiven() const {
+    std::size_t size = 0;
+    if (::read(to_child_[0], &size, sizeof size) != sizeof size) Fail("read");
+    std::string given(size, '\0');
+    if (::read(to_child_[0], given.data(), size) != static_cast<ssize_t>(size)) Fail("read");
+    return given;
+  }
+
+  int to_child_[2]{};
+  int from_child_[2]{};
+  pid_t pid_ = -1;
+};
 
 // What a client saw.
 struct Measurement {
   double qps = 0.0;
-  double cpu_us = 0.0;  // of this whole process, client included, per request
   std::vector<double> latencies_us;
 };
 
@@ -139,7 +205,6 @@ class LoadClient {
 
   Measurement Run(double seconds) {
     Measurement result;
-    const double cpu_start = CpuSeconds();
     const BenchClock::time_point start = BenchClock::now();
     const BenchClock::time_point end = start + Duration(seconds);
     for (Call& call : calls_) Start(call);
@@ -164,7 +229,6 @@ class LoadClient {
     }
     const auto count = static_cast<double>(result.latencies_us.size());
     result.qps = count / std::chrono::duration<double>(BenchClock::now() - start).count();
-    result.cpu_us = 1e6 * (CpuSeconds() - cpu_start) / count;
     return result;
   }
 
@@ -206,6 +270,7 @@ double Quantile(std::vector<double>& values, double q) {
 // The measurements of one service, taken in rounds.
 struct Contender {
   const char* name;
+  ServiceProcess& process;
   int port;
   std::vector<double> qps;
   std::vector<double> cpu_us;
@@ -217,57 +282,75 @@ void Compare(std::vector<Contender> contenders, std::size_t concurrency, double 
     for (Contender& contender : contenders) {
       LoadClient client(contender.port, concurrency);
       client.Run(seconds / 10);  // connects and warms up
+      const double cpu_start = contender.process.CpuSeconds();
       const Measurement measurement = client.Run(seconds);
+      const auto calls = static_cast<double>(measurement.latencies_us.size());
+      contender.cpu_us.push_back(1e6 * (contender.process.CpuSeconds() - cpu_start) / calls);
       contender.qps.push_back(measurement.qps);
-      contender.cpu_us.push_back(measurement.cpu_us);
       contender.latencies_us.insert(contender.latencies_us.end(), measurement.latencies_us.begin(),
                                     measurement.latencies_us.end());
     }
   }
   const double floor_qps = Quantile(contenders.front().qps, 0.5);
+  const double floor_cpu = Quantile(contenders.front().cpu_us, 0.5);
   std::printf("concurrency %zu\n", concurrency);
   for (Contender& contender : contenders) {
     const double qps = Quantile(contender.qps, 0.5);
-    std::printf("  %-34s %7.0f QPS  p50 %6.0f us  p99 %6.0f us  cpu %5.1f us  %.2f of the floor\n",
-                contender.name, qps, Quantile(contender.latencies_us, 0.5),
-                Quantile(contender.latencies_us, 0.99), Quantile(contender.cpu_us, 0.5),
-                qps / floor_qps);
+    const double cpu = Quantile(contender.cpu_us, 0.5);
+    std::printf(
+        "  %-31s %6.0f QPS (%.2f of the floor)  p50 %5.0f us  p99 %5.0f us  cpu %5.1f us (%.2f)\n",
+        contender.name, qps, qps / floor_qps, Quantile(contender.latencies_us, 0.5),
+        Quantile(contender.latencies_us, 0.99), cpu, cpu / floor_cpu);
   }
 }
 
-std::unique_ptr<Server> StartServer(const TemporaryFolder& folder, const Clock& clock,
-                                    std::chrono::microseconds inline_budget) {
+// Serves as lipserve-server does on this machine.
+void ServeClassify(std::chrono::microseconds inline_budget,
+                   const ServiceProcess::PortTaker& take_port) {
+  onednn::UseStrictFloat32();
+  const SteadyClock clock;
+  const TemporaryFolder folder;
+  folder.Add("demo", "1", SeededModel(1, kShape, 32, 10));
   ServerOptions options;
   options.models_folder = folder.path();
   options.grpc.port = 0;
   options.http.port = 0;
   options.workers = std::max(1U, std::thread::hardware_concurrency());
-  options.pollers = std::max<std::size_t>(options.workers / 2, 1);
+  options.pollers = DefaultPollers(options.workers);
   options.inline_budget = inline_budget;
-  std::unique_ptr<Server> server = Server::Start(options, clock).value();
+  const std::unique_ptr<Server> server = Server::Start(options, clock).value();
   if (!server->WaitUntilServing().ok()) std::abort();
-  return server;
+  take_port(server->grpc_address().port);
+}
+
+void ServeFloor(const std::string& answer, const ServiceProcess::PortTaker& take_port) {
+  v1::ClassifyResponse response;
+  if (!response.ParseFromString(answer)) std::abort();
+  const EchoServer echo(response);
+  take_port(echo.port());
 }
 
 int Run(double seconds) {
-  onednn::UseStrictFloat32();
-  const SteadyClock clock;
-  const TemporaryFolder folder;
-  folder.Add("demo", "1", SeededModel(1, kShape, 32, 10));
-  const auto server = StartServer(folder, clock, ServerOptions().inline_budget);
-  const auto queued = StartServer(folder, clock, std::chrono::microseconds(0));
-
-  LoadClient once(server->grpc_address().port, 1);
+  ServiceProcess floor(ServeFloor);
+  ServiceProcess classify([](const std::string& /*given*/, const auto& take_port) {
+    ServeClassify(ServerOptions().inline_budget, take_port);
+  });
+  ServiceProcess queued([](const std::string& /*given*/, const auto& take_port) {
+    ServeClassify(std::chrono::microseconds(0), take_port);
+  });
+  const int classify_port = classify.Begin("");
+  const int queued_port = queued.Begin("");
+  LoadClient once(classify_port, 1);
   once.Run(0.0);
-  EchoServer echo(once.last_response());
+  const int floor_port = floor.Begin(once.last_response().SerializeAsString());
+
   std::printf(
-      "Classify of one 784-float image, %.1f s x %d rounds; cpu is per request, of server "
-      "and client together\n",
+      "Classify of one 784-float image, %.1f s x %d rounds; cpu is the server's, per call\n",
       seconds, kRounds);
   for (const std::size_t concurrency : {std::size_t{1}, std::size_t{16}, std::size_t{64}}) {
-    Compare({{"floor: echo", echo.port(), {}, {}, {}},
-             {"Classify", server->grpc_address().port, {}, {}, {}},
-             {"Classify, --inline-budget-us 0", queued->grpc_address().port, {}, {}, {}}},
+    Compare({{"floor: echo", floor, floor_port, {}, {}, {}},
+             {"Classify", classify, classify_port, {}, {}, {}},
+             {"Classify, --inline-budget-us 0", queued, queued_port, {}, {}, {}}},
             concurrency, seconds);
   }
   return 0;

@@ -40,16 +40,30 @@ TEST_F(CallPoolTest, ReusesAReturnedCall) {
 TEST_F(CallPoolTest, ReplacesACallThatGotARequest) {
   pool_.Post(1);
   pool_.Arrive();
+  pool_.Replenish();
   EXPECT_EQ(made_.size(), 2U);
   EXPECT_EQ(made_[1]->posts, 1);
   pool_.Arrive();
+  pool_.Replenish();
   pool_.Return(*made_[0]);
   pool_.Arrive();
+  pool_.Replenish();
   EXPECT_EQ(made_.size(), 3U);
   EXPECT_EQ(made_[0]->posts, 2);  // the returned call was posted again
   pool_.Return(*made_[1]);
   pool_.Return(*made_[2]);
   pool_.Return(*made_[0]);
+}
+
+TEST_F(CallPoolTest, PostsOnceForEachCallThatArrived) {
+  pool_.Post(2);
+  pool_.Arrive();
+  pool_.Arrive();
+  EXPECT_EQ(made_.size(), 2U);
+  pool_.Replenish();
+  pool_.Replenish();
+  EXPECT_EQ(made_.size(), 4U);
+  for (FakeCall* const call : made_) pool_.Return(*call);
 }
 
 TEST_F(CallPoolTest, PostsNothingOnceStopped) {

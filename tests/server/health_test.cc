@@ -1,32 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/health.h"
 
-#include <gmock/gmock.h>
-#include <grpcpp/health_check_service_interface.h>
 #include <gtest/gtest.h>
 
-#include <map>
-#include <string>
+#include <optional>
 
 namespace lipserve {
 namespace {
-
-using ::testing::ElementsAre;
-using ::testing::IsEmpty;
-using ::testing::Pair;
-
-class FakeHealthService final : public grpc::HealthCheckServiceInterface {
- public:
-  void SetServingStatus(const std::string& service, bool serving) override {
-    statuses[service] = serving;
-    ++reports;
-  }
-  // gRPC's sets every service at once, and so would overrule what was said of one model.
-  void SetServingStatus(bool /*serving*/) override { FAIL(); }
-
-  std::map<std::string, bool> statuses;
-  int reports = 0;
-};
 
 TEST(HealthTest, AnswersWhileServingAndDrainingOnly) {
   Health health;
@@ -39,70 +19,44 @@ TEST(HealthTest, AnswersWhileServingAndDrainingOnly) {
   EXPECT_TRUE(absl::IsUnavailable(health.CheckAnswering()));
 }
 
-TEST(HealthTest, ReportsTheWholeServerAndEachServiceAsServingOnlyWhileServing) {
-  FakeHealthService service;
-  Health health;
-  health.ReportTo(&service, {"pkg.Service"});
-  EXPECT_THAT(service.statuses, ElementsAre(Pair("", false), Pair("pkg.Service", false)));
+TEST(HealthTest, TheWholeServerAndEachServiceServeOnlyWhileServing) {
+  Health health({"pkg.Service"});
+  const auto expect = [&](bool serving) {
+    EXPECT_EQ(health.statuses().Of(""), serving);
+    EXPECT_EQ(health.statuses().Of("pkg.Service"), serving);
+  };
+  expect(false);
   health.Enter(ServingPhase::kServing);
-  EXPECT_THAT(service.statuses, ElementsAre(Pair("", true), Pair("pkg.Service", true)));
+  expect(true);
   health.Enter(ServingPhase::kDraining);
-  EXPECT_THAT(service.statuses, ElementsAre(Pair("", false), Pair("pkg.Service", false)));
+  expect(false);
+  EXPECT_EQ(health.statuses().Of("pkg.Other"), std::nullopt);
 }
 
-TEST(HealthTest, LetsGoOfTheServiceOnceRefusing) {
-  FakeHealthService service;
+TEST(HealthTest, EachModelServesUnderItsNameWhileTheServerDoes) {
   Health health;
-  health.ReportTo(&service, {"pkg.Service"});
-  health.Enter(ServingPhase::kRefusing);
-  EXPECT_THAT(service.statuses, ElementsAre(Pair("", false), Pair("pkg.Service", false)));
-  service.statuses.clear();
-  health.Enter(ServingPhase::kRefusing);
-  EXPECT_THAT(service.statuses, IsEmpty());  // it may be gone by now
-}
-
-TEST(HealthTest, ReportsEachModelUnderItsNameWhileServing) {
-  FakeHealthService service;
-  Health health;
-  health.ReportTo(&service, {"pkg.Service"});
   health.SetModels({{"a", true}, {"b", false}}, /*enough=*/true);
-  EXPECT_THAT(service.statuses, ElementsAre(Pair("", false), Pair("a", false), Pair("b", false),
-                                            Pair("pkg.Service", false)));
+  EXPECT_EQ(health.statuses().Of("a"), false);
   health.Enter(ServingPhase::kServing);
-  EXPECT_THAT(service.statuses, ElementsAre(Pair("", true), Pair("a", true), Pair("b", false),
-                                            Pair("pkg.Service", true)));
+  EXPECT_EQ(health.statuses().Of("a"), true);
+  EXPECT_EQ(health.statuses().Of("b"), false);
   health.Enter(ServingPhase::kDraining);
-  EXPECT_FALSE(service.statuses["a"]);
+  EXPECT_EQ(health.statuses().Of("a"), false);
 }
 
 TEST(HealthTest, AModelThatIsGoneIsNotServing) {
-  FakeHealthService service;
   Health health;
-  health.ReportTo(&service, {});
   health.Enter(ServingPhase::kServing);
   health.SetModels({{"a", true}}, /*enough=*/true);
   health.SetModels({}, /*enough=*/true);
-  EXPECT_THAT(service.statuses, ElementsAre(Pair("", true), Pair("a", false)));
-}
-
-TEST(HealthTest, ReportsChangesOnly) {
-  FakeHealthService service;
-  Health health;
-  health.ReportTo(&service, {"pkg.Service"});
-  health.Enter(ServingPhase::kServing);
-  health.SetModels({{"a", true}}, /*enough=*/true);
-  const int before = service.reports;
-  health.SetModels({{"a", true}}, /*enough=*/true);
-  EXPECT_EQ(service.reports, before);
+  EXPECT_EQ(health.statuses().Of("a"), false);
 }
 
 TEST(HealthTest, AModelNamedLikeAServiceDoesNotSpeakForIt) {
-  FakeHealthService service;
-  Health health;
-  health.ReportTo(&service, {"pkg.Service"});
+  Health health({"pkg.Service"});
   health.Enter(ServingPhase::kServing);
   health.SetModels({{"pkg.Service", false}}, /*enough=*/true);
-  EXPECT_TRUE(service.statuses["pkg.Service"]);
+  EXPECT_EQ(health.statuses().Of("pkg.Service"), true);
 }
 
 TEST(HealthTest, IsNotReadyWithoutEnoughModels) {
