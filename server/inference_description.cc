@@ -12,6 +12,7 @@
 #include "absl/strings/str_format.h"
 #include "model/network/model_file.h"
 #include "server/inference_tensors.h"
+#include "server/priority.h"
 
 namespace lipserve {
 namespace {
@@ -116,8 +117,10 @@ void DescribeServing(const ModelCatalog& catalog, const ServedModel& model,
     output.add_dims(
         static_cast<std::int64_t>(OutputWidth(type.tensor, NumScores(model.frozen().network))));
   }
-  inference::ModelQueuePolicy& queue =
-      *config.mutable_dynamic_batching()->mutable_default_queue_policy();
+  inference::ModelDynamicBatching& batching = *config.mutable_dynamic_batching();
+  batching.set_priority_levels(kPriorityLevels);
+  batching.set_default_priority_level(kDefaultPriority);
+  inference::ModelQueuePolicy& queue = *batching.mutable_default_queue_policy();
   queue.set_timeout_action(inference::ModelQueuePolicy::REJECT);
   queue.set_allow_timeout_override(true);
   queue.set_max_queue_size(static_cast<std::uint32_t>(limits.queue_capacity));

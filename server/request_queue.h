@@ -10,6 +10,7 @@
 #include "model/concurrency/mutex.h"
 #include "server/classification_task.h"
 #include "server/metrics.h"
+#include "server/priority_lane.h"
 
 namespace lipserve {
 
@@ -22,8 +23,10 @@ enum class Attendant {
 // A bounded queue of requests that hands out batches without delay: a batch is what is queued of
 // one model when a worker is free, so it grows with the load and costs nothing without.
 //
-// Models take turns, so that a busy one cannot starve another; requests of one model keep their
-// order. A request is never split, and one larger than a batch is a batch of its own.
+// Models take turns, so that a busy one cannot starve another, whatever priority its requests have;
+// those of one model are taken as PriorityLane says. A request is never split, and one larger than
+// a batch is a batch of its own. Background requests may fill half of the queue, so that they never
+// crowd out the others.
 //
 // Units:   sizes are in images.
 // Threads: all functions are safe to call from any thread. Tasks are borrowed, and belong to the
@@ -69,17 +72,14 @@ class RequestQueue {
   std::size_t queued_images() const;
 
  private:
-  // The queued tasks of one model, linked through next_in_lane_.
   struct Lane {
     const ServedModel* model;
-    ClassificationTask* first;
-    ClassificationTask* last;
+    PriorityLane tasks;
   };
 
   void Append(ClassificationTask& task) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void PopBatch(std::vector<Lane>::iterator lane, std::vector<ClassificationTask*>& batch)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  std::size_t ImagesOfNextBatch(const Lane& lane) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Limits limits_;
   Metrics& metrics_;

@@ -105,6 +105,35 @@ TEST_F(RequestQueueTest, RefusesWhatDoesNotFitAndTakesWhatDoes) {
   EXPECT_TRUE(absl::IsResourceExhausted(Admit(NewTask(1))));
 }
 
+TEST_F(RequestQueueTest, BackgroundRequestsFillHalfOfItAndTheOthersTheRest) {
+  const auto with_priority = [this](std::size_t images, int priority) -> FakeTask& {
+    FakeTask& task = NewTask(images);
+    task.SetPriority(priority);
+    return task;
+  };
+  AdmitQueued(with_priority(3, 4));
+  AdmitQueued(with_priority(2, 5));
+  const absl::Status full = Admit(with_priority(1, 4));
+  EXPECT_EQ(full.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(full.message()), HasSubstr("low priority: 5 of 5 images wait"));
+  AdmitQueued(with_priority(5, 3));
+  EXPECT_TRUE(absl::IsResourceExhausted(Admit(with_priority(1, 1))));
+}
+
+TEST_F(RequestQueueTest, PriorityDecidesWithinAModelAndNotBetweenModels) {
+  FakeTask& waiting = NewTask(4, first_);
+  FakeTask& other = NewTask(1, second_);
+  FakeTask& urgent = NewTask(2, first_);
+  urgent.SetPriority(1);
+  other.SetPriority(5);
+  for (FakeTask* task : {&waiting, &other, &urgent}) AdmitQueued(*task);
+  for (FakeTask* task : {&urgent, &other, &waiting}) {
+    ASSERT_TRUE(queue_.TakeBatch(batch_));
+    EXPECT_THAT(batch_, ElementsAre(task));
+    queue_.BatchDone();
+  }
+}
+
 TEST_F(RequestQueueTest, HasRoomAgainOnceABatchIsTaken) {
   AdmitQueued(NewTask(10));
   ASSERT_TRUE(queue_.TakeBatch(batch_));
