@@ -46,7 +46,9 @@ std::map<std::string, std::string> Properties(const ServedModel& model,
           {"radius_norm", "L2"},
           {"input_datatypes", "FP32 UINT8"},
           {"class_labels", LabelsText(model.frozen().class_labels)},
-          {"max_images_per_call", absl::StrCat(limits.max_images_per_call)}};
+          {"max_images_per_call", absl::StrCat(limits.max_images_per_call)},
+          {"batch_limit", absl::StrCat(model.batch_limit())},
+          {"batch_times", BatchTimesText(model.batch_times())}};
 }
 
 std::vector<std::int64_t> ImageDimensions(const ServedModel& model) {
@@ -118,6 +120,7 @@ void DescribeServing(const ModelCatalog& catalog, const ServedModel& model,
         static_cast<std::int64_t>(OutputWidth(type.tensor, NumScores(model.frozen().network))));
   }
   inference::ModelDynamicBatching& batching = *config.mutable_dynamic_batching();
+  batching.add_preferred_batch_size(static_cast<std::int32_t>(model.batch_limit()));
   batching.set_priority_levels(kPriorityLevels);
   batching.set_default_priority_level(kDefaultPriority);
   inference::ModelQueuePolicy& queue = *batching.mutable_default_queue_policy();

@@ -20,7 +20,7 @@ absl::Status RequestQueue::Admit(ClassificationTask& task, Attendant attendant) 
     return absl::UnavailableError("the server is draining; try another instance");
   }
   const bool is_background = IsBackground(task.images().priority);
-  const std::size_t capacity = limits_.capacity_images / (is_background ? 2 : 1);
+  const std::size_t capacity = capacity_images_ / (is_background ? 2 : 1);
   if (queued_images_ + images > capacity) {
     return absl::ResourceExhaustedError(
         absl::StrCat("the queue is full", is_background ? " for requests of low priority" : "",
@@ -59,11 +59,11 @@ bool RequestQueue::TakeQuickBatch(std::chrono::nanoseconds budget,
                                   std::vector<ClassificationTask*>& batch) {
   batch.clear();
   MutexLock lock(mutex_);
-  auto quick = lanes_.begin();
-  while (quick != lanes_.end() && quick->model->ExpectedTime(quick->tasks.ImagesOfNextBatch(
-                                      limits_.max_batch_images)) > budget) {
-    ++quick;
-  }
+  const auto is_quick = [budget](const Lane& lane) {
+    const std::size_t images = lane.tasks.ImagesOfNextBatch(lane.model->batch_limit());
+    return lane.model->ExpectedTime(images) <= budget;
+  };
+  const auto quick = std::find_if(lanes_.begin(), lanes_.end(), is_quick);
   if (quick != lanes_.end()) {
     PopBatch(quick, batch);
     return true;
@@ -76,7 +76,7 @@ void RequestQueue::PopBatch(std::vector<Lane>::iterator which,
                             std::vector<ClassificationTask*>& batch) {
   Lane lane = *which;
   lanes_.erase(which);
-  const std::size_t images = lane.tasks.TakeBatch(limits_.max_batch_images, batch);
+  const std::size_t images = lane.tasks.TakeBatch(lane.model->batch_limit(), batch);
   if (!lane.tasks.empty()) lanes_.push_back(lane);
   ++running_batches_;
   queued_images_ -= images;

@@ -21,7 +21,8 @@ enum class Attendant {
 };
 
 // A bounded queue of requests that hands out batches without delay: a batch is what is queued of
-// one model when a worker is free, so it grows with the load and costs nothing without.
+// one model when a worker is free, so it grows with the load, up to the model's limit, and costs
+// nothing without.
 //
 // Models take turns, so that a busy one cannot starve another, whatever priority its requests have;
 // those of one model are taken as PriorityLane says. A request is never split, and one larger than
@@ -33,13 +34,9 @@ enum class Attendant {
 //          queue from Admit to TakeBatch.
 class RequestQueue {
  public:
-  struct Limits {
-    std::size_t capacity_images = 1024;
-    std::size_t max_batch_images = 16;
-  };
-
   // Requires: metrics outlive the queue.
-  RequestQueue(const Limits& limits, Metrics& metrics) : limits_(limits), metrics_(metrics) {}
+  RequestQueue(std::size_t capacity_images, Metrics& metrics)
+      : capacity_images_(capacity_images), metrics_(metrics) {}
   ~RequestQueue();
   RequestQueue(const RequestQueue&) = delete;
   RequestQueue& operator=(const RequestQueue&) = delete;
@@ -81,7 +78,7 @@ class RequestQueue {
   void PopBatch(std::vector<Lane>::iterator lane, std::vector<ClassificationTask*>& batch)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  const Limits limits_;
+  const std::size_t capacity_images_;
   Metrics& metrics_;
 
   mutable Mutex mutex_;

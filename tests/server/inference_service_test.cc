@@ -239,6 +239,9 @@ TEST_F(InferenceServiceTest, DescribesTensorsAsInferenceAnswersThem) {
   inference::ModelConfigResponse config;
   ASSERT_TRUE(Call(server, &Stub::ModelConfig, config_request, config).ok());
   EXPECT_EQ(config.config().max_batch_size(), 32);
+  EXPECT_THAT(config.config().dynamic_batching().preferred_batch_size(),
+              ElementsAre(std::stoi(metadata.properties().at("batch_limit"))));
+  EXPECT_THAT(metadata.properties().at("batch_times"), HasSubstr("4: "));
   EXPECT_EQ(config.config().dynamic_batching().priority_levels(), 5U);
   EXPECT_EQ(config.config().dynamic_batching().default_priority_level(), 3U);
 

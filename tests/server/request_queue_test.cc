@@ -17,6 +17,7 @@ namespace lipserve {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::ElementsAreArray;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
@@ -39,7 +40,7 @@ class RequestQueueTest : public ::testing::Test {
   std::deque<FakeTask> tasks_;
   std::vector<ClassificationTask*> batch_;
   Metrics metrics_{BuildInfo{}};
-  RequestQueue queue_{{.capacity_images = 10, .max_batch_images = 4}, metrics_};
+  RequestQueue queue_{10, metrics_};
 };
 
 TEST_F(RequestQueueTest, HandsOutWhatIsQueuedInOneBatchInOrder) {
@@ -70,6 +71,22 @@ TEST_F(RequestQueueTest, NeitherSplitsARequestNorOverfillsABatch) {
   for (FakeTask* task : {&a, &b, &huge}) {
     ASSERT_TRUE(queue_.TakeBatch(batch_));
     EXPECT_THAT(batch_, ElementsAre(task));
+    queue_.BatchDone();
+  }
+}
+
+TEST_F(RequestQueueTest, AModelsLimitHoldsForItsBatchesAndNoOthers) {
+  first_.model->LimitBatches(2);
+  FakeTask& a1 = NewTask(1, first_);
+  FakeTask& a2 = NewTask(1, first_);
+  FakeTask& a3 = NewTask(1, first_);
+  FakeTask& b1 = NewTask(2, second_);
+  FakeTask& b2 = NewTask(2, second_);
+  for (FakeTask* task : {&a1, &a2, &a3, &b1, &b2}) AdmitQueued(*task);
+  for (const std::vector<FakeTask*>& expected :
+       std::vector<std::vector<FakeTask*>>{{&a1, &a2}, {&b1, &b2}, {&a3}}) {
+    ASSERT_TRUE(queue_.TakeBatch(batch_));
+    EXPECT_THAT(batch_, ElementsAreArray(expected));
     queue_.BatchDone();
   }
 }
