@@ -45,7 +45,7 @@ class ClassificationTask {
   Clock::TimePoint deadline_ = Clock::TimePoint::max();
 
  private:
-  friend class RequestQueue;
+  friend class PriorityLane;
   ClassificationTask* next_in_lane_ = nullptr;  // the queue allocates nothing per task
 };
 

@@ -113,6 +113,13 @@ absl::Status CheckEpsilon(absl::string_view field, double epsilon) {
       field, absl::StrCat("expected a finite L2 radius that is not negative, got ", epsilon));
 }
 
+absl::StatusOr<int> CheckPriority(absl::string_view field, std::int64_t priority) {
+  if (priority == 0) return kDefaultPriority;
+  if (priority > 0 && priority <= kPriorityLevels) return static_cast<int>(priority);
+  return InvalidField(field, absl::StrCat("expected 1 (computed first) to ", kPriorityLevels,
+                                          ", or 0 for ", kDefaultPriority, ", got ", priority));
+}
+
 ProvenAnswer InUnitOf(const DecodedImages& images, const ServedModel& model, const Answer& answer) {
   if (answer.stages_disagreed) return {};
   ProvenAnswer proven;

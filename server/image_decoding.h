@@ -14,8 +14,10 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "model/certified_model.h"
+#include "server/priority.h"
 #include "server/served_model.h"
 
 namespace lipserve {
@@ -44,6 +46,7 @@ struct DecodedImages {
   std::optional<double> epsilon;  // in the unit of the radii
   RadiusPrecision precision = RadiusPrecision::kTight;
   std::chrono::microseconds timeout{0};  // how long it may wait; 0: as its deadline allows
+  int priority = kDefaultPriority;       // 1 to kPriorityLevels
 };
 
 // Checks `encoded` against `model` and writes inputs, num_images and element_type of `images`,
@@ -58,6 +61,9 @@ absl::Status CheckRequestId(absl::string_view field, const std::string& id);
 
 // Checks an epsilon.
 absl::Status CheckEpsilon(absl::string_view field, double epsilon);
+
+// Checks a priority, where 0 stands for the default, and returns it.
+absl::StatusOr<int> CheckPriority(absl::string_view field, std::int64_t priority);
 
 // "[3, 1, 28, 28]", cut short if a client sent a silly rank.
 std::string ShapeText(std::span<const std::int64_t> shape);

@@ -12,6 +12,7 @@
 #include "absl/strings/str_format.h"
 #include "model/network/model_file.h"
 #include "server/inference_tensors.h"
+#include "server/priority.h"
 
 namespace lipserve {
 namespace {
@@ -45,7 +46,9 @@ std::map<std::string, std::string> Properties(const ServedModel& model,
           {"radius_norm", "L2"},
           {"input_datatypes", "FP32 UINT8"},
           {"class_labels", LabelsText(model.frozen().class_labels)},
-          {"max_images_per_call", absl::StrCat(limits.max_images_per_call)}};
+          {"max_images_per_call", absl::StrCat(limits.max_images_per_call)},
+          {"batch_limit", absl::StrCat(model.batch_limit())},
+          {"batch_times", BatchTimesText(model.batch_times())}};
 }
 
 std::vector<std::int64_t> ImageDimensions(const ServedModel& model) {
@@ -116,8 +119,11 @@ void DescribeServing(const ModelCatalog& catalog, const ServedModel& model,
     output.add_dims(
         static_cast<std::int64_t>(OutputWidth(type.tensor, NumScores(model.frozen().network))));
   }
-  inference::ModelQueuePolicy& queue =
-      *config.mutable_dynamic_batching()->mutable_default_queue_policy();
+  inference::ModelDynamicBatching& batching = *config.mutable_dynamic_batching();
+  batching.add_preferred_batch_size(static_cast<std::int32_t>(model.batch_limit()));
+  batching.set_priority_levels(kPriorityLevels);
+  batching.set_default_priority_level(kDefaultPriority);
+  inference::ModelQueuePolicy& queue = *batching.mutable_default_queue_policy();
   queue.set_timeout_action(inference::ModelQueuePolicy::REJECT);
   queue.set_allow_timeout_override(true);
   queue.set_max_queue_size(static_cast<std::uint32_t>(limits.queue_capacity));

@@ -116,16 +116,26 @@ absl::Status DecodeTimeout(const InferParameter& parameter, DecodedImages& image
   return absl::OkStatus();
 }
 
+absl::Status DecodePriority(const InferParameter& parameter, DecodedImages& images) {
+  const std::optional<std::int64_t> priority = AsInteger(parameter);
+  if (!priority.has_value()) {
+    return InvalidField(Field("priority"), absl::StrCat("expected 0 to ", kPriorityLevels, ", got ",
+                                                        ValueText(parameter)));
+  }
+  LIPSERVE_ASSIGN_OR_RETURN(images.priority, CheckPriority(Field("priority"), *priority));
+  return absl::OkStatus();
+}
+
 absl::Status UnknownParameter(const std::string& name) {
   if (absl::StartsWith(name, "sequence_")) {
     return InvalidField(Field(name),
                         "expected none: classifiers keep nothing from one request to "
                         "the next");
   }
-  const std::vector<std::string> known = {"epsilon", "radius_precision", "timeout"};
+  const std::vector<std::string> known = {"epsilon", "radius_precision", "timeout", "priority"};
   const std::string near = NearName(name, known);
   return InvalidField(absl::StrCat("parameters[", Quoted(name), "]"),
-                      absl::StrCat("expected epsilon, radius_precision or timeout",
+                      absl::StrCat("expected epsilon, radius_precision, timeout or priority",
                                    near.empty() ? "" : absl::StrCat("; did you mean ", near, "?")));
 }
 
@@ -134,6 +144,7 @@ absl::Status DecodeInferParameter(const std::string& name, const InferParameter&
   if (name == "epsilon") return DecodeEpsilon(parameter, images);
   if (name == "radius_precision") return DecodePrecision(parameter, images);
   if (name == "timeout") return DecodeTimeout(parameter, images);
+  if (name == "priority") return DecodePriority(parameter, images);
   if (name == kMarkFinal) return absl::OkStatus();
   return UnknownParameter(name);
 }
@@ -154,6 +165,7 @@ absl::Status DecodeInferParameters(const InferParameters& parameters, DecodedIma
   images.epsilon.reset();
   images.precision = RadiusPrecision::kTight;
   images.timeout = std::chrono::microseconds(0);
+  images.priority = kDefaultPriority;
   for (const auto& [name, parameter] : parameters) {
     LIPSERVE_RETURN_IF_ERROR(DecodeInferParameter(name, parameter, images));
   }

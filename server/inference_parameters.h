@@ -17,7 +17,8 @@ namespace lipserve {
 
 using InferParameters = google::protobuf::Map<std::string, inference::InferParameter>;
 
-// Checks the parameters of a request, and writes epsilon, precision and timeout of `images`.
+// Checks the parameters of a request, and writes epsilon, precision, timeout and priority
+// of `images`.
 //
 // Errors: InvalidArgument naming the parameter, what was expected and what was found. An unknown
 //         one is refused: a mistyped "epsilon" must not answer another question.

@@ -133,6 +133,9 @@ struct ModelFamilies {
         loaded(GaugeFamily(registry, "lipserve_model_loaded", "1 for each served version.")),
         load_duration(GaugeFamily(registry, "lipserve_model_load_duration_seconds",
                                   "Time to prove, prepare and warm the version.")),
+        batch_limit(GaugeFamily(registry, "lipserve_model_batch_limit",
+                                "Most images that are computed together: measured when loading, "
+                                "or as configured.")),
         file_differs(GaugeFamily(registry, "lipserve_model_file_differs",
                                  "1 if the file of a served version was changed or removed. What "
                                  "serves is not disturbed; a restart would be.")),
@@ -152,6 +155,7 @@ struct ModelFamilies {
   Family<Histogram>& radius;
   Family<Gauge>& loaded;
   Family<Gauge>& load_duration;
+  Family<Gauge>& batch_limit;
   Family<Gauge>& file_differs;
   Family<Gauge>& training_accuracy;
 };
@@ -172,6 +176,7 @@ struct ServedSeries {
         radius(families.radius.Add(labels, kRadiusL2)),
         loaded(families.loaded.Add(labels)),
         load_duration(families.load_duration.Add(labels)),
+        batch_limit(families.batch_limit.Add(labels)),
         file_differs(families.file_differs.Add(labels)) {}
 
   void RemoveFrom(ModelFamilies& families) const {
@@ -185,6 +190,7 @@ struct ServedSeries {
     families.radius.Remove(&radius);
     families.loaded.Remove(&loaded);
     families.load_duration.Remove(&load_duration);
+    families.batch_limit.Remove(&batch_limit);
     families.file_differs.Remove(&file_differs);
   }
 
@@ -201,6 +207,7 @@ struct ServedSeries {
   Histogram& radius;
   Gauge& loaded;
   Gauge& load_duration;
+  Gauge& batch_limit;
   Gauge& file_differs;
 };
 
@@ -306,6 +313,10 @@ void ModelMetrics::ObserveAnswers(std::span<const Answer> answers) {
 void ModelMetrics::SetLoaded(double seconds) {
   series_->served->loaded.Set(1.0);
   series_->served->load_duration.Set(seconds);
+}
+
+void ModelMetrics::SetBatchLimit(std::size_t images) {
+  series_->served->batch_limit.Set(static_cast<double>(images));
 }
 
 void ModelMetrics::SetUnloaded() { series_->served->loaded.Set(0.0); }

@@ -80,6 +80,8 @@ class ModelMetrics {
 
   // The model is ready, `seconds` after its loading began.
   void SetLoaded(double seconds);
+  // Most images that are computed together.
+  void SetBatchLimit(std::size_t images);
   // It gets no new requests any more.
   void SetUnloaded();
 

@@ -95,11 +95,26 @@ void RepositoryModel::Announce() {
 }
 
 void RepositoryModel::Settle() {
+  LimitBatches();
   MoveLabels();
   RetireSuperfluous();
   // A label does not keep a version whose folder was deleted.
   std::erase_if(names_.labels, [this](const auto& label) { return !IsServed(label.second); });
   DropGone();
+}
+
+void RepositoryModel::LimitBatches() {
+  if (!config_.has_value()) return;
+  for (const auto& [number, version] : versions_) {
+    if (version.served() == nullptr) continue;
+    const std::size_t before = version.served()->batch_limit();
+    version.served()->LimitBatches(config_->batch_limit);
+    const std::size_t limit = version.served()->batch_limit();
+    if (limit == before) continue;
+    context_.log(
+        absl::StrCat(name_, "/", number, ": batches of up to ", limit,
+                     config_->batch_limit.has_value() ? ", as configured" : ", as measured"));
+  }
 }
 
 void RepositoryModel::MoveLabels() {

@@ -56,7 +56,8 @@ class RepositoryModel {
   // As RepositoryVersion::Load.
   absl::Status Load(std::int64_t version) { return versions_.at(version).Load(); }
 
-  // Moves the labels as the configuration says, then stops serving what should not be served.
+  // Does what the configuration says: limits batches, moves the labels, then stops serving what
+  // should not be served.
   void Settle();
 
   // Forgets versions of which nothing is left on disk, served or finishing.
@@ -86,6 +87,7 @@ class RepositoryModel {
   // What the configuration asks for, of the versions that can be served.
   VersionChoice Choose() const;
   bool IsServed(std::int64_t version) const;
+  void LimitBatches();
   void MoveLabels();
   void RetireSuperfluous();
   std::string WhyIdle(std::int64_t number, const VersionChoice& choice) const;

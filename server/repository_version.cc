@@ -117,6 +117,8 @@ absl::Status RepositoryVersion::Load() {
       "loaded %s: sha256 %s, Lipschitz bound %.9g, proven and warm in %.1f ms", ShortName(),
       ShortDigest(served_->frozen().digest), served_->certified().lipschitz_bound(),
       1e3 * SecondsBetween(start, context_.clock.Now())));
+  context_.log(absl::StrCat(ShortName(), ": batches of up to ", served_->batch_limit(), " (",
+                            BatchTimesText(served_->batch_times()), ")"));
   return absl::OkStatus();
 }
 

@@ -70,6 +70,7 @@ v1::RadiusUnit UnitOf(ElementType type) {
 absl::Status DecodeOptions(const v1::ClassifyRequest& request, DecodedImages& images) {
   LIPSERVE_RETURN_IF_ERROR(CheckRequestId("request_id", request.request_id()));
   LIPSERVE_ASSIGN_OR_RETURN(images.precision, DecodePrecision(request.radius_precision()));
+  LIPSERVE_ASSIGN_OR_RETURN(images.priority, CheckPriority("priority", request.priority()));
   images.timeout = std::chrono::microseconds(0);
   images.epsilon.reset();
   if (!request.has_epsilon()) return absl::OkStatus();

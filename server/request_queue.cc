@@ -19,10 +19,13 @@ absl::Status RequestQueue::Admit(ClassificationTask& task, Attendant attendant) 
   if (closed_) {
     return absl::UnavailableError("the server is draining; try another instance");
   }
-  if (images > limits_.capacity_images - queued_images_) {
+  const bool is_background = IsBackground(task.images().priority);
+  const std::size_t capacity = capacity_images_ / (is_background ? 2 : 1);
+  if (queued_images_ + images > capacity) {
     return absl::ResourceExhaustedError(
-        absl::StrCat("the queue is full: ", queued_images_, " of ", limits_.capacity_images,
-                     " images wait and this call brings ", images, "; retry later"));
+        absl::StrCat("the queue is full", is_background ? " for requests of low priority" : "",
+                     ": ", queued_images_, " of ", capacity, " images wait and this call brings ",
+                     images, "; retry later"));
   }
   Append(task);
   queued_images_ += images;
@@ -32,17 +35,11 @@ absl::Status RequestQueue::Admit(ClassificationTask& task, Attendant attendant) 
 }
 
 void RequestQueue::Append(ClassificationTask& task) {
-  task.next_in_lane_ = nullptr;
   const ServedModel* const model = task.model().get();
-  const auto lane = std::find_if(lanes_.begin(), lanes_.end(), [model](const Lane& candidate) {
-    return candidate.model == model;
-  });
-  if (lane == lanes_.end()) {
-    lanes_.push_back({model, &task, &task});
-  } else {
-    lane->last->next_in_lane_ = &task;
-    lane->last = &task;
-  }
+  auto lane = std::find_if(lanes_.begin(), lanes_.end(),
+                           [model](const Lane& candidate) { return candidate.model == model; });
+  if (lane == lanes_.end()) lane = lanes_.insert(lane, {model, PriorityLane()});
+  lane->tasks.Append(task);
 }
 
 bool RequestQueue::TakeBatch(std::vector<ClassificationTask*>& batch) {
@@ -62,10 +59,11 @@ bool RequestQueue::TakeQuickBatch(std::chrono::nanoseconds budget,
                                   std::vector<ClassificationTask*>& batch) {
   batch.clear();
   MutexLock lock(mutex_);
-  auto quick = lanes_.begin();
-  while (quick != lanes_.end() && quick->model->ExpectedTime(ImagesOfNextBatch(*quick)) > budget) {
-    ++quick;
-  }
+  const auto is_quick = [budget](const Lane& lane) {
+    const std::size_t images = lane.tasks.ImagesOfNextBatch(lane.model->batch_limit());
+    return lane.model->ExpectedTime(images) <= budget;
+  };
+  const auto quick = std::find_if(lanes_.begin(), lanes_.end(), is_quick);
   if (quick != lanes_.end()) {
     PopBatch(quick, batch);
     return true;
@@ -74,27 +72,12 @@ bool RequestQueue::TakeQuickBatch(std::chrono::nanoseconds budget,
   return false;
 }
 
-std::size_t RequestQueue::ImagesOfNextBatch(const Lane& lane) const {
-  std::size_t images = lane.first->images().num_images;
-  for (const ClassificationTask* task = lane.first->next_in_lane_; task != nullptr;
-       task = task->next_in_lane_) {
-    const std::size_t more = task->images().num_images;
-    if (images + more > limits_.max_batch_images) break;
-    images += more;
-  }
-  return images;
-}
-
 void RequestQueue::PopBatch(std::vector<Lane>::iterator which,
                             std::vector<ClassificationTask*>& batch) {
   Lane lane = *which;
-  const std::size_t images = ImagesOfNextBatch(lane);
   lanes_.erase(which);
-  for (std::size_t taken = 0; taken < images; taken += batch.back()->images().num_images) {
-    batch.push_back(lane.first);
-    lane.first = lane.first->next_in_lane_;
-  }
-  if (lane.first != nullptr) lanes_.push_back(lane);
+  const std::size_t images = lane.tasks.TakeBatch(lane.model->batch_limit(), batch);
+  if (!lane.tasks.empty()) lanes_.push_back(lane);
   ++running_batches_;
   queued_images_ -= images;
   metrics_.AddQueueDepth(-static_cast<std::ptrdiff_t>(images));

@@ -10,6 +10,7 @@
 #include "model/concurrency/mutex.h"
 #include "server/classification_task.h"
 #include "server/metrics.h"
+#include "server/priority_lane.h"
 
 namespace lipserve {
 
@@ -20,23 +21,22 @@ enum class Attendant {
 };
 
 // A bounded queue of requests that hands out batches without delay: a batch is what is queued of
-// one model when a worker is free, so it grows with the load and costs nothing without.
+// one model when a worker is free, so it grows with the load, up to the model's limit, and costs
+// nothing without.
 //
-// Models take turns, so that a busy one cannot starve another; requests of one model keep their
-// order. A request is never split, and one larger than a batch is a batch of its own.
+// Models take turns, so that a busy one cannot starve another, whatever priority its requests have;
+// those of one model are taken as PriorityLane says. A request is never split, and one larger than
+// a batch is a batch of its own. Background requests may fill half of the queue, so that they never
+// crowd out the others.
 //
 // Units:   sizes are in images.
 // Threads: all functions are safe to call from any thread. Tasks are borrowed, and belong to the
 //          queue from Admit to TakeBatch.
 class RequestQueue {
  public:
-  struct Limits {
-    std::size_t capacity_images = 1024;
-    std::size_t max_batch_images = 16;
-  };
-
   // Requires: metrics outlive the queue.
-  RequestQueue(const Limits& limits, Metrics& metrics) : limits_(limits), metrics_(metrics) {}
+  RequestQueue(std::size_t capacity_images, Metrics& metrics)
+      : capacity_images_(capacity_images), metrics_(metrics) {}
   ~RequestQueue();
   RequestQueue(const RequestQueue&) = delete;
   RequestQueue& operator=(const RequestQueue&) = delete;
@@ -69,19 +69,16 @@ class RequestQueue {
   std::size_t queued_images() const;
 
  private:
-  // The queued tasks of one model, linked through next_in_lane_.
   struct Lane {
     const ServedModel* model;
-    ClassificationTask* first;
-    ClassificationTask* last;
+    PriorityLane tasks;
   };
 
   void Append(ClassificationTask& task) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void PopBatch(std::vector<Lane>::iterator lane, std::vector<ClassificationTask*>& batch)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  std::size_t ImagesOfNextBatch(const Lane& lane) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  const Limits limits_;
+  const std::size_t capacity_images_;
   Metrics& metrics_;
 
   mutable Mutex mutex_;

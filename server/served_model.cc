@@ -39,7 +39,7 @@ absl::StatusOr<std::shared_ptr<const ServedModel>> ServedModel::Load(
                             CertifiedModel::Create(std::move(frozen), max_batch));
   std::shared_ptr<ServedModel> model(
       new ServedModel(name, version, std::move(certified), metrics.ForModel(name, version)));
-  model->MeasureTimes(max_batch, clock);
+  model->MeasureTimes(max_batch);
   PublishTrainingResults(model->frozen(), model->metrics());
   model->metrics().SetLoaded(SecondsBetween(start, clock.Now()));
   return model;
@@ -54,25 +54,26 @@ ServedModel::ServedModel(std::string name, std::int64_t version,
       pixel_scaling_(certified_->frozen().pixel_divisor),
       metrics_(std::move(metrics)) {}
 
-void ServedModel::MeasureTimes(std::size_t max_batch, const Clock& clock) {
-  constexpr int kRuns = 5;  // the fastest counts: the first touches cold memory
+void ServedModel::MeasureTimes(std::size_t max_batch) {
   const std::vector<float> inputs(max_batch * input_size());
   std::vector<Answer> answers(max_batch);
-  const auto measure = [&](std::size_t images) {
-    auto fastest = std::chrono::nanoseconds::max();
-    for (int run = 0; run < kRuns; ++run) {
-      const Clock::TimePoint start = clock.Now();
-      Classify({inputs.data(), images, input_size()}, std::span(answers).first(images),
-               RadiusPrecision::kTight);
-      fastest = std::min(fastest, std::chrono::nanoseconds(clock.Now() - start));
-    }
-    return fastest;
+  const auto compute = [&](std::size_t images) {
+    Classify({inputs.data(), images, input_size()}, std::span(answers).first(images),
+             RadiusPrecision::kTight);
   };
-  time_per_image_ = std::max(measure(1), std::chrono::nanoseconds(1));
+  batch_times_ = MeasureBatchTimes(max_batch, compute, ThreadCpuClock());
+  LimitBatches(std::nullopt);
   if (max_batch == 1) return;
   const auto further = static_cast<std::int64_t>(max_batch - 1);
-  time_per_further_image_ =
-      std::max((measure(max_batch) - time_per_image_) / further, std::chrono::nanoseconds(0));
+  time_per_further_image_ = std::max((batch_times_.back().time - time_per_image()) / further,
+                                     std::chrono::nanoseconds(0));
+}
+
+void ServedModel::LimitBatches(std::optional<std::size_t> most_images) const {
+  const std::size_t limit =
+      std::min(most_images.value_or(ChooseBatchLimit(batch_times_)), batch_times_.back().images);
+  batch_limit_.store(limit, std::memory_order_relaxed);
+  metrics_->SetBatchLimit(limit);
 }
 
 void ServedModel::Classify(ConstMatrixView inputs, std::span<Answer> answers,

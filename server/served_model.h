@@ -2,10 +2,12 @@
 #ifndef SERVER_SERVED_MODEL_H_
 #define SERVER_SERVED_MODEL_H_
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -14,6 +16,7 @@
 #include "model/certificate/pixel_scaling.h"
 #include "model/certified_model.h"
 #include "model/concurrency/mutex.h"
+#include "server/batch_calibration.h"
 #include "server/clock.h"
 #include "server/metrics.h"
 
@@ -22,10 +25,10 @@ namespace lipserve {
 // One version of a model that is proven, warm and ready to answer. A request holds a shared_ptr to
 // the version it was admitted with, which so outlives its replacement until the answer is sent.
 //
-// Threads: immutable; all functions are safe to call from any thread.
+// Threads: immutable but for its limit; all functions are safe to call from any thread.
 class ServedModel {
  public:
-  // Proves and warms `frozen`, and times it.
+  // Proves and warms `frozen`, and times it in batches of up to `max_batch`.
   //
   // Requires: the calling thread's OpenMP team is as wide as those that will call Classify;
   //           metrics and clock outlive the model.
@@ -42,13 +45,21 @@ class ServedModel {
   std::size_t input_size() const { return certified_->input_size(); }
   ModelMetrics& metrics() const { return *metrics_; }
 
-  // How long a batch of one takes, measured when loading; at least 1 ns.
-  std::chrono::nanoseconds time_per_image() const { return time_per_image_; }
+  // How long batches take, measured when loading; of ascending sizes.
+  std::span<const BatchTime> batch_times() const { return batch_times_; }
+  std::chrono::nanoseconds time_per_image() const { return batch_times_.front().time; }
 
-  // How long a batch of `images` is expected to take, from two sizes measured when loading.
+  // How long a batch of `images` is expected to take, from the smallest and the largest measured.
   std::chrono::nanoseconds ExpectedTime(std::size_t images) const {
-    return time_per_image_ + time_per_further_image_ * (static_cast<std::int64_t>(images) - 1);
+    return time_per_image() + time_per_further_image_ * (static_cast<std::int64_t>(images) - 1);
   }
+
+  // Most images of several requests that are computed together: what was found best when loading,
+  // or what LimitBatches said.
+  std::size_t batch_limit() const { return batch_limit_.load(std::memory_order_relaxed); }
+
+  // Puts another limit in force; none: what was found best. More than it was loaded for is that.
+  void LimitBatches(std::optional<std::size_t> most_images) const;
 
   // Classifies the rows of `inputs` on the calling thread. No lock is held meanwhile.
   //
@@ -60,15 +71,16 @@ class ServedModel {
   ServedModel(std::string name, std::int64_t version,
               std::shared_ptr<const CertifiedModel> certified,
               std::shared_ptr<ModelMetrics> metrics);
-  void MeasureTimes(std::size_t max_batch, const Clock& clock);
+  void MeasureTimes(std::size_t max_batch);
 
   const std::string name_;
   const std::int64_t version_;
   const std::shared_ptr<const CertifiedModel> certified_;
   const PixelScaling pixel_scaling_;
   const std::shared_ptr<ModelMetrics> metrics_;
-  std::chrono::nanoseconds time_per_image_{1};
+  std::vector<BatchTime> batch_times_{BatchTime()};
   std::chrono::nanoseconds time_per_further_image_{0};
+  mutable std::atomic<std::size_t> batch_limit_{1};
 
   // Buffers that no thread uses at the moment: as many as ever computed at once.
   mutable Mutex mutex_;

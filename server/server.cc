@@ -102,8 +102,7 @@ Server::Server(const ServerOptions& options, const Clock& clock, ThreadCheck che
                    .log = options.log,
                    .published = [this](const auto& answering) { ModelsHaveChanged(answering); }},
                   metrics_, clock),
-      queue_({.capacity_images = options.queue_capacity, .max_batch_images = options.max_batch},
-             metrics_),
+      queue_(options.queue_capacity, metrics_),
       request_log_({.every = options.log_requests, .write = options.log_request}, clock) {
   metrics_.SetCapacity(options.workers, options.queue_capacity);
 }

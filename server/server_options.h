@@ -35,7 +35,7 @@ struct ServerOptions {
   std::size_t workers = 1;
   std::size_t pollers = 1;  // threads that wait for gRPC
 
-  std::size_t max_batch = 16;  // images that are computed together
+  std::size_t max_batch = 16;  // most images that are computed together; models may have less
   std::size_t max_images_per_call = 256;
   std::size_t queue_capacity = 1024;  // images that may wait
   // Largest request message; 0 takes what the models need that are there at the start.

@@ -49,6 +49,7 @@ class Reader {
       LIPSERVE_RETURN_IF_ERROR(ReadLabel(i));
     }
     LIPSERVE_RETURN_IF_ERROR(ReadDefaultLabel());
+    LIPSERVE_RETURN_IF_ERROR(ReadBatchLimit());
     return std::move(config_);
   }
 
@@ -95,6 +96,13 @@ class Reader {
     }
     if (!config_.policy.versions.empty()) return absl::OkStatus();
     return Wrong("version_policy", -1, absl::StrCat(kField, "at least one number, got none"));
+  }
+
+  absl::Status ReadBatchLimit() {
+    if (!message_.has_batch_limit()) return absl::OkStatus();
+    config_.batch_limit = message_.batch_limit();
+    if (message_.batch_limit() > 0) return absl::OkStatus();
+    return Wrong("batch_limit", -1, ": expected at least 1, got 0");
   }
 
   absl::Status ReadLabel(int i) {

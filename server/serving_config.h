@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -31,6 +32,7 @@ struct ServingConfig {
   VersionPolicy policy;
   std::map<std::string, std::int64_t> labels;  // name -> version
   std::string default_label;                   // a key of `labels`, or empty for the newest version
+  std::optional<std::size_t> batch_limit;      // none: what is measured to be best
 };
 
 // Reads `text`; `place` stands for the file in errors.

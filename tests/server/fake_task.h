@@ -39,6 +39,7 @@ class FakeTask final : public ClassificationTask {
     if (completed) completed();
   }
   void SetPrecision(RadiusPrecision precision) { images_.precision = precision; }
+  void SetPriority(int priority) { images_.priority = priority; }
   void SetTimes(Clock::TimePoint arrival, Clock::TimePoint deadline) {
     arrival_ = arrival;
     deadline_ = deadline;

@@ -239,6 +239,11 @@ TEST_F(InferenceServiceTest, DescribesTensorsAsInferenceAnswersThem) {
   inference::ModelConfigResponse config;
   ASSERT_TRUE(Call(server, &Stub::ModelConfig, config_request, config).ok());
   EXPECT_EQ(config.config().max_batch_size(), 32);
+  EXPECT_THAT(config.config().dynamic_batching().preferred_batch_size(),
+              ElementsAre(std::stoi(metadata.properties().at("batch_limit"))));
+  EXPECT_THAT(metadata.properties().at("batch_times"), HasSubstr("4: "));
+  EXPECT_EQ(config.config().dynamic_batching().priority_levels(), 5U);
+  EXPECT_EQ(config.config().dynamic_batching().default_priority_level(), 3U);
 
   const inference::ModelInferResponse response =
       Infer(server, RawInferRequest("first", RandomInputs(5, 2)));
@@ -373,6 +378,39 @@ TEST_F(InferenceServiceTest, ATimeoutThatPassesInTheQueueIsToldAndNothingIsCompu
   client.join();
   EXPECT_EQ(status.error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
   EXPECT_THAT(status.error_message(), HasSubstr("nothing was computed"));
+}
+
+// Both wait without a worker, and the one that computes at the end of the server takes them in
+// order.
+TEST_F(InferenceServiceTest, ARequestOfHigherPriorityOvertakesOneOfTheOtherProtocol) {
+  std::vector<std::string> order;
+  ServerOptions options = TestOptions(folder_);
+  options.workers = 0;
+  options.inline_budget = std::chrono::microseconds(0);
+  options.max_batch = 1;
+  options.log_requests = 1;
+  options.log_request = [&order](const AnsweredRequest& request) {
+    order.emplace_back(request.request_id);
+  };
+  auto server = std::make_unique<TestServer>(options);
+  std::thread first([&] {
+    v1::ClassifyRequest request = Fp32Request("second", RandomInputs(5, 1));
+    request.set_request_id("first");
+    EXPECT_TRUE(server->Classify(request).ok());
+  });
+  server->WaitForMetric("lipserve_queue_depth 1");
+  std::thread urgent([&] {
+    inference::ModelInferRequest request = RawInferRequest("second", RandomInputs(5, 1));
+    request.set_id("urgent");
+    (*request.mutable_parameters())["priority"].set_uint64_param(1);
+    inference::ModelInferResponse response;
+    EXPECT_TRUE(Call(*server, &Stub::ModelInfer, request, response).ok());
+  });
+  server->WaitForMetric("lipserve_queue_depth 2");
+  server->server().Stop();
+  first.join();
+  urgent.join();
+  EXPECT_THAT(order, ElementsAre("urgent", "first"));
 }
 
 }  // namespace

@@ -96,6 +96,13 @@ void AddOptions(Table& table) {
                         "expected a finite L2 radius that is not negative, got " + text,
                         [value = epsilon](Request& request) { request.set_epsilon(value); });
   }
+  for (const int priority :
+       {-1, 6, std::numeric_limits<int>::max(), std::numeric_limits<int>::min()}) {
+    AddInvalid<Request>(
+        table, absl::StrCat("priority ", priority), "priority",
+        absl::StrCat("expected 1 (computed first) to 5, or 0 for 3, got ", priority),
+        [priority](Request& request) { request.set_priority(priority); });
+  }
   for (const std::size_t size : {129UL, 1000UL, 100000UL}) {
     AddInvalid<Request>(
         table, absl::StrCat("id of ", size), "request_id",

@@ -305,6 +305,13 @@ void AddParameters(Table& table) {
   AddParameter(table, "timeout", timeout, {"86400000001", [](Parameter& parameter) {
                                              parameter.set_int64_param(86400000001);
                                            }});
+  const std::string priorities = "1 (computed first) to 5, or 0 for 3";
+  AddParameter(table, "priority", priorities,
+               {"-1", [](Parameter& parameter) { parameter.set_int64_param(-1); }});
+  AddParameter(table, "priority", priorities,
+               {"6", [](Parameter& parameter) { parameter.set_uint64_param(6); }});
+  AddParameter(table, "priority", "0 to 5",
+               {"'urgent'", [](Parameter& parameter) { parameter.set_string_param("urgent"); }});
   AddParameter(table, "radius_precision", "'TIGHT' or 'FAST'",
                {"'tight'", [](Parameter& parameter) { parameter.set_string_param("tight"); }});
   std::vector<WrongParameter> no_classes = kNoNumbers;
@@ -322,12 +329,13 @@ void AddParameters(Table& table) {
 }
 
 void AddUnknownParameters(Table& table) {
-  const std::string known = "expected epsilon, radius_precision or timeout";
+  const std::string known = "expected epsilon, radius_precision, timeout or priority";
   const std::pair<std::string, std::string> names[] = {
       {"epsilom", "; did you mean epsilon?"},
       {"Epsilon", "; did you mean epsilon?"},
       {"radius-precision", "; did you mean radius_precision?"},
       {"time_out", "; did you mean timeout?"},
+      {"prioritty", "; did you mean priority?"},
       {"temperature", ""},
       {"binary_data_output", ""},
       {"headers", ""},

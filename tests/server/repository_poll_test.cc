@@ -275,6 +275,28 @@ TEST_F(RepositoryPollTest, ASpecificVersionThatIsBadKeepsWhatItWasToReplace) {
   EXPECT_EQ(Served(repository_, "m"), "2");
 }
 
+TEST_F(RepositoryPollTest, AConfiguredBatchLimitHoldsUntilItIsTakenAway) {
+  AddVersion("m", 1);
+  ModelRepository repository(Settings(RepositoryMode::kPoll), metrics_, clock_);
+  ASSERT_TRUE(ReadAndStart(repository).ok());
+  const auto served = repository.catalog()->Find("m", 1).value();
+  const std::size_t measured = served->batch_limit();
+  Configure("m", "batch_limit: 3");
+  repository.Poll();
+  EXPECT_EQ(served->batch_limit(), 3U);
+  EXPECT_THAT(log_, HasSubstr("m/1: batches of up to 3, as configured"));
+  EXPECT_THAT(metrics_.Text(),
+              HasSubstr("lipserve_model_batch_limit{model=\"m\",version=\"1\"} 3"));
+  AddVersion("m", 2);
+  Configure("m", "batch_limit: 1000");
+  repository.Poll();
+  EXPECT_EQ(served->batch_limit(), 4U) << "what the model was loaded for";
+  EXPECT_EQ(repository.catalog()->Find("m", 2).value()->batch_limit(), 4U);
+  Configure("m", "");
+  repository.Poll();
+  EXPECT_EQ(served->batch_limit(), measured);
+}
+
 TEST_F(RepositoryPollTest, ABadConfigurationLeavesTheFormerOneInForce) {
   AddVersion("m", 1);
   AddVersion("m", 2);

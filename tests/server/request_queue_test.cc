@@ -17,6 +17,7 @@ namespace lipserve {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::ElementsAreArray;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
@@ -39,7 +40,7 @@ class RequestQueueTest : public ::testing::Test {
   std::deque<FakeTask> tasks_;
   std::vector<ClassificationTask*> batch_;
   Metrics metrics_{BuildInfo{}};
-  RequestQueue queue_{{.capacity_images = 10, .max_batch_images = 4}, metrics_};
+  RequestQueue queue_{10, metrics_};
 };
 
 TEST_F(RequestQueueTest, HandsOutWhatIsQueuedInOneBatchInOrder) {
@@ -74,6 +75,22 @@ TEST_F(RequestQueueTest, NeitherSplitsARequestNorOverfillsABatch) {
   }
 }
 
+TEST_F(RequestQueueTest, AModelsLimitHoldsForItsBatchesAndNoOthers) {
+  first_.model->LimitBatches(2);
+  FakeTask& a1 = NewTask(1, first_);
+  FakeTask& a2 = NewTask(1, first_);
+  FakeTask& a3 = NewTask(1, first_);
+  FakeTask& b1 = NewTask(2, second_);
+  FakeTask& b2 = NewTask(2, second_);
+  for (FakeTask* task : {&a1, &a2, &a3, &b1, &b2}) AdmitQueued(*task);
+  for (const std::vector<FakeTask*>& expected :
+       std::vector<std::vector<FakeTask*>>{{&a1, &a2}, {&b1, &b2}, {&a3}}) {
+    ASSERT_TRUE(queue_.TakeBatch(batch_));
+    EXPECT_THAT(batch_, ElementsAreArray(expected));
+    queue_.BatchDone();
+  }
+}
+
 TEST_F(RequestQueueTest, NeverMixesModelsAndLetsThemTakeTurns) {
   FakeTask& a1 = NewTask(4, first_);
   FakeTask& a2 = NewTask(4, first_);
@@ -103,6 +120,35 @@ TEST_F(RequestQueueTest, RefusesWhatDoesNotFitAndTakesWhatDoes) {
   EXPECT_THAT(std::string(full.message()), HasSubstr("8 of 10 images wait and this call brings 3"));
   AdmitQueued(NewTask(2));
   EXPECT_TRUE(absl::IsResourceExhausted(Admit(NewTask(1))));
+}
+
+TEST_F(RequestQueueTest, BackgroundRequestsFillHalfOfItAndTheOthersTheRest) {
+  const auto with_priority = [this](std::size_t images, int priority) -> FakeTask& {
+    FakeTask& task = NewTask(images);
+    task.SetPriority(priority);
+    return task;
+  };
+  AdmitQueued(with_priority(3, 4));
+  AdmitQueued(with_priority(2, 5));
+  const absl::Status full = Admit(with_priority(1, 4));
+  EXPECT_EQ(full.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(full.message()), HasSubstr("low priority: 5 of 5 images wait"));
+  AdmitQueued(with_priority(5, 3));
+  EXPECT_TRUE(absl::IsResourceExhausted(Admit(with_priority(1, 1))));
+}
+
+TEST_F(RequestQueueTest, PriorityDecidesWithinAModelAndNotBetweenModels) {
+  FakeTask& waiting = NewTask(4, first_);
+  FakeTask& other = NewTask(1, second_);
+  FakeTask& urgent = NewTask(2, first_);
+  urgent.SetPriority(1);
+  other.SetPriority(5);
+  for (FakeTask* task : {&waiting, &other, &urgent}) AdmitQueued(*task);
+  for (FakeTask* task : {&urgent, &other, &waiting}) {
+    ASSERT_TRUE(queue_.TakeBatch(batch_));
+    EXPECT_THAT(batch_, ElementsAre(task));
+    queue_.BatchDone();
+  }
 }
 
 TEST_F(RequestQueueTest, HasRoomAgainOnceABatchIsTaken) {

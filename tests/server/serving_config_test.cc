@@ -36,13 +36,14 @@ TEST(ServingConfigTest, ReadsPolicyLabelsAndDefault) {
   const auto config = ParseServingConfig(
       "# canary\nversion_policy { latest { num_versions: 2 } }\n"
       "labels { name: 'stable' version: 3 }\nlabels { name: 'canary' version: 4 }\n"
-      "default_label: 'stable'\n",
+      "default_label: 'stable'\nbatch_limit: 8\n",
       "m");
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_EQ(config->policy.kind, VersionPolicy::Kind::kLatest);
   EXPECT_EQ(config->policy.num_versions, 2U);
   EXPECT_THAT(config->labels, ElementsAre(Pair("canary", 4), Pair("stable", 3)));
   EXPECT_EQ(config->default_label, "stable");
+  EXPECT_EQ(config->batch_limit, 8U);
 }
 
 TEST(ServingConfigTest, ReadsTheOtherPolicies) {
@@ -67,6 +68,7 @@ TEST(ServingConfigTest, WrongValuesAreRefusedWithTheirLine) {
   const std::vector<std::pair<std::string, std::string>> wrong = {
       {"\nversion_policy { latest { num_versions: 0 } }",
        "2: version_policy.latest.num_versions: expected at least 1, got 0"},
+      {"\n\nbatch_limit: 0", "3: batch_limit: expected at least 1, got 0"},
       {"version_policy { specific {} }",
        "1: version_policy.specific.versions: expected at least one number, got none"},
       {"version_policy { specific { versions: 0 } }", "positive numbers, got 0"},
