@@ -54,7 +54,7 @@ absl::Status ReadWindow(const v1::ConvolutionSpec& spec, const LayerPlace& place
 // Zero unless the recipe says otherwise.
 absl::StatusOr<PaddingMode> ReadPaddingMode(v1::PaddingMode mode, const LayerPlace& place) {
   if (mode == v1::PADDING_MODE_UNSPECIFIED) return PaddingMode::kZero;
-  const absl::StatusOr<PaddingMode> read = PaddingModeFromProto(mode);
+  absl::StatusOr<PaddingMode> read = PaddingModeFromProto(mode);
   if (!read.ok()) return place.Error(".%s", std::string(read.status().message()));
   return read;
 }
