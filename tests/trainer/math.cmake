@@ -3,6 +3,7 @@
 lipserve_test(adam_test.cc LINK lipserve_trainer_math)
 lipserve_test(binary_losses_test.cc LINK lipserve_trainer_math)
 lipserve_test(bjorck_test.cc LINK lipserve_trainer_math)
+lipserve_test(block_inverse_test.cc LINK lipserve_trainer_math)
 lipserve_test(centering_test.cc LINK lipserve_trainer_math)
 lipserve_test(convolution_constraints_test.cc LINK lipserve_trainer_math)
 lipserve_test(convolution_geometry_test.cc LINK lipserve_trainer_math)

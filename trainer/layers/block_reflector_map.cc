@@ -4,6 +4,7 @@
 #include <cassert>
 
 #include "model/execution/onednn.h"
+#include "trainer/layers/block_inverse.h"
 
 namespace lipserve::trainer {
 namespace {
@@ -22,7 +23,6 @@ BlockReflectorMap::BlockReflectorMap(std::size_t rows, std::size_t cols, std::si
     : rows_(rows),
       cols_(cols),
       rank_(rank),
-      inverse_(rank),
       inverse_gram_(rank * rank),
       kernel_times_a_(std::max(rows, cols) * rank),
       factor_(rank * rank),
@@ -36,8 +36,8 @@ void BlockReflectorMap::Forward(ConstMatrixView kernel, MatrixView weights) {
   const MatrixView factor = Small(factor_);
   const MatrixView a = Small(inverse_gram_);
   const MatrixView kernel_times_a = Tall(kernel_times_a_, kernel.rows);
-  Gemm(Op::kTranspose, Op::kNone, 1.0F, kernel, kernel, 0.0F, a);
-  inverse_.InverseCholeskyFactor(a, factor);
+  Gemm(Op::kTranspose, Op::kNone, 1.0F, kernel, kernel, 0.0F, factor);
+  InvertCholeskyFactor(factor);
   Gemm(Op::kTranspose, Op::kNone, 1.0F, factor, factor, 0.0F, a);
   Gemm(Op::kNone, Op::kNone, 1.0F, kernel, a, 0.0F, kernel_times_a);
   Gemm(Op::kNone, Op::kTranspose, -2.0F, Top(kernel_times_a, rows_), Top(kernel, cols_), 0.0F,

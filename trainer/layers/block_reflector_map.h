@@ -17,7 +17,6 @@
 #include <vector>
 
 #include "model/network/matrix_view.h"
-#include "trainer/layers/float64_inverse.h"
 #include "trainer/layers/orthogonal_map.h"
 
 namespace lipserve::trainer {
@@ -49,7 +48,6 @@ class BlockReflectorMap final : public OrthogonalMap {
   std::size_t rows_;
   std::size_t cols_;
   std::size_t rank_;
-  Float64Inverse inverse_;
   std::vector<float> inverse_gram_;    // A
   std::vector<float> kernel_times_a_;  // V A
   std::vector<float> factor_;          // [rank, rank], scratch

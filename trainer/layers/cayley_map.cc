@@ -5,6 +5,7 @@
 #include <cassert>
 
 #include "model/execution/onednn.h"
+#include "trainer/layers/block_inverse.h"
 
 namespace lipserve::trainer {
 namespace {
@@ -36,9 +37,8 @@ CayleyMap::CayleyMap(std::size_t rows, std::size_t cols)
     : wide_(rows < cols),
       side_(std::min(rows, cols)),
       length_(std::max(rows, cols)),
-      inverse_(side_),
       resolvent_(side_ * side_),
-      skew_(side_ * side_),
+      square_(side_ * side_),
       product_(side_ * side_),
       tall_kernel_(wide_ ? rows * cols : 0),
       tall_gradient_(tall_kernel_.size()),
@@ -55,13 +55,12 @@ void CayleyMap::Forward(ConstMatrixView kernel, MatrixView weights) {
 }
 
 void CayleyMap::ForwardTall(ConstMatrixView kernel, MatrixView weights) {
-  const MatrixView skew = Side(skew_);
   const MatrixView resolvent = Side(resolvent_);
-  AddTranspose({kernel.data, side_, side_}, -1.0F, skew);
+  AddTranspose({kernel.data, side_, side_}, -1.0F, resolvent);
   const ConstMatrixView below = Below(kernel);
-  if (below.rows > 0) Gemm(Op::kTranspose, Op::kNone, 1.0F, below, below, 1.0F, skew);
-  for (std::size_t i = 0; i < side_; ++i) skew_[i * side_ + i] += 1.0F;
-  inverse_.InversePositive(skew, resolvent);
+  if (below.rows > 0) Gemm(Op::kTranspose, Op::kNone, 1.0F, below, below, 1.0F, resolvent);
+  for (std::size_t i = 0; i < side_; ++i) resolvent_[i * side_ + i] += 1.0F;
+  InvertPositive(resolvent);
 
   std::transform(resolvent_.begin(), resolvent_.end(), weights.data,
                  [](float value) { return 2.0F * value; });
@@ -84,22 +83,22 @@ void CayleyMap::Backward(ConstMatrixView kernel, ConstMatrixView weights_gradien
 
 void CayleyMap::BackwardTall(ConstMatrixView kernel, ConstMatrixView weights_gradient,
                              MatrixView kernel_gradient) {
-  const MatrixView resolvent_gradient = Side(skew_);
+  const MatrixView resolvent_gradient = Side(square_);
   const MatrixView resolvent = Side(resolvent_);
   const MatrixView product = Side(product_);
   const ConstMatrixView below = Below(kernel);
   const ConstMatrixView below_gradient = Below(weights_gradient);
-  std::transform(weights_gradient.data, weights_gradient.data + side_ * side_, skew_.begin(),
+  std::transform(weights_gradient.data, weights_gradient.data + side_ * side_, square_.begin(),
                  [](float value) { return 2.0F * value; });
   if (below.rows > 0) {
     Gemm(Op::kTranspose, Op::kNone, -2.0F, below, below_gradient, 1.0F, resolvent_gradient);
   }
   const MatrixView skew_gradient{kernel_gradient.data, side_, side_};
   Gemm(Op::kTranspose, Op::kNone, -1.0F, resolvent, resolvent_gradient, 0.0F, product);
-  Gemm(Op::kNone, Op::kTranspose, 1.0F, product, resolvent, 0.0F, Side(skew_));
-  AddTranspose(Side(skew_), -1.0F, skew_gradient);
+  Gemm(Op::kNone, Op::kTranspose, 1.0F, product, resolvent, 0.0F, Side(square_));
+  AddTranspose(Side(square_), -1.0F, skew_gradient);
   if (below.rows == 0) return;
-  AddTranspose(Side(skew_), 1.0F, product);
+  AddTranspose(Side(square_), 1.0F, product);
   Gemm(Op::kNone, Op::kNone, 1.0F, below, product, 0.0F, Below(kernel_gradient));
   Gemm(Op::kNone, Op::kTranspose, -2.0F, below_gradient, resolvent, 1.0F, Below(kernel_gradient));
 }

@@ -18,7 +18,6 @@
 #include <vector>
 
 #include "model/network/matrix_view.h"
-#include "trainer/layers/float64_inverse.h"
 #include "trainer/layers/orthogonal_map.h"
 
 namespace lipserve::trainer {
@@ -50,9 +49,8 @@ class CayleyMap final : public OrthogonalMap {
   bool wide_;
   std::size_t side_;
   std::size_t length_;
-  Float64Inverse inverse_;
-  std::vector<float> resolvent_;      // R
-  std::vector<float> skew_;           // A, dR and dA + dA^T, one after the other
+  std::vector<float> resolvent_;      // I + A, then R
+  std::vector<float> square_;         // dR, then dA
   std::vector<float> product_;        // [side, side]
   std::vector<float> tall_kernel_;    // of a wide one
   std::vector<float> tall_gradient_;  // likewise, in weights

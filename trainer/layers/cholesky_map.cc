@@ -5,6 +5,7 @@
 #include <cassert>
 
 #include "model/execution/onednn.h"
+#include "trainer/layers/block_inverse.h"
 
 namespace lipserve::trainer {
 namespace {
@@ -26,7 +27,6 @@ void SymmetrizeLowerTriangle(MatrixView matrix) {
 CholeskyMap::CholeskyMap(std::size_t rows, std::size_t cols)
     : wide_(rows <= cols),
       side_(std::min(rows, cols)),
-      inverse_(side_),
       inverse_factor_(side_ * side_),
       weights_(rows * cols),
       product_(side_ * side_),
@@ -34,15 +34,14 @@ CholeskyMap::CholeskyMap(std::size_t rows, std::size_t cols)
 
 void CholeskyMap::Forward(ConstMatrixView kernel, MatrixView weights) {
   assert(kernel.size() == weights_.size() && weights.size() == weights_.size());
-  const MatrixView gram = Side(product_);
   const MatrixView inverse_factor = Side(inverse_factor_);
   if (wide_) {
-    Gemm(Op::kNone, Op::kTranspose, 1.0F, kernel, kernel, 0.0F, gram);
-    inverse_.InverseCholeskyFactor(gram, inverse_factor);
+    Gemm(Op::kNone, Op::kTranspose, 1.0F, kernel, kernel, 0.0F, inverse_factor);
+    InvertCholeskyFactor(inverse_factor);
     Gemm(Op::kNone, Op::kNone, 1.0F, inverse_factor, kernel, 0.0F, weights);
   } else {
-    Gemm(Op::kTranspose, Op::kNone, 1.0F, kernel, kernel, 0.0F, gram);
-    inverse_.InverseCholeskyFactor(gram, inverse_factor);
+    Gemm(Op::kTranspose, Op::kNone, 1.0F, kernel, kernel, 0.0F, inverse_factor);
+    InvertCholeskyFactor(inverse_factor);
     Gemm(Op::kNone, Op::kTranspose, 1.0F, kernel, inverse_factor, 0.0F, weights);
   }
   std::copy_n(weights.data, weights.size(), weights_.begin());

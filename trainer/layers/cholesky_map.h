@@ -20,7 +20,6 @@
 #include <vector>
 
 #include "model/network/matrix_view.h"
-#include "trainer/layers/float64_inverse.h"
 #include "trainer/layers/orthogonal_map.h"
 
 namespace lipserve::trainer {
@@ -42,7 +41,6 @@ class CholeskyMap final : public OrthogonalMap {
 
   bool wide_;
   std::size_t side_;
-  Float64Inverse inverse_;
   std::vector<float> inverse_factor_;  // L^-1
   std::vector<float> weights_;         // of the last Forward
   std::vector<float> product_;         // [side, side]

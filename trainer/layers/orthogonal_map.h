@@ -8,7 +8,7 @@
 
 namespace lipserve::trainer {
 
-// The map for weights of one shape. Owns all its memory: Forward and Backward allocate nothing.
+// The map for weights of one shape.
 //
 // Threads: not thread-safe.
 class OrthogonalMap {
