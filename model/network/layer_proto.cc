@@ -57,23 +57,6 @@ v1::PaddingMode ToProto(PaddingMode mode) {
   return v1::PADDING_MODE_UNSPECIFIED;
 }
 
-absl::StatusOr<PaddingMode> FromProto(v1::PaddingMode mode) {
-  switch (mode) {
-    case v1::PADDING_MODE_ZERO:
-      return PaddingMode::kZero;
-    case v1::PADDING_MODE_REFLECT:
-      return PaddingMode::kReflect;
-    case v1::PADDING_MODE_REPLICATE:
-      return PaddingMode::kReplicate;
-    case v1::PADDING_MODE_CIRCULAR:
-      return PaddingMode::kCircular;
-    default:
-      return absl::InvalidArgumentError(
-          absl::StrCat("padding_mode: expected zero, reflect, replicate or circular, got number ",
-                       static_cast<int>(mode)));
-  }
-}
-
 v1::WindowAxis ToProto(const WindowAxis& axis) {
   v1::WindowAxis proto;
   proto.set_size(FromSize(axis.size));
@@ -163,7 +146,7 @@ absl::StatusOr<FrozenLayer> ConvolutionFromProto(const v1::FrozenConvolution& in
   convolution.groups = ToSize(in.groups());
   LIPSERVE_ASSIGN_OR_RETURN(convolution.vertical, FromProto(in.vertical(), "vertical"));
   LIPSERVE_ASSIGN_OR_RETURN(convolution.horizontal, FromProto(in.horizontal(), "horizontal"));
-  LIPSERVE_ASSIGN_OR_RETURN(convolution.padding_mode, FromProto(in.padding_mode()));
+  LIPSERVE_ASSIGN_OR_RETURN(convolution.padding_mode, PaddingModeFromProto(in.padding_mode()));
   LIPSERVE_ASSIGN_OR_RETURN(convolution.weights, FromBytes(in.weights_fp32(), "weights"));
   LIPSERVE_ASSIGN_OR_RETURN(convolution.bias, FromBytes(in.bias_fp32(), "bias"));
   LIPSERVE_ASSIGN_OR_RETURN(convolution.claimed_operator_norm_bound,
@@ -172,6 +155,23 @@ absl::StatusOr<FrozenLayer> ConvolutionFromProto(const v1::FrozenConvolution& in
 }
 
 }  // namespace
+
+absl::StatusOr<PaddingMode> PaddingModeFromProto(v1::PaddingMode mode) {
+  switch (mode) {
+    case v1::PADDING_MODE_ZERO:
+      return PaddingMode::kZero;
+    case v1::PADDING_MODE_REFLECT:
+      return PaddingMode::kReflect;
+    case v1::PADDING_MODE_REPLICATE:
+      return PaddingMode::kReplicate;
+    case v1::PADDING_MODE_CIRCULAR:
+      return PaddingMode::kCircular;
+    default:
+      return absl::InvalidArgumentError(
+          absl::StrCat("padding_mode: expected zero, reflect, replicate or circular, got number ",
+                       static_cast<int>(mode)));
+  }
+}
 
 v1::FrozenLayer LayerToProto(const FrozenLayer& layer) {
   v1::FrozenLayer proto;

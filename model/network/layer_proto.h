@@ -16,6 +16,9 @@ v1::FrozenLayer LayerToProto(const FrozenLayer& layer);
 //         Sizes are not checked here; negative ones become 0, which CheckNetwork refuses.
 absl::StatusOr<FrozenLayer> LayerFromProto(const v1::FrozenLayer& proto);
 
+// Errors: InvalidArgument if the mode is not set, or a number that stands for none.
+absl::StatusOr<PaddingMode> PaddingModeFromProto(v1::PaddingMode mode);
+
 }  // namespace lipserve
 
 #endif  // MODEL_NETWORK_LAYER_PROTO_H_

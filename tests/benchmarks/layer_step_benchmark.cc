@@ -70,6 +70,14 @@ constexpr Subject kSubjects[] = {
         layers { spectral_dense { units: 128 use_bias: true } }
         layers { group_sort { group_size: 2 } }
         layers { dense { units: 10 use_bias: true } })"},
+    {"orthogonal dense layers, by method",
+     {784, 1, 1},
+     R"(layers { spectral_dense { units: 256 method: ORTHOGONAL_METHOD_RETRACTION } }
+        layers { spectral_dense { units: 256 method: ORTHOGONAL_METHOD_RETRACTION } }
+        layers { spectral_dense { units: 256 method: ORTHOGONAL_METHOD_BLOCK_REFLECTOR } }
+        layers { spectral_dense { units: 256 method: ORTHOGONAL_METHOD_CHOLESKY } }
+        layers { spectral_dense { units: 256 method: ORTHOGONAL_METHOD_CAYLEY } }
+        layers { spectral_dense { units: 256 } })"},
 };
 
 std::vector<float> RandomNumbers(std::size_t count) {

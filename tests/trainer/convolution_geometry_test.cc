@@ -136,6 +136,13 @@ TEST(ConvolutionGeometryTest, RefusesBadFieldsNamingLayerFieldExpectedAndGot) {
       {"convolution { filters: 4 kernel_size: 3 "
        "spectral { method: ORTHOGONAL_METHOD_RETRACTION bjorck_beta: 0.5 } }",
        "convolution.spectral: expected no field beside method"},
+      {"convolution { filters: 4 kernel_size: 3 padding_mode: 77 spectral {} }",
+       "layers[3].convolution.padding_mode: expected zero, reflect, replicate or circular, got "
+       "number 77"},
+      {"convolution { filters: 4 kernel_size: 3 "
+       "spectral { method: ORTHOGONAL_METHOD_CAYLEY } }",
+       "convolution.spectral.method: expected ORTHOGONAL_METHOD_BJORCK or "
+       "ORTHOGONAL_METHOD_RETRACTION for a convolution, got method: ORTHOGONAL_METHOD_CAYLEY"},
       {"convolution { filters: 4 kernel_size: 3 spectral { bjorck_beta: 2 } }",
        "convolution.spectral.bjorck_beta: expected a number in (0, 0.5]"},
       {"convolution { filters: 4 kernel_size: 3 padding_mode: PADDING_MODE_REFLECT aol {} }",

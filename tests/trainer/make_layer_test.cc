@@ -56,6 +56,26 @@ TEST(MakeLayerTest, RefusesBadFieldsNamingLayerFieldExpectedAndGot) {
       {"spectral_dense { units: 2 method: ORTHOGONAL_METHOD_RETRACTION bjorck_iterations: 5 }",
        "layers[3].spectral_dense: expected only units and use_bias with "
        "ORTHOGONAL_METHOD_RETRACTION, got units: 2 bjorck_iterations: 5"},
+      {"spectral_dense { units: 2 reflector_rank: 2 }",
+       "layers[3].spectral_dense.reflector_rank: expected none with ORTHOGONAL_METHOD_BJORCK, got "
+       "2; it belongs to ORTHOGONAL_METHOD_BLOCK_REFLECTOR"},
+      {"spectral_dense { units: 2 method: ORTHOGONAL_METHOD_CHOLESKY bjorck_beta: 0.5 }",
+       "layers[3].spectral_dense: expected only units, use_bias and initial_scale with "
+       "ORTHOGONAL_METHOD_CHOLESKY, got units: 2 bjorck_beta: 0.5"},
+      {"spectral_dense { units: 2 method: ORTHOGONAL_METHOD_CAYLEY reflector_rank: 1 }",
+       "with ORTHOGONAL_METHOD_CAYLEY, got units: 2"},
+      {"spectral_dense { units: 2 method: ORTHOGONAL_METHOD_CAYLEY initial_scale: 1e9 }",
+       "spectral_dense.initial_scale: expected a number in [0.001, 1000], or 0 for 1, got 1e+09"},
+      {"spectral_dense { units: 2 method: ORTHOGONAL_METHOD_BLOCK_REFLECTOR reflector_rank: 13 }",
+       "spectral_dense.reflector_rank: expected 1 to the larger of 12 inputs and 2 units, or 0 for "
+       "half of it, got 13"},
+      {"spectral_dense { units: 2 method: ORTHOGONAL_METHOD_BLOCK_REFLECTOR reflector_rank: -1 }",
+       "spectral_dense.reflector_rank: expected 1 to"},
+      {"spectral_dense { units: 40000 method: ORTHOGONAL_METHOD_BLOCK_REFLECTOR }",
+       "reflector_rank: expected at most 1677 for 12 inputs and 40000 units (2^26 numbers in its "
+       "kernel), got 20000; name a smaller one"},
+      {"spectral_dense { units: 2 method: 77 }",
+       "layers[3].spectral_dense.method: expected a known method, got the number 77"},
       {"dense {}", "layers[3].dense.units: expected at least 1, got 0"},
       {"dense { units: 2 }", "expected a vector as input", {1, 28, 28}},
       {"frobenius_dense {}", "layers[3].frobenius_dense.units: expected at least 1, got 0"},
@@ -92,6 +112,11 @@ TEST(MakeLayerTest, BuildsEveryLayerWithItsOutputShape) {
   EXPECT_EQ(shape("spectral_dense { units: 7 }"), "SpectralDense 7");
   EXPECT_EQ(shape("spectral_dense { units: 7 method: ORTHOGONAL_METHOD_RETRACTION }"),
             "OrthogonalDense 7");
+  EXPECT_EQ(shape("spectral_dense { units: 7 method: ORTHOGONAL_METHOD_CHOLESKY }"),
+            "CholeskyDense 7");
+  EXPECT_EQ(shape("spectral_dense { units: 7 method: ORTHOGONAL_METHOD_CAYLEY }"), "CayleyDense 7");
+  EXPECT_EQ(shape("spectral_dense { units: 7 method: ORTHOGONAL_METHOD_BLOCK_REFLECTOR }"),
+            "BlockReflectorDense 7");
   EXPECT_EQ(shape("frobenius_dense { units: 5 }"), "FrobeniusDense 5");
   EXPECT_EQ(shape("dense { units: 3 }"), "Dense 3");
   EXPECT_EQ(shape("group_sort { group_size: 2 }"), "GroupSort2 12");
@@ -118,6 +143,17 @@ TEST(MakeLayerTest, ZeroFieldsTakeTheDocumentedDefaults) {
   }
   EXPECT_EQ(weights[0], weights[1]);
   EXPECT_NE(weights[0], weights[2]);
+}
+
+TEST(MakeLayerTest, ABlockReflectorTurnsHalfOfTheLargerSideUnlessTold) {
+  const auto numbers = [](const std::string& fields) {
+    const auto layer = MakeFrom(
+        "spectral_dense { units: 5 method: ORTHOGONAL_METHOD_BLOCK_REFLECTOR " + fields + " }");
+    EXPECT_TRUE(layer.ok()) << layer.status();
+    return (*layer)->parameters()[0].values.size();
+  };
+  EXPECT_EQ(numbers(""), 12U * 6U);
+  EXPECT_EQ(numbers("reflector_rank: 2"), 12U * 2U);
 }
 
 TEST(MakeLayerTest, BiasIsAParameterOnlyIfAskedFor) {

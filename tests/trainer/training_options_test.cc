@@ -9,8 +9,10 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <variant>
 #include <vector>
 
+#include "model/network/model_file.h"
 #include "tests/trainer/tiny_experiment.h"
 #include "trainer/recipes/recipe_file.h"
 #include "trainer/training/checkpoint.h"
@@ -118,6 +120,27 @@ TEST_F(TrainingOptionsTest, EveryOptimizerResumesToTheByte) {
     options_.resume = false;
     Use("", "", optimizer);
     ExpectResumingGivesTheSameBytes();
+  }
+}
+
+TEST_F(TrainingOptionsTest, EveryOrthogonalMethodCertifiesAndResumesToTheByte) {
+  for (const std::string method : {"CHOLESKY", "CAYLEY", "BLOCK_REFLECTOR"}) {
+    SCOPED_TRACE(method);
+    std::string text = TinyRecipeText();
+    Replace(text, "units: 8", "units: 8 method: ORTHOGONAL_METHOD_" + method);
+    options_.recipe = *ParseRecipe(text, "tiny");
+    options_.out_folder = folder_ / method;
+    options_.resume = false;
+    ExpectResumingGivesTheSameBytes();
+    const auto model = ReadModelFile(options_.out_folder + "/model.lip");
+    ASSERT_TRUE(model.ok()) << model.status();
+    const auto& dense = std::get<DenseLayer>(model->network.layers[1]);
+    EXPECT_NEAR(dense.claimed_operator_norm_bound, 1.0, 1e-6);
+    for (const v1::NamedValue& result : model->training.results()) {
+      if (result.name() == "accuracy") {
+        EXPECT_GT(result.value(), 0.9);
+      }
+    }
   }
 }
 

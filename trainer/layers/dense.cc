@@ -33,9 +33,8 @@ Dense::Dense(std::size_t inputs, std::size_t outputs, bool use_bias, std::vector
     : inputs_(inputs),
       outputs_(outputs),
       use_bias_(use_bias),
-      weights_(kernel.size()),
-      weights_gradient_(kernel.size()) {
-  assert(kernel.size() == inputs * outputs);
+      weights_(inputs * outputs),
+      weights_gradient_(inputs * outputs) {
   const std::size_t size = kernel.size();
   parameters_.push_back({"kernel", std::move(kernel), std::vector<float>(size)});
   if (use_bias) {

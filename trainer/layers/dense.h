@@ -40,10 +40,11 @@ class Dense : public Layer {
   void AddToWeightsGradient(ConstMatrixView gradient);
 
  protected:
-  // `kernel`: [outputs, inputs], the initial values of the parameter "kernel". The parameter
-  // "bias" starts at 0.
+  // `kernel`: the initial values of the parameter "kernel", [outputs, inputs] unless the layer
+  // makes its weights of one of another shape. The parameter "bias" starts at 0.
   Dense(std::size_t inputs, std::size_t outputs, bool use_bias, std::vector<float> kernel);
 
+  // For kernels of shape [outputs, inputs].
   ConstMatrixView kernel() const { return {parameters_[0].values.data(), outputs_, inputs_}; }
   MatrixView kernel_gradient() { return {parameters_[0].gradient.data(), outputs_, inputs_}; }
   MatrixView weights() { return {weights_.data(), outputs_, inputs_}; }

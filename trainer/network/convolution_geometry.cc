@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <string>
 
 #include "model/certificate/convolution_norm.h"
+#include "model/network/layer_proto.h"
 #include "model/status_macros.h"
 
 namespace lipserve::trainer {
@@ -49,17 +51,12 @@ absl::Status ReadWindow(const v1::ConvolutionSpec& spec, const LayerPlace& place
   return absl::OkStatus();
 }
 
-PaddingMode ReadPaddingMode(v1::PaddingMode mode) {
-  switch (mode) {
-    case v1::PADDING_MODE_REFLECT:
-      return PaddingMode::kReflect;
-    case v1::PADDING_MODE_REPLICATE:
-      return PaddingMode::kReplicate;
-    case v1::PADDING_MODE_CIRCULAR:
-      return PaddingMode::kCircular;
-    default:
-      return PaddingMode::kZero;
-  }
+// Zero unless the recipe says otherwise.
+absl::StatusOr<PaddingMode> ReadPaddingMode(v1::PaddingMode mode, const LayerPlace& place) {
+  if (mode == v1::PADDING_MODE_UNSPECIFIED) return PaddingMode::kZero;
+  absl::StatusOr<PaddingMode> read = PaddingModeFromProto(mode);
+  if (!read.ok()) return place.Error(".%s", std::string(read.status().message()));
+  return read;
 }
 
 absl::Status CheckChannels(const v1::ConvolutionSpec& spec, const LayerPlace& place) {
@@ -130,7 +127,7 @@ absl::StatusOr<ConvolutionLayer> ReadGeometry(const v1::ConvolutionSpec& spec,
   layer.input = place.input_shape;
   layer.output_channels = static_cast<std::size_t>(spec.filters());
   layer.groups = spec.groups() == 0 ? 1 : static_cast<std::size_t>(spec.groups());
-  layer.padding_mode = ReadPaddingMode(spec.padding_mode());
+  LIPSERVE_ASSIGN_OR_RETURN(layer.padding_mode, ReadPaddingMode(spec.padding_mode(), place));
   LIPSERVE_RETURN_IF_ERROR(ReadWindow(spec, place, {layer.vertical, layer.horizontal}));
   LIPSERVE_RETURN_IF_ERROR(CheckPadding(layer, place));
   LIPSERVE_RETURN_IF_ERROR(CheckSizes(layer, place));

@@ -27,9 +27,16 @@ absl::StatusOr<std::unique_ptr<Layer>> MakeSpectral(const v1::ConvolutionSpec& s
                                                     const LayerPlace& place,
                                                     std::mt19937_64& random) {
   const v1::SpectralConvolutionSpec& spectral = spec.spectral();
-  if (spectral.method() != v1::ORTHOGONAL_METHOD_RETRACTION) {
+  if (spectral.method() == v1::ORTHOGONAL_METHOD_UNSPECIFIED ||
+      spectral.method() == v1::ORTHOGONAL_METHOD_BJORCK) {
     LIPSERVE_ASSIGN_OR_RETURN(const BjorckMapOptions options, ReadBjorck(spectral, place));
     return std::make_unique<SpectralConvolution>(geometry, spec.use_bias(), options, random);
+  }
+  if (spectral.method() != v1::ORTHOGONAL_METHOD_RETRACTION) {
+    return place.Error(
+        ".method: expected ORTHOGONAL_METHOD_BJORCK or ORTHOGONAL_METHOD_RETRACTION for a "
+        "convolution, got %s, which is for dense layers",
+        spectral.ShortDebugString());
   }
   v1::SpectralConvolutionSpec looked_at;
   looked_at.set_method(spectral.method());

@@ -12,11 +12,9 @@
 #include "trainer/layers/free_dense.h"
 #include "trainer/layers/frobenius_dense.h"
 #include "trainer/layers/group_sort.h"
-#include "trainer/layers/orthogonal_dense.h"
-#include "trainer/layers/spectral_dense.h"
 #include "trainer/network/layer_place.h"
 #include "trainer/network/make_image_layer.h"
-#include "trainer/network/read_bjorck.h"
+#include "trainer/network/make_spectral_dense.h"
 
 namespace lipserve::trainer {
 namespace {
@@ -36,34 +34,6 @@ absl::Status CheckUnits(const LayerPlace& place, std::int64_t units) {
                        kMaxKernelSize / inputs, inputs, units);
   }
   return absl::OkStatus();
-}
-
-absl::StatusOr<SpectralDenseOptions> ReadSpectralDense(const v1::SpectralDenseSpec& spec,
-                                                       const LayerPlace& place) {
-  SpectralDenseOptions options;
-  LIPSERVE_RETURN_IF_ERROR(CheckVectorInput(place));
-  LIPSERVE_RETURN_IF_ERROR(CheckUnits(place, spec.units()));
-  options.units = static_cast<std::size_t>(spec.units());
-  options.use_bias = spec.use_bias();
-  LIPSERVE_ASSIGN_OR_RETURN(options.map, ReadBjorck(spec, place));
-  return options;
-}
-
-// A field of Bjorck's that a retracted layer would not look at is a mistake.
-absl::StatusOr<OrthogonalDenseOptions> ReadOrthogonalDense(const v1::SpectralDenseSpec& spec,
-                                                           const LayerPlace& place) {
-  LIPSERVE_RETURN_IF_ERROR(CheckVectorInput(place));
-  LIPSERVE_RETURN_IF_ERROR(CheckUnits(place, spec.units()));
-  v1::SpectralDenseSpec looked_at;
-  looked_at.set_units(spec.units());
-  looked_at.set_use_bias(spec.use_bias());
-  looked_at.set_method(spec.method());
-  if (spec.SerializeAsString() != looked_at.SerializeAsString()) {
-    return place.Error(
-        ": expected only units and use_bias with ORTHOGONAL_METHOD_RETRACTION, got %s",
-        spec.ShortDebugString());
-  }
-  return OrthogonalDenseOptions{static_cast<std::size_t>(spec.units()), spec.use_bias()};
 }
 
 absl::StatusOr<FreeDenseOptions> ReadDense(const v1::DenseSpec& spec, const LayerPlace& place) {
@@ -110,16 +80,10 @@ absl::StatusOr<std::unique_ptr<Layer>> MakeLayer(const v1::LayerSpec& spec, std:
       return std::make_unique<FreeDense>(inputs, options, random);
     }
     case v1::LayerSpec::kSpectralDense: {
-      if (spec.spectral_dense().method() == v1::ORTHOGONAL_METHOD_RETRACTION) {
-        LIPSERVE_ASSIGN_OR_RETURN(
-            const OrthogonalDenseOptions options,
-            ReadOrthogonalDense(spec.spectral_dense(), {index, "spectral_dense", input_shape}));
-        return std::make_unique<OrthogonalDense>(inputs, options, random);
-      }
-      LIPSERVE_ASSIGN_OR_RETURN(
-          const SpectralDenseOptions options,
-          ReadSpectralDense(spec.spectral_dense(), {index, "spectral_dense", input_shape}));
-      return std::make_unique<SpectralDense>(inputs, options, random);
+      const LayerPlace place{index, "spectral_dense", input_shape};
+      LIPSERVE_RETURN_IF_ERROR(CheckVectorInput(place));
+      LIPSERVE_RETURN_IF_ERROR(CheckUnits(place, spec.spectral_dense().units()));
+      return MakeSpectralDense(spec.spectral_dense(), place, random);
     }
     case v1::LayerSpec::kFrobeniusDense: {
       LIPSERVE_ASSIGN_OR_RETURN(

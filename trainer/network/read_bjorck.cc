@@ -24,23 +24,13 @@ absl::StatusOr<std::size_t> IterationsOr(const LayerPlace& place, const char* fi
   return iterations == 0 ? value_of_zero : static_cast<std::size_t>(iterations);
 }
 
-absl::StatusOr<float> InitialScaleOr(const LayerPlace& place, double scale, float value_of_zero) {
-  if (scale == 0.0) return value_of_zero;
-  if (!(scale >= kMinInitialScale && scale <= kMaxInitialScale)) {
-    return place.Error(".initial_scale: expected a number in [%g, %g], or 0 for %g, got %g",
-                       kMinInitialScale, kMaxInitialScale, value_of_zero, scale);
-  }
-  return static_cast<float>(scale);
-}
-
 template <typename Spec>
 absl::StatusOr<BjorckMapOptions> Read(const Spec& spec, const LayerPlace& place) {
   BjorckMapOptions options;
   LIPSERVE_ASSIGN_OR_RETURN(
       options.power_iterations,
       IterationsOr(place, "power_iterations", spec.power_iterations(), options.power_iterations));
-  LIPSERVE_ASSIGN_OR_RETURN(options.initial_scale,
-                            InitialScaleOr(place, spec.initial_scale(), options.initial_scale));
+  LIPSERVE_ASSIGN_OR_RETURN(options.initial_scale, ReadInitialScale(spec.initial_scale(), place));
   BjorckOptions& bjorck = options.bjorck;
   LIPSERVE_ASSIGN_OR_RETURN(
       bjorck.max_iterations,
@@ -61,6 +51,15 @@ absl::StatusOr<BjorckMapOptions> Read(const Spec& spec, const LayerPlace& place)
 }
 
 }  // namespace
+
+absl::StatusOr<float> ReadInitialScale(double scale, const LayerPlace& place) {
+  if (scale == 0.0) return 1.0F;
+  if (!(scale >= kMinInitialScale && scale <= kMaxInitialScale)) {
+    return place.Error(".initial_scale: expected a number in [%g, %g], or 0 for 1, got %g",
+                       kMinInitialScale, kMaxInitialScale, scale);
+  }
+  return static_cast<float>(scale);
+}
 
 absl::StatusOr<BjorckMapOptions> ReadBjorck(const v1::SpectralDenseSpec& spec,
                                             const LayerPlace& place) {

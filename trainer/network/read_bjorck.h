@@ -19,6 +19,9 @@ absl::StatusOr<BjorckMapOptions> ReadBjorck(const v1::SpectralDenseSpec& spec,
 absl::StatusOr<BjorckMapOptions> ReadBjorck(const v1::SpectralConvolutionSpec& spec,
                                             const LayerPlace& place);
 
+// What a random orthogonal kernel is multiplied by to start with; 0 takes 1. Errors as above.
+absl::StatusOr<float> ReadInitialScale(double scale, const LayerPlace& place);
+
 }  // namespace lipserve::trainer
 
 #endif  // TRAINER_NETWORK_READ_BJORCK_H_
