@@ -137,19 +137,73 @@ void SortGroups(const GroupSort& sort, const Shape& shape, std::vector<mpz_class
   }
 }
 
+ExactVector Apply(const Abs& /*abs*/, const Shape& /*shape*/, ExactVector x) {
+  for (mpz_class& number : x.numbers) number = abs(number);
+  return x;
+}
+
+ExactVector Apply(const MaxMin& /*max_min*/, const Shape& /*shape*/, ExactVector x) {
+  const std::size_t half = x.numbers.size() / 2;
+  for (std::size_t k = 0; k < half; ++k) {
+    if (x.numbers[k] < x.numbers[half + k]) x.numbers[k].swap(x.numbers[half + k]);
+  }
+  return x;
+}
+
+ExactVector Apply(const ConcatenatedRelu& /*relu*/, const Shape& /*shape*/, const ExactVector& x) {
+  ExactVector y{.numbers = {}, .exponent = x.exponent};
+  for (const mpz_class& number : x.numbers) y.numbers.push_back(std::max(number, mpz_class(0)));
+  for (const mpz_class& number : x.numbers) {
+    y.numbers.push_back(std::max(mpz_class(-number), mpz_class(0)));
+  }
+  return y;
+}
+
+ExactVector Apply(const PRelu& prelu, const Shape& shape, ExactVector x) {
+  const long scaled = x.exponent + prelu.slopes.exponent;
+  const long exponent = std::min(x.exponent, scaled);
+  for (std::size_t k = 0; k < x.numbers.size(); ++k) {
+    mpz_class& number = x.numbers[k];
+    const mpz_class& slope = prelu.slopes.numbers[k / (shape[1] * shape[2])];
+    number = number < 0 ? AtExponent(number * slope, scaled, exponent)
+                        : AtExponent(number, x.exponent, exponent);
+  }
+  x.exponent = exponent;
+  return x;
+}
+
+ExactVector Apply(const Householder& layer, const Shape& shape, ExactVector x) {
+  const long reflected = x.exponent + 2 * layer.directions.exponent;
+  const long exponent = std::min(x.exponent, reflected);
+  const std::size_t half = x.numbers.size() / 2;
+  for (std::size_t k = 0; k < half; ++k) {
+    const mpz_class* const v = &layer.directions.numbers[k / (shape[1] * shape[2]) * 2];
+    mpz_class* const z[] = {&x.numbers[k], &x.numbers[half + k]};
+    const mpz_class product = v[0] * *z[0] + v[1] * *z[1];
+    for (std::size_t side = 0; side < 2; ++side) {
+      *z[side] = AtExponent(*z[side], x.exponent, exponent);
+      if (product > 0) *z[side] -= AtExponent(v[side] * product, reflected, exponent);
+    }
+  }
+  x.exponent = exponent;
+  return x;
+}
+
 ExactVector Apply(const Layer& layer, const Shape& shape, ExactVector x) {
-  return std::visit(Overloaded{
-                        [&](const Flatten&) { return std::move(x); },
-                        [&](const Dense& dense) { return Apply(dense, x); },
-                        [&](const Convolution& convolution) { return Apply(convolution, x); },
-                        [&](const AveragePool& pool) { return Apply(pool, shape, x); },
-                        [&](const L2NormPool& pool) { return Apply(pool, shape, x); },
-                        [&](const GroupSort& sort) {
-                          SortGroups(sort, shape, x.numbers);
-                          return std::move(x);
-                        },
-                    },
-                    layer);
+  return std::visit(
+      Overloaded{
+          [&](const Flatten&) { return std::move(x); },
+          [&](const Dense& dense) { return Apply(dense, x); },
+          [&](const Convolution& convolution) { return Apply(convolution, x); },
+          [&](const AveragePool& pool) { return Apply(pool, shape, x); },
+          [&](const L2NormPool& pool) { return Apply(pool, shape, x); },
+          [&](const GroupSort& sort) {
+            SortGroups(sort, shape, x.numbers);
+            return std::move(x);
+          },
+          [&](const auto& activation) { return Apply(activation, shape, std::move(x)); },
+      },
+      layer);
 }
 
 }  // namespace

@@ -74,6 +74,13 @@ Shape OutputShape(const Layer& layer, const Shape& input) {
                         [&](const AveragePool& pool) { return PooledShape(pool, input); },
                         [&](const L2NormPool& pool) { return PooledShape(pool, input); },
                         [&](const GroupSort&) { return input; },
+                        [&](const Abs&) { return input; },
+                        [&](const MaxMin&) { return input; },
+                        [&](const ConcatenatedRelu&) {
+                          return Shape{2 * input[0], input[1], input[2]};
+                        },
+                        [&](const PRelu&) { return input; },
+                        [&](const Householder&) { return input; },
                     },
                     layer);
 }
@@ -102,6 +109,11 @@ std::string Describe(const Layer& layer) {
             return absl::StrCat("L2-norm pool ", pool.window_height, "x", pool.window_width);
           },
           [](const GroupSort& sort) { return absl::StrCat("group sort ", sort.group_size); },
+          [](const Abs&) { return std::string("absolute value"); },
+          [](const MaxMin&) { return std::string("max-min"); },
+          [](const ConcatenatedRelu&) { return std::string("concatenated ReLU"); },
+          [](const PRelu&) { return std::string("PReLU"); },
+          [](const Householder&) { return std::string("Householder"); },
       },
       layer);
 }

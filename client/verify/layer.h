@@ -83,7 +83,28 @@ struct GroupSort {
   std::size_t group_size = 0;  // divides C
 };
 
-using Layer = std::variant<Flatten, Dense, Convolution, AveragePool, L2NormPool, GroupSort>;
+// y = |x|, number by number.
+struct Abs {};
+
+// y[c] = max(x[c], x[C/2 + c]), y[C/2 + c] = min(x[c], x[C/2 + c]), c < C/2, at every position.
+struct MaxMin {};  // C is even
+
+// y[c] = max(x[c], 0), y[C + c] = max(-x[c], 0), at every position.
+struct ConcatenatedRelu {};
+
+// y[c] = x[c] where that is at least 0, slopes[c] x[c] elsewhere, at every position.
+struct PRelu {
+  ExactVector slopes;  // [C]
+};
+
+// (y[c], y[C/2 + c]) = z - v max(<v, z>, 0), z = (x[c], x[C/2 + c]), v = directions[c], c < C/2, at
+// every position.
+struct Householder {
+  ExactVector directions;  // [C / 2, 2]; C is even
+};
+
+using Layer = std::variant<Flatten, Dense, Convolution, AveragePool, L2NormPool, GroupSort, Abs,
+                           MaxMin, ConcatenatedRelu, PRelu, Householder>;
 
 // Calls the one of several functions that takes its argument; for std::visit.
 template <typename... Functions>

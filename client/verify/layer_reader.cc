@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "client/verify/layer_reader.h"
 
+#include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <optional>
 #include <span>
 #include <string>
@@ -16,10 +18,17 @@
 namespace lipserve::verify {
 namespace {
 
-constexpr FieldRule kFrozenLayer[] = {
-    {1, WireType::kBytes, "flatten"},      {2, WireType::kBytes, "dense"},
-    {3, WireType::kBytes, "group_sort"},   {4, WireType::kBytes, "convolution"},
-    {5, WireType::kBytes, "average_pool"}, {6, WireType::kBytes, "l2_norm_pool"}};
+constexpr FieldRule kFrozenLayer[] = {{1, WireType::kBytes, "flatten"},
+                                      {2, WireType::kBytes, "dense"},
+                                      {3, WireType::kBytes, "group_sort"},
+                                      {4, WireType::kBytes, "convolution"},
+                                      {5, WireType::kBytes, "average_pool"},
+                                      {6, WireType::kBytes, "l2_norm_pool"},
+                                      {30, WireType::kBytes, "abs"},
+                                      {31, WireType::kBytes, "max_min"},
+                                      {32, WireType::kBytes, "concatenated_relu"},
+                                      {33, WireType::kBytes, "prelu"},
+                                      {34, WireType::kBytes, "householder"}};
 constexpr FieldRule kFrozenDense[] = {{1, WireType::kVarint, "inputs"},
                                       {2, WireType::kVarint, "outputs"},
                                       {3, WireType::kBytes, "weights_fp32"},
@@ -45,6 +54,9 @@ constexpr FieldRule kFrozenAveragePool[] = {{1, WireType::kVarint, "window_heigh
                                             {3, WireType::kFixed32, "scale"}};
 constexpr FieldRule kFrozenL2NormPool[] = {{1, WireType::kVarint, "window_height"},
                                            {2, WireType::kVarint, "window_width"}};
+
+constexpr FieldRule kFrozenPRelu[] = {{1, WireType::kBytes, "slopes_fp32"}};
+constexpr FieldRule kFrozenHouseholder[] = {{1, WireType::kBytes, "directions_fp32"}};
 
 bool IsDimension(std::uint64_t size) { return size >= 1 && size <= kMaxDimension; }
 
@@ -81,10 +93,12 @@ absl::StatusOr<Dyadic> ReadClaim(std::uint64_t bits) {
   return claim;
 }
 
-absl::StatusOr<Layer> ReadFlatten(std::string_view bytes, const Shape& /*input*/) {
+// A layer without fields.
+template <typename Plain>
+absl::StatusOr<Layer> ReadPlain(std::string_view bytes) {
   const absl::StatusOr<WireMessage> message = WireMessage::Parse(bytes, {});
   if (!message.ok()) return message.status();
-  return Flatten{};
+  return Plain{};
 }
 
 absl::StatusOr<Layer> ReadDense(std::string_view bytes, const Shape& input) {
@@ -250,10 +264,39 @@ absl::StatusOr<Layer> ReadL2NormPool(std::string_view bytes, const Shape& input)
   return L2NormPool{.window_height = message->value(1), .window_width = message->value(2)};
 }
 
+absl::Status CheckPairs(const Shape& input) {
+  if (input[0] % 2 == 0) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("channels: expected an even number, got ", input[0]));
+}
+
+absl::StatusOr<Layer> ReadMaxMin(std::string_view bytes, const Shape& input) {
+  if (const absl::Status status = CheckPairs(input); !status.ok()) return status;
+  return ReadPlain<MaxMin>(bytes);
+}
+
+absl::StatusOr<Layer> ReadPRelu(std::string_view bytes, const Shape& input) {
+  const absl::StatusOr<WireMessage> message = WireMessage::Parse(bytes, kFrozenPRelu);
+  if (!message.ok()) return message.status();
+  absl::StatusOr<ExactVector> slopes = ReadNumbers(message->bytes(1), input[0], "slopes_fp32");
+  if (!slopes.ok()) return slopes.status();
+  return PRelu{.slopes = *std::move(slopes)};
+}
+
+absl::StatusOr<Layer> ReadHouseholder(std::string_view bytes, const Shape& input) {
+  if (const absl::Status status = CheckPairs(input); !status.ok()) return status;
+  const absl::StatusOr<WireMessage> message = WireMessage::Parse(bytes, kFrozenHouseholder);
+  if (!message.ok()) return message.status();
+  absl::StatusOr<ExactVector> directions =
+      ReadNumbers(message->bytes(1), input[0], "directions_fp32");
+  if (!directions.ok()) return directions.status();
+  return Householder{.directions = *std::move(directions)};
+}
+
 absl::StatusOr<Layer> ReadKind(const WireField& kind, const Shape& input) {
   switch (kind.number) {
     case 1:
-      return ReadFlatten(kind.bytes, input);
+      return ReadPlain<Flatten>(kind.bytes);
     case 2:
       return ReadDense(kind.bytes, input);
     case 3:
@@ -262,12 +305,29 @@ absl::StatusOr<Layer> ReadKind(const WireField& kind, const Shape& input) {
       return ReadConvolution(kind.bytes, input);
     case 5:
       return ReadAveragePool(kind.bytes, input);
-    default:
+    case 6:
       return ReadL2NormPool(kind.bytes, input);
+    case 30:
+      return ReadPlain<Abs>(kind.bytes);
+    case 31:
+      return ReadMaxMin(kind.bytes, input);
+    case 32:
+      return ReadPlain<ConcatenatedRelu>(kind.bytes);
+    case 33:
+      return ReadPRelu(kind.bytes, input);
+    case 34:
+      return ReadHouseholder(kind.bytes, input);
+    default:
+      return absl::InternalError("expected a kind of layer that has a reader, got another");
   }
 }
 
-const char* NameOf(const WireField& kind) { return kFrozenLayer[kind.number - 1].name; }
+const char* NameOf(const WireField& kind) {
+  const auto* const rule =
+      std::find_if(std::begin(kFrozenLayer), std::end(kFrozenLayer),
+                   [&](const FieldRule& named) { return named.number == kind.number; });
+  return rule == std::end(kFrozenLayer) ? "layer" : rule->name;
+}
 
 }  // namespace
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "client/verify/proven_model.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <string>
 
@@ -49,6 +50,31 @@ mpz_class RootRoundedUp(const mpz_class& number) {
 
 mpz_class ToInteger(std::size_t size) { return {static_cast<unsigned long>(size)}; }
 
+// A Lipschitz constant of x - U max(U^T x + b, 0), where `square` is at least ||U||^2: its divided
+// differences are I - U D U^T with a diagonal D between 0 and I, whose eigenvalues lie from 1 -
+// ||U||^2 to 1.
+mpq_class ReflectionLipschitz(const mpq_class& square) {
+  return std::max(mpq_class(1), mpq_class(square - 1));
+}
+
+// The Lipschitz constants of layers that are fractions without a claim; 1 for all others.
+mpq_class PlainLipschitz(const Layer& layer) {
+  mpq_class largest = 1;
+  if (const auto* prelu = std::get_if<PRelu>(&layer)) {
+    for (const mpz_class& slope : prelu->slopes.numbers) {
+      largest = std::max(largest, ToRational(abs(slope), prelu->slopes.exponent));
+    }
+  }
+  if (const auto* householder = std::get_if<Householder>(&layer)) {
+    const auto& [numbers, exponent] = householder->directions;
+    for (std::size_t k = 0; k < numbers.size(); k += 2) {
+      const mpz_class square = numbers[k] * numbers[k] + numbers[k + 1] * numbers[k + 1];
+      largest = std::max(largest, ReflectionLipschitz(ToRational(square, 2 * exponent)));
+    }
+  }
+  return largest;
+}
+
 // The square of the Lipschitz constant of a layer with proven claims.
 mpq_class LipschitzSquared(const Layer& layer) {
   if (const Dyadic* const norm = ClaimedNorm(layer)) return ToRational(*norm) * ToRational(*norm);
@@ -56,7 +82,8 @@ mpq_class LipschitzSquared(const Layer& layer) {
     const mpq_class scale = ToRational(pool->scale);
     return scale * scale * ToInteger(pool->window_height * pool->window_width);
   }
-  return 1;
+  const mpq_class lipschitz = PlainLipschitz(layer);
+  return lipschitz * lipschitz;
 }
 
 // A bound on the error of what `layer` makes of a sample whose error is at most `error`.
@@ -70,7 +97,7 @@ mpq_class ErrorAfter(const Layer& layer, const Shape& input, const mpq_class& er
     const mpz_class window = ToInteger(pool->window_height * pool->window_width);
     return error * ToRational(pool->scale) * RootRoundedUp(window);
   }
-  return error;
+  return error * PlainLipschitz(layer);
 }
 
 }  // namespace

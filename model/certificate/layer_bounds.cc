@@ -23,6 +23,10 @@ namespace {
 
 Upper Root(std::size_t n) { return SqrtUp(Upper(static_cast<double>(n))); }
 
+// max(1, squares - 1), rounded up: the Lipschitz constant of x - U max(U^T x + b, 0) with ||U||_2^2
+// <= squares (README.md, Lemma 8).
+Upper ReflectionNorm(Upper squares) { return Max(Upper(1.0), SubtractUp(squares, 1.0)); }
+
 // The bounds that follow from the weights of each output, [outputs, fan_in], and its bias.
 LayerBounds BoundsOfRows(std::span<const float> weights, std::size_t fan_in,
                          std::span<const float> bias) {
@@ -92,6 +96,39 @@ LayerBounds BoundsOfL2NormPool(const L2NormPoolLayer& pool, std::size_t outputs)
           .largest_bias = Upper()};
 }
 
+LayerBounds BoundsOfPRelu(const PReluLayer& prelu, std::size_t outputs) {
+  Upper largest(1.0);
+  for (const float slope : prelu.slopes) {
+    largest = Max(largest, Upper(std::fabs(static_cast<double>(slope))));
+  }
+  return {.fan_in = 1,
+          .outputs = outputs,
+          .operator_norm = largest,
+          .absolute_norm = largest,
+          .bias_norm = Upper(),
+          .largest_row_norm = largest,
+          .largest_row_norm1 = largest,
+          .largest_bias = Upper()};
+}
+
+LayerBounds BoundsOfHouseholder(const HouseholderLayer& layer, std::size_t outputs) {
+  Upper squares(1.0);  // of the longest direction
+  for (std::size_t c = 0; c < layer.directions.size(); c += 2) {
+    const auto v0 = static_cast<double>(layer.directions[c]);
+    const auto v1 = static_cast<double>(layer.directions[c + 1]);
+    squares = Max(squares, Upper(v0 * v0) + Upper(v1 * v1));  // the products are exact
+  }
+  const Upper absolute = Upper(1.0) + squares;
+  return {.fan_in = 3,
+          .outputs = outputs,
+          .operator_norm = ReflectionNorm(squares),
+          .absolute_norm = absolute,
+          .bias_norm = Upper(),
+          .largest_row_norm = absolute,
+          .largest_row_norm1 = Upper(2.0) * absolute,
+          .largest_bias = Upper()};
+}
+
 ConstMatrixView WeightsOf(const DenseLayer& dense) {
   return {dense.weights.data(), dense.outputs, dense.inputs};
 }
@@ -115,8 +152,15 @@ LayerBounds BoundsOf(const FrozenLayer& layer, const SampleShape& input) {
           [](const ConvolutionLayer& convolution) { return BoundsOfConvolution(convolution); },
           [&](const AveragePoolLayer& pool) { return BoundsOfAveragePool(pool, outputs); },
           [&](const L2NormPoolLayer& pool) { return BoundsOfL2NormPool(pool, outputs); },
+          [&](const PReluLayer& prelu) { return BoundsOfPRelu(prelu, outputs); },
+          [&](const HouseholderLayer& householder) {
+            return BoundsOfHouseholder(householder, outputs);
+          },
           [](const FlattenLayer&) { return LayerBounds(); },
           [](const GroupSortLayer&) { return LayerBounds(); },
+          [](const AbsLayer&) { return LayerBounds(); },
+          [](const MaxMinLayer&) { return LayerBounds(); },
+          [](const ConcatenatedReluLayer&) { return LayerBounds(); },
       },
       layer);
 }
@@ -142,10 +186,16 @@ absl::Status CheckClaim(const FrozenLayer& layer) {
                           const double claim = convolution.claimed_operator_norm_bound;
                           return Explained(ProveConvolutionNormAtMost(convolution, claim), claim);
                         },
+                        // Plain: no claim.
                         [](const AveragePoolLayer&) { return absl::OkStatus(); },
                         [](const L2NormPoolLayer&) { return absl::OkStatus(); },
                         [](const FlattenLayer&) { return absl::OkStatus(); },
                         [](const GroupSortLayer&) { return absl::OkStatus(); },
+                        [](const AbsLayer&) { return absl::OkStatus(); },
+                        [](const MaxMinLayer&) { return absl::OkStatus(); },
+                        [](const ConcatenatedReluLayer&) { return absl::OkStatus(); },
+                        [](const PReluLayer&) { return absl::OkStatus(); },
+                        [](const HouseholderLayer&) { return absl::OkStatus(); },
                     },
                     layer);
 }

@@ -39,6 +39,10 @@ class Upper {
     return lower_b > 0.0 ? RoundedUp(a.value_ / lower_b)
                          : Upper(std::numeric_limits<double>::infinity());
   }
+  // Of max(a - b, 0).
+  friend constexpr Upper SubtractUp(Upper a, double b) {
+    return a.value_ > b ? RoundedUp(a.value_ - b) : Upper();
+  }
   friend Upper SqrtUp(Upper a) { return RoundedUp(std::sqrt(a.value_)); }
   friend constexpr Upper Max(Upper a, Upper b) { return a.value_ < b.value_ ? b : a; }
 

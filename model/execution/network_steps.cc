@@ -5,6 +5,7 @@
 #include <utility>
 #include <variant>
 
+#include "model/execution/activation.h"
 #include "model/execution/group_sort.h"
 #include "model/execution/image_layout.h"
 #include "model/execution/pooling.h"
@@ -41,22 +42,26 @@ class RowMajorStep final : public LayerStep<Number> {
   SampleShape shape_;
 };
 
-inline void Pool(const AveragePoolLayer& pool, const SampleShape& input, const auto* x, auto* y) {
+inline void Apply(const AveragePoolLayer& pool, const SampleShape& input, const auto* x, auto* y) {
   AveragePool(pool, input, x, y);
 }
-inline void Pool(const L2NormPoolLayer& pool, const SampleShape& input, const auto* x, auto* y) {
+inline void Apply(const L2NormPoolLayer& pool, const SampleShape& input, const auto* x, auto* y) {
   L2NormPool(pool, input, x, y);
 }
+inline void Apply(const auto& activation, const SampleShape& input, const auto* x, auto* y) {
+  Activate(activation, input, x, y);
+}
 
+// A layer that works on one sample at a time.
 template <typename Number, typename Layer>
-class PoolStep final : public LayerStep<Number> {
+class SampleStep final : public LayerStep<Number> {
  public:
-  PoolStep(const Layer& layer, const SampleShape& input)
+  SampleStep(const Layer& layer, const SampleShape& input)
       : layer_(layer), input_(input), output_size_(OutputShape(layer, input).size()) {}
 
   void Run(const Number* x, std::size_t rows, Number* y, std::byte* /*scratch*/) const override {
     for (std::size_t r = 0; r < rows; ++r) {
-      Pool(layer_, input_, x + r * input_.size(), y + r * output_size_);
+      Apply(layer_, input_, x + r * input_.size(), y + r * output_size_);
     }
   }
 
@@ -93,13 +98,13 @@ class StepBuilder {
     Append(layer, linear_.Convolution(layer));
   }
 
-  void operator()(const AveragePoolLayer& layer) {
-    AppendOwn<PoolStep<Number, AveragePoolLayer>>(layer);
-  }
-  void operator()(const L2NormPoolLayer& layer) {
-    AppendOwn<PoolStep<Number, L2NormPoolLayer>>(layer);
-  }
   void operator()(const GroupSortLayer& layer) { AppendOwn<GroupSortStep<Number>>(layer); }
+
+  // Pools and activations.
+  template <typename Layer>
+  void operator()(const Layer& layer) {
+    AppendOwn<SampleStep<Number, Layer>>(layer);
+  }
 
   StepSequence<Number> Finish() { return std::move(steps_); }
 

@@ -146,6 +146,17 @@ absl::Status CheckGroupSort(const GroupSortLayer& sort, const SampleShape& input
   return absl::OkStatus();
 }
 
+absl::Status CheckPairs(const SampleShape& input) {
+  if (input.channels % 2 == 0) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("channels: expected an even number, got ", input.channels));
+}
+
+absl::Status CheckHouseholder(const HouseholderLayer& householder, const SampleShape& input) {
+  LIPSERVE_RETURN_IF_ERROR(CheckPairs(input));
+  return CheckNumbers(householder.directions, input.channels, "directions");
+}
+
 // Checks one layer that reads `input`, and the size of what it makes.
 absl::Status CheckLayer(const FrozenLayer& layer, const SampleShape& input) {
   LIPSERVE_RETURN_IF_ERROR(std::visit(
@@ -158,6 +169,13 @@ absl::Status CheckLayer(const FrozenLayer& layer, const SampleShape& input) {
             return CheckPoolWindow(pool.window_height, pool.window_width, input);
           },
           [&](const GroupSortLayer& sort) { return CheckGroupSort(sort, input); },
+          [](const AbsLayer&) { return absl::OkStatus(); },
+          [&](const MaxMinLayer&) { return CheckPairs(input); },
+          [](const ConcatenatedReluLayer&) { return absl::OkStatus(); },
+          [&](const PReluLayer& prelu) {
+            return CheckNumbers(prelu.slopes, input.channels, "slopes");
+          },
+          [&](const HouseholderLayer& householder) { return CheckHouseholder(householder, input); },
       },
       layer));
   const SampleShape output = OutputShape(layer, input);
@@ -206,7 +224,9 @@ std::string DescribeConvolution(const ConvolutionLayer& convolution) {
 
 bool OnlyMovesNumbers(const FrozenLayer& layer) {
   return std::holds_alternative<FlattenLayer>(layer) ||
-         std::holds_alternative<GroupSortLayer>(layer);
+         std::holds_alternative<GroupSortLayer>(layer) || std::holds_alternative<AbsLayer>(layer) ||
+         std::holds_alternative<MaxMinLayer>(layer) ||
+         std::holds_alternative<ConcatenatedReluLayer>(layer);
 }
 
 SampleShape OutputShape(const FrozenLayer& layer, const SampleShape& input) {
@@ -226,6 +246,13 @@ SampleShape OutputShape(const FrozenLayer& layer, const SampleShape& input) {
                         [&](const AveragePoolLayer& pool) { return pooled(pool); },
                         [&](const L2NormPoolLayer& pool) { return pooled(pool); },
                         [&](const GroupSortLayer&) { return input; },
+                        [&](const AbsLayer&) { return input; },
+                        [&](const MaxMinLayer&) { return input; },
+                        [&](const ConcatenatedReluLayer&) {
+                          return SampleShape{2 * input.channels, input.height, input.width};
+                        },
+                        [&](const PReluLayer&) { return input; },
+                        [&](const HouseholderLayer&) { return input; },
                     },
                     layer);
 }
@@ -256,6 +283,11 @@ std::string DescribeLayer(const FrozenLayer& layer) {
             return absl::StrCat("L2-norm pool ", pool.window_height, "x", pool.window_width);
           },
           [](const GroupSortLayer& sort) { return absl::StrCat("group sort ", sort.group_size); },
+          [](const AbsLayer&) { return std::string("absolute value"); },
+          [](const MaxMinLayer&) { return std::string("max-min"); },
+          [](const ConcatenatedReluLayer&) { return std::string("concatenated ReLU"); },
+          [](const PReluLayer&) { return std::string("PReLU"); },
+          [](const HouseholderLayer&) { return std::string("Householder"); },
       },
       layer);
 }

@@ -94,12 +94,42 @@ struct GroupSortLayer {
   std::size_t group_size = 0;  // at least 2; divides the number of channels
 };
 
-// Flatten and GroupSort only move numbers; the others compute new ones and are called *rounding
-// layers* where arithmetic rounds.
-using FrozenLayer = std::variant<FlattenLayer, DenseLayer, ConvolutionLayer, AveragePoolLayer,
-                                 L2NormPoolLayer, GroupSortLayer>;
+// y = |x|, number by number. Exact; 1-Lipschitz.
+struct AbsLayer {};
 
-// Whether `layer` only moves numbers, so that every arithmetic computes it exactly.
+// y[c] = max(x[c], x[C/2 + c]), y[C/2 + c] = min(x[c], x[C/2 + c]) for c < C/2, at every position.
+// Exact; 1-Lipschitz.
+struct MaxMinLayer {};  // the number of channels is even
+
+// y[c] = max(x[c], 0), y[C + c] = max(-x[c], 0), at every position: 2 C channels. Exact;
+// 1-Lipschitz, since (max(a, 0) - max(b, 0))^2 + (max(-a, 0) - max(-b, 0))^2 <= (a - b)^2.
+//
+// Source: Shang, Sohn, Almeida, Lee 2016, arXiv:1603.05201.
+struct ConcatenatedReluLayer {};
+
+// y[c] = x[c] where that is not negative and slopes[c] x[c] elsewhere, at every position.
+// max(1, |slopes|)-Lipschitz.
+struct PReluLayer {
+  std::vector<float> slopes;  // [C]
+};
+
+// (y[c], y[C/2 + c]) = z - v max(<v, z>, 0) with z = (x[c], x[C/2 + c]) and v = directions[c], for
+// c < C/2, at every position. max(1, ||v||^2 - 1)-Lipschitz; ||v||^2 = 2 reflects z about the line
+// normal to v, if z lies on v's side of it.
+//
+// Source: Singla, Singla, Feizi 2022, arXiv:2108.04062.
+struct HouseholderLayer {
+  std::vector<float> directions;  // v, [C / 2, 2]
+};
+
+// Some layers only move numbers or change their signs; the others compute new ones and are called
+// *rounding layers* where arithmetic rounds.
+using FrozenLayer = std::variant<FlattenLayer, DenseLayer, ConvolutionLayer, AveragePoolLayer,
+                                 L2NormPoolLayer, GroupSortLayer, AbsLayer, MaxMinLayer,
+                                 ConcatenatedReluLayer, PReluLayer, HouseholderLayer>;
+
+// Whether `layer` only moves numbers, drops them or changes their signs, so that every arithmetic
+// computes it exactly, and is 1-Lipschitz.
 bool OnlyMovesNumbers(const FrozenLayer& layer);
 
 // Shape of what `layer` makes of an input of shape `input`.

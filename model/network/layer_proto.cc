@@ -121,6 +121,15 @@ struct ToLayerProto {
   void operator()(const GroupSortLayer& sort) const {
     proto.mutable_group_sort()->set_group_size(FromSize(sort.group_size));
   }
+  void operator()(const AbsLayer&) const { proto.mutable_abs(); }
+  void operator()(const MaxMinLayer&) const { proto.mutable_max_min(); }
+  void operator()(const ConcatenatedReluLayer&) const { proto.mutable_concatenated_relu(); }
+  void operator()(const PReluLayer& prelu) const {
+    proto.mutable_prelu()->set_slopes_fp32(ToBytes(prelu.slopes));
+  }
+  void operator()(const HouseholderLayer& householder) const {
+    proto.mutable_householder()->set_directions_fp32(ToBytes(householder.directions));
+  }
 };
 
 absl::StatusOr<FrozenLayer> DenseFromProto(const v1::FrozenDense& in) {
@@ -152,6 +161,18 @@ absl::StatusOr<FrozenLayer> ConvolutionFromProto(const v1::FrozenConvolution& in
   LIPSERVE_ASSIGN_OR_RETURN(convolution.claimed_operator_norm_bound,
                             ToClaim(in.operator_norm_bound()));
   return convolution;
+}
+
+absl::StatusOr<FrozenLayer> PReluFromProto(const v1::FrozenPRelu& in) {
+  PReluLayer prelu;
+  LIPSERVE_ASSIGN_OR_RETURN(prelu.slopes, FromBytes(in.slopes_fp32(), "slopes"));
+  return prelu;
+}
+
+absl::StatusOr<FrozenLayer> HouseholderFromProto(const v1::FrozenHouseholder& in) {
+  HouseholderLayer householder;
+  LIPSERVE_ASSIGN_OR_RETURN(householder.directions, FromBytes(in.directions_fp32(), "directions"));
+  return householder;
 }
 
 }  // namespace
@@ -196,6 +217,16 @@ absl::StatusOr<FrozenLayer> LayerFromProto(const v1::FrozenLayer& proto) {
                              .window_width = ToSize(proto.l2_norm_pool().window_width())};
     case v1::FrozenLayer::kGroupSort:
       return GroupSortLayer{.group_size = ToSize(proto.group_sort().group_size())};
+    case v1::FrozenLayer::kAbs:
+      return AbsLayer{};
+    case v1::FrozenLayer::kMaxMin:
+      return MaxMinLayer{};
+    case v1::FrozenLayer::kConcatenatedRelu:
+      return ConcatenatedReluLayer{};
+    case v1::FrozenLayer::kPrelu:
+      return PReluFromProto(proto.prelu());
+    case v1::FrozenLayer::kHouseholder:
+      return HouseholderFromProto(proto.householder());
     case v1::FrozenLayer::KIND_NOT_SET:
       break;
   }

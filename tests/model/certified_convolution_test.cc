@@ -20,8 +20,8 @@ namespace {
 using ::testing::HasSubstr;
 
 struct Case {
-  std::size_t scores;
-  bool with_l2_norm_pool;
+  const char* name;
+  FrozenNetwork (*network)();
 };
 
 class CertifiedConvolutionTest : public ::testing::TestWithParam<Case> {
@@ -43,7 +43,7 @@ class CertifiedConvolutionTest : public ::testing::TestWithParam<Case> {
     return answers;
   }
 
-  FrozenNetwork network_ = RandomImageNetwork(7, GetParam().scores, GetParam().with_l2_norm_pool);
+  FrozenNetwork network_ = GetParam().network();
   std::shared_ptr<const CertifiedModel> model_;
   std::mt19937_64 random_{3};
   std::vector<float> inputs_ = RandomFloats(random_, kImages* kSize, 1.0);
@@ -108,13 +108,14 @@ TEST_P(CertifiedConvolutionTest, RefusesAFalseClaimNamingTheLayer) {
               HasSubstr("layer 3 (convolution [8, 4, 4] -> [12, 4, 4]"));
 }
 
-INSTANTIATE_TEST_SUITE_P(Networks, CertifiedConvolutionTest,
-                         ::testing::Values(Case{1, false}, Case{5, false}, Case{1, true},
-                                           Case{5, true}),
-                         [](const auto& instance) {
-                           return std::to_string(instance.param.scores) + "Scores" +
-                                  (instance.param.with_l2_norm_pool ? "L2" : "");
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Networks, CertifiedConvolutionTest,
+    ::testing::Values(Case{"1Score", [] { return RandomImageNetwork(7, 1, false); }},
+                      Case{"5Scores", [] { return RandomImageNetwork(7, 5, false); }},
+                      Case{"1ScoreL2", [] { return RandomImageNetwork(7, 1, true); }},
+                      Case{"5ScoresL2", [] { return RandomImageNetwork(7, 5, true); }},
+                      Case{"Activations", [] { return RandomActivationNetwork(7, 5); }}),
+    [](const auto& instance) { return std::string(instance.param.name); });
 
 TEST(CertifiedConvolutionTieTest, ATieIsDecidedByExactIntegersAndUncertified) {
   FrozenNetwork network = RandomImageNetwork(1, 1, false);

@@ -237,7 +237,9 @@ INSTANTIATE_TEST_SUITE_P(Networks, RayAttackTest,
                                            RayAttackCase{RandomNetwork(11, {30, 12, 1}), 60},
                                            RayAttackCase{RandomNetwork(11, {30, 12, 8, 4}), 60},
                                            RayAttackCase{RandomImageNetwork(11, 1, false), 6},
-                                           RayAttackCase{RandomImageNetwork(11, 3, true), 4}),
+                                           RayAttackCase{RandomImageNetwork(11, 3, true), 4},
+                                           RayAttackCase{RandomActivationNetwork(11, 1), 6},
+                                           RayAttackCase{RandomActivationNetwork(12, 3), 4}),
                          [](const auto& instance) {
                            return "network" + std::to_string(instance.index);
                          });

@@ -148,6 +148,46 @@ TEST_P(ExactImageNetworkTest, SeesAScoreOfExactlyZero) {
   }
 }
 
+TEST(ExactNetworkTest, ActivationsAgreeWithQuadruplePrecision) {
+  std::mt19937_64 random(4);
+  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+    const FrozenNetwork network = RandomActivationNetwork(seed, 4);
+    const ExactNetwork exact(network);
+    for (int trial = 0; trial < 10; ++trial) {
+      const auto x = RandomFloats(random, network.input_shape.size(), 1.0);
+      EXPECT_EQ(exact.ClassOf(x), QuadArgmax(QuadClassScores(network, x)));
+    }
+  }
+}
+
+// Numbers and weights whose last bits lie far apart, where float64 would lose the smaller ones: the
+// score is zero exactly, or one unit off.
+TEST(ExactNetworkTest, ActivationsLoseNothingBetweenNumbersOfVeryDifferentSize) {
+  FrozenNetwork network = OneRow({1.0F, 1.0F}, {});
+  network.input_shape = {.channels = 2, .height = 1, .width = 1};
+  auto& layers = network.layers;
+  const auto class_of = [&](FrozenLayer activation, std::vector<float> row, std::vector<float> x) {
+    layers = {std::move(activation),
+              DenseLayer{.inputs = 2, .outputs = 1, .weights = std::move(row), .bias = {}}};
+    EXPECT_TRUE(CheckNetwork(network).ok());
+    return ExactNetwork(network).ClassOf(x);
+  };
+  // -2^100 2^-80 = -2^20 and x_1 = 2^-149 beside it.
+  const PReluLayer steep{{0x1p-80F, 0x1p+90F}};
+  EXPECT_EQ(class_of(steep, {0x1p-20F, 1.0F}, {-0x1p100F, 1.0F}), 0U);  // -1 + 1
+  EXPECT_EQ(class_of(steep, {0x1p-20F, 1.0F}, {-0x1p100F, 1.0F - 0x1p-24F}), 1U);
+  EXPECT_EQ(class_of(steep, {0.0F, -1.0F}, {0.0F, -0x1p-149F}), 0U);
+  // v = (2^-60, 0): y_0 = x_0 - 2^-120 x_0, below x_0 by what float64 does not see.
+  const HouseholderLayer slight{{0x1p-60F, 0.0F}};
+  EXPECT_EQ(class_of(slight, {1.0F, -1.0F}, {1.0F, 1.0F}), 1U);
+  EXPECT_EQ(class_of(slight, {-1.0F, 1.0F}, {1.0F, 1.0F}), 0U);
+  EXPECT_EQ(class_of(slight, {1.0F, -1.0F}, {-1.0F, -1.0F}), 0U);
+  // v = (2^60, -2^60): <v, z> = 2^61, y = z - 2^121 (1, -1).
+  const HouseholderLayer large{{0x1p60F, -0x1p60F}};
+  EXPECT_EQ(class_of(large, {1.0F, 1.0F}, {1.0F, -1.0F}), 0U);  // the sum stays 0
+  EXPECT_EQ(class_of(large, {1.0F, 1.0F}, {1.0F, -1.0F - 0x1p-20F}), 1U);
+}
+
 INSTANTIATE_TEST_SUITE_P(Paddings, ExactImageNetworkTest,
                          ::testing::Values(PaddingMode::kZero, PaddingMode::kReflect,
                                            PaddingMode::kReplicate, PaddingMode::kCircular),

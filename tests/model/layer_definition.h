@@ -129,6 +129,52 @@ struct LayerDefinition {
     return y;
   }
 
+  std::vector<Number> operator()(const AbsLayer&) const {
+    std::vector<Number> y = x;
+    for (Number& value : y) value = value < 0 ? -value : value;
+    return y;
+  }
+
+  std::vector<Number> operator()(const MaxMinLayer&) const {
+    std::vector<Number> y = x;
+    const std::size_t half = x.size() / 2;  // of the channels, which are the first index
+    for (std::size_t k = 0; k < half; ++k) {
+      y[k] = std::max(x[k], x[half + k]);
+      y[half + k] = std::min(x[k], x[half + k]);
+    }
+    return y;
+  }
+
+  std::vector<Number> operator()(const ConcatenatedReluLayer&) const {
+    std::vector<Number> y;
+    for (const Number value : x) y.push_back(value > 0 ? value : 0);
+    for (const Number value : x) y.push_back(value < 0 ? -value : 0);
+    return y;
+  }
+
+  std::vector<Number> operator()(const PReluLayer& layer) const {
+    std::vector<Number> y = x;
+    for (std::size_t k = 0; k < y.size(); ++k) {
+      if (y[k] < 0) y[k] *= static_cast<Number>(layer.slopes[k / (shape.height * shape.width)]);
+    }
+    return y;
+  }
+
+  std::vector<Number> operator()(const HouseholderLayer& layer) const {
+    std::vector<Number> y = x;
+    const std::size_t half = x.size() / 2;
+    for (std::size_t k = 0; k < half; ++k) {
+      const float* const v = &layer.directions[k / (shape.height * shape.width) * 2];
+      const auto v0 = static_cast<Number>(v[0]);
+      const auto v1 = static_cast<Number>(v[1]);
+      const Number length = v0 * x[k] + v1 * x[half + k];
+      if (length <= 0) continue;
+      y[k] -= v0 * length;
+      y[half + k] -= v1 * length;
+    }
+    return y;
+  }
+
   // Sums term(value) over each window.
   template <typename Pool, typename Term>
   std::vector<Number> SumWindows(const Pool& pool, Term term) const {

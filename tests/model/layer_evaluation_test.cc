@@ -108,6 +108,14 @@ std::vector<Case> Cases() {
       {"groupSort2", {6, 4, 5}, GroupSortLayer{.group_size = 2}},
       {"groupSort3", {6, 4, 5}, GroupSortLayer{.group_size = 3}},
       {"fullSort", {8, 3, 3}, GroupSortLayer{.group_size = 8}},
+      {"abs", {5, 3, 4}, AbsLayer{}},
+      {"maxMin", {6, 3, 4}, MaxMinLayer{}},
+      {"maxMinOfAVector", {34, 1, 1}, MaxMinLayer{}},
+      {"concatenatedRelu", {5, 3, 4}, ConcatenatedReluLayer{}},
+      {"prelu", {5, 3, 4}, PReluLayer{{0.3F, -0.7F, 1.0F, 0.0F, -2.5F}}},
+      {"preluOfAVector", {3, 1, 1}, PReluLayer{{0.3F, 0.1F, -1.0F}}},
+      {"householder", {6, 3, 4}, HouseholderLayer{{1.3F, 0.4F, -0.9F, 1.1F, 0.2F, 3.0F}}},
+      {"householderOfAVector", {2, 1, 1}, HouseholderLayer{{-1.0F, 1.0F}}},
   };
   for (std::uint64_t seed = 1; seed <= 30; ++seed) cases.push_back(RandomCase(seed));
   return cases;
@@ -146,6 +154,21 @@ struct Absolute {
 std::vector<Quad> Magnitudes(const Case& test, std::span<const float> x) {
   std::vector<Quad> absolute(x.begin(), x.end());
   for (Quad& value : absolute) value = QuadAbs(value);
+  if (std::holds_alternative<PReluLayer>(test.layer)) {
+    std::vector<Quad> exact =
+        std::visit(QuadLayer{std::vector<Quad>(x.begin(), x.end()), test.input}, test.layer);
+    for (Quad& value : exact) value = QuadAbs(value);
+    return exact;
+  }
+  if (const auto* const householder = std::get_if<HouseholderLayer>(&test.layer)) {
+    // |z| + |v| <|v|, |z|>: with -|v| in the place of v and |z| turned round, nothing cancels.
+    HouseholderLayer grown = *householder;
+    for (float& v : grown.directions) v = -std::fabs(v);
+    for (Quad& value : absolute) value = -value;
+    std::vector<Quad> y = QuadLayer{absolute, test.input}(grown);
+    for (std::size_t k = 0; k < y.size(); ++k) y[k] = QuadAbs(2 * absolute[k] - y[k]);
+    return y;
+  }
   return std::visit(QuadLayer{absolute, test.input}, std::visit(Absolute(), test.layer));
 }
 
@@ -159,6 +182,8 @@ std::size_t FanIn(const FrozenLayer& layer) {
   if (const auto* norm = std::get_if<L2NormPoolLayer>(&layer)) {
     return norm->window_height * norm->window_width;
   }
+  if (std::holds_alternative<PReluLayer>(layer)) return 1;
+  if (std::holds_alternative<HouseholderLayer>(layer)) return 3;
   return 0;
 }
 

@@ -74,6 +74,13 @@ TEST(LayerProtoTest, KeepsEveryFieldOfTheOtherLayers) {
   EXPECT_EQ(l2_norm.window_width, 5U);
   EXPECT_EQ(std::get<GroupSortLayer>(RoundTrip(GroupSortLayer{.group_size = 8})).group_size, 8U);
   EXPECT_TRUE(std::holds_alternative<FlattenLayer>(RoundTrip(FlattenLayer{})));
+  EXPECT_TRUE(std::holds_alternative<AbsLayer>(RoundTrip(AbsLayer{})));
+  EXPECT_TRUE(std::holds_alternative<MaxMinLayer>(RoundTrip(MaxMinLayer{})));
+  EXPECT_TRUE(std::holds_alternative<ConcatenatedReluLayer>(RoundTrip(ConcatenatedReluLayer{})));
+  EXPECT_THAT(std::get<PReluLayer>(RoundTrip(PReluLayer{{0.5F, -2.0F}})).slopes,
+              ::testing::ElementsAre(0.5F, -2.0F));
+  EXPECT_THAT(std::get<HouseholderLayer>(RoundTrip(HouseholderLayer{{1.0F, -1.0F}})).directions,
+              ::testing::ElementsAre(1.0F, -1.0F));
   const auto dense = std::get<DenseLayer>(RoundTrip(DenseLayer{.inputs = 2,
                                                                .outputs = 1,
                                                                .weights = {1.0F, 2.0F},

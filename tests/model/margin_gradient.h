@@ -137,6 +137,54 @@ struct GradientOfLayer {
     return before;
   }
 
+  // At ties any subgradient will do.
+  std::vector<double> operator()(const AbsLayer&) const {
+    std::vector<double> before = gradient;
+    for (std::size_t k = 0; k < before.size(); ++k) before[k] *= x[k] < 0.0 ? -1.0 : 1.0;
+    return before;
+  }
+
+  std::vector<double> operator()(const MaxMinLayer&) const {
+    std::vector<double> before = gradient;
+    const std::size_t half = x.size() / 2;
+    for (std::size_t k = 0; k < half; ++k) {
+      if (x[k] < x[half + k]) std::swap(before[k], before[half + k]);
+    }
+    return before;
+  }
+
+  std::vector<double> operator()(const ConcatenatedReluLayer&) const {
+    std::vector<double> before(x.size());
+    for (std::size_t k = 0; k < x.size(); ++k) {
+      before[k] = x[k] < 0.0 ? -gradient[x.size() + k] : gradient[k];
+    }
+    return before;
+  }
+
+  std::vector<double> operator()(const PReluLayer& layer) const {
+    std::vector<double> before = gradient;
+    for (std::size_t k = 0; k < x.size(); ++k) {
+      if (x[k] >= 0.0) continue;
+      before[k] *= static_cast<double>(layer.slopes[k / (shape.height * shape.width)]);
+    }
+    return before;
+  }
+
+  std::vector<double> operator()(const HouseholderLayer& layer) const {
+    std::vector<double> before = gradient;
+    const std::size_t half = x.size() / 2;
+    for (std::size_t k = 0; k < half; ++k) {
+      const std::size_t pair = k / (shape.height * shape.width) * 2;
+      const auto v0 = static_cast<double>(layer.directions[pair]);
+      const auto v1 = static_cast<double>(layer.directions[pair + 1]);
+      if (v0 * x[k] + v1 * x[half + k] <= 0.0) continue;
+      const double slope = v0 * gradient[k] + v1 * gradient[half + k];
+      before[k] -= v0 * slope;
+      before[half + k] -= v1 * slope;
+    }
+    return before;
+  }
+
   // part(window, k): the part of number k of its window's gradient.
   template <typename Pool, typename Part>
   std::vector<double> OfWindows(const Pool& pool, Part part) const {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <random>
 #include <span>
 #include <string>
@@ -107,6 +108,21 @@ inline FrozenNetwork RandomImageNetwork(std::uint64_t seed, std::size_t scores,
   }
   network.layers.emplace_back(FlattenLayer{});
   network.layers.emplace_back(RandomDense(random, 12 * 2 * 2, scores, 0.1));
+  return network;
+}
+
+// The same network, piecewise linear, with every activation in the place of its sorts.
+inline FrozenNetwork RandomActivationNetwork(std::uint64_t seed, std::size_t scores) {
+  FrozenNetwork network = RandomImageNetwork(seed, scores, false);
+  std::mt19937_64 random(seed);
+  auto& layers = network.layers;
+  layers[1] = MaxMinLayer{};
+  layers[4] = PReluLayer{RandomFloats(random, 12, 0.7)};
+  layers.back() = RandomDense(random, 24 * 2 * 2, scores, 0.1);
+  const FrozenLayer more[] = {HouseholderLayer{RandomFloats(random, 12, 0.8)}, AbsLayer{},
+                              HouseholderLayer{RandomFloats(random, 12, 0.6)},
+                              ConcatenatedReluLayer{}};
+  layers.insert(layers.end() - 2, std::begin(more), std::end(more));
   return network;
 }
 

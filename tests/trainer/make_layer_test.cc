@@ -93,6 +93,13 @@ TEST(MakeLayerTest, RefusesBadFieldsNamingLayerFieldExpectedAndGot) {
       {"frobenius_dense { units: 2 }", "expected a vector as input", {1, 28, 28}},
       {"group_sort { group_size: 2 }", "a divisor of the 3 channels, got 2", {3, 28, 28}},
       {"full_sort {}", "at least 2 channels to sort, got 1", {1, 28, 28}},
+      {"max_min {}", "layers[3].max_min: expected an even number of channels, got 3", {3, 28, 28}},
+      {"householder {}", "householder: expected an even number of channels, got 5", {5, 1, 1}},
+      {"householder { initial_angle: nan }",
+       "householder.initial_angle: expected radians in [-100, 100], or none for pi / 2, got nan"},
+      {"prelu { initial_slope: 1.5 }",
+       "layers[3].prelu.initial_slope: expected a number in [-1, 1], or none for 0.25, got 1.5"},
+      {"prelu { initial_slope: nan }", "prelu.initial_slope:"},
   };
   for (const Refusal& refusal : refusals) {
     const auto layer = MakeFrom(refusal.text, refusal.shape);
@@ -122,6 +129,11 @@ TEST(MakeLayerTest, BuildsEveryLayerWithItsOutputShape) {
   EXPECT_EQ(shape("group_sort { group_size: 2 }"), "GroupSort2 12");
   EXPECT_EQ(shape("group_sort { group_size: 3 }"), "GroupSort 12");
   EXPECT_EQ(shape("full_sort {}"), "FullSort 12");
+  EXPECT_EQ(shape("abs {}"), "Abs 12");
+  EXPECT_EQ(shape("max_min {}"), "MaxMin 12");
+  EXPECT_EQ(shape("concatenated_relu {}"), "ConcatenatedReLU 24");
+  EXPECT_EQ(shape("prelu {}"), "LPReLU 12");
+  EXPECT_EQ(shape("householder {}"), "Householder 12");
 }
 
 TEST(MakeLayerTest, ZeroFieldsTakeTheDocumentedDefaults) {
@@ -154,6 +166,18 @@ TEST(MakeLayerTest, ABlockReflectorTurnsHalfOfTheLargerSideUnlessTold) {
   };
   EXPECT_EQ(numbers(""), 12U * 6U);
   EXPECT_EQ(numbers("reflector_rank: 2"), 12U * 2U);
+}
+
+TEST(MakeLayerTest, ActivationsTakeTheirDefaultsOnlyIfNothingIsSet) {
+  const auto first = [](const std::string& text) {
+    const auto layer = MakeFrom(text);
+    EXPECT_TRUE(layer.ok()) << layer.status();
+    return (*layer)->parameters()[0].values;
+  };
+  EXPECT_EQ(first("prelu {}"), std::vector<float>(12, 0.25F));
+  EXPECT_EQ(first("prelu { initial_slope: 0 shared: true }"), std::vector<float>(1, 0.0F));
+  EXPECT_EQ(first("householder {}"), std::vector<float>(6, 1.57079637F));
+  EXPECT_EQ(first("householder { initial_angle: 0 }"), std::vector<float>(6, 0.0F));
 }
 
 TEST(MakeLayerTest, BiasIsAParameterOnlyIfAskedFor) {

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Tests of the trainer's mathematics: layers, losses, optimisers, network.
+lipserve_test(activation_layers_test.cc LINK lipserve_trainer_math)
 lipserve_test(adam_test.cc LINK lipserve_trainer_math)
 lipserve_test(binary_losses_test.cc LINK lipserve_trainer_math)
 lipserve_test(bjorck_test.cc LINK lipserve_trainer_math)

@@ -153,6 +153,43 @@ inline std::vector<mpq_class> ByFractions(const DenseLayer& dense,
   return y;
 }
 
+// max(x, 0)
+inline mpq_class PositivePart(const mpq_class& x) { return x > 0 ? x : mpq_class(0); }
+
+// What an activation makes of x; x itself for other layers.
+inline std::vector<mpq_class> ActivatedByFractions(const FrozenLayer& layer,
+                                                   const SampleShape& shape,
+                                                   std::vector<mpq_class> x) {
+  const std::size_t image = shape.height * shape.width;
+  const std::size_t half = x.size() / 2;
+  if (std::holds_alternative<AbsLayer>(layer)) {
+    for (mpq_class& number : x) number = PositivePart(number) + PositivePart(-number);
+  } else if (std::holds_alternative<ConcatenatedReluLayer>(layer)) {
+    const std::vector<mpq_class> all = x;
+    for (mpq_class& number : x) number = PositivePart(number);
+    for (const mpq_class& number : all) x.push_back(PositivePart(-number));
+  } else if (std::holds_alternative<MaxMinLayer>(layer)) {
+    for (std::size_t k = 0; k < half; ++k) {
+      const mpq_class larger = x[k] + PositivePart(x[half + k] - x[k]);
+      x[half + k] += x[k] - larger;
+      x[k] = larger;
+    }
+  } else if (const auto* prelu = std::get_if<PReluLayer>(&layer)) {
+    for (std::size_t k = 0; k < x.size(); ++k) {
+      x[k] = PositivePart(x[k]) - Exact(prelu->slopes[k / image]) * PositivePart(-x[k]);
+    }
+  } else if (const auto* householder = std::get_if<HouseholderLayer>(&layer)) {
+    for (std::size_t k = 0; k < half; ++k) {
+      const mpq_class v0 = Exact(householder->directions[k / image * 2]);
+      const mpq_class v1 = Exact(householder->directions[k / image * 2 + 1]);
+      const mpq_class length = PositivePart(v0 * x[k] + v1 * x[half + k]);
+      x[k] -= v0 * length;
+      x[half + k] -= v1 * length;
+    }
+  }
+  return x;
+}
+
 inline std::vector<mpq_class> ByFractions(const FrozenLayer& layer, const SampleShape& shape,
                                           const std::vector<mpq_class>& x, unsigned root_bits) {
   if (const auto* dense = std::get_if<DenseLayer>(&layer)) return ByFractions(*dense, x);
@@ -176,7 +213,7 @@ inline std::vector<mpq_class> ByFractions(const FrozenLayer& layer, const Sample
   if (const auto* sort = std::get_if<GroupSortLayer>(&layer)) {
     return SortedChannels(sort->group_size, shape, x);
   }
-  return x;
+  return ActivatedByFractions(layer, shape, x);
 }
 
 // The scores; roots are too small by less than 2^-root_bits.

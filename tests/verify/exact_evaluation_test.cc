@@ -93,6 +93,40 @@ TEST(ExactEvaluationTest, ChainsEveryKindOfLayer) {
   }
 }
 
+TEST(ExactEvaluationTest, ActivatesAsTheFormatSays) {
+  std::mt19937_64 random(7);
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+    FrozenModel frozen = ModelOf(RandomActivationNetwork(seed, 3));
+    const auto input = RandomFloats(random, frozen.network.input_shape.size(), 1.0);
+    EXPECT_EQ(ScoresByChecker(frozen, input), ScoresByFractions(frozen.network, input));
+  }
+  const SampleShape image{.channels = 2, .height = 1, .width = 2};
+  const auto scores = [&](const FrozenLayer& layer) {
+    FrozenModel frozen = ModelOfLayers(image, {layer});
+    return ScoresByChecker(frozen, {1.0F, -2.0F, 3.0F, -4.0F});
+  };
+  EXPECT_THAT(scores(AbsLayer{}), ElementsAre(1, 2, 3, 4));
+  EXPECT_THAT(scores(MaxMinLayer{}), ElementsAre(3, -2, 1, -4));
+  EXPECT_THAT(scores(ConcatenatedReluLayer{}), ElementsAre(1, 0, 3, 0, 0, 2, 0, 4));
+  EXPECT_THAT(scores(PReluLayer{{0.5F, -3.0F}}), ElementsAre(1, -1, 3, 12));
+  // (1, 3) lies on the far side of the line normal to (1, -1), (-2, -4) is reflected about it.
+  EXPECT_THAT(scores(HouseholderLayer{{1.0F, -1.0F}}), ElementsAre(1, -4, 3, -2));
+  // (1, 3) becomes (1, 3) - 4 (1, 1) with a direction that is too long by sqrt(2) / sqrt(2).
+  EXPECT_THAT(scores(HouseholderLayer{{1.0F, 1.0F}}), ElementsAre(-3, -2, -1, -4));
+}
+
+TEST(ExactEvaluationTest, ActivationsLoseNothingBetweenNumbersOfVeryDifferentSize) {
+  for (const FrozenLayer& layer : {FrozenLayer(PReluLayer{{0x1p-100F, 0x1p+100F}}),
+                                   FrozenLayer(HouseholderLayer{{0x1p-60F, 1.0F}}),
+                                   FrozenLayer(HouseholderLayer{{-0x1p60F, 0x1p-126F}})}) {
+    FrozenModel frozen = ModelOfLayers({.channels = 2, .height = 1, .width = 1}, {layer});
+    for (const auto& input : std::vector<std::vector<float>>{
+             {-1.0F, -1.0F}, {0x1p-149F, 0x1p127F}, {-0x1p127F, -0x1p-149F}, {-1.0F, 0.0F}}) {
+      EXPECT_EQ(ScoresByChecker(frozen, input), ScoresByFractions(frozen.network, input));
+    }
+  }
+}
+
 TEST(ExactEvaluationTest, SortsChannelsInAscendingOrderAtEachPosition) {
   FrozenModel frozen =
       ModelOfLayers({.channels = 3, .height = 1, .width = 1}, {GroupSortLayer{.group_size = 3}});

@@ -89,6 +89,44 @@ TEST(ProvenModelTest, TheConstantsOfAllHiddenLayersDivideTheRadius) {
   }
 }
 
+// Of an activation of two channels and the identity.
+mpq_class LipschitzSquaredOf(const FrozenLayer& activation) {
+  FrozenNetwork network{.input_shape = {.channels = 2, .height = 1, .width = 1},
+                        .layers = {activation}};
+  const std::size_t size = OutputShape(activation, network.input_shape).size();
+  network.layers.emplace_back(DenseLayer{.inputs = size,
+                                         .outputs = 1,
+                                         .weights = std::vector<float>(size, 1.0F),
+                                         .bias = {},
+                                         .claimed_operator_norm_bound = 2.0 + 1e-9});
+  FrozenModel frozen = ModelOf(std::move(network));
+  return Proven(frozen).hidden_lipschitz_squared();
+}
+
+TEST(ProvenModelTest, ActivationsAreAsSteepAsTheirNumbersSay) {
+  EXPECT_EQ(LipschitzSquaredOf(AbsLayer{}), 1);
+  EXPECT_EQ(LipschitzSquaredOf(MaxMinLayer{}), 1);
+  EXPECT_EQ(LipschitzSquaredOf(ConcatenatedReluLayer{}), 1);
+  EXPECT_EQ(LipschitzSquaredOf(PReluLayer{{-1.0F, 0.5F}}), 1);
+  EXPECT_EQ(LipschitzSquaredOf(PReluLayer{{0.5F, -3.0F}}), 9);
+  EXPECT_EQ(LipschitzSquaredOf(HouseholderLayer{{1.0F, -1.0F}}), 1);
+  EXPECT_EQ(LipschitzSquaredOf(HouseholderLayer{{0.5F, 0.5F}}), 1);
+  EXPECT_EQ(LipschitzSquaredOf(HouseholderLayer{{2.0F, -1.0F}}), 16);  // (5 - 1)^2
+}
+
+TEST(ProvenModelTest, TheErrorOfRootsGrowsWithSteepActivations) {
+  FrozenNetwork network{
+      .input_shape = {.channels = 1, .height = 1, .width = 4},
+      .layers = {L2NormPoolLayer{.window_height = 1, .window_width = 4}, PReluLayer{{-7.0F}}}};
+  network.layers.emplace_back(DenseLayer{.inputs = 1,
+                                         .outputs = 1,
+                                         .weights = {5.0F},
+                                         .bias = {},
+                                         .claimed_operator_norm_bound = 5.0});
+  FrozenModel frozen = ModelOf(std::move(network));
+  EXPECT_EQ(Proven(frozen).difference_error(), 2 * 5 * 7 * ToRational(mpz_class(1), kRootExponent));
+}
+
 TEST(ProvenModelTest, ScoresWithoutRootsHaveNoError) {
   FrozenModel frozen = ModelOf(ConvolutionalNetwork(2, false));
   EXPECT_EQ(Proven(frozen).difference_error(), 0);

@@ -161,6 +161,49 @@ TEST(VerifyModelFileTest, RefusesOtherArchitectures) {
               HasSubstr("expected at most 1024 layers"));
 }
 
+// Layers: 1 max-min, 4 PReLU of 12 slopes, 6 Householder, 7 absolute value, 9 concatenated ReLU.
+std::string ErrorAfterActivation(const std::function<void(v1::ModelContent&)>& change) {
+  return ErrorAfter(change, ModelOf(RandomActivationNetwork(1, 3)));
+}
+
+TEST(VerifyModelFileTest, ReadsActivations) {
+  FrozenModel frozen = ModelOf(RandomActivationNetwork(1, 3));
+  const auto model = ParseModel(BytesOf(frozen));
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_EQ(Describe(model->layers[1]), "max-min");
+  EXPECT_EQ(Describe(model->layers[4]), "PReLU");
+  EXPECT_EQ(Describe(model->layers[6]), "Householder");
+  EXPECT_EQ(Describe(model->layers[7]), "absolute value");
+  EXPECT_EQ(Describe(model->layers[9]), "concatenated ReLU");
+}
+
+TEST(VerifyModelFileTest, RefusesActivationsThatDoNotFit) {
+  EXPECT_THAT(ErrorAfterActivation([](auto& content) {
+                content.mutable_layers(4)->mutable_prelu()->mutable_slopes_fp32()->pop_back();
+              }),
+              HasSubstr("layer 4: prelu: slopes_fp32: expected 48 bytes for 12 numbers, got 47"));
+  EXPECT_THAT(ErrorAfterActivation([](auto& content) {
+                content.mutable_layers(4)->mutable_prelu()->mutable_slopes_fp32()->replace(
+                    4, 4, BytesOf(std::vector<float>{0x1p-127F}));
+              }),
+              HasSubstr("layer 4: prelu: slopes_fp32: number 1: expected zero or a normal number"));
+  EXPECT_THAT(
+      ErrorAfterActivation([](auto& content) {
+        content.mutable_layers(6)->mutable_householder()->mutable_directions_fp32()->append("1234");
+      }),
+      HasSubstr("layer 6: householder: directions_fp32: expected 48 bytes for 12 numbers, got 52"));
+  EXPECT_THAT(ErrorAfter([](auto& content) { content.mutable_layers(0)->mutable_max_min(); }),
+              HasSubstr("layer 0: max_min: channels: expected an even number, got 1"));
+  EXPECT_THAT(ErrorAfter([](auto& content) { content.mutable_layers(0)->mutable_householder(); }),
+              HasSubstr("layer 0: householder: channels: expected an even number, got 1"));
+  // A layer without fields has none, whatever another reader would make of them.
+  EXPECT_THAT(ErrorAfterActivation([](auto& content) {
+                const std::string field_in_abs("\xf2\x01\x02\x08\x01", 5);
+                content.mutable_layers(7)->ParseFromString(field_in_abs);
+              }),
+              HasSubstr("layer 7: abs"));
+}
+
 // Layers: 0 and 2 convolutions, 1 a sort, 3 an average pooling, 4 an L2-norm pooling, 6 dense.
 FrozenModel ConvolutionalModel() { return ModelOf(ConvolutionalNetwork(3, true)); }
 

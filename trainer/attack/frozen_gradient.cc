@@ -13,6 +13,7 @@
 #include "model/execution/onednn.h"
 #include "model/execution/onednn_training.h"
 #include "model/execution/pooling.h"
+#include "trainer/attack/activation_gradient.h"
 
 namespace lipserve::trainer {
 namespace {
@@ -214,6 +215,9 @@ struct MakeStep {
   }
   std::unique_ptr<GradientStep> operator()(const GroupSortLayer& layer) const {
     return std::make_unique<GroupSortStep>(layer, shape.size());
+  }
+  std::unique_ptr<GradientStep> operator()(const auto& activation) const {
+    return ActivationStep(activation, shape);
   }
 };
 

@@ -34,8 +34,8 @@ class FrozenGradient {
   ConstMatrixView Scores(ConstMatrixView inputs);
 
   // d <weights, scores> / d inputs for each sample of the last Scores, valid until the next call:
-  // [N, C * H * W]. Where a sort or a window of zeros has no gradient, it is one of the
-  // neighbours' or 0. Shapes: weights: [N, NumScores].
+  // [N, C * H * W]. Where a sort, an activation or a window of zeros has no gradient, it is one of
+  // the neighbours' or 0. Shapes: weights: [N, NumScores].
   ConstMatrixView Gradient(ConstMatrixView weights);
 
  private:

@@ -57,6 +57,11 @@ std::string ConstraintText(const v1::LayerSpec& spec) {
       return "operator norm 1";
     case v1::LayerSpec::kBatchCentering:
       return "shifts values only";
+    case v1::LayerSpec::kAbs:
+    case v1::LayerSpec::kMaxMin:
+    case v1::LayerSpec::kConcatenatedRelu:
+    case v1::LayerSpec::kHouseholder:
+    case v1::LayerSpec::kPrelu:
     case v1::LayerSpec::kScaledL2NormPool:
     case v1::LayerSpec::kScaledGlobalL2NormPool:
       return "1-Lipschitz";

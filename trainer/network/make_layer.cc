@@ -8,11 +8,13 @@
 #include "absl/strings/str_format.h"
 #include "model/status_macros.h"
 #include "trainer/layers/aol.h"
+#include "trainer/layers/exact_activations.h"
 #include "trainer/layers/flatten.h"
 #include "trainer/layers/free_dense.h"
 #include "trainer/layers/frobenius_dense.h"
 #include "trainer/layers/group_sort.h"
 #include "trainer/network/layer_place.h"
+#include "trainer/network/make_activation.h"
 #include "trainer/network/make_image_layer.h"
 #include "trainer/network/make_spectral_dense.h"
 
@@ -126,6 +128,16 @@ absl::StatusOr<std::unique_ptr<Layer>> MakeLayer(const v1::LayerSpec& spec, std:
       return MakeLayerCentering(spec.layer_centering(), {index, "layer_centering", input_shape});
     case v1::LayerSpec::kBatchCentering:
       return MakeBatchCentering(spec.batch_centering(), {index, "batch_centering", input_shape});
+    case v1::LayerSpec::kAbs:
+      return std::make_unique<Abs>(input_shape);
+    case v1::LayerSpec::kMaxMin:
+      return MakeMaxMin({index, "max_min", input_shape});
+    case v1::LayerSpec::kConcatenatedRelu:
+      return std::make_unique<ConcatenatedRelu>(input_shape);
+    case v1::LayerSpec::kPrelu:
+      return MakePRelu(spec.prelu(), {index, "prelu", input_shape});
+    case v1::LayerSpec::kHouseholder:
+      return MakeHouseholder(spec.householder(), {index, "householder", input_shape});
     case v1::LayerSpec::KIND_NOT_SET:
       break;
   }
@@ -133,7 +145,8 @@ absl::StatusOr<std::unique_ptr<Layer>> MakeLayer(const v1::LayerSpec& spec, std:
       "layers[%d]: expected one of flatten, spectral_dense, frobenius_dense, aol_dense, dense, "
       "group_sort, full_sort, convolution, scaled_average_pool, scaled_l2_norm_pool, "
       "scaled_global_average_pool, scaled_global_l2_norm_pool, invertible_down_sampling, "
-      "layer_centering, batch_centering, got none",
+      "layer_centering, batch_centering, abs, max_min, concatenated_relu, prelu, householder, got "
+      "none",
       index));
 }
 
