@@ -12,6 +12,20 @@ NORM_MUTATIONS = (
         ("adversarial_models_test", "certified_model_test"),
     ),
     Mutation(
+        "an activation is taken to be 1-Lipschitz whatever its slopes",
+        "model/certificate/layer_bounds.cc",
+        "largest = Max(largest, Upper(std::fabs(static_cast<double>(slope))));",
+        "largest = Max(largest, Upper(0.0 * std::fabs(static_cast<double>(slope))));",
+        ("activation_test",),
+    ),
+    Mutation(
+        "a reflection is taken to be 1-Lipschitz however long its direction",
+        "model/certificate/layer_bounds.cc",
+        "return Max(Upper(1.0), SubtractUp(squares, 1.0));",
+        "return Max(Upper(1.0), SubtractUp(Upper(0.0) * squares, 1.0));",
+        ("activation_test", "certified_model_test"),
+    ),
+    Mutation(
         "a claimed norm is believed without proof",
         "model/certificate/layer_bounds.cc",
         "return Explained(ProveOperatorNormAtMost(WeightsOf(dense), claim), claim);",
