@@ -189,6 +189,62 @@ ExactVector Apply(const Householder& layer, const Shape& shape, ExactVector x) {
   return x;
 }
 
+// T^T r, without bias.
+
+ExactVector ApplyTransposed(const Dense& dense, const ExactVector& r) {
+  ExactVector y{.numbers = std::vector<mpz_class>(dense.inputs),
+                .exponent = dense.weights.exponent + r.exponent};
+  for (std::size_t o = 0; o < dense.outputs; ++o) {
+    for (std::size_t k = 0; k < dense.inputs; ++k) {
+      mpz_addmul(y.numbers[k].get_mpz_t(), dense.weights.numbers[o * dense.inputs + k].get_mpz_t(),
+                 r.numbers[o].get_mpz_t());
+    }
+  }
+  return y;
+}
+
+// Gives each output's number back to the positions that it was read from.
+ExactVector ApplyTransposed(const Convolution& convolution, const ExactVector& r) {
+  ExactVector y{.numbers = std::vector<mpz_class>(SizeOf(convolution.input)),
+                .exponent = convolution.weights.exponent + r.exponent};
+  const auto [outputs, height, width] = convolution.output();
+  const std::size_t channels = convolution.input_channels_per_group();
+  const std::size_t image = convolution.input[1] * convolution.input[2];
+  for (std::size_t i = 0; i < height; ++i) {
+    for (std::size_t j = 0; j < width; ++j) {
+      const std::vector<Reading> readings = convolution.ReadingsOf(i, j);
+      for (std::size_t o = 0; o < outputs; ++o) {
+        const mpz_class& number = r.numbers[(o * height + i) * width + j];
+        const std::size_t first = o / convolution.output_channels_per_group() * channels;
+        for (std::size_t c = 0; c < channels; ++c) {
+          for (const Reading& reading : readings) {
+            mpz_addmul(y.numbers[(first + c) * image + reading.position].get_mpz_t(),
+                       convolution.weight(o, c, reading.tap).get_mpz_t(), number.get_mpz_t());
+          }
+        }
+      }
+    }
+  }
+  return y;
+}
+
+ExactVector Apply(const ConvexPotential& potential, const Shape& /*shape*/, ExactVector x) {
+  const ExactVector step = std::visit(
+      [&](const auto& inner) {
+        ExactVector r = Apply(inner, x);
+        for (mpz_class& number : r.numbers) number = std::max(number, mpz_class(0));
+        return ApplyTransposed(inner, r);
+      },
+      potential.inner);
+  const long exponent = std::min(x.exponent, step.exponent);
+  for (std::size_t k = 0; k < x.numbers.size(); ++k) {
+    x.numbers[k] = AtExponent(x.numbers[k], x.exponent, exponent) -
+                   AtExponent(step.numbers[k], step.exponent, exponent);
+  }
+  x.exponent = exponent;
+  return x;
+}
+
 ExactVector Apply(const Layer& layer, const Shape& shape, ExactVector x) {
   return std::visit(
       Overloaded{

@@ -29,7 +29,11 @@ const char* NameOf(PaddingMode mode) {
   return "unknown";
 }
 
-std::string DescribeConvolution(const Convolution& convolution) {
+std::string DescribeOne(const Dense& dense) {
+  return absl::StrCat("dense ", dense.inputs, " -> ", dense.outputs);
+}
+
+std::string DescribeOne(const Convolution& convolution) {
   const WindowAxis& y = convolution.vertical;
   const WindowAxis& x = convolution.horizontal;
   std::string text =
@@ -81,6 +85,7 @@ Shape OutputShape(const Layer& layer, const Shape& input) {
                         },
                         [&](const PRelu&) { return input; },
                         [&](const Householder&) { return input; },
+                        [&](const ConvexPotential&) { return input; },
                     },
                     layer);
 }
@@ -90,6 +95,9 @@ const Dyadic* ClaimedNorm(const Layer& layer) {
   if (const auto* convolution = std::get_if<Convolution>(&layer)) {
     return &convolution->claimed_norm;
   }
+  if (const auto* potential = std::get_if<ConvexPotential>(&layer)) {
+    return std::visit([](const auto& inner) { return &inner.claimed_norm; }, potential->inner);
+  }
   return nullptr;
 }
 
@@ -97,10 +105,8 @@ std::string Describe(const Layer& layer) {
   return std::visit(
       Overloaded{
           [](const Flatten&) { return std::string("flatten"); },
-          [](const Dense& dense) {
-            return absl::StrCat("dense ", dense.inputs, " -> ", dense.outputs);
-          },
-          [](const Convolution& convolution) { return DescribeConvolution(convolution); },
+          [](const Dense& dense) { return DescribeOne(dense); },
+          [](const Convolution& convolution) { return DescribeOne(convolution); },
           [](const AveragePool& pool) {
             return absl::StrCat("average pool ", pool.window_height, "x", pool.window_width,
                                 ", scale ", DecimalRoundedDown(ToRational(pool.scale)));
@@ -114,6 +120,11 @@ std::string Describe(const Layer& layer) {
           [](const ConcatenatedRelu&) { return std::string("concatenated ReLU"); },
           [](const PRelu&) { return std::string("PReLU"); },
           [](const Householder&) { return std::string("Householder"); },
+          [](const ConvexPotential& potential) {
+            return absl::StrCat(
+                "convex potential of ",
+                std::visit([](const auto& inner) { return DescribeOne(inner); }, potential.inner));
+          },
       },
       layer);
 }

@@ -103,8 +103,14 @@ struct Householder {
   ExactVector directions;  // [C / 2, 2]; C is even
 };
 
+// y = x - T^T max(T x + b, 0), T x + b being the inner layer: a dense one of a vector, or a
+// convolution with stride 1, zero or circular padding, and as many positions out as in.
+struct ConvexPotential {
+  std::variant<Dense, Convolution> inner;
+};
+
 using Layer = std::variant<Flatten, Dense, Convolution, AveragePool, L2NormPool, GroupSort, Abs,
-                           MaxMin, ConcatenatedRelu, PRelu, Householder>;
+                           MaxMin, ConcatenatedRelu, PRelu, Householder, ConvexPotential>;
 
 // Calls the one of several functions that takes its argument; for std::visit.
 template <typename... Functions>
@@ -117,7 +123,8 @@ Overloaded(Functions...) -> Overloaded<Functions...>;
 // The shape of what `layer` makes of a sample of shape `input`.
 Shape OutputShape(const Layer& layer, const Shape& input);
 
-// The operator norm that the file claims for `layer`, or null for a layer without a claim.
+// The operator norm that the file claims for `layer`, or for its inner layer, or null for a layer
+// without a claim.
 const Dyadic* ClaimedNorm(const Layer& layer);
 
 // One line for people: "dense 784 -> 32".

@@ -28,7 +28,8 @@ constexpr FieldRule kFrozenLayer[] = {{1, WireType::kBytes, "flatten"},
                                       {31, WireType::kBytes, "max_min"},
                                       {32, WireType::kBytes, "concatenated_relu"},
                                       {33, WireType::kBytes, "prelu"},
-                                      {34, WireType::kBytes, "householder"}};
+                                      {34, WireType::kBytes, "householder"},
+                                      {35, WireType::kBytes, "convex_potential"}};
 constexpr FieldRule kFrozenDense[] = {{1, WireType::kVarint, "inputs"},
                                       {2, WireType::kVarint, "outputs"},
                                       {3, WireType::kBytes, "weights_fp32"},
@@ -56,6 +57,8 @@ constexpr FieldRule kFrozenL2NormPool[] = {{1, WireType::kVarint, "window_height
                                            {2, WireType::kVarint, "window_width"}};
 
 constexpr FieldRule kFrozenPRelu[] = {{1, WireType::kBytes, "slopes_fp32"}};
+constexpr FieldRule kFrozenConvexPotential[] = {{1, WireType::kBytes, "dense"},
+                                                {2, WireType::kBytes, "convolution"}};
 constexpr FieldRule kFrozenHouseholder[] = {{1, WireType::kBytes, "directions_fp32"}};
 
 bool IsDimension(std::uint64_t size) { return size >= 1 && size <= kMaxDimension; }
@@ -101,7 +104,7 @@ absl::StatusOr<Layer> ReadPlain(std::string_view bytes) {
   return Plain{};
 }
 
-absl::StatusOr<Layer> ReadDense(std::string_view bytes, const Shape& input) {
+absl::StatusOr<Dense> ReadDense(std::string_view bytes, const Shape& input) {
   const absl::StatusOr<WireMessage> message = WireMessage::Parse(bytes, kFrozenDense);
   if (!message.ok()) return message.status();
   const std::uint64_t outputs = message->value(2);
@@ -211,7 +214,7 @@ absl::StatusOr<Convolution> ReadGeometry(const WireMessage& message, const Shape
                      .claimed_norm = {}};
 }
 
-absl::StatusOr<Layer> ReadConvolution(std::string_view bytes, const Shape& input) {
+absl::StatusOr<Convolution> ReadConvolution(std::string_view bytes, const Shape& input) {
   const absl::StatusOr<WireMessage> message = WireMessage::Parse(bytes, kFrozenConvolution);
   if (!message.ok()) return message.status();
   absl::StatusOr<Convolution> convolution = ReadGeometry(*message, input);
@@ -229,7 +232,7 @@ absl::StatusOr<Layer> ReadConvolution(std::string_view bytes, const Shape& input
   absl::StatusOr<ExactVector> bias = ReadBias(message->bytes(8), convolution->output_channels);
   if (!bias.ok()) return bias.status();
   convolution->bias = *std::move(bias);
-  return *std::move(convolution);
+  return convolution;
 }
 
 // The window of a pooling: fields 1 and 2.
@@ -293,6 +296,37 @@ absl::StatusOr<Layer> ReadHouseholder(std::string_view bytes, const Shape& input
   return Householder{.directions = *std::move(directions)};
 }
 
+bool KeepsPositions(const WindowAxis& axis) {
+  return axis.stride == 1 && axis.outputs() == axis.length &&
+         (axis.mode == PaddingMode::kZero || axis.mode == PaddingMode::kCircular);
+}
+
+absl::StatusOr<Layer> ReadConvexPotential(std::string_view bytes, const Shape& input) {
+  const absl::StatusOr<WireMessage> message = WireMessage::Parse(bytes, kFrozenConvexPotential);
+  if (!message.ok()) return message.status();
+  if (message->fields().size() != 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("expected one inner layer, got ", message->fields().size()));
+  }
+  if (message->has(1)) {
+    absl::StatusOr<Dense> dense = ReadDense(message->bytes(1), input);
+    if (!dense.ok()) return StatusAt("dense", dense.status());
+    if (input[1] == 1 && input[2] == 1) return ConvexPotential{*std::move(dense)};
+    return absl::InvalidArgumentError(
+        absl::StrCat("dense: expected a vector as input, got ", Text(input)));
+  }
+  absl::StatusOr<Convolution> convolution = ReadConvolution(message->bytes(2), input);
+  if (!convolution.ok()) return StatusAt("convolution", convolution.status());
+  const Shape hidden = convolution->output();
+  if (KeepsPositions(convolution->vertical) && KeepsPositions(convolution->horizontal) &&
+      IsSample(hidden)) {
+    return ConvexPotential{*std::move(convolution)};
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "convolution: expected stride 1, zero or circular padding, and at most ", kMaxDimension,
+      " numbers on as many positions as the image has, got ", Describe(*convolution)));
+}
+
 absl::StatusOr<Layer> ReadKind(const WireField& kind, const Shape& input) {
   switch (kind.number) {
     case 1:
@@ -317,6 +351,8 @@ absl::StatusOr<Layer> ReadKind(const WireField& kind, const Shape& input) {
       return ReadPRelu(kind.bytes, input);
     case 34:
       return ReadHouseholder(kind.bytes, input);
+    case 35:
+      return ReadConvexPotential(kind.bytes, input);
     default:
       return absl::InternalError("expected a kind of layer that has a reader, got another");
   }

@@ -87,13 +87,13 @@ bool FlatKernelProves(const Convolution& convolution, const Dyadic& limit) {
   return true;
 }
 
-BoundVerdict ExamineDense(const Dense& dense, const Dyadic& limit) {
+BoundVerdict Examine(const Dense& dense, const Dyadic& limit) {
   if (IsTooLarge(dense.inputs, dense.outputs, 1)) return BoundVerdict::kTooLarge;
   return ExamineEigenvalues(GramOf(dense), limit);
 }
 
 // The norm is the largest of those of the groups.
-BoundVerdict ExamineConvolution(const Convolution& convolution, const Dyadic& limit) {
+BoundVerdict Examine(const Convolution& convolution, const Dyadic& limit) {
   if (FlatKernelProves(convolution, limit) || CirclesProve(convolution, limit)) {
     return BoundVerdict::kProven;
   }
@@ -111,10 +111,13 @@ BoundVerdict ExamineConvolution(const Convolution& convolution, const Dyadic& li
 BoundVerdict ExamineNormClaim(const Layer& layer) {
   const Dyadic& claim = *ClaimedNorm(layer);
   const Dyadic limit{.number = claim.number * claim.number, .exponent = 2 * claim.exponent};
-  if (const auto* convolution = std::get_if<Convolution>(&layer)) {
-    return ExamineConvolution(*convolution, limit);
+  if (const auto* potential = std::get_if<ConvexPotential>(&layer)) {
+    return std::visit([&](const auto& inner) { return Examine(inner, limit); }, potential->inner);
   }
-  return ExamineDense(std::get<Dense>(layer), limit);
+  if (const auto* convolution = std::get_if<Convolution>(&layer)) {
+    return Examine(*convolution, limit);
+  }
+  return Examine(std::get<Dense>(layer), limit);
 }
 
 }  // namespace lipserve::verify

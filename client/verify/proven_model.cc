@@ -57,9 +57,14 @@ mpq_class ReflectionLipschitz(const mpq_class& square) {
   return std::max(mpq_class(1), mpq_class(square - 1));
 }
 
-// The Lipschitz constants of layers that are fractions without a claim; 1 for all others.
-mpq_class PlainLipschitz(const Layer& layer) {
+// The Lipschitz constants of layers whose norm is not claimed, or not their own, with proven
+// claims; 1 for an L2-norm pooling and for layers that move numbers.
+mpq_class LipschitzOf(const Layer& layer) {
   mpq_class largest = 1;
+  if (std::holds_alternative<ConvexPotential>(layer)) {
+    const mpq_class norm = ToRational(*ClaimedNorm(layer));
+    return ReflectionLipschitz(norm * norm);
+  }
   if (const auto* prelu = std::get_if<PRelu>(&layer)) {
     for (const mpz_class& slope : prelu->slopes.numbers) {
       largest = std::max(largest, ToRational(abs(slope), prelu->slopes.exponent));
@@ -75,14 +80,22 @@ mpq_class PlainLipschitz(const Layer& layer) {
   return largest;
 }
 
+// Whether the layer is a linear map, and a shift, whose norm is claimed.
+bool IsNormClaimed(const Layer& layer) {
+  return std::holds_alternative<Dense>(layer) || std::holds_alternative<Convolution>(layer);
+}
+
 // The square of the Lipschitz constant of a layer with proven claims.
 mpq_class LipschitzSquared(const Layer& layer) {
-  if (const Dyadic* const norm = ClaimedNorm(layer)) return ToRational(*norm) * ToRational(*norm);
+  if (IsNormClaimed(layer)) {
+    const mpq_class norm = ToRational(*ClaimedNorm(layer));
+    return norm * norm;
+  }
   if (const auto* pool = std::get_if<AveragePool>(&layer)) {
     const mpq_class scale = ToRational(pool->scale);
     return scale * scale * ToInteger(pool->window_height * pool->window_width);
   }
-  const mpq_class lipschitz = PlainLipschitz(layer);
+  const mpq_class lipschitz = LipschitzOf(layer);
   return lipschitz * lipschitz;
 }
 
@@ -92,12 +105,12 @@ mpq_class ErrorAfter(const Layer& layer, const Shape& input, const mpq_class& er
     const mpz_class roots = ToInteger(SizeOf(OutputShape(layer, input)));
     return error + ToRational(RootRoundedUp(roots), kRootExponent);
   }
-  if (const Dyadic* const norm = ClaimedNorm(layer)) return error * ToRational(*norm);
+  if (IsNormClaimed(layer)) return error * ToRational(*ClaimedNorm(layer));
   if (const auto* pool = std::get_if<AveragePool>(&layer)) {
     const mpz_class window = ToInteger(pool->window_height * pool->window_width);
     return error * ToRational(pool->scale) * RootRoundedUp(window);
   }
-  return error * PlainLipschitz(layer);
+  return error * LipschitzOf(layer);
 }
 
 }  // namespace

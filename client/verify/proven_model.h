@@ -6,7 +6,8 @@
 // operator norm; of an average pooling scale * sqrt(window size), since its windows are disjoint;
 // of an L2-norm pooling, of sorts and of flattening 1, as of absolute values, max-min and
 // concatenated ReLU; of a PReLU the largest slope, if that is above 1; of Householder's reflections
-// ||v||^2 - 1 for the longest direction v, if that is above 1.
+// ||v||^2 - 1 for the longest direction v, and of a convex potential ||T||^2 - 1 for its inner
+// layer T, if that is above 1.
 //
 // Errors: evaluation is exact but for the roots of L2-norm poolings, each less than 2^-2048 too
 // small. Let e_l bound the distance ||z~_l - z_l||_2 between the computed and the real output of

@@ -129,6 +129,39 @@ LayerBounds BoundsOfHouseholder(const HouseholderLayer& layer, std::size_t outpu
           .largest_bias = Upper()};
 }
 
+// Products of one output of T^T.
+std::size_t FanOut(const DenseLayer& dense) { return dense.outputs; }
+std::size_t FanOut(const ConvolutionLayer& layer) {
+  return layer.output_channels / layer.groups * layer.vertical.size * layer.horizontal.size;
+}
+
+// README.md, Lemma 9. T^T has the norms of T.
+LayerBounds BoundsOfConvexPotential(const ConvexPotentialLayer& layer, std::size_t outputs) {
+  const auto inner_bounds = Overloaded{
+      [](const DenseLayer& dense) { return BoundsOfDense(dense); },
+      [](const ConvolutionLayer& convolution) { return BoundsOfConvolution(convolution); }};
+  const LayerBounds inner = std::visit(inner_bounds, layer.inner);
+  const std::size_t fan_out =
+      std::visit([](const auto& linear) { return FanOut(linear); }, layer.inner);
+  const auto n = static_cast<double>(inner.fan_in);
+  const auto m = static_cast<double>(fan_out);
+  const Upper norm = inner.absolute_norm;
+  const Upper absolute = Upper(1.0) + norm * norm;
+  const Upper hidden_per_output =
+      DivideUp(Root(inner.outputs), std::sqrt(static_cast<double>(outputs)) * (1.0 - 0x1p-50));
+  return {.fan_in = inner.fan_in + fan_out + 2,
+          .outputs = outputs,
+          .operator_norm = ReflectionNorm(inner.operator_norm * inner.operator_norm),
+          .absolute_norm = absolute,
+          .bias_norm = Max(Upper(1.0), norm) * inner.bias_norm,
+          .largest_row_norm = absolute,
+          // What underflows on the way to T x + b, as T^T passes it on, and behind it.
+          .largest_row_norm1 =
+              norm * hidden_per_output * (Upper(2.0 * n + 2.0) + inner.largest_row_norm1) +
+              Upper(2.0 * m + 5.0) + Root(fan_out) * norm,
+          .largest_bias = Max(Upper(1.0), norm) * inner.bias_norm};
+}
+
 ConstMatrixView WeightsOf(const DenseLayer& dense) {
   return {dense.weights.data(), dense.outputs, dense.inputs};
 }
@@ -139,6 +172,27 @@ absl::Status Explained(const absl::Status& proof, double claim) {
       "the file claims an operator norm of at most %.17g, but the proof of it fails: %s; freeze "
       "the model again",
       claim, proof.message()));
+}
+
+absl::Status ClaimNorm(DenseLayer& dense) {
+  LIPSERVE_ASSIGN_OR_RETURN(dense.claimed_operator_norm_bound, BoundOperatorNorm(WeightsOf(dense)));
+  return absl::OkStatus();
+}
+
+absl::Status ClaimNorm(ConvolutionLayer& convolution) {
+  LIPSERVE_ASSIGN_OR_RETURN(convolution.claimed_operator_norm_bound,
+                            BoundConvolutionNorm(convolution));
+  return absl::OkStatus();
+}
+
+absl::Status CheckNorm(const DenseLayer& dense) {
+  const double claim = dense.claimed_operator_norm_bound;
+  return Explained(ProveOperatorNormAtMost(WeightsOf(dense), claim), claim);
+}
+
+absl::Status CheckNorm(const ConvolutionLayer& convolution) {
+  const double claim = convolution.claimed_operator_norm_bound;
+  return Explained(ProveConvolutionNormAtMost(convolution, claim), claim);
 }
 
 }  // namespace
@@ -156,6 +210,9 @@ LayerBounds BoundsOf(const FrozenLayer& layer, const SampleShape& input) {
           [&](const HouseholderLayer& householder) {
             return BoundsOfHouseholder(householder, outputs);
           },
+          [&](const ConvexPotentialLayer& potential) {
+            return BoundsOfConvexPotential(potential, outputs);
+          },
           [](const FlattenLayer&) { return LayerBounds(); },
           [](const GroupSortLayer&) { return LayerBounds(); },
           [](const AbsLayer&) { return LayerBounds(); },
@@ -166,25 +223,25 @@ LayerBounds BoundsOf(const FrozenLayer& layer, const SampleShape& input) {
 }
 
 absl::Status ClaimOperatorNorm(FrozenLayer& layer) {
-  if (auto* const dense = std::get_if<DenseLayer>(&layer)) {
-    LIPSERVE_ASSIGN_OR_RETURN(dense->claimed_operator_norm_bound,
-                              BoundOperatorNorm(WeightsOf(*dense)));
-  } else if (auto* const convolution = std::get_if<ConvolutionLayer>(&layer)) {
-    LIPSERVE_ASSIGN_OR_RETURN(convolution->claimed_operator_norm_bound,
-                              BoundConvolutionNorm(*convolution));
-  }
-  return absl::OkStatus();
+  return std::visit(Overloaded{
+                        [](DenseLayer& dense) { return ClaimNorm(dense); },
+                        [](ConvolutionLayer& convolution) { return ClaimNorm(convolution); },
+                        [](ConvexPotentialLayer& potential) {
+                          return std::visit([](auto& inner) { return ClaimNorm(inner); },
+                                            potential.inner);
+                        },
+                        [](auto&) { return absl::OkStatus(); },
+                    },
+                    layer);
 }
 
 absl::Status CheckClaim(const FrozenLayer& layer) {
   return std::visit(Overloaded{
-                        [](const DenseLayer& dense) {
-                          const double claim = dense.claimed_operator_norm_bound;
-                          return Explained(ProveOperatorNormAtMost(WeightsOf(dense), claim), claim);
-                        },
-                        [](const ConvolutionLayer& convolution) {
-                          const double claim = convolution.claimed_operator_norm_bound;
-                          return Explained(ProveConvolutionNormAtMost(convolution, claim), claim);
+                        [](const DenseLayer& dense) { return CheckNorm(dense); },
+                        [](const ConvolutionLayer& convolution) { return CheckNorm(convolution); },
+                        [](const ConvexPotentialLayer& potential) {
+                          return std::visit([](const auto& inner) { return CheckNorm(inner); },
+                                            potential.inner);
                         },
                         // Plain: no claim.
                         [](const AveragePoolLayer&) { return absl::OkStatus(); },

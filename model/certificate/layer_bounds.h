@@ -15,7 +15,7 @@ namespace lipserve {
 // Upper bounds of one rounding layer: y = T x + b with a linear T (dense, convolution, average
 // pool), or a layer that has no linear form but whose rounding errors obey the same formula, with
 // numbers in the places of T's norms that README.md derives: the L2-norm pool (Lemma 4), PReLU and
-// Householder (Lemma 8).
+// Householder (Lemma 8), the convex potential (Lemma 9).
 //
 // |T| multiplies by the magnitudes of the weights and t_i is one of its rows. Where padding lets
 // several taps of a window read one pixel, their magnitudes add: the executed arithmetic multiplies

@@ -11,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include "model/network/adjoint.h"
 #include "model/network/overloaded.h"
 
 namespace lipserve {
@@ -106,6 +107,13 @@ struct ExactDense {
     return y;
   }
 };
+
+ExactDense ToExactDense(const DenseLayer& dense) {
+  return {.inputs = dense.inputs,
+          .outputs = dense.outputs,
+          .weights = ToIntegers(dense.weights),
+          .bias = ToIntegers(dense.bias)};
+}
 
 // What each output of an axis reads through each tap: [outputs, taps].
 std::vector<std::optional<std::size_t>> Sources(const WindowAxis& axis, PaddingMode mode,
@@ -338,9 +346,45 @@ struct ExactHouseholder {
   }
 };
 
+class ExactConvexPotential {
+ public:
+  explicit ExactConvexPotential(const ConvexPotentialLayer& layer)
+      : map_(std::visit([](const auto& inner) { return ToLinear(inner); }, layer.inner)),
+        adjoint_(
+            std::visit([](const auto& inner) { return ToLinear(Adjoint(inner)); }, layer.inner)) {}
+
+  ScaledIntegers Apply(ScaledIntegers x) const {
+    const auto apply = [](const ExactLinear& map, const ScaledIntegers& to) {
+      return std::visit([&](const auto& linear) { return linear.Apply(to); }, map);
+    };
+    ScaledIntegers hidden = apply(map_, x);
+    for (mpz_class& number : hidden.numbers) {
+      if (sgn(number) < 0) number = 0;
+    }
+    const ScaledIntegers step = apply(adjoint_, hidden);
+    const int exponent = std::min(x.exponent, step.exponent);
+    for (std::size_t k = 0; k < x.numbers.size(); ++k) {
+      x.numbers[k] <<= static_cast<unsigned>(x.exponent - exponent);
+      x.numbers[k] -= mpz_class(step.numbers[k] << static_cast<unsigned>(step.exponent - exponent));
+    }
+    x.exponent = exponent;
+    return x;
+  }
+
+ private:
+  using ExactLinear = std::variant<ExactDense, ExactConvolution>;
+
+  static ExactLinear ToLinear(const DenseLayer& dense) { return ToExactDense(dense); }
+  static ExactLinear ToLinear(const ConvolutionLayer& layer) { return ExactConvolution(layer); }
+
+  ExactLinear map_;
+  ExactLinear adjoint_;
+};
+
 using ExactLayer =
     std::variant<ExactDense, ExactConvolution, ExactAveragePool, FixedPointL2NormPool, ExactSort,
-                 ExactAbs, ExactMaxMin, ExactConcatenatedRelu, ExactPRelu, ExactHouseholder>;
+                 ExactAbs, ExactMaxMin, ExactConcatenatedRelu, ExactPRelu, ExactHouseholder,
+                 ExactConvexPotential>;
 
 // Nothing for a layer that only renames numbers.
 std::optional<ExactLayer> ToExact(const FrozenLayer& layer, const SampleShape& input) {
@@ -348,12 +392,7 @@ std::optional<ExactLayer> ToExact(const FrozenLayer& layer, const SampleShape& i
   return std::visit(
       Overloaded{
           [](const FlattenLayer&) { return Result(); },
-          [](const DenseLayer& dense) {
-            return Result(ExactDense{.inputs = dense.inputs,
-                                     .outputs = dense.outputs,
-                                     .weights = ToIntegers(dense.weights),
-                                     .bias = ToIntegers(dense.bias)});
-          },
+          [](const DenseLayer& dense) { return Result(ToExactDense(dense)); },
           [](const ConvolutionLayer& convolution) { return Result(ExactConvolution(convolution)); },
           [&](const AveragePoolLayer& pool) {
             return Result(ExactAveragePool{
@@ -374,6 +413,9 @@ std::optional<ExactLayer> ToExact(const FrozenLayer& layer, const SampleShape& i
           [&](const HouseholderLayer& householder) {
             return Result(
                 ExactHouseholder{.input = input, .directions = ToIntegers(householder.directions)});
+          },
+          [](const ConvexPotentialLayer& potential) {
+            return Result(ExactConvexPotential(potential));
           },
       },
       layer);

@@ -51,6 +51,7 @@ class Float64LinearSteps final : public LinearSteps<double> {
       const ConvolutionLayer& layer) const override {
     return std::make_unique<ConvolutionStep>(layer);
   }
+  std::size_t rows_at_once() const override { return 8; }
 };
 
 // So many that what they need between two layers stays in a core's own cache: twice as many samples

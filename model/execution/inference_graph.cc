@@ -128,6 +128,8 @@ class OneDnnSteps final : public LinearSteps<float> {
     }
     return std::make_unique<PaddedConvolutionStep>(layer, batch_sizes_);
   }
+  // There is a primitive for each of the batch sizes and for no other number of rows.
+  std::size_t rows_at_once() const override { return batch_sizes_.back(); }
 
  private:
   std::span<const std::size_t> batch_sizes_;

@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "model/execution/activation.h"
+#include "model/execution/convex_potential_step.h"
 #include "model/execution/group_sort.h"
 #include "model/execution/image_layout.h"
 #include "model/execution/pooling.h"
@@ -99,6 +100,11 @@ class StepBuilder {
   }
 
   void operator()(const GroupSortLayer& layer) { AppendOwn<GroupSortStep<Number>>(layer); }
+
+  void operator()(const ConvexPotentialLayer& layer) {
+    MoveNumbers();
+    Append(layer, ConvexPotentialStepOf(layer, linear_));
+  }
 
   // Pools and activations.
   template <typename Layer>

@@ -4,6 +4,7 @@
 #ifndef MODEL_EXECUTION_NETWORK_STEPS_H_
 #define MODEL_EXECUTION_NETWORK_STEPS_H_
 
+#include <cstddef>
 #include <memory>
 
 #include "model/execution/layer_step.h"
@@ -19,6 +20,9 @@ class LinearSteps {
   virtual std::unique_ptr<const LayerStep<Number>> Dense(const DenseLayer& layer) const = 0;
   virtual std::unique_ptr<const LayerStep<Number>> Convolution(
       const ConvolutionLayer& layer) const = 0;
+  // The most rows that a step made of several of these may pass on together: what it keeps between
+  // them is scratch memory for so many.
+  virtual std::size_t rows_at_once() const = 0;
 
  protected:
   LinearSteps() = default;

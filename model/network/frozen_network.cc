@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "absl/strings/str_cat.h"
+#include "model/network/adjoint.h"
 #include "model/network/overloaded.h"
 #include "model/status_macros.h"
 
@@ -24,6 +25,47 @@ bool IsSample(const SampleShape& shape) {
 
 std::string ShapeText(const SampleShape& shape) {
   return absl::StrCat("[", shape.channels, ", ", shape.height, ", ", shape.width, "]");
+}
+
+std::string AxesText(const WindowAxis& y, const WindowAxis& x) {
+  std::string text = absl::StrCat(y.size, "x", x.size);
+  if (y.stride != 1 || x.stride != 1) absl::StrAppend(&text, ", stride ", y.stride, "x", x.stride);
+  if (y.dilation != 1 || x.dilation != 1) {
+    absl::StrAppend(&text, ", dilation ", y.dilation, "x", x.dilation);
+  }
+  return text;
+}
+
+const char* PaddingText(PaddingMode mode) {
+  switch (mode) {
+    case PaddingMode::kZero:
+      return "zero";
+    case PaddingMode::kReflect:
+      return "reflect";
+    case PaddingMode::kReplicate:
+      return "replicate";
+    case PaddingMode::kCircular:
+      return "circular";
+  }
+  return "unknown";
+}
+
+std::string Describe(const DenseLayer& dense) {
+  return absl::StrCat("dense ", dense.inputs, " -> ", dense.outputs,
+                      dense.bias.empty() ? "" : " with bias");
+}
+
+std::string Describe(const ConvolutionLayer& convolution) {
+  const WindowAxis& y = convolution.vertical;
+  const WindowAxis& x = convolution.horizontal;
+  std::string text = absl::StrCat("convolution ", ShapeText(convolution.input), " -> ",
+                                  ShapeText(convolution.output()), ", ", AxesText(y, x));
+  if (y.padding_before + y.padding_after + x.padding_before + x.padding_after != 0) {
+    absl::StrAppend(&text, ", ", PaddingText(convolution.padding_mode), " padding");
+  }
+  if (convolution.groups != 1) absl::StrAppend(&text, ", ", convolution.groups, " groups");
+  if (!convolution.bias.empty()) absl::StrAppend(&text, " with bias");
+  return text;
 }
 
 std::optional<std::size_t> FirstUnusable(const std::vector<float>& values) {
@@ -157,6 +199,22 @@ absl::Status CheckHouseholder(const HouseholderLayer& householder, const SampleS
   return CheckNumbers(householder.directions, input.channels, "directions");
 }
 
+absl::Status CheckConvexPotential(const ConvexPotentialLayer& layer, const SampleShape& input) {
+  if (const auto* const convolution = std::get_if<ConvolutionLayer>(&layer.inner)) {
+    LIPSERVE_RETURN_IF_ERROR(CheckConvolution(*convolution, input));
+    const SampleShape hidden = convolution->output();
+    if (KeepsPositions(*convolution) && IsSample(hidden)) return absl::OkStatus();
+    return absl::InvalidArgumentError(absl::StrCat(
+        "convolution: expected stride 1, zero or circular padding, and at most ", kMaxDimension,
+        " numbers on as many positions as the image has, got ", Describe(*convolution)));
+  }
+  if (input.height != 1 || input.width != 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("dense: expected a vector as input, got ", ShapeText(input)));
+  }
+  return CheckDense(std::get<DenseLayer>(layer.inner), input);
+}
+
 // Checks one layer that reads `input`, and the size of what it makes.
 absl::Status CheckLayer(const FrozenLayer& layer, const SampleShape& input) {
   LIPSERVE_RETURN_IF_ERROR(std::visit(
@@ -176,48 +234,15 @@ absl::Status CheckLayer(const FrozenLayer& layer, const SampleShape& input) {
             return CheckNumbers(prelu.slopes, input.channels, "slopes");
           },
           [&](const HouseholderLayer& householder) { return CheckHouseholder(householder, input); },
+          [&](const ConvexPotentialLayer& potential) {
+            return CheckConvexPotential(potential, input);
+          },
       },
       layer));
   const SampleShape output = OutputShape(layer, input);
   if (IsSample(output)) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat("output: expected at most ", kMaxDimension,
                                                  " numbers, got ", ShapeText(output)));
-}
-
-std::string AxesText(const WindowAxis& y, const WindowAxis& x) {
-  std::string text = absl::StrCat(y.size, "x", x.size);
-  if (y.stride != 1 || x.stride != 1) absl::StrAppend(&text, ", stride ", y.stride, "x", x.stride);
-  if (y.dilation != 1 || x.dilation != 1) {
-    absl::StrAppend(&text, ", dilation ", y.dilation, "x", x.dilation);
-  }
-  return text;
-}
-
-const char* PaddingText(PaddingMode mode) {
-  switch (mode) {
-    case PaddingMode::kZero:
-      return "zero";
-    case PaddingMode::kReflect:
-      return "reflect";
-    case PaddingMode::kReplicate:
-      return "replicate";
-    case PaddingMode::kCircular:
-      return "circular";
-  }
-  return "unknown";
-}
-
-std::string DescribeConvolution(const ConvolutionLayer& convolution) {
-  const WindowAxis& y = convolution.vertical;
-  const WindowAxis& x = convolution.horizontal;
-  std::string text = absl::StrCat("convolution ", ShapeText(convolution.input), " -> ",
-                                  ShapeText(convolution.output()), ", ", AxesText(y, x));
-  if (y.padding_before + y.padding_after + x.padding_before + x.padding_after != 0) {
-    absl::StrAppend(&text, ", ", PaddingText(convolution.padding_mode), " padding");
-  }
-  if (convolution.groups != 1) absl::StrAppend(&text, ", ", convolution.groups, " groups");
-  if (!convolution.bias.empty()) absl::StrAppend(&text, " with bias");
-  return text;
 }
 
 }  // namespace
@@ -253,6 +278,7 @@ SampleShape OutputShape(const FrozenLayer& layer, const SampleShape& input) {
                         },
                         [&](const PReluLayer&) { return input; },
                         [&](const HouseholderLayer&) { return input; },
+                        [&](const ConvexPotentialLayer&) { return input; },
                     },
                     layer);
 }
@@ -270,11 +296,8 @@ std::string DescribeLayer(const FrozenLayer& layer) {
   return std::visit(
       Overloaded{
           [](const FlattenLayer&) { return std::string("flatten"); },
-          [](const DenseLayer& dense) {
-            return absl::StrCat("dense ", dense.inputs, " -> ", dense.outputs,
-                                dense.bias.empty() ? "" : " with bias");
-          },
-          [](const ConvolutionLayer& convolution) { return DescribeConvolution(convolution); },
+          [](const DenseLayer& dense) { return Describe(dense); },
+          [](const ConvolutionLayer& convolution) { return Describe(convolution); },
           [](const AveragePoolLayer& pool) {
             return absl::StrCat("average pool ", pool.window_height, "x", pool.window_width,
                                 ", scale ", pool.scale);
@@ -288,6 +311,11 @@ std::string DescribeLayer(const FrozenLayer& layer) {
           [](const ConcatenatedReluLayer&) { return std::string("concatenated ReLU"); },
           [](const PReluLayer&) { return std::string("PReLU"); },
           [](const HouseholderLayer&) { return std::string("Householder"); },
+          [](const ConvexPotentialLayer& potential) {
+            return absl::StrCat(
+                "convex potential of ",
+                std::visit([](const auto& inner) { return Describe(inner); }, potential.inner));
+          },
       },
       layer);
 }

@@ -122,11 +122,21 @@ struct HouseholderLayer {
   std::vector<float> directions;  // v, [C / 2, 2]
 };
 
+// y = x - T^T max(T x + b, 0), where T x + b is the inner layer: a step down the convex potential
+// ||max(T x + b, 0)||^2 / 2. max(1, ||T||_2^2 - 1)-Lipschitz, so 1-Lipschitz while ||T||_2^2 <= 2.
+//
+// Source: SLL: Araujo et al. 2023, arXiv:2303.03169; CPL: Meunier et al. 2022, arXiv:2110.12690.
+struct ConvexPotentialLayer {
+  // A dense layer of a vector, or a convolution that KeepsPositions (adjoint.h).
+  std::variant<DenseLayer, ConvolutionLayer> inner;
+};
+
 // Some layers only move numbers or change their signs; the others compute new ones and are called
 // *rounding layers* where arithmetic rounds.
-using FrozenLayer = std::variant<FlattenLayer, DenseLayer, ConvolutionLayer, AveragePoolLayer,
-                                 L2NormPoolLayer, GroupSortLayer, AbsLayer, MaxMinLayer,
-                                 ConcatenatedReluLayer, PReluLayer, HouseholderLayer>;
+using FrozenLayer =
+    std::variant<FlattenLayer, DenseLayer, ConvolutionLayer, AveragePoolLayer, L2NormPoolLayer,
+                 GroupSortLayer, AbsLayer, MaxMinLayer, ConcatenatedReluLayer, PReluLayer,
+                 HouseholderLayer, ConvexPotentialLayer>;
 
 // Whether `layer` only moves numbers, drops them or changes their signs, so that every arithmetic
 // computes it exactly, and is 1-Lipschitz.

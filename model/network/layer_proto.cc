@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstring>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -80,32 +81,36 @@ absl::StatusOr<WindowAxis> FromProto(const v1::WindowAxis& proto, const char* wh
                     .padding_after = ToSize(proto.padding_after())};
 }
 
+void Write(const DenseLayer& dense, v1::FrozenDense& out) {
+  out.set_inputs(FromSize(dense.inputs));
+  out.set_outputs(FromSize(dense.outputs));
+  out.set_weights_fp32(ToBytes(dense.weights));
+  out.set_bias_fp32(ToBytes(dense.bias));
+  out.set_operator_norm_bound(dense.claimed_operator_norm_bound);
+}
+
+void Write(const ConvolutionLayer& convolution, v1::FrozenConvolution& out) {
+  const SampleShape& shape = convolution.input;
+  for (const std::size_t size : {shape.channels, shape.height, shape.width}) {
+    out.add_input_shape(FromSize(size));
+  }
+  out.set_output_channels(FromSize(convolution.output_channels));
+  out.set_groups(FromSize(convolution.groups));
+  *out.mutable_vertical() = ToProto(convolution.vertical);
+  *out.mutable_horizontal() = ToProto(convolution.horizontal);
+  out.set_padding_mode(ToProto(convolution.padding_mode));
+  out.set_weights_fp32(ToBytes(convolution.weights));
+  out.set_bias_fp32(ToBytes(convolution.bias));
+  out.set_operator_norm_bound(convolution.claimed_operator_norm_bound);
+}
+
 struct ToLayerProto {
   v1::FrozenLayer& proto;
 
   void operator()(const FlattenLayer&) const { proto.mutable_flatten(); }
-  void operator()(const DenseLayer& dense) const {
-    v1::FrozenDense& out = *proto.mutable_dense();
-    out.set_inputs(FromSize(dense.inputs));
-    out.set_outputs(FromSize(dense.outputs));
-    out.set_weights_fp32(ToBytes(dense.weights));
-    out.set_bias_fp32(ToBytes(dense.bias));
-    out.set_operator_norm_bound(dense.claimed_operator_norm_bound);
-  }
+  void operator()(const DenseLayer& dense) const { Write(dense, *proto.mutable_dense()); }
   void operator()(const ConvolutionLayer& convolution) const {
-    v1::FrozenConvolution& out = *proto.mutable_convolution();
-    const SampleShape& shape = convolution.input;
-    for (const std::size_t size : {shape.channels, shape.height, shape.width}) {
-      out.add_input_shape(FromSize(size));
-    }
-    out.set_output_channels(FromSize(convolution.output_channels));
-    out.set_groups(FromSize(convolution.groups));
-    *out.mutable_vertical() = ToProto(convolution.vertical);
-    *out.mutable_horizontal() = ToProto(convolution.horizontal);
-    out.set_padding_mode(ToProto(convolution.padding_mode));
-    out.set_weights_fp32(ToBytes(convolution.weights));
-    out.set_bias_fp32(ToBytes(convolution.bias));
-    out.set_operator_norm_bound(convolution.claimed_operator_norm_bound);
+    Write(convolution, *proto.mutable_convolution());
   }
   void operator()(const AveragePoolLayer& pool) const {
     v1::FrozenAveragePool& out = *proto.mutable_average_pool();
@@ -130,9 +135,17 @@ struct ToLayerProto {
   void operator()(const HouseholderLayer& householder) const {
     proto.mutable_householder()->set_directions_fp32(ToBytes(householder.directions));
   }
+  void operator()(const ConvexPotentialLayer& potential) const {
+    v1::FrozenConvexPotential& out = *proto.mutable_convex_potential();
+    if (const auto* const dense = std::get_if<DenseLayer>(&potential.inner)) {
+      Write(*dense, *out.mutable_dense());
+    } else {
+      Write(std::get<ConvolutionLayer>(potential.inner), *out.mutable_convolution());
+    }
+  }
 };
 
-absl::StatusOr<FrozenLayer> DenseFromProto(const v1::FrozenDense& in) {
+absl::StatusOr<DenseLayer> DenseFromProto(const v1::FrozenDense& in) {
   DenseLayer dense;
   dense.inputs = ToSize(in.inputs());
   dense.outputs = ToSize(in.outputs());
@@ -142,7 +155,7 @@ absl::StatusOr<FrozenLayer> DenseFromProto(const v1::FrozenDense& in) {
   return dense;
 }
 
-absl::StatusOr<FrozenLayer> ConvolutionFromProto(const v1::FrozenConvolution& in) {
+absl::StatusOr<ConvolutionLayer> ConvolutionFromProto(const v1::FrozenConvolution& in) {
   if (in.input_shape_size() != 3) {
     return absl::InvalidArgumentError(
         absl::StrCat("input_shape: expected 3 numbers [C, H, W], got ", in.input_shape_size()));
@@ -173,6 +186,18 @@ absl::StatusOr<FrozenLayer> HouseholderFromProto(const v1::FrozenHouseholder& in
   HouseholderLayer householder;
   LIPSERVE_ASSIGN_OR_RETURN(householder.directions, FromBytes(in.directions_fp32(), "directions"));
   return householder;
+}
+
+absl::StatusOr<FrozenLayer> ConvexPotentialFromProto(const v1::FrozenConvexPotential& in) {
+  if (in.has_dense()) {
+    LIPSERVE_ASSIGN_OR_RETURN(DenseLayer dense, DenseFromProto(in.dense()));
+    return ConvexPotentialLayer{std::move(dense)};
+  }
+  if (in.has_convolution()) {
+    LIPSERVE_ASSIGN_OR_RETURN(ConvolutionLayer convolution, ConvolutionFromProto(in.convolution()));
+    return ConvexPotentialLayer{std::move(convolution)};
+  }
+  return absl::InvalidArgumentError("inner: expected dense or convolution, got neither");
 }
 
 }  // namespace
@@ -227,6 +252,8 @@ absl::StatusOr<FrozenLayer> LayerFromProto(const v1::FrozenLayer& proto) {
       return PReluFromProto(proto.prelu());
     case v1::FrozenLayer::kHouseholder:
       return HouseholderFromProto(proto.householder());
+    case v1::FrozenLayer::kConvexPotential:
+      return ConvexPotentialFromProto(proto.convex_potential());
     case v1::FrozenLayer::KIND_NOT_SET:
       break;
   }

@@ -22,6 +22,11 @@ void ProveAndAnswer(lipserve::FrozenModel frozen) {
       numbers += dense->weights.size();
     } else if (const auto* convolution = std::get_if<lipserve::ConvolutionLayer>(&layer)) {
       numbers += convolution->weights.size() + convolution->output().size();
+    } else if (const auto* potential = std::get_if<lipserve::ConvexPotentialLayer>(&layer)) {
+      numbers +=
+          std::visit([](const auto& inner) { return inner.weights.size(); }, potential->inner);
+      const auto* inner = std::get_if<lipserve::ConvolutionLayer>(&potential->inner);
+      if (inner != nullptr) numbers += inner->output().size();
     }
   }
   if (numbers > kMostNumbers) return;

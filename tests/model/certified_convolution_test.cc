@@ -101,11 +101,14 @@ TEST_P(CertifiedConvolutionTest, TheAnswerDoesNotDependOnBatchPositionOrThread) 
 
 TEST_P(CertifiedConvolutionTest, RefusesAFalseClaimNamingTheLayer) {
   FrozenNetwork network = network_;
-  std::get<ConvolutionLayer>(network.layers[3]).claimed_operator_norm_bound *= 0.999;
+  std::size_t index = 1;
+  while (!std::holds_alternative<ConvolutionLayer>(network.layers[index])) ++index;
+  std::get<ConvolutionLayer>(network.layers[index]).claimed_operator_norm_bound *= 0.999;
   const auto model = CertifiedModel::Create(ModelOf(network), 4);
   EXPECT_EQ(model.status().code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_THAT(std::string(model.status().message()),
-              HasSubstr("layer 3 (convolution [8, 4, 4] -> [12, 4, 4]"));
+  EXPECT_THAT(
+      std::string(model.status().message()),
+      HasSubstr("layer " + std::to_string(index) + " (convolution [8, 4, 4] -> [12, 4, 4]"));
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -114,7 +117,8 @@ INSTANTIATE_TEST_SUITE_P(
                       Case{"5Scores", [] { return RandomImageNetwork(7, 5, false); }},
                       Case{"1ScoreL2", [] { return RandomImageNetwork(7, 1, true); }},
                       Case{"5ScoresL2", [] { return RandomImageNetwork(7, 5, true); }},
-                      Case{"Activations", [] { return RandomActivationNetwork(7, 5); }}),
+                      Case{"Activations", [] { return RandomActivationNetwork(7, 5); }},
+                      Case{"Potentials", [] { return RandomPotentialNetwork(7, 5); }}),
     [](const auto& instance) { return std::string(instance.param.name); });
 
 TEST(CertifiedConvolutionTieTest, ATieIsDecidedByExactIntegersAndUncertified) {

@@ -239,7 +239,9 @@ INSTANTIATE_TEST_SUITE_P(Networks, RayAttackTest,
                                            RayAttackCase{RandomImageNetwork(11, 1, false), 6},
                                            RayAttackCase{RandomImageNetwork(11, 3, true), 4},
                                            RayAttackCase{RandomActivationNetwork(11, 1), 6},
-                                           RayAttackCase{RandomActivationNetwork(12, 3), 4}),
+                                           RayAttackCase{RandomActivationNetwork(12, 3), 4},
+                                           RayAttackCase{RandomPotentialNetwork(11, 1), 4},
+                                           RayAttackCase{RandomPotentialNetwork(12, 3), 3}),
                          [](const auto& instance) {
                            return "network" + std::to_string(instance.index);
                          });

@@ -148,14 +148,16 @@ TEST_P(ExactImageNetworkTest, SeesAScoreOfExactlyZero) {
   }
 }
 
-TEST(ExactNetworkTest, ActivationsAgreeWithQuadruplePrecision) {
+TEST(ExactNetworkTest, ActivationsAndPotentialsAgreeWithQuadruplePrecision) {
   std::mt19937_64 random(4);
   for (std::uint64_t seed = 1; seed <= 5; ++seed) {
-    const FrozenNetwork network = RandomActivationNetwork(seed, 4);
-    const ExactNetwork exact(network);
-    for (int trial = 0; trial < 10; ++trial) {
-      const auto x = RandomFloats(random, network.input_shape.size(), 1.0);
-      EXPECT_EQ(exact.ClassOf(x), QuadArgmax(QuadClassScores(network, x)));
+    for (const FrozenNetwork& network :
+         {RandomActivationNetwork(seed, 4), RandomPotentialNetwork(seed, 4)}) {
+      const ExactNetwork exact(network);
+      for (int trial = 0; trial < 5; ++trial) {
+        const auto x = RandomFloats(random, network.input_shape.size(), 1.0);
+        EXPECT_EQ(exact.ClassOf(x), QuadArgmax(QuadClassScores(network, x)));
+      }
     }
   }
 }

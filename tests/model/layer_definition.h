@@ -175,6 +175,41 @@ struct LayerDefinition {
     return y;
   }
 
+  std::vector<Number> operator()(const ConvexPotentialLayer& layer) const {
+    std::vector<Number> y = x;
+    std::visit(
+        [&](const auto& inner) {
+          std::vector<Number> hidden = (*this)(inner);
+          for (Number& value : hidden) value = std::max(value, Number{0});
+          SubtractTransposed(inner, hidden, y);
+        },
+        layer.inner);
+    return y;
+  }
+
+  // y -= T^T r, T the linear part of the layer.
+  static void SubtractTransposed(const DenseLayer& layer, const std::vector<Number>& r,
+                                 std::vector<Number>& y) {
+    for (std::size_t o = 0; o < layer.outputs; ++o) {
+      for (std::size_t k = 0; k < layer.inputs; ++k) {
+        y[k] -= static_cast<Number>(layer.weights[o * layer.inputs + k]) * r[o];
+      }
+    }
+  }
+  static void SubtractTransposed(const ConvolutionLayer& layer, const std::vector<Number>& r,
+                                 std::vector<Number>& y) {
+    const SampleShape out = layer.output();
+    for (std::size_t o = 0; o < out.channels; ++o) {
+      for (std::size_t i = 0; i < out.height; ++i) {
+        for (std::size_t j = 0; j < out.width; ++j) {
+          ForEachProduct(layer, o, i, j, [&](std::size_t weight, std::size_t source) {
+            y[source] -= static_cast<Number>(layer.weights[weight]) * r[ImageIndex(out, o, i, j)];
+          });
+        }
+      }
+    }
+  }
+
   // Sums term(value) over each window.
   template <typename Pool, typename Term>
   std::vector<Number> SumWindows(const Pool& pool, Term term) const {

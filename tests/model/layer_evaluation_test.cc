@@ -48,6 +48,13 @@ Case Convolution(const std::string& name, const SampleShape& input, std::size_t 
                             1.0)};
 }
 
+Case Potential(const std::string& name, const SampleShape& input, std::size_t outputs,
+               std::size_t groups, const WindowAxis& axis, PaddingMode mode) {
+  Case test = Convolution(name, input, outputs, groups, axis, axis, mode);
+  test.layer = ConvexPotentialLayer{std::get<ConvolutionLayer>(test.layer)};
+  return test;
+}
+
 // A convolution that CheckNetwork accepts, of random geometry.
 Case RandomCase(std::uint64_t seed) {
   std::mt19937_64 random(seed);
@@ -108,6 +115,15 @@ std::vector<Case> Cases() {
       {"groupSort2", {6, 4, 5}, GroupSortLayer{.group_size = 2}},
       {"groupSort3", {6, 4, 5}, GroupSortLayer{.group_size = 3}},
       {"fullSort", {8, 3, 3}, GroupSortLayer{.group_size = 8}},
+      Potential("potential", {6, 5, 4}, 10, 2, three, PaddingMode::kZero),
+      Potential("potentialOfACircle", {3, 4, 5}, 7, 1, Axis(3, 1, 2, 1, 3), PaddingMode::kCircular),
+      Potential("potentialOfOneTap", {8, 3, 3}, 5, 1, Axis(1, 1, 1, 0, 0), PaddingMode::kZero),
+      {"potentialOfAVector",
+       {23, 1, 1},
+       [] {
+         std::mt19937_64 random(2);
+         return ConvexPotentialLayer{RandomDense(random, 23, 40, 1.0)};
+       }()},
       {"abs", {5, 3, 4}, AbsLayer{}},
       {"maxMin", {6, 3, 4}, MaxMinLayer{}},
       {"maxMinOfAVector", {34, 1, 1}, MaxMinLayer{}},
@@ -140,20 +156,41 @@ FrozenNetwork NetworkOf(const Case& test) {
   return network;
 }
 
+template <typename Layer>
+Layer WithAbsoluteWeights(Layer layer) {
+  for (float& w : layer.weights) w = std::fabs(w);
+  for (float& b : layer.bias) b = std::fabs(b);
+  return layer;
+}
+
 struct Absolute {
   FrozenLayer operator()(auto layer) const {
-    if constexpr (requires { layer.weights; }) {
-      for (float& w : layer.weights) w = std::fabs(w);
-      for (float& b : layer.bias) b = std::fabs(b);
-    }
+    if constexpr (requires { layer.weights; }) return WithAbsoluteWeights(layer);
     return layer;
   }
 };
+
+// |x| + |T|^T (|T| |x| + |b|).
+std::vector<Quad> PotentialMagnitudes(const Case& test, const std::vector<Quad>& absolute) {
+  std::vector<Quad> y = absolute;
+  std::visit(
+      [&](const auto& inner) {
+        auto weights = WithAbsoluteWeights(inner);
+        const std::vector<Quad> hidden = QuadLayer{absolute, test.input}(weights);
+        for (float& w : weights.weights) w = -w;
+        QuadLayer::SubtractTransposed(weights, hidden, y);
+      },
+      std::get<ConvexPotentialLayer>(test.layer).inner);
+  return y;
+}
 
 // |T| |x| + |b| of Lemma 1, for every output.
 std::vector<Quad> Magnitudes(const Case& test, std::span<const float> x) {
   std::vector<Quad> absolute(x.begin(), x.end());
   for (Quad& value : absolute) value = QuadAbs(value);
+  if (std::holds_alternative<ConvexPotentialLayer>(test.layer)) {
+    return PotentialMagnitudes(test, absolute);
+  }
   if (std::holds_alternative<PReluLayer>(test.layer)) {
     std::vector<Quad> exact =
         std::visit(QuadLayer{std::vector<Quad>(x.begin(), x.end()), test.input}, test.layer);
@@ -181,6 +218,14 @@ std::size_t FanIn(const FrozenLayer& layer) {
   }
   if (const auto* norm = std::get_if<L2NormPoolLayer>(&layer)) {
     return norm->window_height * norm->window_width;
+  }
+  if (const auto* potential = std::get_if<ConvexPotentialLayer>(&layer)) {
+    // Of T, of T^T, and the difference.
+    if (const auto* inner = std::get_if<DenseLayer>(&potential->inner)) {
+      return inner->inputs + inner->outputs + 2;
+    }
+    const auto& inner = std::get<ConvolutionLayer>(potential->inner);
+    return inner.fan_in() + inner.fan_in() / inner.input.channels * inner.output_channels + 2;
   }
   if (std::holds_alternative<PReluLayer>(layer)) return 1;
   if (std::holds_alternative<HouseholderLayer>(layer)) return 3;

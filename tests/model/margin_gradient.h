@@ -185,6 +185,22 @@ struct GradientOfLayer {
     return before;
   }
 
+  std::vector<double> operator()(const ConvexPotentialLayer& layer) const {
+    std::vector<double> before = gradient;
+    std::visit(
+        [&](auto inner) {
+          const std::vector<double> hidden = LayerDefinition<double>{x, shape}(inner);
+          inner.bias.clear();
+          std::vector<double> turned = LayerDefinition<double>{gradient, shape}(inner);
+          for (std::size_t k = 0; k < turned.size(); ++k) {
+            if (hidden[k] <= 0.0) turned[k] = 0.0;
+          }
+          LayerDefinition<double>::SubtractTransposed(inner, turned, before);
+        },
+        layer.inner);
+    return before;
+  }
+
   // part(window, k): the part of number k of its window's gradient.
   template <typename Pool, typename Part>
   std::vector<double> OfWindows(const Pool& pool, Part part) const {

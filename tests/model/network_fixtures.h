@@ -126,6 +126,33 @@ inline FrozenNetwork RandomActivationNetwork(std::uint64_t seed, std::size_t sco
   return network;
 }
 
+// Of an [1, 8, 8] image: convex potentials of convolutions and dense layers, some of a norm above
+// sqrt(2), which stretch.
+inline FrozenNetwork RandomPotentialNetwork(std::uint64_t seed, std::size_t scores) {
+  std::mt19937_64 random(seed);
+  FrozenNetwork network = RandomImageNetwork(seed, scores, false);
+  auto& layers = network.layers;
+  const auto convolution = [&](PaddingMode mode, double scale) {
+    const WindowAxis vertical{.size = 3, .padding_before = 2, .padding_after = 0};
+    const WindowAxis horizontal{.size = 2, .dilation = 2, .padding_before = 1, .padding_after = 1};
+    return WithProvenNorm(RandomConvolution(random,
+                                            {.input = {.channels = 8, .height = 4, .width = 4},
+                                             .output_channels = 6,
+                                             .groups = 2,
+                                             .vertical = vertical,
+                                             .horizontal = horizontal,
+                                             .padding_mode = mode},
+                                            scale));
+  };
+  const FrozenLayer of_images[] = {ConvexPotentialLayer{convolution(PaddingMode::kZero, 0.2)},
+                                   ConvexPotentialLayer{convolution(PaddingMode::kCircular, 0.4)}};
+  const FrozenLayer of_vectors[] = {ConvexPotentialLayer{RandomDense(random, 48, 30, 0.1)},
+                                    ConvexPotentialLayer{RandomDense(random, 48, 60, 0.12)}};
+  layers.insert(layers.begin() + 3, std::begin(of_images), std::end(of_images));
+  layers.insert(layers.end() - 1, std::begin(of_vectors), std::end(of_vectors));
+  return network;
+}
+
 inline FrozenModel ModelOf(FrozenNetwork network) {
   FrozenModel model;
   model.name = "test";

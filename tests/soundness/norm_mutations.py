@@ -26,6 +26,27 @@ NORM_MUTATIONS = (
         ("activation_test", "certified_model_test"),
     ),
     Mutation(
+        "the claim inside a convex potential is believed without proof",
+        "model/certificate/layer_bounds.cc",
+        "return std::visit([](const auto& inner) { return CheckNorm(inner); },",
+        "return std::visit([](const auto& /*inner*/) { return absl::OkStatus(); },",
+        ("convex_potential_test",),
+    ),
+    Mutation(
+        "only the first half of a convex potential is taken to round",
+        "model/certificate/layer_bounds.cc",
+        "const Upper absolute = Upper(1.0) + norm * norm;",
+        "const Upper absolute = Upper(1.0) + Upper(0.0) * norm;",
+        ("convex_potential_test",),
+    ),
+    Mutation(
+        "the adjoint of a convolution forgets to turn its padding round",
+        "model/network/adjoint.cc",
+        "std::swap(axis.padding_before, axis.padding_after);",
+        "std::swap(axis.padding_before, axis.padding_before);",
+        ("convex_potential_test", "layer_evaluation_test"),
+    ),
+    Mutation(
         "a claimed norm is believed without proof",
         "model/certificate/layer_bounds.cc",
         "return Explained(ProveOperatorNormAtMost(WeightsOf(dense), claim), claim);",

@@ -100,6 +100,8 @@ TEST(MakeLayerTest, RefusesBadFieldsNamingLayerFieldExpectedAndGot) {
       {"prelu { initial_slope: 1.5 }",
        "layers[3].prelu.initial_slope: expected a number in [-1, 1], or none for 0.25, got 1.5"},
       {"prelu { initial_slope: nan }", "prelu.initial_slope:"},
+      {"sll_dense { units: -1 }", "layers[3].sll_dense.units: expected at least 1, got -1"},
+      {"cpl_dense {}", "layers[3].cpl_dense: expected a vector as input", {1, 28, 28}},
   };
   for (const Refusal& refusal : refusals) {
     const auto layer = MakeFrom(refusal.text, refusal.shape);
@@ -129,6 +131,8 @@ TEST(MakeLayerTest, BuildsEveryLayerWithItsOutputShape) {
   EXPECT_EQ(shape("group_sort { group_size: 2 }"), "GroupSort2 12");
   EXPECT_EQ(shape("group_sort { group_size: 3 }"), "GroupSort 12");
   EXPECT_EQ(shape("full_sort {}"), "FullSort 12");
+  EXPECT_EQ(shape("sll_dense {}"), "SLLDense 12");
+  EXPECT_EQ(shape("cpl_dense { units: 20 use_bias: true }"), "CPLDense 12");
   EXPECT_EQ(shape("abs {}"), "Abs 12");
   EXPECT_EQ(shape("max_min {}"), "MaxMin 12");
   EXPECT_EQ(shape("concatenated_relu {}"), "ConcatenatedReLU 24");

@@ -190,6 +190,37 @@ inline std::vector<mpq_class> ActivatedByFractions(const FrozenLayer& layer,
   return x;
 }
 
+// The matrix of the linear part, [outputs, inputs], column by column from unit images.
+inline std::vector<mpq_class> ExactMatrixOf(ConvolutionLayer layer) {
+  layer.bias.clear();
+  const std::size_t inputs = layer.input.size();
+  std::vector<mpq_class> matrix(layer.output().size() * inputs);
+  for (std::size_t k = 0; k < inputs; ++k) {
+    std::vector<mpq_class> unit(inputs);
+    unit[k] = 1;
+    const std::vector<mpq_class> column = ByFractions(layer, layer.input, unit);
+    for (std::size_t o = 0; o < column.size(); ++o) matrix[o * inputs + k] = column[o];
+  }
+  return matrix;
+}
+inline std::vector<mpq_class> ExactMatrixOf(const DenseLayer& layer) {
+  std::vector<mpq_class> matrix;
+  for (const float weight : layer.weights) matrix.push_back(Exact(weight));
+  return matrix;
+}
+
+// x - T^T max(T x + b, 0).
+template <typename Inner>
+std::vector<mpq_class> PotentialByFractions(const Inner& inner, std::vector<mpq_class> hidden,
+                                            std::vector<mpq_class> x) {
+  const std::vector<mpq_class> matrix = ExactMatrixOf(inner);
+  for (std::size_t o = 0; o < hidden.size(); ++o) {
+    const mpq_class r = PositivePart(hidden[o]);
+    for (std::size_t k = 0; k < x.size(); ++k) x[k] -= matrix[o * x.size() + k] * r;
+  }
+  return x;
+}
+
 inline std::vector<mpq_class> ByFractions(const FrozenLayer& layer, const SampleShape& shape,
                                           const std::vector<mpq_class>& x, unsigned root_bits) {
   if (const auto* dense = std::get_if<DenseLayer>(&layer)) return ByFractions(*dense, x);
@@ -212,6 +243,13 @@ inline std::vector<mpq_class> ByFractions(const FrozenLayer& layer, const Sample
   }
   if (const auto* sort = std::get_if<GroupSortLayer>(&layer)) {
     return SortedChannels(sort->group_size, shape, x);
+  }
+  if (const auto* potential = std::get_if<ConvexPotentialLayer>(&layer)) {
+    if (const auto* dense = std::get_if<DenseLayer>(&potential->inner)) {
+      return PotentialByFractions(*dense, ByFractions(*dense, x), x);
+    }
+    const auto& convolution = std::get<ConvolutionLayer>(potential->inner);
+    return PotentialByFractions(convolution, ByFractions(convolution, shape, x), x);
   }
   return ActivatedByFractions(layer, shape, x);
 }
@@ -245,19 +283,11 @@ inline ConvolutionLayer WithRandomWeights(std::mt19937_64& random, ConvolutionLa
   return layer;
 }
 
-// The matrix of the linear part, [outputs, inputs], column by column from unit images.
+// The same, in numbers that are float32.
 inline std::vector<float> MatrixOf(const ConvolutionLayer& layer) {
-  ConvolutionLayer linear = layer;
-  linear.bias.clear();
-  const std::size_t inputs = layer.input.size();
-  std::vector<float> matrix(layer.output().size() * inputs);
-  for (std::size_t k = 0; k < inputs; ++k) {
-    std::vector<mpq_class> unit(inputs);
-    unit[k] = 1;
-    const std::vector<mpq_class> column = ByFractions(linear, layer.input, unit);
-    for (std::size_t o = 0; o < column.size(); ++o) {
-      matrix[o * inputs + k] = static_cast<float>(column[o].get_d());
-    }
+  std::vector<float> matrix;
+  for (const mpq_class& entry : ExactMatrixOf(layer)) {
+    matrix.push_back(static_cast<float>(entry.get_d()));
   }
   return matrix;
 }

@@ -115,6 +115,24 @@ TEST(ExactEvaluationTest, ActivatesAsTheFormatSays) {
   EXPECT_THAT(scores(HouseholderLayer{{1.0F, 1.0F}}), ElementsAre(-3, -2, -1, -4));
 }
 
+TEST(ExactEvaluationTest, StepsDownAConvexPotentialAsTheFormatSays) {
+  std::mt19937_64 random(8);
+  for (std::uint64_t seed = 1; seed <= 2; ++seed) {
+    FrozenModel frozen = ModelOf(RandomPotentialNetwork(seed, 3));
+    const auto input = RandomFloats(random, frozen.network.input_shape.size(), 1.0);
+    EXPECT_EQ(ScoresByChecker(frozen, input), ScoresByFractions(frozen.network, input));
+  }
+  // h = (x_0 + 2 x_1 - 1, x_1): 2 and -1 at (5, -1), which becomes (5, -1) - 2 (1, 2).
+  FrozenModel frozen =
+      ModelOfLayers({.channels = 2, .height = 1, .width = 1},
+                    {ConvexPotentialLayer{DenseLayer{.inputs = 2,
+                                                     .outputs = 2,
+                                                     .weights = {1.0F, 2.0F, 0.0F, 1.0F},
+                                                     .bias = {-1.0F, 0.0F},
+                                                     .claimed_operator_norm_bound = 3.0}}});
+  EXPECT_THAT(ScoresByChecker(frozen, {5.0F, -1.0F}), ElementsAre(3, -5));
+}
+
 TEST(ExactEvaluationTest, ActivationsLoseNothingBetweenNumbersOfVeryDifferentSize) {
   for (const FrozenLayer& layer : {FrozenLayer(PReluLayer{{0x1p-100F, 0x1p+100F}}),
                                    FrozenLayer(HouseholderLayer{{0x1p-60F, 1.0F}}),

@@ -114,6 +114,35 @@ TEST(ProvenModelTest, ActivationsAreAsSteepAsTheirNumbersSay) {
   EXPECT_EQ(LipschitzSquaredOf(HouseholderLayer{{2.0F, -1.0F}}), 16);  // (5 - 1)^2
 }
 
+// Of the norm `norm`, claimed as such.
+ConvexPotentialLayer PotentialOf(float norm) {
+  return {DenseLayer{.inputs = 2,
+                     .outputs = 1,
+                     .weights = {norm, 0.0F},
+                     .bias = {},
+                     .claimed_operator_norm_bound = static_cast<double>(norm)}};
+}
+
+TEST(ProvenModelTest, AConvexPotentialIsAsSteepAsTheNormInItSays) {
+  EXPECT_EQ(LipschitzSquaredOf(PotentialOf(0.5F)), 1);
+  EXPECT_EQ(LipschitzSquaredOf(PotentialOf(1.375F)), 1);
+  EXPECT_EQ(LipschitzSquaredOf(PotentialOf(2.0F)), 9);  // (4 - 1)^2
+}
+
+TEST(ProvenModelTest, RefusesAFalseClaimInAConvexPotential) {
+  FrozenModel frozen = ModelOf(RandomPotentialNetwork(2, 3));
+  EXPECT_EQ(ErrorOf(frozen), "");
+  for (FrozenLayer& layer : frozen.network.layers) {
+    auto* const potential = std::get_if<ConvexPotentialLayer>(&layer);
+    if (potential == nullptr) continue;
+    const ConvexPotentialLayer kept = *potential;
+    std::visit([](auto& inner) { inner.claimed_operator_norm_bound *= 1.0 - 1e-6; },
+               potential->inner);
+    EXPECT_THAT(ErrorOf(frozen), HasSubstr("(convex potential of "));
+    *potential = kept;
+  }
+}
+
 TEST(ProvenModelTest, TheErrorOfRootsGrowsWithSteepActivations) {
   FrozenNetwork network{
       .input_shape = {.channels = 1, .height = 1, .width = 4},

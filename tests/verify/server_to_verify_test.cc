@@ -102,7 +102,8 @@ INSTANTIATE_TEST_SUITE_P(
         Served{"dense", [] { return SmallModel(); }},
         Served{"convolutional", [] { return ModelOf(RandomImageNetwork(1, 3, false)); }},
         Served{"with_l2_norm_pool", [] { return ModelOf(RandomImageNetwork(1, 3, true)); }},
-        Served{"with_activations", [] { return ModelOf(RandomActivationNetwork(1, 3)); }}),
+        Served{"with_activations", [] { return ModelOf(RandomActivationNetwork(1, 3)); }},
+        Served{"with_potentials", [] { return ModelOf(RandomPotentialNetwork(1, 3)); }}),
     [](const auto& instance) { return std::string(instance.param.name); });
 
 }  // namespace

@@ -204,6 +204,56 @@ TEST(VerifyModelFileTest, RefusesActivationsThatDoNotFit) {
               HasSubstr("layer 7: abs"));
 }
 
+// Layers 3 and 4 are potentials of convolutions, 9 and 10 of dense layers.
+std::string ErrorAfterPotential(std::size_t layer,
+                                const std::function<void(v1::FrozenConvexPotential&)>& change) {
+  return ErrorAfter(
+      [&](v1::ModelContent& content) {
+        change(*content.mutable_layers(static_cast<int>(layer))->mutable_convex_potential());
+      },
+      ModelOf(RandomPotentialNetwork(1, 3)));
+}
+
+TEST(VerifyModelFileTest, RefusesConvexPotentialsThatDoNotFit) {
+  for (const std::size_t layer : {3U, 4U, 9U, 10U}) {
+    EXPECT_EQ(ErrorAfterPotential(layer, [](auto&) {}), "");
+  }
+  EXPECT_THAT(ErrorAfterPotential(9, [](auto& potential) { potential.clear_dense(); }),
+              HasSubstr("convex_potential: expected one inner layer, got 0"));
+  EXPECT_THAT(
+      ErrorAfterPotential(9, [](auto& potential) { potential.mutable_dense()->set_inputs(47); }),
+      HasSubstr("layer 9: convex_potential: dense: inputs: expected 48"));
+  EXPECT_THAT(
+      ErrorAfterPotential(9, [](auto& potential) { potential.mutable_dense()->set_outputs(31); }),
+      HasSubstr("convex_potential: dense: weights_fp32: expected"));
+  EXPECT_THAT(
+      ErrorAfterPotential(3,
+                          [](auto& potential) {
+                            potential.mutable_convolution()->mutable_vertical()->set_stride(2);
+                          }),
+      HasSubstr("layer 3: convex_potential: convolution: expected stride 1"));
+  EXPECT_THAT(ErrorAfterPotential(
+                  3,
+                  [](auto& potential) {
+                    potential.mutable_convolution()->mutable_vertical()->set_padding_before(1);
+                  }),
+              HasSubstr("convolution: expected stride 1"));
+  EXPECT_THAT(ErrorAfterPotential(3,
+                                  [](auto& potential) {
+                                    potential.mutable_convolution()->set_padding_mode(
+                                        v1::PADDING_MODE_REFLECT);
+                                  }),
+              HasSubstr("convolution: expected stride 1, zero or circular padding"));
+  EXPECT_THAT(ErrorAfterPotential(3,
+                                  [](auto& potential) {
+                                    auto& dense = *potential.mutable_dense();
+                                    dense.set_inputs(128);
+                                    dense.set_outputs(1);
+                                    dense.set_weights_fp32(std::string(512, '\0'));
+                                  }),
+              HasSubstr("convex_potential: dense: expected a vector as input, got [8, 4, 4]"));
+}
+
 // Layers: 0 and 2 convolutions, 1 a sort, 3 an average pooling, 4 an L2-norm pooling, 6 dense.
 FrozenModel ConvolutionalModel() { return ModelOf(ConvolutionalNetwork(3, true)); }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cassert>
 #include <numeric>
+#include <type_traits>
 #include <utility>
 #include <variant>
 
@@ -194,6 +195,57 @@ class L2NormPoolStep final : public GradientStep {
   std::vector<float> norms_;
 };
 
+std::unique_ptr<GradientStep> LinearStep(const DenseLayer& layer, const SampleShape& shape) {
+  return std::make_unique<DenseStep>(layer, shape);
+}
+std::unique_ptr<GradientStep> LinearStep(const ConvolutionLayer& layer, const SampleShape&) {
+  return std::make_unique<ConvolutionStep>(layer);
+}
+
+// y = x - T^T max(T x + b, 0), T x + b the inner layer.
+template <typename Inner>
+class ConvexPotentialStep final : public GradientStep {
+ public:
+  ConvexPotentialStep(const Inner& inner, const SampleShape& shape, std::size_t hidden_size)
+      : size_(shape.size()),
+        hidden_size_(hidden_size),
+        map_(LinearStep(inner, shape)),
+        without_bias_(inner) {
+    without_bias_.bias.clear();
+    linear_part_ = LinearStep(without_bias_, shape);
+  }
+
+  void Forward(std::size_t batch, const float* x, float* y) override {
+    hidden_.resize(batch * hidden_size_);
+    map_->Forward(batch, x, hidden_.data());
+    for (float& value : hidden_) value = std::max(value, 0.0F);
+    map_->Backward(batch, x, hidden_.data(), y);
+    for (std::size_t k = 0; k < batch * size_; ++k) y[k] = x[k] - y[k];
+  }
+  // dx = (I - T^T D T) dy, a symmetric matrix, with D 1 where T x + b is positive and 0 elsewhere.
+  void Backward(std::size_t batch, const float* x, const float* dy, float* dx) override {
+    hidden_gradient_.resize(hidden_.size());
+    linear_part_->Forward(batch, dy, hidden_gradient_.data());
+    for (std::size_t k = 0; k < hidden_.size(); ++k) {
+      if (hidden_[k] <= 0.0F) hidden_gradient_[k] = 0.0F;
+    }
+    linear_part_->Backward(batch, x, hidden_gradient_.data(), dx);
+    for (std::size_t k = 0; k < batch * size_; ++k) dx[k] = dy[k] - dx[k];
+  }
+
+ private:
+  std::size_t size_;
+  std::size_t hidden_size_;
+  std::unique_ptr<GradientStep> map_;  // T x + b, and T^T
+  Inner without_bias_;
+  std::unique_ptr<GradientStep> linear_part_;  // T x, and T^T
+  std::vector<float> hidden_;                  // max(T x + b, 0) of the last Forward
+  std::vector<float> hidden_gradient_;
+};
+
+std::size_t SizeOf(const DenseLayer& layer) { return layer.outputs; }
+std::size_t SizeOf(const ConvolutionLayer& layer) { return layer.output().size(); }
+
 // The step of a layer that reads `shape`.
 struct MakeStep {
   const SampleShape& shape;
@@ -202,10 +254,18 @@ struct MakeStep {
     return std::make_unique<FlattenStep>(shape);
   }
   std::unique_ptr<GradientStep> operator()(const DenseLayer& layer) const {
-    return std::make_unique<DenseStep>(layer, shape);
+    return LinearStep(layer, shape);
   }
   std::unique_ptr<GradientStep> operator()(const ConvolutionLayer& layer) const {
-    return std::make_unique<ConvolutionStep>(layer);
+    return LinearStep(layer, shape);
+  }
+  std::unique_ptr<GradientStep> operator()(const ConvexPotentialLayer& layer) const {
+    return std::visit(
+        [this](const auto& inner) -> std::unique_ptr<GradientStep> {
+          using Inner = std::decay_t<decltype(inner)>;
+          return std::make_unique<ConvexPotentialStep<Inner>>(inner, shape, SizeOf(inner));
+        },
+        layer.inner);
   }
   std::unique_ptr<GradientStep> operator()(const AveragePoolLayer& layer) const {
     return std::make_unique<AveragePoolStep>(layer, shape);

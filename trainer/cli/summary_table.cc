@@ -57,6 +57,8 @@ std::string ConstraintText(const v1::LayerSpec& spec) {
       return "operator norm 1";
     case v1::LayerSpec::kBatchCentering:
       return "shifts values only";
+    case v1::LayerSpec::kSllDense:
+    case v1::LayerSpec::kCplDense:
     case v1::LayerSpec::kAbs:
     case v1::LayerSpec::kMaxMin:
     case v1::LayerSpec::kConcatenatedRelu:

@@ -13,6 +13,7 @@
 #include "trainer/layers/free_dense.h"
 #include "trainer/layers/frobenius_dense.h"
 #include "trainer/layers/group_sort.h"
+#include "trainer/layers/sll_dense.h"
 #include "trainer/network/layer_place.h"
 #include "trainer/network/make_activation.h"
 #include "trainer/network/make_image_layer.h"
@@ -60,6 +61,18 @@ absl::StatusOr<std::size_t> ReadGroupSize(const v1::GroupSortSpec& spec, const L
                        channels, size);
   }
   return static_cast<std::size_t>(size);
+}
+
+// `units`: of the recipe; 0 stands for as many as there are inputs.
+template <typename Spec>
+absl::StatusOr<std::unique_ptr<Layer>> MakeSll(const Spec& spec, SllDense::Scaling scaling,
+                                               const LayerPlace& place, std::mt19937_64& random) {
+  LIPSERVE_RETURN_IF_ERROR(CheckVectorInput(place));
+  const std::size_t inputs = place.input_shape.size();
+  const auto units = spec.units() == 0 ? static_cast<std::int64_t>(inputs) : spec.units();
+  LIPSERVE_RETURN_IF_ERROR(CheckUnits(place, units));
+  return std::make_unique<SllDense>(inputs, static_cast<std::size_t>(units), spec.use_bias(),
+                                    scaling, random);
 }
 
 absl::Status CheckFullSort(const LayerPlace& place) {
@@ -138,6 +151,12 @@ absl::StatusOr<std::unique_ptr<Layer>> MakeLayer(const v1::LayerSpec& spec, std:
       return MakePRelu(spec.prelu(), {index, "prelu", input_shape});
     case v1::LayerSpec::kHouseholder:
       return MakeHouseholder(spec.householder(), {index, "householder", input_shape});
+    case v1::LayerSpec::kSllDense:
+      return MakeSll(spec.sll_dense(), SllDense::Scaling::kSll, {index, "sll_dense", input_shape},
+                     random);
+    case v1::LayerSpec::kCplDense:
+      return MakeSll(spec.cpl_dense(), SllDense::Scaling::kCpl, {index, "cpl_dense", input_shape},
+                     random);
     case v1::LayerSpec::KIND_NOT_SET:
       break;
   }
@@ -145,8 +164,8 @@ absl::StatusOr<std::unique_ptr<Layer>> MakeLayer(const v1::LayerSpec& spec, std:
       "layers[%d]: expected one of flatten, spectral_dense, frobenius_dense, aol_dense, dense, "
       "group_sort, full_sort, convolution, scaled_average_pool, scaled_l2_norm_pool, "
       "scaled_global_average_pool, scaled_global_l2_norm_pool, invertible_down_sampling, "
-      "layer_centering, batch_centering, abs, max_min, concatenated_relu, prelu, householder, got "
-      "none",
+      "layer_centering, batch_centering, abs, max_min, concatenated_relu, prelu, householder, "
+      "sll_dense, cpl_dense, got none",
       index));
 }
 
