@@ -225,7 +225,7 @@ std::size_t FanIn(const FrozenLayer& layer) {
       return inner->inputs + inner->outputs + 2;
     }
     const auto& inner = std::get<ConvolutionLayer>(potential->inner);
-    return inner.fan_in() + inner.fan_in() / inner.input.channels * inner.output_channels + 2;
+    return inner.fan_in() + inner.fan_in() * inner.output_channels / inner.input.channels + 2;
   }
   if (std::holds_alternative<PReluLayer>(layer)) return 1;
   if (std::holds_alternative<HouseholderLayer>(layer)) return 3;

@@ -105,6 +105,9 @@ TEST_P(SllDenseTest, StartsAsAReflectionThatKeepsTheGradient) {
   FrozenLayer frozen = layer_.Freeze();
   ASSERT_TRUE(ClaimOperatorNorm(frozen).ok());
   const auto& inner = std::get<DenseLayer>(std::get<ConvexPotentialLayer>(frozen).inner);
+  EXPECT_LE(inner.claimed_operator_norm_bound, std::sqrt(2.0));
+  // More rows than inputs are no orthonormal ones, and Gershgorin's circles are not tight.
+  if (GetParam().scaling == Scaling::kSll && GetParam().units > kInputs) return;
   EXPECT_NEAR(inner.claimed_operator_norm_bound, std::sqrt(2.0), 1e-5);
 }
 
