@@ -167,6 +167,8 @@ class ClassificationStream final : public PooledCall {
       MutexLock lock(mutex_);
       for (std::unique_ptr<Slot>& slot : slots_) slot.reset();
     }
+    stream_.reset();  // these keep the connection open, also when the client has gone
+    context_.reset();
     home_.Return(*this);
   }
 

@@ -8,6 +8,7 @@
 #include "model/status_macros.h"
 #include "server/inference_codec.h"
 #include "server/inference_description.h"
+#include "server/inference_log_settings.h"
 #include "server/repository_call.h"
 #include "server/request_error.h"
 #include "server/service_methods.h"
@@ -161,6 +162,22 @@ absl::Status AnswerRepositoryIndex(const ServiceContext& server,
   return absl::OkStatus();
 }
 
+absl::Status AnswerLogSettings(const ServiceContext& server,
+                               const inference::LogSettingsRequest& request,
+                               inference::LogSettingsResponse& response) {
+  if (!request.settings().empty()) {
+    if (!server.log_may_change) {
+      return absl::FailedPreconditionError(
+          "to change the log by request, let the server listen on loopback, or say with "
+          "--access-policy who may call LogSettings");
+    }
+    LIPSERVE_ASSIGN_OR_RETURN(const LogChoice choice, ChangeLog(request, server.log_control.Get()));
+    server.log_control.Set(choice);
+  }
+  DescribeLog(server.log_control.Get(), response);
+  return absl::OkStatus();
+}
+
 void AddServerMethods(const ServiceContext& server, ServiceMethods<Service>& methods) {
   methods.AddPrompt<inference::ServerLiveRequest, inference::ServerLiveResponse>(
       RpcMethod::kServerLive, &Service::RequestServerLive,
@@ -179,6 +196,11 @@ void AddServerMethods(const ServiceContext& server, ServiceMethods<Service>& met
       [](const auto& /*request*/, auto& response, ModelPtr& /*model*/) {
         DescribeServer(response);
         return absl::OkStatus();
+      });
+  methods.AddPrompt<inference::LogSettingsRequest, inference::LogSettingsResponse>(
+      RpcMethod::kLogSettings, &Service::RequestLogSettings,
+      [&server](const auto& request, auto& response, ModelPtr& /*model*/) {
+        return AnswerLogSettings(server, request, response);
       });
 }
 

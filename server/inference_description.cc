@@ -68,7 +68,7 @@ void DescribeServer(inference::ServerMetadataResponse& response) {
   response.set_name("lipserve");
   response.set_version(LIPSERVE_VERSION);
   for (const char* extension : {"classification", "model_configuration", "model_repository",
-                                "statistics", "schedule_policy"}) {
+                                "statistics", "schedule_policy", "logging"}) {
     response.add_extensions(extension);
   }
 }

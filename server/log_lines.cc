@@ -31,12 +31,16 @@ std::int64_t Microseconds(double seconds) { return static_cast<std::int64_t>(sec
 
 }  // namespace
 
+bool IsWarning(const std::string& message) {
+  return absl::StartsWith(message, "warning:") || absl::StartsWith(message, "cannot");
+}
+
 std::string LogLine(LogFormat format, const std::string& message,
                     std::chrono::system_clock::time_point time) {
   if (format == LogFormat::kText) return absl::StrCat(kProgram, message);
-  const bool warns = absl::StartsWith(message, "warning:") || absl::StartsWith(message, "cannot");
-  return Text(
-      {{"time", TimeText(time)}, {"level", warns ? "WARNING" : "INFO"}, {"message", message}});
+  return Text({{"time", TimeText(time)},
+               {"level", IsWarning(message) ? "WARNING" : "INFO"},
+               {"message", message}});
 }
 
 std::string LogLine(LogFormat format, const AnsweredRequest& request,

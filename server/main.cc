@@ -13,6 +13,7 @@
 #include "model/certificate/floating_point_canary.h"
 #include "model/execution/onednn.h"
 #include "server/clock.h"
+#include "server/grpc_log.h"
 #include "server/log_lines.h"
 #include "server/repository_check.h"
 #include "server/server.h"
@@ -62,6 +63,7 @@ int Check(const Log& log, const ServerOptions& options) {
 int Serve(const Log& log, const ServerOptions& options) {
   BlockTerminationSignals();  // before any other thread
   const SteadyClock clock;
+  const GrpcLog grpc_log(options.log, clock);
   log(DescribePlan(options));
   std::unique_ptr<Server> server;  // outlives `signals`
   std::atomic<Server*> running{nullptr};

@@ -33,7 +33,8 @@ constexpr const char* kMethodNames[] = {
     "Classify",        "ClassifyStream",  "DescribeModel",       "ListModels",
     "ServerLive",      "ServerReady",     "ModelReady",          "ServerMetadata",
     "ModelMetadata",   "ModelInfer",      "ModelStreamInfer",    "ModelConfig",
-    "ModelStatistics", "RepositoryIndex", "RepositoryModelLoad", "RepositoryModelUnload"};
+    "ModelStatistics", "RepositoryIndex", "RepositoryModelLoad", "RepositoryModelUnload",
+    "LogSettings"};
 constexpr std::size_t kNumMethods = std::size(kMethodNames);
 constexpr std::size_t kNumCodes = 17;  // of absl::StatusCode, whose values are gRPC's
 

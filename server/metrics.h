@@ -35,6 +35,7 @@ enum class RpcMethod {
   kRepositoryIndex,
   kRepositoryModelLoad,
   kRepositoryModelUnload,
+  kLogSettings,
 };
 
 // The name of the method, and of all.

@@ -4,29 +4,17 @@
 namespace lipserve {
 
 void RequestLog::Add(AnsweredRequest request) {
-  if (settings_.every == 0) return;
+  const LogChoice choice = control_.Get();
   if (request.status.ok()) {
+    if (choice.requests == 0) return;
     const std::uint64_t number = successes_.fetch_add(1, std::memory_order_relaxed);
-    if (number % settings_.every == 0) settings_.write(request);
-  } else if (TellsOfError(request.untold_errors)) {
-    settings_.write(request);
+    if (number % choice.requests == 0) write_(request);
+  } else if (choice.errors) {
+    const std::optional<std::uint64_t> untold = errors_.Pass();
+    if (!untold.has_value()) return;
+    request.untold_errors = *untold;
+    write_(request);
   }
-}
-
-bool RequestLog::TellsOfError(std::uint64_t& untold) {
-  const Clock::TimePoint now = clock_.Now();
-  MutexLock lock(mutex_);
-  if (now - second_began_ >= std::chrono::seconds(1)) {
-    second_began_ = now;
-    told_ = 0;
-  }
-  if (told_ == settings_.most_errors_per_second) {
-    ++untold_;
-    return false;
-  }
-  ++told_;
-  untold = std::exchange(untold_, 0);
-  return true;
 }
 
 }  // namespace lipserve

@@ -10,8 +10,9 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
-#include "model/concurrency/mutex.h"
 #include "server/clock.h"
+#include "server/log_control.h"
+#include "server/rate_limit.h"
 
 namespace lipserve {
 
@@ -27,35 +28,26 @@ struct AnsweredRequest {
 };
 
 // Chooses which answered requests the log tells of: a sample of those that went well, and the
-// errors, as long as there are not too many of them.
+// errors, as long as there are not too many of them; as LogControl says at the moment.
 //
 // Threads: all functions are safe to call from any thread; `write` is called by any.
 class RequestLog {
  public:
   using Write = std::function<void(const AnsweredRequest&)>;
 
-  struct Settings {
-    std::uint32_t every = 0;  // of the requests that went well, each so-many-th; 0: no log at all
-    std::uint32_t most_errors_per_second = 10;
-    Write write = [](const AnsweredRequest& /*request*/) {};
-  };
+  static constexpr std::uint32_t kMostErrorsPerSecond = 10;
 
-  // Requires: clock outlives the log.
-  RequestLog(Settings settings, const Clock& clock)
-      : settings_(std::move(settings)), clock_(clock) {}
+  // Requires: control and clock outlive the log.
+  RequestLog(const LogControl& control, Write write, const Clock& clock)
+      : control_(control), write_(std::move(write)), errors_(kMostErrorsPerSecond, clock) {}
 
   void Add(AnsweredRequest request);
 
  private:
-  bool TellsOfError(std::uint64_t& untold);
-
-  const Settings settings_;
-  const Clock& clock_;
+  const LogControl& control_;
+  const Write write_;
   std::atomic<std::uint64_t> successes_{0};
-  Mutex mutex_;
-  Clock::TimePoint second_began_ ABSL_GUARDED_BY(mutex_);
-  std::uint32_t told_ ABSL_GUARDED_BY(mutex_) = 0;  // errors in this second
-  std::uint64_t untold_ ABSL_GUARDED_BY(mutex_) = 0;
+  RateLimit errors_;
 };
 
 }  // namespace lipserve

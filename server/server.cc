@@ -14,6 +14,7 @@
 #include "server/classifier_calls.h"
 #include "server/health_calls.h"
 #include "server/inference_calls.h"
+#include "server/log_lines.h"
 #include "server/quick_compute.h"
 
 namespace lipserve {
@@ -65,6 +66,15 @@ class ComputeAndReplenish final : public PollerWork {
   CallPools& calls_;
 };
 
+// The same, with a log that gets only the lines that `control` lets through.
+ServerOptions WithControlledLog(ServerOptions options, const LogControl& control) {
+  options.log = [log = std::move(options.log), &control](const std::string& line) {
+    const LogChoice choice = control.Get();
+    if (IsWarning(line) ? choice.warning : choice.info) log(line);
+  };
+  return options;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& options,
@@ -81,7 +91,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
 }
 
 Server::Server(const ServerOptions& options, const Clock& clock, ThreadCheck check)
-    : options_(options),
+    : log_control_({.errors = options.log_requests > 0, .requests = options.log_requests}),
+      options_(WithControlledLog(options, log_control_)),
       clock_(clock),
       check_(std::move(check)),
       health_({v1::ClassifierService::service_full_name(),
@@ -92,18 +103,18 @@ Server::Server(const ServerOptions& options, const Clock& clock, ThreadCheck che
                 .grpc_version = grpc::Version()}),
       access_({.path = options.security.access_policy,
                .refresh = options.security.refresh,
-               .log = options.log},
+               .log = options_.log},
               clock),
       repository_({.folder = options.models_folder,
                    .mode = options.repository_mode,
                    .load_models = options.load_models,
                    .max_batch = options.max_batch,
                    .skip_bad_models = options.skip_bad_models,
-                   .log = options.log,
+                   .log = options_.log,
                    .published = [this](const auto& answering) { ModelsHaveChanged(answering); }},
                   metrics_, clock),
       queue_(options.queue_capacity, metrics_),
-      request_log_({.every = options.log_requests, .write = options.log_request}, clock) {
+      request_log_(log_control_, options.log_request, clock) {
   metrics_.SetCapacity(options.workers, options.queue_capacity);
 }
 
@@ -156,19 +167,21 @@ absl::Status Server::StartThreads() {
   loader_ = std::make_unique<RepositoryLoader>(
       RepositoryLoader::Settings{.poll_interval = options_.repository_poll, .check = check_},
       repository_, [this](const absl::Status& status) { ModelsAreLoaded(status); });
-  intake_ = std::make_unique<ClassificationIntake>(
-      ServiceContext{.health = health_,
-                     .access = access_,
-                     .repository = repository_,
-                     .loader = *loader_,
-                     .queue = queue_,
-                     .request_log = request_log_,
-                     .metrics = metrics_,
-                     .clock = clock_,
-                     .max_images_per_call = options_.max_images_per_call,
-                     .queue_capacity = options_.queue_capacity,
-                     .workers = options_.workers,
-                     .inline_budget = options_.inline_budget});
+  intake_ = std::make_unique<ClassificationIntake>(ServiceContext{
+      .health = health_,
+      .access = access_,
+      .repository = repository_,
+      .loader = *loader_,
+      .queue = queue_,
+      .request_log = request_log_,
+      .log_control = log_control_,
+      .metrics = metrics_,
+      .clock = clock_,
+      .max_images_per_call = options_.max_images_per_call,
+      .queue_capacity = options_.queue_capacity,
+      .workers = options_.workers,
+      .log_may_change = IsLoopback(options_.grpc.host) || !options_.security.access_policy.empty(),
+      .inline_budget = options_.inline_budget});
   AddClassifierCalls(*intake_, classifier_service_, *completion_queue_, calls_);
   AddInferenceCalls(*intake_, inference_service_, *completion_queue_, calls_);
   AddHealthCalls(health_.statuses(), health_service_, *completion_queue_, calls_);

@@ -96,7 +96,8 @@ class Server {
   void ModelsAreLoaded(const absl::Status& status);
   void ModelsHaveChanged(const std::map<std::string, bool>& answering);
 
-  const ServerOptions options_;
+  LogControl log_control_;
+  const ServerOptions options_;  // whose log is under log_control_
   const Clock& clock_;
   const ThreadCheck check_;
   Health health_;

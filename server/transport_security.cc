@@ -54,11 +54,11 @@ absl::StatusOr<PrivateKey> ReadPrivateKey(const char* flag, const std::string& p
       flag, ": expected a PEM file with a private key without a password, got ", path));
 }
 
+}  // namespace
+
 bool IsLoopback(const std::string& host) {
   return host == "localhost" || host == "[::1]" || host.rfind("127.", 0) == 0;
 }
-
-}  // namespace
 
 absl::Status CheckSecurityFiles(const SecurityFiles& files) {
   if (files.certificate.empty() != files.private_key.empty()) {

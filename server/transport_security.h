@@ -34,6 +34,9 @@ absl::Status CheckSecurityFiles(const SecurityFiles& files);
 absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeServerCredentials(
     const SecurityFiles& files);
 
+// Whether only this machine can reach a server that listens on `host`.
+bool IsLoopback(const std::string& host);
+
 // What an operator should know of a server that listens on `host`: a warning, or "".
 std::string SecurityWarning(const SecurityFiles& files, const std::string& host,
                             bool loads_by_request);

@@ -94,7 +94,11 @@ class UnaryCall : public PooledCall {
   void OnFinished(bool /*ok*/) { CloseEvent(); }
 
   void CloseEvent() {
-    if (open_events_.fetch_sub(1, std::memory_order_acq_rel) == 1) home_.Return(*this);
+    if (open_events_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+    // What gRPC knows of a call keeps its connection open, also when the client has gone.
+    responder_.reset();
+    context_.reset();
+    home_.Return(*this);
   }
 
   CallPool& home_;

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <vector>
 
+#include "google/protobuf/stubs/logging.h"
 #include "inference/grpc_service.pb.h"
 #include "server/inference_codec.h"
 #include "server/model_catalog.h"
@@ -29,6 +30,8 @@ void Answer(const lipserve::ServedModel& model, const inference::ModelInferReque
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static const lipserve::SmallServedModel served;
   static const lipserve::ModelCatalog catalog({served.model}, {});
+  static const auto was = google::protobuf::SetLogHandler(nullptr);  // a line per broken UTF-8
+  (void)was;
   static lipserve::DecodedImages images;  // kept from call to call, as the server keeps it
   inference::ModelInferRequest request;
   if (!request.ParseFromArray(data, static_cast<int>(size))) return 0;

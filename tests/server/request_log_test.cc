@@ -23,46 +23,58 @@ class ManualClock final : public Clock {
 
 class RequestLogTest : public ::testing::Test {
  protected:
-  RequestLog Log(std::uint32_t every) {
-    return {
-        {.every = every,
-         .most_errors_per_second = 2,
-         .write =
-             [this](const AnsweredRequest& request) {
-               told_.push_back(
-                   std::string(request.request_id) +
-                   (request.untold_errors > 0 ? "+" + std::to_string(request.untold_errors) : ""));
-             }},
-        clock_};
+  RequestLog Log(const LogChoice& choice) {
+    control_.Set(choice);
+    return {control_,
+            [this](const AnsweredRequest& request) {
+              told_.push_back(
+                  std::string(request.request_id) +
+                  (request.untold_errors > 0 ? "+" + std::to_string(request.untold_errors) : ""));
+            },
+            clock_};
   }
   static void Add(RequestLog& log, const std::string& id, const absl::Status& status = {}) {
     log.Add({.method = "Classify", .request_id = id, .status = status});
   }
 
   ManualClock clock_;
+  LogControl control_{LogChoice{}};
   std::vector<std::string> told_;
 };
 
 TEST_F(RequestLogTest, TellsOfEachNthSuccess) {
-  RequestLog log = Log(3);
+  RequestLog log = Log({.requests = 3});
   for (int i = 0; i < 8; ++i) Add(log, std::to_string(i));
   EXPECT_THAT(told_, ElementsAre("0", "3", "6"));
 }
 
 TEST_F(RequestLogTest, TellsNothingByDefault) {
-  RequestLog log = Log(0);
+  RequestLog log = Log({});
   Add(log, "1");
   Add(log, "2", absl::InternalError(""));
   EXPECT_THAT(told_, ElementsAre());
 }
 
 TEST_F(RequestLogTest, TellsOfErrorsUntilThereAreTooManyInASecond) {
-  RequestLog log = Log(1000);
-  for (int i = 0; i < 5; ++i) Add(log, std::to_string(i), absl::InternalError(""));
-  EXPECT_THAT(told_, ElementsAre("0", "1"));
+  RequestLog log = Log({.errors = true});
+  const int most = RequestLog::kMostErrorsPerSecond;
+  for (int i = 0; i < most + 3; ++i) Add(log, std::to_string(i), absl::InternalError(""));
+  EXPECT_EQ(told_.size(), static_cast<std::size_t>(most));
   clock_.now += std::chrono::seconds(1);
-  Add(log, "5", absl::InternalError(""));
-  EXPECT_THAT(told_, ElementsAre("0", "1", "5+3"));
+  Add(log, "next", absl::InternalError(""));
+  EXPECT_EQ(told_.back(), "next+3");
+}
+
+TEST_F(RequestLogTest, WhatItTellsOfCanChangeWhileItRuns) {
+  RequestLog log = Log({});
+  Add(log, "untold");
+  control_.Set({.requests = 1});
+  Add(log, "told");
+  Add(log, "untold", absl::InternalError(""));
+  control_.Set({.errors = true});
+  Add(log, "untold");
+  Add(log, "failed", absl::InternalError(""));
+  EXPECT_THAT(told_, ElementsAre("told", "failed"));
 }
 
 constexpr std::chrono::system_clock::time_point kTime{std::chrono::seconds(1795536205)};
