@@ -103,8 +103,14 @@ struct Householder {
   ExactVector directions;  // [C / 2, 2]; C is even
 };
 
+// y[c, i h + u, j w + v] = x[c h w + u w + v, i, j]: channels become the positions of windows.
+struct UpSampling {
+  std::size_t window_height = 1;  // h
+  std::size_t window_width = 1;   // w; h w divides C
+};
+
 using Layer = std::variant<Flatten, Dense, Convolution, AveragePool, L2NormPool, GroupSort, Abs,
-                           MaxMin, ConcatenatedRelu, PRelu, Householder>;
+                           MaxMin, ConcatenatedRelu, PRelu, Householder, UpSampling>;
 
 // Calls the one of several functions that takes its argument; for std::visit.
 template <typename... Functions>

@@ -9,6 +9,7 @@
 #include "model/execution/group_sort.h"
 #include "model/execution/image_layout.h"
 #include "model/execution/pooling.h"
+#include "model/execution/up_sampling.h"
 
 namespace lipserve {
 namespace {
@@ -47,6 +48,9 @@ inline void Apply(const AveragePoolLayer& pool, const SampleShape& input, const 
 }
 inline void Apply(const L2NormPoolLayer& pool, const SampleShape& input, const auto* x, auto* y) {
   L2NormPool(pool, input, x, y);
+}
+inline void Apply(const UpSamplingLayer& layer, const SampleShape& input, const auto* x, auto* y) {
+  UpSample(layer, input, x, y);
 }
 inline void Apply(const auto& activation, const SampleShape& input, const auto* x, auto* y) {
   Activate(activation, input, x, y);
@@ -100,7 +104,7 @@ class StepBuilder {
 
   void operator()(const GroupSortLayer& layer) { AppendOwn<GroupSortStep<Number>>(layer); }
 
-  // Pools and activations.
+  // Pools, up-samplings and activations.
   template <typename Layer>
   void operator()(const Layer& layer) {
     AppendOwn<SampleStep<Number, Layer>>(layer);

@@ -108,6 +108,8 @@ std::vector<Case> Cases() {
       {"groupSort2", {6, 4, 5}, GroupSortLayer{.group_size = 2}},
       {"groupSort3", {6, 4, 5}, GroupSortLayer{.group_size = 3}},
       {"fullSort", {8, 3, 3}, GroupSortLayer{.group_size = 8}},
+      {"upSampling", {12, 3, 4}, UpSamplingLayer{.window_height = 3, .window_width = 2}},
+      {"upSamplingOfAVector", {6, 1, 1}, UpSamplingLayer{.window_height = 2, .window_width = 3}},
       {"abs", {5, 3, 4}, AbsLayer{}},
       {"maxMin", {6, 3, 4}, MaxMinLayer{}},
       {"maxMinOfAVector", {34, 1, 1}, MaxMinLayer{}},
