@@ -228,6 +228,25 @@ ExactVector ApplyTransposed(const Convolution& convolution, const ExactVector& r
   return y;
 }
 
+// Each channel of the window (u, v) goes to the positions u, v of its windows.
+ExactVector Apply(const UpSampling& up, const Shape& shape, ExactVector x) {
+  const auto [channels, height, width] = OutputShape(up, shape);
+  ExactVector y{.numbers = std::vector<mpz_class>(x.numbers.size()), .exponent = x.exponent};
+  std::size_t from = 0;
+  for (std::size_t c = 0; c < channels; ++c) {
+    for (std::size_t u = 0; u < up.window_height; ++u) {
+      for (std::size_t v = 0; v < up.window_width; ++v) {
+        for (std::size_t row = u; row < height; row += up.window_height) {
+          for (std::size_t column = v; column < width; column += up.window_width) {
+            y.numbers[(c * height + row) * width + column].swap(x.numbers[from++]);
+          }
+        }
+      }
+    }
+  }
+  return y;
+}
+
 ExactVector Apply(const ConvexPotential& potential, const Shape& /*shape*/, ExactVector x) {
   const ExactVector step = std::visit(
       [&](const auto& inner) {

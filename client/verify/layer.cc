@@ -79,6 +79,10 @@ Shape OutputShape(const Layer& layer, const Shape& input) {
                         [&](const L2NormPool& pool) { return PooledShape(pool, input); },
                         [&](const GroupSort&) { return input; },
                         [&](const Abs&) { return input; },
+                        [&](const UpSampling& up) {
+                          return Shape{input[0] / (up.window_height * up.window_width),
+                                       input[1] * up.window_height, input[2] * up.window_width};
+                        },
                         [&](const MaxMin&) { return input; },
                         [&](const ConcatenatedRelu&) {
                           return Shape{2 * input[0], input[1], input[2]};
@@ -116,6 +120,9 @@ std::string Describe(const Layer& layer) {
           },
           [](const GroupSort& sort) { return absl::StrCat("group sort ", sort.group_size); },
           [](const Abs&) { return std::string("absolute value"); },
+          [](const UpSampling& up) {
+            return absl::StrCat("up-sampling ", up.window_height, "x", up.window_width);
+          },
           [](const MaxMin&) { return std::string("max-min"); },
           [](const ConcatenatedRelu&) { return std::string("concatenated ReLU"); },
           [](const PRelu&) { return std::string("PReLU"); },

@@ -109,8 +109,15 @@ struct ConvexPotential {
   std::variant<Dense, Convolution> inner;
 };
 
-using Layer = std::variant<Flatten, Dense, Convolution, AveragePool, L2NormPool, GroupSort, Abs,
-                           MaxMin, ConcatenatedRelu, PRelu, Householder, ConvexPotential>;
+// y[c, i h + u, j w + v] = x[c h w + u w + v, i, j]: channels become the positions of windows.
+struct UpSampling {
+  std::size_t window_height = 1;  // h
+  std::size_t window_width = 1;   // w; h w divides C
+};
+
+using Layer =
+    std::variant<Flatten, Dense, Convolution, AveragePool, L2NormPool, GroupSort, Abs, MaxMin,
+                 ConcatenatedRelu, PRelu, Householder, ConvexPotential, UpSampling>;
 
 // Calls the one of several functions that takes its argument; for std::visit.
 template <typename... Functions>

@@ -29,7 +29,8 @@ constexpr FieldRule kFrozenLayer[] = {{1, WireType::kBytes, "flatten"},
                                       {32, WireType::kBytes, "concatenated_relu"},
                                       {33, WireType::kBytes, "prelu"},
                                       {34, WireType::kBytes, "householder"},
-                                      {35, WireType::kBytes, "convex_potential"}};
+                                      {35, WireType::kBytes, "convex_potential"},
+                                      {40, WireType::kBytes, "up_sampling"}};
 constexpr FieldRule kFrozenDense[] = {{1, WireType::kVarint, "inputs"},
                                       {2, WireType::kVarint, "outputs"},
                                       {3, WireType::kBytes, "weights_fp32"},
@@ -56,6 +57,8 @@ constexpr FieldRule kFrozenAveragePool[] = {{1, WireType::kVarint, "window_heigh
 constexpr FieldRule kFrozenL2NormPool[] = {{1, WireType::kVarint, "window_height"},
                                            {2, WireType::kVarint, "window_width"}};
 
+constexpr FieldRule kFrozenUpSampling[] = {{1, WireType::kVarint, "window_height"},
+                                           {2, WireType::kVarint, "window_width"}};
 constexpr FieldRule kFrozenPRelu[] = {{1, WireType::kBytes, "slopes_fp32"}};
 constexpr FieldRule kFrozenConvexPotential[] = {{1, WireType::kBytes, "dense"},
                                                 {2, WireType::kBytes, "convolution"}};
@@ -327,6 +330,19 @@ absl::StatusOr<Layer> ReadConvexPotential(std::string_view bytes, const Shape& i
       " numbers on as many positions as the image has, got ", Describe(*convolution)));
 }
 
+absl::StatusOr<Layer> ReadUpSampling(std::string_view bytes, const Shape& input) {
+  const absl::StatusOr<WireMessage> message = WireMessage::Parse(bytes, kFrozenUpSampling);
+  if (!message.ok()) return message.status();
+  const std::uint64_t height = message->value(1);
+  const std::uint64_t width = message->value(2);
+  if (!IsDimension(height) || !IsDimension(width) || input[0] % (height * width) != 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("window: expected one whose positions divide the ", input[0],
+                     " channels, got ", height, " x ", width));
+  }
+  return UpSampling{.window_height = height, .window_width = width};
+}
+
 absl::StatusOr<Layer> ReadKind(const WireField& kind, const Shape& input) {
   switch (kind.number) {
     case 1:
@@ -353,6 +369,8 @@ absl::StatusOr<Layer> ReadKind(const WireField& kind, const Shape& input) {
       return ReadHouseholder(kind.bytes, input);
     case 35:
       return ReadConvexPotential(kind.bytes, input);
+    case 40:
+      return ReadUpSampling(kind.bytes, input);
     default:
       return absl::InternalError("expected a kind of layer that has a reader, got another");
   }

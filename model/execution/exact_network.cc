@@ -381,10 +381,32 @@ class ExactConvexPotential {
   ExactLinear adjoint_;
 };
 
+struct ExactUpSampling {
+  UpSamplingLayer layer;
+  SampleShape input;
+
+  ScaledIntegers Apply(ScaledIntegers x) const {
+    const SampleShape out = OutputShape(layer, input);
+    ScaledIntegers y{.numbers = std::vector<mpz_class>(x.numbers.size()), .exponent = x.exponent};
+    for (std::size_t k = 0; k < y.numbers.size(); ++k) {
+      const std::size_t row = k / out.width % out.height;
+      const std::size_t column = k % out.width;
+      const std::size_t channel =
+          (k / (out.width * out.height) * layer.window_height + row % layer.window_height) *
+              layer.window_width +
+          column % layer.window_width;
+      y.numbers[k].swap(
+          x.numbers[(channel * input.height + row / layer.window_height) * input.width +
+                    column / layer.window_width]);
+    }
+    return y;
+  }
+};
+
 using ExactLayer =
     std::variant<ExactDense, ExactConvolution, ExactAveragePool, FixedPointL2NormPool, ExactSort,
                  ExactAbs, ExactMaxMin, ExactConcatenatedRelu, ExactPRelu, ExactHouseholder,
-                 ExactConvexPotential>;
+                 ExactConvexPotential, ExactUpSampling>;
 
 // Nothing for a layer that only renames numbers.
 std::optional<ExactLayer> ToExact(const FrozenLayer& layer, const SampleShape& input) {
@@ -405,6 +427,9 @@ std::optional<ExactLayer> ToExact(const FrozenLayer& layer, const SampleShape& i
             return Result(ExactSort{.group_size = sort.group_size, .input = input});
           },
           [](const AbsLayer&) { return Result(ExactAbs()); },
+          [&](const UpSamplingLayer& layer) {
+            return Result(ExactUpSampling{layer, input});
+          },
           [&](const MaxMinLayer&) { return Result(ExactMaxMin{input}); },
           [](const ConcatenatedReluLayer&) { return Result(ExactConcatenatedRelu()); },
           [&](const PReluLayer& prelu) {

@@ -10,6 +10,7 @@
 #include "model/execution/group_sort.h"
 #include "model/execution/image_layout.h"
 #include "model/execution/pooling.h"
+#include "model/execution/up_sampling.h"
 
 namespace lipserve {
 namespace {
@@ -48,6 +49,9 @@ inline void Apply(const AveragePoolLayer& pool, const SampleShape& input, const 
 }
 inline void Apply(const L2NormPoolLayer& pool, const SampleShape& input, const auto* x, auto* y) {
   L2NormPool(pool, input, x, y);
+}
+inline void Apply(const UpSamplingLayer& layer, const SampleShape& input, const auto* x, auto* y) {
+  UpSample(layer, input, x, y);
 }
 inline void Apply(const auto& activation, const SampleShape& input, const auto* x, auto* y) {
   Activate(activation, input, x, y);
@@ -106,7 +110,7 @@ class StepBuilder {
     Append(layer, ConvexPotentialStepOf(layer, linear_));
   }
 
-  // Pools and activations.
+  // Pools, up-samplings and activations.
   template <typename Layer>
   void operator()(const Layer& layer) {
     AppendOwn<SampleStep<Number, Layer>>(layer);

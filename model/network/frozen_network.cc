@@ -179,6 +179,19 @@ absl::Status CheckAveragePool(const AveragePoolLayer& pool, const SampleShape& i
   return absl::OkStatus();
 }
 
+absl::Status CheckUpSampling(const UpSamplingLayer& layer, const SampleShape& input) {
+  // Factors first: a product of larger ones could overflow.
+  const std::size_t height = layer.window_height;
+  const std::size_t width = layer.window_width;
+  if (height >= 1 && width >= 1 && input.channels % height == 0 &&
+      input.channels / height % width == 0) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrCat("window: expected one whose positions divide the ",
+                                                 input.channels, " channels, got ", height, " x ",
+                                                 width));
+}
+
 absl::Status CheckGroupSort(const GroupSortLayer& sort, const SampleShape& input) {
   if (sort.group_size < 2 || input.channels % sort.group_size != 0) {
     return absl::InvalidArgumentError(
@@ -228,6 +241,7 @@ absl::Status CheckLayer(const FrozenLayer& layer, const SampleShape& input) {
           },
           [&](const GroupSortLayer& sort) { return CheckGroupSort(sort, input); },
           [](const AbsLayer&) { return absl::OkStatus(); },
+          [&](const UpSamplingLayer& layer) { return CheckUpSampling(layer, input); },
           [&](const MaxMinLayer&) { return CheckPairs(input); },
           [](const ConcatenatedReluLayer&) { return absl::OkStatus(); },
           [&](const PReluLayer& prelu) {
@@ -251,6 +265,7 @@ bool OnlyMovesNumbers(const FrozenLayer& layer) {
   return std::holds_alternative<FlattenLayer>(layer) ||
          std::holds_alternative<GroupSortLayer>(layer) || std::holds_alternative<AbsLayer>(layer) ||
          std::holds_alternative<MaxMinLayer>(layer) ||
+         std::holds_alternative<UpSamplingLayer>(layer) ||
          std::holds_alternative<ConcatenatedReluLayer>(layer);
 }
 
@@ -272,6 +287,11 @@ SampleShape OutputShape(const FrozenLayer& layer, const SampleShape& input) {
                         [&](const L2NormPoolLayer& pool) { return pooled(pool); },
                         [&](const GroupSortLayer&) { return input; },
                         [&](const AbsLayer&) { return input; },
+                        [&](const UpSamplingLayer& layer) {
+                          return SampleShape{
+                              input.channels / (layer.window_height * layer.window_width),
+                              input.height * layer.window_height, input.width * layer.window_width};
+                        },
                         [&](const MaxMinLayer&) { return input; },
                         [&](const ConcatenatedReluLayer&) {
                           return SampleShape{2 * input.channels, input.height, input.width};
@@ -307,6 +327,9 @@ std::string DescribeLayer(const FrozenLayer& layer) {
           },
           [](const GroupSortLayer& sort) { return absl::StrCat("group sort ", sort.group_size); },
           [](const AbsLayer&) { return std::string("absolute value"); },
+          [](const UpSamplingLayer& layer) {
+            return absl::StrCat("up-sampling ", layer.window_height, "x", layer.window_width);
+          },
           [](const MaxMinLayer&) { return std::string("max-min"); },
           [](const ConcatenatedReluLayer&) { return std::string("concatenated ReLU"); },
           [](const PReluLayer&) { return std::string("PReLU"); },

@@ -94,6 +94,15 @@ struct GroupSortLayer {
   std::size_t group_size = 0;  // at least 2; divides the number of channels
 };
 
+// y[c, i h + u, j w + v] = x[c h w + u w + v, i, j]: channels become the positions of windows. A
+// permutation: exact, and an isometry.
+//
+// Source: Shi et al. 2016, arXiv:1609.05158; torch's PixelShuffle.
+struct UpSamplingLayer {
+  std::size_t window_height = 1;  // h, at least 1
+  std::size_t window_width = 1;   // w, at least 1; h w divides the number of channels
+};
+
 // y = |x|, number by number. Exact; 1-Lipschitz.
 struct AbsLayer {};
 
@@ -136,7 +145,7 @@ struct ConvexPotentialLayer {
 using FrozenLayer =
     std::variant<FlattenLayer, DenseLayer, ConvolutionLayer, AveragePoolLayer, L2NormPoolLayer,
                  GroupSortLayer, AbsLayer, MaxMinLayer, ConcatenatedReluLayer, PReluLayer,
-                 HouseholderLayer, ConvexPotentialLayer>;
+                 HouseholderLayer, ConvexPotentialLayer, UpSamplingLayer>;
 
 // Whether `layer` only moves numbers, drops them or changes their signs, so that every arithmetic
 // computes it exactly, and is 1-Lipschitz.

@@ -127,6 +127,11 @@ struct ToLayerProto {
     proto.mutable_group_sort()->set_group_size(FromSize(sort.group_size));
   }
   void operator()(const AbsLayer&) const { proto.mutable_abs(); }
+  void operator()(const UpSamplingLayer& layer) const {
+    v1::FrozenUpSampling& out = *proto.mutable_up_sampling();
+    out.set_window_height(FromSize(layer.window_height));
+    out.set_window_width(FromSize(layer.window_width));
+  }
   void operator()(const MaxMinLayer&) const { proto.mutable_max_min(); }
   void operator()(const ConcatenatedReluLayer&) const { proto.mutable_concatenated_relu(); }
   void operator()(const PReluLayer& prelu) const {
@@ -244,6 +249,9 @@ absl::StatusOr<FrozenLayer> LayerFromProto(const v1::FrozenLayer& proto) {
       return GroupSortLayer{.group_size = ToSize(proto.group_sort().group_size())};
     case v1::FrozenLayer::kAbs:
       return AbsLayer{};
+    case v1::FrozenLayer::kUpSampling:
+      return UpSamplingLayer{.window_height = ToSize(proto.up_sampling().window_height()),
+                             .window_width = ToSize(proto.up_sampling().window_width())};
     case v1::FrozenLayer::kMaxMin:
       return MaxMinLayer{};
     case v1::FrozenLayer::kConcatenatedRelu:

@@ -201,6 +201,8 @@ def image_cases():
     yield layer_case("deel.torchlip.InvertibleDownSampling",
                      "invertible_down_sampling { pool_size: 2 }",
                      torchlip.InvertibleDownSampling(2), x)
+    yield layer_case("deel.torchlip.InvertibleUpSampling", "invertible_up_sampling {}",
+                     torchlip.InvertibleUpSampling(2), x)
     yield layer_case("deel.torchlip.GroupSort(4)", "group_sort { group_size: 4 }",
                      torchlip.GroupSort(4), x)
     yield layer_case("deel.torchlip.GroupSort2", "group_sort { group_size: 2 }",

@@ -269,6 +269,29 @@ TEST_F(CheckConvolutionalNetworkTest, RefusesScalesThatAreNotPositiveNormalNumbe
   }
 }
 
+TEST(CheckUpSamplingTest, RefusesWindowsThatDoNotDivideTheChannels) {
+  const auto status = [](std::size_t height, std::size_t width) {
+    FrozenNetwork network{.input_shape = {12, 2, 2}, .layers = {}};
+    network.layers.emplace_back(UpSamplingLayer{.window_height = height, .window_width = width});
+    std::mt19937_64 random(1);
+    network.layers.emplace_back(RandomDense(random, 48, 2, 0.1));
+    return CheckNetwork(network);
+  };
+  EXPECT_TRUE(status(2, 3).ok());
+  EXPECT_TRUE(status(12, 1).ok());
+  EXPECT_TRUE(status(1, 1).ok());
+  constexpr std::size_t kHuge = std::size_t{1} << 63;
+  for (const auto& [height, width] : {std::pair<std::size_t, std::size_t>(0, 1),
+                                      {1, 0},
+                                      {5, 1},
+                                      {4, 4},
+                                      {kHuge, 2},
+                                      {2, kHuge}}) {
+    EXPECT_THAT(std::string(status(height, width).message()),
+                HasSubstr("window: expected one whose positions divide the 12 channels, got"));
+  }
+}
+
 TEST_F(CheckConvolutionalNetworkTest, RefusesSortsThatDoNotDivideTheChannels) {
   network_.layers[1] = GroupSortLayer{.group_size = 4};
   EXPECT_THAT(ErrorOf(network_), HasSubstr("divisor of the 6 channels, got 4"));

@@ -129,6 +129,27 @@ struct LayerDefinition {
     return y;
   }
 
+  std::vector<Number> operator()(const UpSamplingLayer& layer) const {
+    const SampleShape out = OutputShape(layer, shape);
+    std::vector<Number> y(x.size());
+    for (std::size_t c = 0; c < out.channels; ++c) {
+      for (std::size_t i = 0; i < out.height; ++i) {
+        for (std::size_t j = 0; j < out.width; ++j) {
+          y[ImageIndex(out, c, i, j)] = x[UpSampledFrom(layer, c, i, j)];
+        }
+      }
+    }
+    return y;
+  }
+
+  // Where number [c, i, j] of an up-sampled image comes from.
+  std::size_t UpSampledFrom(const UpSamplingLayer& layer, std::size_t c, std::size_t i,
+                            std::size_t j) const {
+    const std::size_t h = layer.window_height;
+    const std::size_t w = layer.window_width;
+    return ImageIndex(shape, c * h * w + i % h * w + j % w, i / h, j / w);
+  }
+
   std::vector<Number> operator()(const AbsLayer&) const {
     std::vector<Number> y = x;
     for (Number& value : y) value = value < 0 ? -value : value;

@@ -124,6 +124,8 @@ std::vector<Case> Cases() {
          std::mt19937_64 random(2);
          return ConvexPotentialLayer{RandomDense(random, 23, 40, 1.0)};
        }()},
+      {"upSampling", {12, 3, 4}, UpSamplingLayer{.window_height = 3, .window_width = 2}},
+      {"upSamplingOfAVector", {6, 1, 1}, UpSamplingLayer{.window_height = 2, .window_width = 3}},
       {"abs", {5, 3, 4}, AbsLayer{}},
       {"maxMin", {6, 3, 4}, MaxMinLayer{}},
       {"maxMinOfAVector", {34, 1, 1}, MaxMinLayer{}},

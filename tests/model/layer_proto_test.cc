@@ -74,6 +74,10 @@ TEST(LayerProtoTest, KeepsEveryFieldOfTheOtherLayers) {
   EXPECT_EQ(l2_norm.window_width, 5U);
   EXPECT_EQ(std::get<GroupSortLayer>(RoundTrip(GroupSortLayer{.group_size = 8})).group_size, 8U);
   EXPECT_TRUE(std::holds_alternative<FlattenLayer>(RoundTrip(FlattenLayer{})));
+  const auto up =
+      std::get<UpSamplingLayer>(RoundTrip(UpSamplingLayer{.window_height = 2, .window_width = 5}));
+  EXPECT_EQ(up.window_height, 2U);
+  EXPECT_EQ(up.window_width, 5U);
   EXPECT_TRUE(std::holds_alternative<AbsLayer>(RoundTrip(AbsLayer{})));
   EXPECT_TRUE(std::holds_alternative<MaxMinLayer>(RoundTrip(MaxMinLayer{})));
   EXPECT_TRUE(std::holds_alternative<ConcatenatedReluLayer>(RoundTrip(ConcatenatedReluLayer{})));

@@ -138,6 +138,20 @@ struct GradientOfLayer {
   }
 
   // At ties any subgradient will do.
+  std::vector<double> operator()(const UpSamplingLayer& layer) const {
+    std::vector<double> before(x.size());
+    const SampleShape out = OutputShape(layer, shape);
+    const LayerDefinition<double> definition{x, shape};
+    for (std::size_t c = 0; c < out.channels; ++c) {
+      for (std::size_t i = 0; i < out.height; ++i) {
+        for (std::size_t j = 0; j < out.width; ++j) {
+          before[definition.UpSampledFrom(layer, c, i, j)] = gradient[ImageIndex(out, c, i, j)];
+        }
+      }
+    }
+    return before;
+  }
+
   std::vector<double> operator()(const AbsLayer&) const {
     std::vector<double> before = gradient;
     for (std::size_t k = 0; k < before.size(); ++k) before[k] *= x[k] < 0.0 ? -1.0 : 1.0;

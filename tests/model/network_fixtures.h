@@ -111,7 +111,8 @@ inline FrozenNetwork RandomImageNetwork(std::uint64_t seed, std::size_t scores,
   return network;
 }
 
-// The same network, piecewise linear, with every activation in the place of its sorts.
+// The same network, piecewise linear, with every activation in the place of its sorts and an
+// up-sampling at the end.
 inline FrozenNetwork RandomActivationNetwork(std::uint64_t seed, std::size_t scores) {
   FrozenNetwork network = RandomImageNetwork(seed, scores, false);
   std::mt19937_64 random(seed);
@@ -121,7 +122,8 @@ inline FrozenNetwork RandomActivationNetwork(std::uint64_t seed, std::size_t sco
   layers.back() = RandomDense(random, 24 * 2 * 2, scores, 0.1);
   const FrozenLayer more[] = {HouseholderLayer{RandomFloats(random, 12, 0.8)}, AbsLayer{},
                               HouseholderLayer{RandomFloats(random, 12, 0.6)},
-                              ConcatenatedReluLayer{}};
+                              ConcatenatedReluLayer{},
+                              UpSamplingLayer{.window_height = 2, .window_width = 3}};
   layers.insert(layers.end() - 2, std::begin(more), std::end(more));
   return network;
 }

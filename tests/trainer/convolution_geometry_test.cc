@@ -83,6 +83,7 @@ TEST(ConvolutionGeometryTest, LayersOfImagesHaveTheirShapes) {
   EXPECT_EQ(shape("scaled_global_l2_norm_pool {}"), "ScaledGlobalL2NormPooling2D 4 1 1");
   EXPECT_EQ(shape("invertible_down_sampling { pool_size: [2, 3] }"),
             "InvertibleDownSampling 24 4 2");
+  EXPECT_EQ(shape("invertible_up_sampling {}"), "InvertibleUpSampling 1 16 12");
   EXPECT_EQ(shape("layer_centering {}"), "LayerCentering 4 8 6");
   EXPECT_EQ(shape("batch_centering {}"), "BatchCentering 4 8 6");
   EXPECT_EQ(shape("convolution { filters: 5 kernel_size: 3 aol {} }"), "AOLConv2D 5 8 6");
@@ -160,6 +161,9 @@ TEST(ConvolutionGeometryTest, RefusesBadFieldsNamingLayerFieldExpectedAndGot) {
        "layers[3].layer_centering: expected an image of several positions as input, got shape [4, "
        "1, 1]",
        {4, 1, 1}},
+      {"invertible_up_sampling { pool_size: 3 }",
+       "layers[3].invertible_up_sampling.pool_size: expected windows whose positions divide the 4 "
+       "channels, got 3 x 3"},
       {"invertible_down_sampling { pool_size: 4 }",
        "layers[3].invertible_down_sampling.pool_size: expected divisors of the image's height 8"},
       {"scaled_average_pool { pool_size: [2, 4] }",

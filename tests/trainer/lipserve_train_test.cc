@@ -296,10 +296,20 @@ TEST_F(LipserveTrainTest, FailuresExitWithOneAndNameThePlace) {
   WriteBytes(folder_ / "file", "");
   std::vector<std::string> bad_recipe = TrainArguments("out");
   bad_recipe[2] = folder_ / "bad.textproto";
+  // Wrong only for the 8 units before it.
+  std::string text = TinyRecipeText();
+  text.replace(text.find("group_size: 2"), 13, "group_size: 3");
+  WriteBytes(folder_ / "groups.textproto", text);
+  std::vector<std::string> bad_groups = TrainArguments("out");
+  bad_groups[2] = folder_ / "groups.textproto";
   std::vector<std::string> no_data = TrainArguments("out");
   no_data[4] = folder_ / "nowhere";
   const std::vector<Failure> failures = {
       {bad_recipe, "bad.textproto:1:4: "},
+      {bad_groups,
+       "groups.textproto:5:23: layers[2].group_sort.group_size: expected at least 2 and"},
+      {{"summary", "--recipe", folder_ / "groups.textproto", "--input-shape", "1,8,8"},
+       "groups.textproto:5:23: layers[2].group_sort.group_size: expected at least 2 and"},
       {no_data, "nowhere: expected train-images-idx3-ubyte"},
       {TrainArguments("file/out"), "file/out: cannot create: Not a directory"},
       {{"evaluate", "--model", folder_ / "none.lip", "--data", folder_ / "data"}, "none.lip"},

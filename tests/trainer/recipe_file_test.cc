@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/trainer/tiny_experiment.h"
@@ -139,8 +140,54 @@ TEST(RecipeFileTest, RefusesWrongValuesNamingTheField) {
   };
   for (const Refusal& refusal : refusals) {
     EXPECT_THAT(ErrorOf(With(refusal.from, refusal.to)),
-                StartsWith("tiny.textproto: recipe: " + refusal.field));
+                AllOf(StartsWith("tiny.textproto:"), HasSubstr(": recipe: " + refusal.field)));
   }
+}
+
+TEST(RecipeFileTest, NamesTheLineOfAWrongValueOrOfTheMessageThatLacksIt) {
+  const std::vector<Refusal> refusals = {
+      {"name: \"tiny\"", "name: \"\"", "1:1: recipe: name"},
+      {"idx {}", "", "2:1: recipe: dataset: expected a format"},
+      {"classes: [3, 5]", "classes: [3]", "2:18: recipe: dataset.classes"},
+      {"layers { flatten {} }", "layers {}", "3:1: recipe: layers[0]"},
+      {"group_sort { group_size: 2 }", "", "5:1: recipe: layers[2]"},
+      {"adam { learning_rate: 0.01 }", "", "13:1: recipe: optimizer"},
+      {"epochs: 3", "epochs: -1", "15:1: recipe: epochs"},
+      // Absent, and in no message but the recipe itself.
+      {"epochs: 3", "", " recipe: epochs"},
+  };
+  for (const Refusal& refusal : refusals) {
+    EXPECT_THAT(ErrorOf(With(refusal.from, refusal.to)),
+                StartsWith("tiny.textproto:" + refusal.field));
+  }
+}
+
+TEST(RecipeLocationsTest, PlaceWhatIsFoundLaterAtItsFieldOrAtTheMessageThatLacksIt) {
+  RecipeLocations locations;
+  ASSERT_TRUE(ParseRecipe(TinyRecipeText(), "tiny.textproto", &locations).ok());
+  const auto located = [&locations](const std::string& message) {
+    const absl::Status status = locations.Locate(absl::InvalidArgumentError(message));
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+    return std::string(status.message());
+  };
+  for (const auto& [message, place] : std::vector<std::pair<std::string, std::string>>{
+           {"layers[1].spectral_dense.units: expected", "4:27: "},
+           {"layers[1].spectral_dense.bjorck_beta: expected", "4:10: "},  // not written
+           {"layers[3].frobenius_dense: expected", "6:10: "},
+           {"layers[2]: expected", "5:1: "},
+           {"loss.hkr.alpha: expected", "9:5: "},
+           {"recipe: optimizer.adam.learning_rate: expected", "13:20: "},
+           {"loss: expected a network with 1 score, got 3: more", "7:1: "},
+       }) {
+    EXPECT_EQ(located(message), "tiny.textproto:" + place + message);
+  }
+  for (const std::string message :
+       {"layers[7]: of no layer", "augmentation.flip: not written", "output folder: a path",
+        "data/mnist: no such file", "nothing at all", "layers[x: y", ""}) {
+    EXPECT_EQ(located(message), message);
+  }
+  EXPECT_TRUE(locations.Locate(absl::OkStatus()).ok());
+  EXPECT_EQ(RecipeLocations().Locate(absl::InternalError("loss: x")).message(), "loss: x");
 }
 
 TEST(RecipeFileTest, RefusesARecipeWithoutLayersOrLoss) {

@@ -221,6 +221,23 @@ std::vector<mpq_class> PotentialByFractions(const Inner& inner, std::vector<mpq_
   return x;
 }
 
+inline std::vector<mpq_class> UpSampledByFractions(const UpSamplingLayer& layer,
+                                                   const SampleShape& shape,
+                                                   const std::vector<mpq_class>& x) {
+  const std::size_t h = layer.window_height;
+  const std::size_t w = layer.window_width;
+  std::vector<mpq_class> y;
+  for (std::size_t c = 0; c < shape.channels; c += h * w) {
+    for (std::size_t i = 0; i < shape.height * h; ++i) {
+      for (std::size_t j = 0; j < shape.width * w; ++j) {
+        const std::size_t channel = c + i % h * w + j % w;
+        y.push_back(x[(channel * shape.height + i / h) * shape.width + j / w]);
+      }
+    }
+  }
+  return y;
+}
+
 inline std::vector<mpq_class> ByFractions(const FrozenLayer& layer, const SampleShape& shape,
                                           const std::vector<mpq_class>& x, unsigned root_bits) {
   if (const auto* dense = std::get_if<DenseLayer>(&layer)) return ByFractions(*dense, x);
@@ -250,6 +267,9 @@ inline std::vector<mpq_class> ByFractions(const FrozenLayer& layer, const Sample
     }
     const auto& convolution = std::get<ConvolutionLayer>(potential->inner);
     return PotentialByFractions(convolution, ByFractions(convolution, shape, x), x);
+  }
+  if (const auto* up = std::get_if<UpSamplingLayer>(&layer)) {
+    return UpSampledByFractions(*up, shape, x);
   }
   return ActivatedByFractions(layer, shape, x);
 }

@@ -161,7 +161,8 @@ TEST(VerifyModelFileTest, RefusesOtherArchitectures) {
               HasSubstr("expected at most 1024 layers"));
 }
 
-// Layers: 1 max-min, 4 PReLU of 12 slopes, 6 Householder, 7 absolute value, 9 concatenated ReLU.
+// Layers: 1 max-min, 4 PReLU of 12 slopes, 6 Householder, 7 absolute value, 9 concatenated ReLU,
+// 10 up-sampling of 24 channels by 2 x 3.
 std::string ErrorAfterActivation(const std::function<void(v1::ModelContent&)>& change) {
   return ErrorAfter(change, ModelOf(RandomActivationNetwork(1, 3)));
 }
@@ -175,6 +176,7 @@ TEST(VerifyModelFileTest, ReadsActivations) {
   EXPECT_EQ(Describe(model->layers[6]), "Householder");
   EXPECT_EQ(Describe(model->layers[7]), "absolute value");
   EXPECT_EQ(Describe(model->layers[9]), "concatenated ReLU");
+  EXPECT_EQ(Describe(model->layers[10]), "up-sampling 2x3");
 }
 
 TEST(VerifyModelFileTest, RefusesActivationsThatDoNotFit) {
@@ -196,6 +198,16 @@ TEST(VerifyModelFileTest, RefusesActivationsThatDoNotFit) {
               HasSubstr("layer 0: max_min: channels: expected an even number, got 1"));
   EXPECT_THAT(ErrorAfter([](auto& content) { content.mutable_layers(0)->mutable_householder(); }),
               HasSubstr("layer 0: householder: channels: expected an even number, got 1"));
+  for (const auto& [height, width] :
+       {std::pair(0L, 3L), {2L, 0L}, {-2L, 3L}, {2L, 5L}, {1L << 32, 1L << 32}}) {
+    EXPECT_THAT(ErrorAfterActivation([height = height, width = width](auto& content) {
+                  auto& up = *content.mutable_layers(10)->mutable_up_sampling();
+                  up.set_window_height(height);
+                  up.set_window_width(width);
+                }),
+                HasSubstr("layer 10: up_sampling: window: expected one whose positions divide the "
+                          "24 channels, got"));
+  }
   // A layer without fields has none, whatever another reader would make of them.
   EXPECT_THAT(ErrorAfterActivation([](auto& content) {
                 const std::string field_in_abs("\xf2\x01\x02\x08\x01", 5);

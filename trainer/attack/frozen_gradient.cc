@@ -14,6 +14,7 @@
 #include "model/execution/onednn.h"
 #include "model/execution/onednn_training.h"
 #include "model/execution/pooling.h"
+#include "model/execution/up_sampling.h"
 #include "trainer/attack/activation_gradient.h"
 
 namespace lipserve::trainer {
@@ -246,6 +247,26 @@ class ConvexPotentialStep final : public GradientStep {
 std::size_t SizeOf(const DenseLayer& layer) { return layer.outputs; }
 std::size_t SizeOf(const ConvolutionLayer& layer) { return layer.output().size(); }
 
+class UpSamplingStep final : public GradientStep {
+ public:
+  UpSamplingStep(UpSamplingLayer layer, SampleShape shape) : layer_(layer), in_(shape) {}
+
+  void Forward(std::size_t batch, const float* x, float* y) override {
+    for (std::size_t n = 0; n < batch; ++n) {
+      UpSample(layer_, in_, x + n * in_.size(), y + n * in_.size());
+    }
+  }
+  void Backward(std::size_t batch, const float*, const float* dy, float* dx) override {
+    for (std::size_t n = 0; n < batch; ++n) {
+      UndoUpSampling(layer_, in_, dy + n * in_.size(), dx + n * in_.size());
+    }
+  }
+
+ private:
+  UpSamplingLayer layer_;
+  SampleShape in_;
+};
+
 // The step of a layer that reads `shape`.
 struct MakeStep {
   const SampleShape& shape;
@@ -272,6 +293,9 @@ struct MakeStep {
   }
   std::unique_ptr<GradientStep> operator()(const L2NormPoolLayer& layer) const {
     return std::make_unique<L2NormPoolStep>(layer, shape);
+  }
+  std::unique_ptr<GradientStep> operator()(const UpSamplingLayer& layer) const {
+    return std::make_unique<UpSamplingStep>(layer, shape);
   }
   std::unique_ptr<GradientStep> operator()(const GroupSortLayer& layer) const {
     return std::make_unique<GroupSortStep>(layer, shape.size());

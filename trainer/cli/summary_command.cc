@@ -30,10 +30,7 @@ struct SummaryFlags {
   std::vector<std::size_t> input_shape{1, 28, 28};
 };
 
-absl::Status Summarize(const SummaryFlags& flags) {
-  onednn::SetThreadsOfThisThread(1);
-  LIPSERVE_ASSIGN_OR_RETURN(const v1::Recipe recipe, ReadRecipeFile(flags.recipe));
-  const SampleShape shape{flags.input_shape[0], flags.input_shape[1], flags.input_shape[2]};
+absl::Status SummarizeRecipe(const v1::Recipe& recipe, const SampleShape& shape) {
   LIPSERVE_ASSIGN_OR_RETURN(const auto network,
                             TrainableNetwork::Create(recipe, shape, recipe.seed()));
   LIPSERVE_ASSIGN_OR_RETURN(const auto loss, MakeLoss(recipe.loss(), network->num_scores()));
@@ -46,6 +43,14 @@ absl::Status Summarize(const SummaryFlags& flags) {
   std::cout << SummaryTable(recipe, *network)
             << TrainingText(recipe, *loss, *optimizer, scheduled_numbers);
   return absl::OkStatus();
+}
+
+absl::Status Summarize(const SummaryFlags& flags) {
+  onednn::SetThreadsOfThisThread(1);
+  RecipeLocations locations;
+  LIPSERVE_ASSIGN_OR_RETURN(const v1::Recipe recipe, ReadRecipeFile(flags.recipe, &locations));
+  const SampleShape shape{flags.input_shape[0], flags.input_shape[1], flags.input_shape[2]};
+  return locations.Locate(SummarizeRecipe(recipe, shape));
 }
 
 }  // namespace

@@ -41,6 +41,7 @@ std::string ConstraintText(const v1::LayerSpec& spec) {
     case v1::LayerSpec::kGroupSort:
     case v1::LayerSpec::kFullSort:
     case v1::LayerSpec::kInvertibleDownSampling:
+    case v1::LayerSpec::kInvertibleUpSampling:
       return "moves values only";
     case v1::LayerSpec::kSpectralDense:
       return "singular values 1";

@@ -43,9 +43,9 @@ struct TrainFlags {
   bool json = false;
 };
 
-absl::StatusOr<RunOptions> MakeRunOptions(const TrainFlags& flags) {
+absl::StatusOr<RunOptions> MakeRunOptions(const TrainFlags& flags, RecipeLocations& locations) {
   RunOptions options;
-  LIPSERVE_ASSIGN_OR_RETURN(options.recipe, ReadRecipeFile(flags.recipe));
+  LIPSERVE_ASSIGN_OR_RETURN(options.recipe, ReadRecipeFile(flags.recipe, &locations));
   if (flags.seed.has_value()) options.recipe.set_seed(*flags.seed);
   if (flags.epochs.has_value()) options.recipe.set_epochs(*flags.epochs);
   options.data_folder = flags.data;
@@ -150,8 +150,11 @@ absl::Status TrainObserved(const TrainFlags& flags, TrainingRun& run, Progress& 
 absl::Status Train(const TrainFlags& flags) {
   const auto begin = std::chrono::steady_clock::now();
   onednn::SetThreadsOfThisThread(flags.threads);
-  LIPSERVE_ASSIGN_OR_RETURN(const RunOptions options, MakeRunOptions(flags));
-  LIPSERVE_ASSIGN_OR_RETURN(const auto run, TrainingRun::Start(options));
+  RecipeLocations locations;
+  LIPSERVE_ASSIGN_OR_RETURN(const RunOptions options, MakeRunOptions(flags, locations));
+  auto started = TrainingRun::Start(options);
+  if (!started.ok()) return locations.Locate(started.status());
+  const std::unique_ptr<TrainingRun> run = *std::move(started);
   if (run->already_finished()) {
     PrintAlreadyFinished(flags, *run);
     return absl::OkStatus();

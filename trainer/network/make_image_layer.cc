@@ -10,6 +10,7 @@
 #include "trainer/layers/centering.h"
 #include "trainer/layers/frobenius_convolution.h"
 #include "trainer/layers/invertible_down_sampling.h"
+#include "trainer/layers/invertible_up_sampling.h"
 #include "trainer/layers/pooling.h"
 #include "trainer/layers/spectral_convolution.h"
 #include "trainer/network/convolution_geometry.h"
@@ -135,6 +136,19 @@ absl::StatusOr<std::unique_ptr<Layer>> MakeDownSampling(const v1::PoolSpec& spec
                                                         const LayerPlace& place) {
   LIPSERVE_ASSIGN_OR_RETURN(const auto size, ReadTiles(spec, place));
   return std::make_unique<InvertibleDownSampling>(place.input_shape, size.first, size.second);
+}
+
+absl::StatusOr<std::unique_ptr<Layer>> MakeUpSampling(const v1::UpSamplingSpec& spec,
+                                                      const LayerPlace& place) {
+  LIPSERVE_ASSIGN_OR_RETURN(const auto size,
+                            ReadPair(spec.pool_size(), "pool_size", 1, kDefaultPoolSize, place));
+  if (place.input_shape.channels % (size.first * size.second) != 0) {
+    return place.Error(
+        ".pool_size: expected windows whose positions divide the %d channels, got %d x %d",
+        place.input_shape.channels, size.first, size.second);
+  }
+  return std::make_unique<InvertibleUpSampling>(
+      place.input_shape, UpSamplingLayer{.window_height = size.first, .window_width = size.second});
 }
 
 absl::StatusOr<std::unique_ptr<Layer>> MakeLayerCentering(const v1::LayerCenteringSpec& spec,

@@ -27,6 +27,8 @@ absl::StatusOr<std::unique_ptr<Layer>> MakePool(PoolKind kind, const v1::PoolSpe
 absl::StatusOr<std::unique_ptr<Layer>> MakeDownSampling(const v1::PoolSpec& spec,
                                                         const LayerPlace& place);
 
+absl::StatusOr<std::unique_ptr<Layer>> MakeUpSampling(const v1::UpSamplingSpec& spec,
+                                                      const LayerPlace& place);
 absl::StatusOr<std::unique_ptr<Layer>> MakeLayerCentering(const v1::LayerCenteringSpec& spec,
                                                           const LayerPlace& place);
 

@@ -137,6 +137,9 @@ absl::StatusOr<std::unique_ptr<Layer>> MakeLayer(const v1::LayerSpec& spec, std:
     case v1::LayerSpec::kInvertibleDownSampling:
       return MakeDownSampling(spec.invertible_down_sampling(),
                               {index, "invertible_down_sampling", input_shape});
+    case v1::LayerSpec::kInvertibleUpSampling:
+      return MakeUpSampling(spec.invertible_up_sampling(),
+                            {index, "invertible_up_sampling", input_shape});
     case v1::LayerSpec::kLayerCentering:
       return MakeLayerCentering(spec.layer_centering(), {index, "layer_centering", input_shape});
     case v1::LayerSpec::kBatchCentering:
@@ -164,8 +167,8 @@ absl::StatusOr<std::unique_ptr<Layer>> MakeLayer(const v1::LayerSpec& spec, std:
       "layers[%d]: expected one of flatten, spectral_dense, frobenius_dense, aol_dense, dense, "
       "group_sort, full_sort, convolution, scaled_average_pool, scaled_l2_norm_pool, "
       "scaled_global_average_pool, scaled_global_l2_norm_pool, invertible_down_sampling, "
-      "layer_centering, batch_centering, abs, max_min, concatenated_relu, prelu, householder, "
-      "sll_dense, cpl_dense, got none",
+      "invertible_up_sampling, layer_centering, batch_centering, abs, max_min, concatenated_relu, "
+      "prelu, householder, sll_dense, cpl_dense, got none",
       index));
 }
 

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <cstring>
 #include <fstream>
+#include <memory>
 #include <set>
 #include <sstream>
 #include <utility>
@@ -204,16 +205,23 @@ absl::Status ValidateRecipe(const v1::Recipe& recipe) {
   return ValidateRange("epochs", recipe.epochs(), kMaxEpochs);
 }
 
-absl::StatusOr<v1::Recipe> ParseRecipe(const std::string& text, const std::string& place) {
+absl::StatusOr<v1::Recipe> ParseRecipe(const std::string& text, const std::string& place,
+                                       RecipeLocations* locations) {
   v1::Recipe recipe;
-  LIPSERVE_RETURN_IF_ERROR(ParseProtoText(text, place, recipe));
+  auto tree = std::make_unique<google::protobuf::TextFormat::ParseInfoTree>();
+  LIPSERVE_RETURN_IF_ERROR(ParseProtoText(text, place, recipe, tree.get()));
+  RecipeLocations here(place, std::move(tree));
   if (const absl::Status status = ValidateRecipe(recipe); !status.ok()) {
+    const absl::Status located = here.Locate(status);
+    // A field that the file leaves out has no line.
+    if (located != status) return located;
     return absl::Status(status.code(), absl::StrCat(place, ": ", status.message()));
   }
+  if (locations != nullptr) *locations = std::move(here);
   return recipe;
 }
 
-absl::StatusOr<v1::Recipe> ReadRecipeFile(const std::string& path) {
+absl::StatusOr<v1::Recipe> ReadRecipeFile(const std::string& path, RecipeLocations* locations) {
   errno = 0;
   std::ifstream file(path, std::ios::binary);
   std::ostringstream text;
@@ -221,7 +229,7 @@ absl::StatusOr<v1::Recipe> ReadRecipeFile(const std::string& path) {
     return absl::NotFoundError(absl::StrCat(
         path, ": cannot read the recipe: ", errno == 0 ? "it is empty" : std::strerror(errno)));
   }
-  return ParseRecipe(text.str(), path);
+  return ParseRecipe(text.str(), path, locations);
 }
 
 std::string DescribeDifferences(const v1::Recipe& from, const v1::Recipe& to) {

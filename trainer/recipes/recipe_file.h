@@ -12,17 +12,20 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "lipserve/v1/recipe.pb.h"
+#include "trainer/recipes/recipe_locations.h"
 
 namespace lipserve::trainer {
 
-// Reads and validates a recipe.
+// Reads and validates a recipe. Where its fields stand goes to `locations`, if that is not null.
 //
 // Errors: NotFound if the file cannot be opened; InvalidArgument with "file:line:column: ..." for
-//         each syntax error or unknown field, and what ValidateRecipe returns.
-absl::StatusOr<v1::Recipe> ReadRecipeFile(const std::string& path);
+//         each syntax error or unknown field, and for what ValidateRecipe refuses.
+absl::StatusOr<v1::Recipe> ReadRecipeFile(const std::string& path,
+                                          RecipeLocations* locations = nullptr);
 
 // As ReadRecipeFile for text in memory; `place` stands for the path in errors.
-absl::StatusOr<v1::Recipe> ParseRecipe(const std::string& text, const std::string& place);
+absl::StatusOr<v1::Recipe> ParseRecipe(const std::string& text, const std::string& place,
+                                       RecipeLocations* locations = nullptr);
 
 // Checks what can be checked without the data: name, dataset, batch size, epochs, validation, and
 // that layers, loss and optimiser are there. What they contain is checked by TrainingLoop::Create,
