@@ -427,8 +427,8 @@ std::optional<ExactLayer> ToExact(const FrozenLayer& layer, const SampleShape& i
             return Result(ExactSort{.group_size = sort.group_size, .input = input});
           },
           [](const AbsLayer&) { return Result(ExactAbs()); },
-          [&](const UpSamplingLayer& layer) {
-            return Result(ExactUpSampling{layer, input});
+          [&](const UpSamplingLayer& up) {
+            return Result(ExactUpSampling{up, input});
           },
           [&](const MaxMinLayer&) { return Result(ExactMaxMin{input}); },
           [](const ConcatenatedReluLayer&) { return Result(ExactConcatenatedRelu()); },

@@ -241,7 +241,7 @@ absl::Status CheckLayer(const FrozenLayer& layer, const SampleShape& input) {
           },
           [&](const GroupSortLayer& sort) { return CheckGroupSort(sort, input); },
           [](const AbsLayer&) { return absl::OkStatus(); },
-          [&](const UpSamplingLayer& layer) { return CheckUpSampling(layer, input); },
+          [&](const UpSamplingLayer& up) { return CheckUpSampling(up, input); },
           [&](const MaxMinLayer&) { return CheckPairs(input); },
           [](const ConcatenatedReluLayer&) { return absl::OkStatus(); },
           [&](const PReluLayer& prelu) {
@@ -287,10 +287,10 @@ SampleShape OutputShape(const FrozenLayer& layer, const SampleShape& input) {
                         [&](const L2NormPoolLayer& pool) { return pooled(pool); },
                         [&](const GroupSortLayer&) { return input; },
                         [&](const AbsLayer&) { return input; },
-                        [&](const UpSamplingLayer& layer) {
-                          return SampleShape{
-                              input.channels / (layer.window_height * layer.window_width),
-                              input.height * layer.window_height, input.width * layer.window_width};
+                        [&](const UpSamplingLayer& up) {
+                          return SampleShape{input.channels / (up.window_height * up.window_width),
+                                             input.height * up.window_height,
+                                             input.width * up.window_width};
                         },
                         [&](const MaxMinLayer&) { return input; },
                         [&](const ConcatenatedReluLayer&) {
@@ -327,8 +327,8 @@ std::string DescribeLayer(const FrozenLayer& layer) {
           },
           [](const GroupSortLayer& sort) { return absl::StrCat("group sort ", sort.group_size); },
           [](const AbsLayer&) { return std::string("absolute value"); },
-          [](const UpSamplingLayer& layer) {
-            return absl::StrCat("up-sampling ", layer.window_height, "x", layer.window_width);
+          [](const UpSamplingLayer& up) {
+            return absl::StrCat("up-sampling ", up.window_height, "x", up.window_width);
           },
           [](const MaxMinLayer&) { return std::string("max-min"); },
           [](const ConcatenatedReluLayer&) { return std::string("concatenated ReLU"); },

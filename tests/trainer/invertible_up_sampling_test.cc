@@ -95,7 +95,7 @@ struct Transposed {
     const auto s = static_cast<std::ptrdiff_t>(stride);
     const auto p = static_cast<std::ptrdiff_t>(padding);
     const std::ptrdiff_t last = (s - 1 + p) / s;
-    const std::ptrdiff_t before = (taps - 1 - p + s - 1) / s;
+    const std::ptrdiff_t before = (taps - 1 - p) / s;
     const WindowAxis axis{.size = static_cast<std::size_t>(before + last + 1),
                           .padding_before = static_cast<std::size_t>(before),
                           .padding_after = static_cast<std::size_t>(last)};
