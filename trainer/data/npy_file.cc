@@ -135,9 +135,7 @@ absl::StatusOr<Header> ParseHeader(const std::string& path, std::string_view byt
         path, ": expected an array saved by numpy.save, which starts with \"\\x93NUMPY\", got \"",
         absl::CHexEscape(absl::string_view(start.data(), start.size())), "\""));
   }
-  const std::size_t version = bytes.size() > kMagic.size()
-                                  ? static_cast<std::uint8_t>(bytes[kMagic.size()])
-                                  : std::size_t{0};
+  const std::uint64_t version = LittleEndian(bytes.substr(kMagic.size(), 1));
   const std::size_t length_bytes = version == 1 ? 2 : 4;
   const std::size_t text_begin = kMagic.size() + 2 + length_bytes;
   const bool has_length = version >= 1 && version <= 3 && bytes.size() >= text_begin;
