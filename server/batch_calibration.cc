@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/batch_calibration.h"
 
-#include <time.h>
-
 #include <algorithm>
 #include <cassert>
+#include <ctime>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"

@@ -16,18 +16,16 @@ namespace lipserve {
 // What one poller does besides handing on events.
 class PollerWork {
  public:
+  PollerWork() = default;
   virtual ~PollerWork() = default;
+  PollerWork(const PollerWork&) = delete;
+  PollerWork& operator=(const PollerWork&) = delete;
 
   // Answers the quick ones of the requests that have come; returns how many.
   virtual std::size_t AnswerQuickRequests() = 0;
 
   // What no client waits for.
   virtual void CleanUp() = 0;
-
- protected:
-  PollerWork() = default;
-  PollerWork(const PollerWork&) = delete;
-  PollerWork& operator=(const PollerWork&) = delete;
 };
 
 // Threads that hand the events of one completion queue to their calls. Every tag on the queue must
