@@ -82,7 +82,10 @@ void HealthWatchCall::GoOn() {
 }
 
 void HealthWatchCall::CloseEvent() {
-  if (open_events_.fetch_sub(1, std::memory_order_acq_rel) == 1) home_.Return(*this);
+  if (open_events_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  writer_.reset();  // these keep the connection open, also when the client has gone
+  context_.reset();
+  home_.Return(*this);
 }
 
 }  // namespace lipserve
