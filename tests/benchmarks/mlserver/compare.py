@@ -5,6 +5,7 @@
     build/tools/mlserver/bin/pip install -r tests/benchmarks/mlserver/requirements.txt
     build/tools/mlserver/bin/python tests/benchmarks/mlserver/compare.py build/release/bin models
 
+`models` is what demo.sh leaves: it holds the demo's model, mnist08.
 Both serve a dense network 784-32-16-1 on loopback over gRPC's ModelInfer, one image of FP32 a call.
 lipserve answers with class, scores, margin and a proven radius; MLServer with the scores of
 onnxruntime. Rounds take turns, medians are printed. About 3 minutes.
