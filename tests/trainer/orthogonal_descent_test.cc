@@ -103,6 +103,35 @@ TEST(OrthogonalDescentTest, FollowsTheFormulaInFloat64OverManySteps) {
   }
 }
 
+TEST(OrthogonalDescentTest, AStepLengthIsALearningRateOverTheRootOfTheSize) {
+  std::mt19937_64 random(60);
+  for (const Shape shape : kShapes) {
+    Parameter by_length = RandomOrthogonalParameter(shape, random);
+    Parameter by_rate = by_length;
+    OrthogonalDescentOptions length;
+    length.step_length = 0.3;
+    OrthogonalDescentOptions rate;
+    rate.learning_rate = 0.3 / std::sqrt(static_cast<double>(by_rate.values.size()));
+    OrthogonalDescent(length, {{&by_length}, {"layer1.kernel"}}).Step(1, 1.0);
+    OrthogonalDescent(rate, {{&by_rate}, {"layer1.kernel"}}).Step(1, 1.0);
+    EXPECT_EQ(by_length.values, by_rate.values);
+  }
+}
+
+TEST(OrthogonalDescentTest, AStepLengthMovesMatricesOfAllShapesAsFar) {
+  std::mt19937_64 random(61);
+  for (const Shape shape : {Shape{5, 9}, Shape{30, 20}, Shape{64, 8}}) {
+    Parameter parameter = RandomOrthogonalParameter(shape, random);
+    const Matrix64 before = Values(parameter, shape);
+    OrthogonalDescentOptions options;
+    options.step_length = 0.01;
+    OrthogonalDescent(options, {{&parameter}, {"layer1.kernel"}}).Step(1, 1.0);
+    // The first step is the tangent gradient over its own root mean square; Newton's iteration
+    // changes it at second order.
+    EXPECT_NEAR(FrobeniusNorm(Sum(1.0, Values(parameter, shape), -1.0, before)), 0.01, 1e-4);
+  }
+}
+
 TEST(OrthogonalDescentTest, StaysOrthogonalUpToTheSquareOfItsStep) {
   std::mt19937_64 random(53);
   for (const Shape shape : kShapes) {
@@ -199,6 +228,10 @@ TEST(MakeOptimizerTest, RefusesOrthogonalFieldsThatAreWrongOrMoveNothing) {
   const std::string sgd = "sgd { learning_rate: 1 } ";
   EXPECT_THAT(error(sgd + "orthogonal { learning_rate: -1 }", kernel),
               HasSubstr("optimizer.orthogonal.learning_rate: expected a positive"));
+  EXPECT_THAT(error(sgd + "orthogonal { step_length: -1 }", kernel),
+              HasSubstr("optimizer.orthogonal.step_length: expected a finite positive number"));
+  EXPECT_THAT(error(sgd + "orthogonal { step_length: 0.1 learning_rate: 0.1 }", kernel),
+              HasSubstr("optimizer.orthogonal.learning_rate: expected 0 or none beside"));
   EXPECT_THAT(error(sgd + "orthogonal { beta2: 1 }", kernel),
               HasSubstr("optimizer.orthogonal.beta2: expected"));
   EXPECT_THAT(error(sgd + "orthogonal { retraction_period: -1 }", kernel),

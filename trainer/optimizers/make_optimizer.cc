@@ -89,6 +89,18 @@ double LearningRate(const v1::OptimizerSpec& spec) {
                             : spec.sgd().learning_rate();
 }
 
+absl::Status CheckStepLength(const v1::OrthogonalStepSpec& spec) {
+  if (!(spec.step_length() > 0.0) || !std::isfinite(spec.step_length())) {
+    return Invalid("orthogonal.step_length", "a finite positive number, or 0 for the learning rate",
+                   spec.step_length());
+  }
+  if (spec.learning_rate() != 0.0) {
+    return Invalid("orthogonal.learning_rate", "0 or none beside a step_length",
+                   spec.learning_rate());
+  }
+  return absl::OkStatus();
+}
+
 RuleOrError MakeOrthogonalRule(const v1::OptimizerSpec& spec, ParameterGroup group) {
   const v1::OrthogonalStepSpec& orthogonal = spec.orthogonal();
   OrthogonalDescentOptions options;
@@ -96,6 +108,10 @@ RuleOrError MakeOrthogonalRule(const v1::OptimizerSpec& spec, ParameterGroup gro
   if (orthogonal.learning_rate() != 0.0) {
     LIPSERVE_RETURN_IF_ERROR(CheckLearningRate("orthogonal", orthogonal.learning_rate()));
     options.learning_rate = orthogonal.learning_rate();
+  }
+  if (orthogonal.step_length() != 0.0) {
+    LIPSERVE_RETURN_IF_ERROR(CheckStepLength(orthogonal));
+    options.step_length = orthogonal.step_length();
   }
   LIPSERVE_ASSIGN_OR_RETURN(options.beta1,
                             DecayOr("orthogonal.beta1", orthogonal.beta1(), options.beta1));

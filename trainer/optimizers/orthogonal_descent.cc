@@ -71,14 +71,20 @@ OrthogonalDescent::OrthogonalDescent(const OrthogonalDescentOptions& options, Pa
 }
 
 std::string OrthogonalDescent::description() const {
-  return absl::StrFormat(
-      "OrthogonalDescent(learning_rate=%g, beta1=%g, beta2=%g, retraction_period=%d)",
-      options_.learning_rate, options_.beta1, options_.beta2, options_.retraction_period);
+  const bool by_length = options_.step_length > 0.0;
+  return absl::StrFormat("OrthogonalDescent(%s=%g, beta1=%g, beta2=%g, retraction_period=%d)",
+                         by_length ? "step_length" : "learning_rate",
+                         by_length ? options_.step_length : options_.learning_rate, options_.beta1,
+                         options_.beta2, options_.retraction_period);
+}
+
+double OrthogonalDescent::Rate(std::size_t numbers) const {
+  if (options_.step_length == 0.0) return options_.learning_rate;
+  return options_.step_length / std::sqrt(static_cast<double>(numbers));
 }
 
 void OrthogonalDescent::Step(std::int64_t step, double learning_rate_factor) {
-  const double rate =
-      learning_rate_factor * options_.learning_rate / (1.0 - IntegerPower(options_.beta1, step));
+  const double rate_factor = learning_rate_factor / (1.0 - IntegerPower(options_.beta1, step));
   const double correction2 = 1.0 - IntegerPower(options_.beta2, step);
   const float blend1 = static_cast<float>(1.0 - options_.beta1);
   for (std::size_t i = 0; i < group_.parameters.size(); ++i) {
@@ -92,7 +98,7 @@ void OrthogonalDescent::Step(std::int64_t step, double learning_rate_factor) {
     second +=
         static_cast<float>((1.0 - options_.beta2) * (mean_square - static_cast<double>(second)));
     const double scale = std::sqrt(static_cast<double>(second) / correction2) + kSmallestScale;
-    const float step_size = static_cast<float>(rate / scale);
+    const float step_size = static_cast<float>(rate_factor * Rate(gradient.size()) / scale);
     std::vector<float>& first = states_[i].values;
     for (std::size_t k = 0; k < first.size(); ++k) {
       first[k] += blend1 * (gradient[k] - first[k]);

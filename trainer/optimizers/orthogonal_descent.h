@@ -4,8 +4,12 @@
 //   g <- G - 1/2 (W G^T + G W^T) W              the gradient's tangent part
 //   m <- m + (1 - beta1) (g - m)
 //   v <- v + (1 - beta2) (mean of g^2 - v)      one number for the whole matrix
-//   W <- W - learning_rate / (1 - beta1^t) m / sqrt(v / (1 - beta2^t))
+//   W <- W - rate / (1 - beta1^t) m / sqrt(v / (1 - beta2^t))
 //   W <- 3/2 W - 1/2 W W^T W                    one Newton iteration back, every few steps
+//
+// With a learning rate, that is the rate. With a step length, the rate of a matrix of n numbers is
+// step_length / sqrt(n): g / sqrt(v) has a Frobenius norm of about sqrt(n), so every matrix moves
+// about as far on its manifold, whatever its shape.
 //
 // What matters is that the moments never see the normal part of the gradient: it is large, is
 // undone by every retraction, and would set the second moment.
@@ -25,10 +29,11 @@
 namespace lipserve::trainer {
 
 struct OrthogonalDescentOptions {
-  double learning_rate = 1e-3;         // positive
+  double learning_rate = 1e-3;         // positive; not looked at if step_length is positive
   double beta1 = 0.9;                  // in [0, 1)
   double beta2 = 0.99;                 // in [0, 1)
   std::int64_t retraction_period = 1;  // at least 1
+  double step_length = 0.0;            // not negative
 };
 
 // Replaces `gradient` by its part tangent to the orthogonal matrices at `matrix`. `small` is
@@ -48,6 +53,9 @@ class OrthogonalDescent final : public UpdateRule {
   void ReturnToConstraint() override;
 
  private:
+  // The rate of a matrix of so many numbers.
+  double Rate(std::size_t numbers) const;
+
   OrthogonalDescentOptions options_;
   std::size_t second_moments_ = 0;  // index of the first of them in states_
   std::vector<float> small_;        // scratch: a Gram matrix
