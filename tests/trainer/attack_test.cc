@@ -51,11 +51,10 @@ FrozenNetwork EveryLayer(PaddingMode mode, std::mt19937_64& random) {
 }
 
 TEST(FrozenGradientTest, IsTheFloat64GradientOfEveryKindOfLayer) {
-  for (const PaddingMode mode :
-       {PaddingMode::kZero, PaddingMode::kCircular, PaddingMode::kReflect}) {
-    std::mt19937_64 random(3);
-    FrozenNetwork network = EveryLayer(mode, random);
-    if (mode == PaddingMode::kReflect) network = RandomActivationNetwork(3, 3);
+  std::mt19937_64 random(3);
+  for (const FrozenNetwork& network :
+       {EveryLayer(PaddingMode::kZero, random), EveryLayer(PaddingMode::kCircular, random),
+        RandomActivationNetwork(3, 3), RandomPotentialNetwork(3, 3)}) {
     ASSERT_TRUE(CheckNetwork(network).ok()) << CheckNetwork(network);
     FrozenGradient gradient(network);
     constexpr std::size_t kBatch = 3;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Networks of convolutions and pools: the layouts between layers, the gradients through all of
 // them, and the frozen network beside the trained one.
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -12,6 +13,8 @@
 
 #include "google/protobuf/text_format.h"
 #include "gtest/gtest.h"
+#include "model/certificate/layer_bounds.h"
+#include "model/certified_model.h"
 #include "tests/model/layer_definition.h"
 #include "tests/trainer/matrices.h"
 #include "trainer/network/trainable_network.h"
@@ -41,6 +44,17 @@ constexpr const char* kNetworks[] = {
        layers { group_sort { group_size: 2 } }
        layers { spectral_dense { units: 6 use_bias: true } }
        layers { frobenius_dense { units: 4 disjoint_neurons: true } })",
+    R"(layers { sll_convolution { filters: 4 kernel_size: 3 use_bias: true } }
+       layers { invertible_down_sampling {} }
+       layers { convolution { filters: 12 kernel_size: 3 use_bias: true
+                              linear_residual { scale: 0.5 power_iterations: 40 } } }
+       layers { max_min {} }
+       layers { cpl_convolution { kernel_size: [3, 1] groups: 3
+                                  padding_mode: PADDING_MODE_CIRCULAR } }
+       layers { flatten {} }
+       layers { linear_residual_dense { use_bias: true residual { power_iterations: 40 } } }
+       layers { group_sort { group_size: 2 } }
+       layers { spectral_dense { units: 4 } })",
 };
 
 std::unique_ptr<TrainableNetwork> Make(const char* text, std::uint64_t seed) {
@@ -51,12 +65,13 @@ std::unique_ptr<TrainableNetwork> Make(const char* text, std::uint64_t seed) {
   return *std::move(network);
 }
 
-// Kernels off the orthogonal ones and biases, as training leaves them.
+// Kernels off the orthogonal ones and biases, as training leaves them, power iterations settled.
 void Disturb(TrainableNetwork& network, std::mt19937_64& random) {
   for (Parameter* parameter : network.Parameters()) {
     const std::vector<float> noise = RandomNumbers(parameter->values.size(), random, 0.05);
     for (std::size_t i = 0; i < noise.size(); ++i) parameter->values[i] += noise[i];
   }
+  for (int step = 0; step < 100; ++step) network.PrepareStep(true);
 }
 
 std::vector<double> ScoresByDefinition(const FrozenNetwork& network, std::vector<double> x) {
@@ -90,6 +105,43 @@ TEST(ImageNetworkTest, TheFrozenNetworkIsTheTrainedOne) {
         EXPECT_NEAR(static_cast<double>(scores.row(r)[s]), expected[s], 1e-4);
       }
     }
+  }
+}
+
+TEST(ImageNetworkTest, IsServedWithTheClassesThatItWasTrainedToGiveAndProvenRadii) {
+  std::mt19937_64 random(74);
+  for (const char* text : kNetworks) {
+    SCOPED_TRACE(text);
+    const auto network = Make(text, 3);
+    Disturb(*network, random);
+    FrozenModel frozen;
+    frozen.name = "network";
+    frozen.network = network->Freeze();
+    frozen.pixel_divisor = 1.0;
+    frozen.class_labels = {"a", "b", "c", "d"};
+    for (FrozenLayer& layer : frozen.network.layers) ASSERT_TRUE(ClaimOperatorNorm(layer).ok());
+    constexpr std::size_t kBatch = 16;
+    const auto served = CertifiedModel::Create(frozen, kBatch);
+    ASSERT_TRUE(served.ok()) << served.status();
+    const auto bounds = (*served)->layer_lipschitz_bounds();
+    // Of the last layer the certificate takes the distances of its rows.
+    for (const double bound : bounds.first(bounds.size() - 1)) EXPECT_LE(bound, 1.0 + 1e-5);
+    const std::vector<float> inputs = RandomNumbers(kBatch * kImage.size(), random);
+    const ConstMatrixView x{inputs.data(), kBatch, kImage.size()};
+    network->PrepareStep(false);
+    const ConstMatrixView scores = network->Forward(x);
+    std::vector<Answer> answers(kBatch);
+    const auto worker = (*served)->NewWorker();
+    (*served)->Classify(x, *worker, answers);
+    std::size_t agreeing = 0;
+    for (std::size_t r = 0; r < kBatch; ++r) {
+      const auto row = scores.row(r);
+      const auto best = std::max_element(row.begin(), row.end());
+      // Closer scores may change places: Bjorck stops early.
+      if (row[answers[r].class_index] > *best - 2e-4F) ++agreeing;
+      EXPECT_GT(answers[r].radius_l2, 0.0);
+    }
+    EXPECT_EQ(agreeing, kBatch);
   }
 }
 

@@ -102,6 +102,34 @@ TEST(MakeLayerTest, RefusesBadFieldsNamingLayerFieldExpectedAndGot) {
       {"prelu { initial_slope: nan }", "prelu.initial_slope:"},
       {"sll_dense { units: -1 }", "layers[3].sll_dense.units: expected at least 1, got -1"},
       {"cpl_dense {}", "layers[3].cpl_dense: expected a vector as input", {1, 28, 28}},
+      {"sll_convolution {}",
+       "layers[3].sll_convolution.kernel_size: expected one or two numbers, got none",
+       {2, 8, 8}},
+      {"cpl_convolution { kernel_size: 3 filters: -1 }",
+       "layers[3].cpl_convolution.filters: expected at least 1, got -1",
+       {2, 8, 8}},
+      {"cpl_convolution { kernel_size: 3 padding_mode: PADDING_MODE_REFLECT }",
+       "layers[3].cpl_convolution.padding_mode: expected zero or circular, with which the "
+       "transposed convolution is one of the same kind, got reflect or replicate",
+       {2, 8, 8}},
+      {"linear_residual_dense {}",
+       "layers[3].linear_residual_dense: expected a vector as input",
+       {1, 28, 28}},
+      {"linear_residual_dense { residual { power_iterations: -1 } }",
+       "layers[3].linear_residual_dense.residual.power_iterations: expected 1 to 1000, or 0 for 3, "
+       "got -1"},
+      {"linear_residual_dense { residual { scale: nan } }",
+       "linear_residual_dense.residual.scale: expected a number in (0, 1000], or 0 for 1, got nan"},
+      {"convolution { filters: 4 kernel_size: 3 linear_residual {} }",
+       "layers[3].convolution.linear_residual: expected as many filters as channels, stride 1, and "
+       "padding that keeps the size",
+       {2, 8, 8}},
+      {"convolution { filters: 2 kernel_size: 3 stride: 2 linear_residual {} }",
+       "linear_residual: expected as many filters as channels, stride 1",
+       {2, 8, 8}},
+      {"convolution { filters: 2 kernel_size: 2 dilation: 3 linear_residual {} }",
+       "with a tap on every position itself",
+       {2, 8, 8}},
   };
   for (const Refusal& refusal : refusals) {
     const auto layer = MakeFrom(refusal.text, refusal.shape);
@@ -133,6 +161,11 @@ TEST(MakeLayerTest, BuildsEveryLayerWithItsOutputShape) {
   EXPECT_EQ(shape("full_sort {}"), "FullSort 12");
   EXPECT_EQ(shape("sll_dense {}"), "SLLDense 12");
   EXPECT_EQ(shape("cpl_dense { units: 20 use_bias: true }"), "CPLDense 12");
+  EXPECT_EQ(shape("sll_convolution { kernel_size: 3 }", {2, 8, 8}), "SLLConv2D 128");
+  EXPECT_EQ(shape("cpl_convolution { kernel_size: 3 filters: 5 }", {2, 8, 8}), "CPLConv2D 128");
+  EXPECT_EQ(shape("linear_residual_dense {}"), "LiResDense 12");
+  EXPECT_EQ(shape("convolution { filters: 2 kernel_size: 3 linear_residual {} }", {2, 8, 8}),
+            "LiResConv2D 128");
   EXPECT_EQ(shape("abs {}"), "Abs 12");
   EXPECT_EQ(shape("max_min {}"), "MaxMin 12");
   EXPECT_EQ(shape("concatenated_relu {}"), "ConcatenatedReLU 24");

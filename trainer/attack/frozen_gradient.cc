@@ -8,14 +8,13 @@
 #include <utility>
 #include <variant>
 
+#include "model/execution/activation.h"
 #include "model/execution/group_sort.h"
 #include "model/execution/image_layout.h"
-#include "model/execution/image_padding.h"
-#include "model/execution/onednn.h"
-#include "model/execution/onednn_training.h"
 #include "model/execution/pooling.h"
 #include "model/execution/up_sampling.h"
-#include "trainer/attack/activation_gradient.h"
+#include "trainer/layers/activation_gradient.h"
+#include "trainer/layers/linear_map.h"
 
 namespace lipserve::trainer {
 namespace {
@@ -35,12 +34,19 @@ class FlattenStep final : public GradientStep {
   SampleShape shape_;
 };
 
+template <typename Layer>
+const float* BiasOf(const Layer& layer) {
+  return layer.bias.empty() ? nullptr : layer.bias.data();
+}
+
 // A dense layer reads its image in row-major order.
 class DenseStep final : public GradientStep {
  public:
-  DenseStep(const DenseLayer& layer, SampleShape shape) : layer_(layer), order_(shape) {
-    has_image_ = !HasOneLayout(shape);
-  }
+  DenseStep(const DenseLayer& layer, SampleShape shape)
+      : layer_(layer),
+        map_(MakeLinearMap(layer)),
+        order_(shape),
+        has_image_(!HasOneLayout(shape)) {}
 
   void Forward(std::size_t batch, const float* x, float* y) override {
     if (has_image_) {
@@ -48,65 +54,37 @@ class DenseStep final : public GradientStep {
       order_.Forward(batch, x, image_.data());
       x = image_.data();
     }
-    for (std::size_t n = 0; n < batch; ++n) {
-      std::copy(layer_.bias.begin(), layer_.bias.end(), y + n * layer_.outputs);
-    }
-    onednn::Gemm(onednn::Op::kNone, onednn::Op::kTranspose, 1.0F, {x, batch, layer_.inputs},
-                 weights(), layer_.bias.empty() ? 0.0F : 1.0F, {y, batch, layer_.outputs});
+    map_->Forward(batch, x, layer_.weights.data(), BiasOf(layer_), y);
   }
   void Backward(std::size_t batch, const float*, const float* dy, float* dx) override {
     float* const target = has_image_ ? image_.data() : dx;
-    onednn::Gemm(onednn::Op::kNone, onednn::Op::kNone, 1.0F, {dy, batch, layer_.outputs}, weights(),
-                 0.0F, {target, batch, layer_.inputs});
+    map_->BackwardData(batch, dy, layer_.weights.data(), target);
     if (has_image_) order_.Backward(batch, nullptr, target, dx);
   }
 
  private:
-  ConstMatrixView weights() const { return {layer_.weights.data(), layer_.outputs, layer_.inputs}; }
-
   const DenseLayer& layer_;
+  std::unique_ptr<LinearMap> map_;
   FlattenStep order_;
-  bool has_image_ = false;
+  bool has_image_;
   std::vector<float> image_;
 };
 
 class ConvolutionStep final : public GradientStep {
  public:
   explicit ConvolutionStep(const ConvolutionLayer& layer)
-      : layer_(layer),
-        padding_(layer),
-        // oneDNN pads with zeros itself.
-        pads_(layer.padding_mode != PaddingMode::kZero && !padding_.is_empty()),
-        convolution_(pads_ ? WithoutPadding(layer) : layer) {}
+      : layer_(layer), map_(MakeLinearMap(layer)) {}
 
   void Forward(std::size_t batch, const float* x, float* y) override {
-    const std::size_t padded_size = padding_.padded_shape().size();
-    if (pads_) {
-      padded_.resize(batch * padded_size);
-      for (std::size_t n = 0; n < batch; ++n) {
-        padding_.Copy(x + n * layer_.input.size(), padded_.data() + n * padded_size);
-      }
-      x = padded_.data();
-    }
-    convolution_.Forward(batch, x, layer_.weights.data(),
-                         layer_.bias.empty() ? nullptr : layer_.bias.data(), y);
+    map_->Forward(batch, x, layer_.weights.data(), BiasOf(layer_), y);
   }
   void Backward(std::size_t batch, const float*, const float* dy, float* dx) override {
-    if (!pads_) return convolution_.BackwardData(batch, dy, layer_.weights.data(), dx);
-    const std::size_t padded_size = padding_.padded_shape().size();
-    convolution_.BackwardData(batch, dy, layer_.weights.data(), padded_.data());
-    std::fill_n(dx, batch * layer_.input.size(), 0.0F);
-    for (std::size_t n = 0; n < batch; ++n) {
-      padding_.AddTransposed(padded_.data() + n * padded_size, dx + n * layer_.input.size());
-    }
+    map_->BackwardData(batch, dy, layer_.weights.data(), dx);
   }
 
  private:
   const ConvolutionLayer& layer_;
-  ImagePadding padding_;
-  bool pads_;
-  onednn::TrainableConvolution convolution_;
-  std::vector<float> padded_;
+  std::unique_ptr<LinearMap> map_;
 };
 
 class GroupSortStep final : public GradientStep {
@@ -196,56 +174,57 @@ class L2NormPoolStep final : public GradientStep {
   std::vector<float> norms_;
 };
 
-std::unique_ptr<GradientStep> LinearStep(const DenseLayer& layer, const SampleShape& shape) {
-  return std::make_unique<DenseStep>(layer, shape);
-}
-std::unique_ptr<GradientStep> LinearStep(const ConvolutionLayer& layer, const SampleShape&) {
-  return std::make_unique<ConvolutionStep>(layer);
-}
-
 // y = x - T^T max(T x + b, 0), T x + b the inner layer.
 template <typename Inner>
 class ConvexPotentialStep final : public GradientStep {
  public:
-  ConvexPotentialStep(const Inner& inner, const SampleShape& shape, std::size_t hidden_size)
-      : size_(shape.size()),
-        hidden_size_(hidden_size),
-        map_(LinearStep(inner, shape)),
-        without_bias_(inner) {
-    without_bias_.bias.clear();
-    linear_part_ = LinearStep(without_bias_, shape);
-  }
+  explicit ConvexPotentialStep(const Inner& inner) : inner_(inner), map_(MakeLinearMap(inner)) {}
 
   void Forward(std::size_t batch, const float* x, float* y) override {
-    hidden_.resize(batch * hidden_size_);
-    map_->Forward(batch, x, hidden_.data());
+    hidden_.resize(batch * map_->outputs());
+    map_->Forward(batch, x, inner_.weights.data(), BiasOf(inner_), hidden_.data());
     for (float& value : hidden_) value = std::max(value, 0.0F);
-    map_->Backward(batch, x, hidden_.data(), y);
-    for (std::size_t k = 0; k < batch * size_; ++k) y[k] = x[k] - y[k];
+    map_->BackwardData(batch, hidden_.data(), inner_.weights.data(), y);
+    for (std::size_t k = 0; k < batch * map_->inputs(); ++k) y[k] = x[k] - y[k];
   }
   // dx = (I - T^T D T) dy, a symmetric matrix, with D 1 where T x + b is positive and 0 elsewhere.
-  void Backward(std::size_t batch, const float* x, const float* dy, float* dx) override {
+  void Backward(std::size_t batch, const float*, const float* dy, float* dx) override {
     hidden_gradient_.resize(hidden_.size());
-    linear_part_->Forward(batch, dy, hidden_gradient_.data());
+    map_->Forward(batch, dy, inner_.weights.data(), nullptr, hidden_gradient_.data());
     for (std::size_t k = 0; k < hidden_.size(); ++k) {
       if (hidden_[k] <= 0.0F) hidden_gradient_[k] = 0.0F;
     }
-    linear_part_->Backward(batch, x, hidden_gradient_.data(), dx);
-    for (std::size_t k = 0; k < batch * size_; ++k) dx[k] = dy[k] - dx[k];
+    map_->BackwardData(batch, hidden_gradient_.data(), inner_.weights.data(), dx);
+    for (std::size_t k = 0; k < batch * map_->inputs(); ++k) dx[k] = dy[k] - dx[k];
   }
 
  private:
-  std::size_t size_;
-  std::size_t hidden_size_;
-  std::unique_ptr<GradientStep> map_;  // T x + b, and T^T
-  Inner without_bias_;
-  std::unique_ptr<GradientStep> linear_part_;  // T x, and T^T
-  std::vector<float> hidden_;                  // max(T x + b, 0) of the last Forward
+  const Inner& inner_;
+  std::unique_ptr<LinearMap> map_;
+  std::vector<float> hidden_;  // max(T x + b, 0) of the last Forward
   std::vector<float> hidden_gradient_;
 };
 
-std::size_t SizeOf(const DenseLayer& layer) { return layer.outputs; }
-std::size_t SizeOf(const ConvolutionLayer& layer) { return layer.output().size(); }
+template <typename Layer>
+class ActivationStep final : public GradientStep {
+ public:
+  ActivationStep(const Layer& layer, const SampleShape& shape)
+      : layer_(layer), in_(shape), out_(OutputShape(layer, shape)) {}
+
+  void Forward(std::size_t batch, const float* x, float* y) override {
+    for (std::size_t n = 0; n < batch; ++n) {
+      Activate(layer_, in_, x + n * in_.size(), y + n * out_.size());
+    }
+  }
+  void Backward(std::size_t batch, const float* x, const float* dy, float* dx) override {
+    ActivationGradient(layer_, in_.channels, batch * in_.height * in_.width, x, dy, dx);
+  }
+
+ private:
+  const Layer& layer_;
+  SampleShape in_;
+  SampleShape out_;
+};
 
 class UpSamplingStep final : public GradientStep {
  public:
@@ -275,16 +254,16 @@ struct MakeStep {
     return std::make_unique<FlattenStep>(shape);
   }
   std::unique_ptr<GradientStep> operator()(const DenseLayer& layer) const {
-    return LinearStep(layer, shape);
+    return std::make_unique<DenseStep>(layer, shape);
   }
   std::unique_ptr<GradientStep> operator()(const ConvolutionLayer& layer) const {
-    return LinearStep(layer, shape);
+    return std::make_unique<ConvolutionStep>(layer);
   }
   std::unique_ptr<GradientStep> operator()(const ConvexPotentialLayer& layer) const {
     return std::visit(
-        [this](const auto& inner) -> std::unique_ptr<GradientStep> {
+        [](const auto& inner) -> std::unique_ptr<GradientStep> {
           using Inner = std::decay_t<decltype(inner)>;
-          return std::make_unique<ConvexPotentialStep<Inner>>(inner, shape, SizeOf(inner));
+          return std::make_unique<ConvexPotentialStep<Inner>>(inner);
         },
         layer.inner);
   }
@@ -301,7 +280,8 @@ struct MakeStep {
     return std::make_unique<GroupSortStep>(layer, shape.size());
   }
   std::unique_ptr<GradientStep> operator()(const auto& activation) const {
-    return ActivationStep(activation, shape);
+    using Layer = std::decay_t<decltype(activation)>;
+    return std::make_unique<ActivationStep<Layer>>(activation, shape);
   }
 };
 

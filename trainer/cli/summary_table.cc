@@ -51,6 +51,7 @@ std::string ConstraintText(const v1::LayerSpec& spec) {
       return "none; margins divide it out";
     case v1::LayerSpec::kAolDense:
     case v1::LayerSpec::kConvolution:
+    case v1::LayerSpec::kLinearResidualDense:
       return "operator norm at most 1";
     case v1::LayerSpec::kLayerCentering:
     case v1::LayerSpec::kScaledAveragePool:
@@ -60,6 +61,8 @@ std::string ConstraintText(const v1::LayerSpec& spec) {
       return "shifts values only";
     case v1::LayerSpec::kSllDense:
     case v1::LayerSpec::kCplDense:
+    case v1::LayerSpec::kSllConvolution:
+    case v1::LayerSpec::kCplConvolution:
     case v1::LayerSpec::kAbs:
     case v1::LayerSpec::kMaxMin:
     case v1::LayerSpec::kConcatenatedRelu:

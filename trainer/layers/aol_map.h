@@ -22,10 +22,12 @@
 #define TRAINER_LAYERS_AOL_MAP_H_
 
 #include <cstddef>
+#include <span>
 #include <vector>
 
 #include "model/network/matrix_view.h"
 #include "model/network/window.h"
+#include "trainer/layers/tap_correlation.h"
 
 namespace lipserve::trainer {
 
@@ -54,25 +56,12 @@ class AolMap {
     std::vector<std::size_t> phase;
   };
 
-  // The sums over pairs of taps, [channel i][channel j][phase][displacement], of a Gram matrix
-  // [channels * taps, channels * taps].
   template <typename Number>
-  std::vector<Number> SumPairs(const std::vector<Number>& gram) const;
-  template <typename Number>
-  Scales<Number> ScalesOf(const std::vector<Number>& sums) const;
-
-  std::size_t Sum(std::size_t i, std::size_t j) const {
-    return (i * channels_ + j) * phases_ * displacements_;
-  }
+  Scales<Number> ScalesOf(std::span<const Number> sums) const;
 
   std::size_t rows_;
-  std::size_t channels_;
-  std::size_t taps_;
-  std::size_t phases_;
-  std::size_t displacements_;
-  std::vector<std::size_t> phase_of_;         // of a tap
-  std::vector<std::size_t> displacement_of_;  // of a pair of taps, [taps, taps]
-  std::vector<float> gram_;                   // and, in Backward, M
+  TapCorrelation correlation_;
+  std::vector<float> gram_;  // and, in Backward, M
   std::vector<float> sums_;
   Scales<float> scales_;
 };

@@ -19,11 +19,6 @@ double SafeNorm(const ConvolutionLayer& layer) {
   return 1.0 / std::sqrt(static_cast<double>(vertical.most_reads() * horizontal.most_reads()));
 }
 
-// What is left for oneDNN, which pads with zeros itself.
-ConvolutionLayer ForOneDnn(const ConvolutionLayer& layer) {
-  return layer.padding_mode == PaddingMode::kZero ? layer : WithoutPadding(layer);
-}
-
 }  // namespace
 
 std::vector<float> RandomKernels(const ConvolutionLayer& geometry, std::mt19937_64& random) {
@@ -47,9 +42,8 @@ Convolution::Convolution(ConvolutionLayer geometry, bool use_bias, std::vector<P
     : geometry_(std::move(geometry)),
       use_bias_(use_bias),
       safe_norm_(SafeNorm(geometry_)),
-      padding_(geometry_),
-      convolution_(ForOneDnn(geometry_)),
-      weights_(geometry_.output_channels * geometry_.fan_in()),
+      map_(MakeLinearMap(geometry_)),
+      weights_(map_->weights()),
       weights_gradient_(weights_.size()) {
   parameters_ = std::move(kernels);
   if (use_bias) {
@@ -59,34 +53,16 @@ Convolution::Convolution(ConvolutionLayer geometry, bool use_bias, std::vector<P
 
 void Convolution::Forward(ConstMatrixView x, MatrixView y) {
   assert(x.cols == geometry_.input.size() && y.cols == output_shape().size() && x.rows == y.rows);
-  const float* images = x.data;
-  if (pads()) {
-    const std::size_t padded_size = padding_.padded_shape().size();
-    padded_.resize(std::max(padded_.size(), x.rows * padded_size));
-    for (std::size_t r = 0; r < x.rows; ++r) {
-      padding_.Copy(x.data + r * x.cols, padded_.data() + r * padded_size);
-    }
-    images = padded_.data();
-  }
-  convolution_.Forward(x.rows, images, weights_.data(),
-                       use_bias_ ? parameters_.back().values.data() : nullptr, y.data);
+  map_->Forward(x.rows, x.data, weights_.data(),
+                use_bias_ ? parameters_.back().values.data() : nullptr, y.data);
 }
 
 void Convolution::Backward(ConstMatrixView x, ConstMatrixView /*y*/, ConstMatrixView dy,
                            MatrixView dx) {
   assert(x.cols == geometry_.input.size() && dy.cols == output_shape().size());
-  convolution_.BackwardWeights(x.rows, pads() ? padded_.data() : x.data, dy.data,
-                               weights_gradient_.data(),
-                               use_bias_ ? parameters_.back().gradient.data() : nullptr);
-  if (dx.data == nullptr) return;
-  if (!pads()) return convolution_.BackwardData(x.rows, dy.data, weights_.data(), dx.data);
-  const std::size_t padded_size = padding_.padded_shape().size();
-  padded_gradient_.resize(std::max(padded_gradient_.size(), x.rows * padded_size));
-  convolution_.BackwardData(x.rows, dy.data, weights_.data(), padded_gradient_.data());
-  std::fill_n(dx.data, dx.size(), 0.0F);
-  for (std::size_t r = 0; r < dx.rows; ++r) {
-    padding_.AddTransposed(padded_gradient_.data() + r * padded_size, dx.data + r * dx.cols);
-  }
+  map_->BackwardWeights(x.rows, x.data, dy.data, weights_gradient_.data(),
+                        use_bias_ ? parameters_.back().gradient.data() : nullptr);
+  if (dx.data != nullptr) map_->BackwardData(x.rows, dy.data, weights_.data(), dx.data);
 }
 
 FrozenLayer Convolution::FreezeWith(const std::vector<double>& weights) const {

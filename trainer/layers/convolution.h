@@ -20,14 +20,14 @@
 #define TRAINER_LAYERS_CONVOLUTION_H_
 
 #include <cstddef>
+#include <memory>
 #include <random>
 #include <span>
 #include <utility>
 #include <vector>
 
-#include "model/execution/image_padding.h"
-#include "model/execution/onednn_training.h"
 #include "trainer/layers/layer.h"
+#include "trainer/layers/linear_map.h"
 
 namespace lipserve::trainer {
 
@@ -74,6 +74,9 @@ class Convolution : public Layer {
   std::span<float> all_weights() { return weights_; }
   std::span<const float> all_weights_gradient() const { return weights_gradient_; }
 
+  // T, for any weights.
+  LinearMap& map() { return *map_; }
+
   // 1 / sqrt(most reads of a position): weights whose groups have a norm of this make a layer of
   // norm at most 1.
   double safe_norm() const { return safe_norm_; }
@@ -88,18 +91,13 @@ class Convolution : public Layer {
   ConstMatrixView Of(const std::vector<float>& values, std::size_t group) const {
     return {values.data() + group * rows() * cols(), rows(), cols()};
   }
-  bool pads() const { return geometry_.padding_mode != PaddingMode::kZero && !padding_.is_empty(); }
 
   ConvolutionLayer geometry_;
   bool use_bias_;
   double safe_norm_;
-  ImagePadding padding_;
-  onednn::TrainableConvolution convolution_;
+  std::unique_ptr<LinearMap> map_;
   std::vector<float> weights_;
   std::vector<float> weights_gradient_;
-  // Images with the padding that oneDNN does not know, and their gradient.
-  std::vector<float> padded_;
-  std::vector<float> padded_gradient_;
 };
 
 }  // namespace lipserve::trainer

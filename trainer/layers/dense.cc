@@ -6,23 +6,7 @@
 #include <cmath>
 #include <utility>
 
-#include "model/execution/onednn.h"
-
 namespace lipserve::trainer {
-namespace {
-
-using onednn::Gemm;
-using onednn::Op;
-
-void SumColumns(ConstMatrixView matrix, std::vector<float>& sums) {
-  std::fill(sums.begin(), sums.end(), 0.0F);
-  for (std::size_t r = 0; r < matrix.rows; ++r) {
-    const float* row = matrix.data + r * matrix.cols;
-    for (std::size_t c = 0; c < matrix.cols; ++c) sums[c] += row[c];
-  }
-}
-
-}  // namespace
 
 float RoundForFreezing(double value) {
   const float rounded = static_cast<float>(value);
@@ -33,34 +17,25 @@ Dense::Dense(std::size_t inputs, std::size_t outputs, bool use_bias, std::vector
     : inputs_(inputs),
       outputs_(outputs),
       use_bias_(use_bias),
+      map_(MakeLinearMap(
+          DenseLayer{.inputs = inputs, .outputs = outputs, .weights = {}, .bias = {}})),
       weights_(inputs * outputs),
       weights_gradient_(inputs * outputs) {
-  const std::size_t size = kernel.size();
-  parameters_.push_back({"kernel", std::move(kernel), std::vector<float>(size)});
-  if (use_bias) {
-    parameters_.push_back({"bias", std::vector<float>(outputs), std::vector<float>(outputs)});
-  }
+  parameters_.push_back(MakeParameter("kernel", std::move(kernel)));
+  if (use_bias) parameters_.push_back(MakeParameter("bias", std::vector<float>(outputs)));
 }
 
 void Dense::Forward(ConstMatrixView x, MatrixView y) {
   assert(x.cols == inputs_ && y.cols == outputs_ && x.rows == y.rows);
-  if (use_bias_) {
-    const std::vector<float>& bias = parameters_[1].values;
-    for (std::size_t r = 0; r < y.rows; ++r) {
-      std::copy(bias.begin(), bias.end(), y.data + r * outputs_);
-    }
-  }
-  Gemm(Op::kNone, Op::kTranspose, 1.0F, x, effective_weights(), use_bias_ ? 1.0F : 0.0F, y);
+  map_->Forward(x.rows, x.data, weights_.data(), use_bias_ ? parameters_[1].values.data() : nullptr,
+                y.data);
 }
 
 void Dense::Backward(ConstMatrixView x, ConstMatrixView /*y*/, ConstMatrixView dy, MatrixView dx) {
   assert(x.cols == inputs_ && dy.cols == outputs_ && x.rows == dy.rows);
-  const MatrixView gradient{weights_gradient_.data(), outputs_, inputs_};
-  Gemm(Op::kTranspose, Op::kNone, 1.0F, dy, x, 0.0F, gradient);
-  if (use_bias_) SumColumns(dy, parameters_[1].gradient);
-  if (dx.data != nullptr) {
-    Gemm(Op::kNone, Op::kNone, 1.0F, dy, effective_weights(), 0.0F, dx);
-  }
+  map_->BackwardWeights(x.rows, x.data, dy.data, weights_gradient_.data(),
+                        use_bias_ ? parameters_[1].gradient.data() : nullptr);
+  if (dx.data != nullptr) map_->BackwardData(x.rows, dy.data, weights_.data(), dx.data);
 }
 
 void Dense::AddToWeightsGradient(ConstMatrixView gradient) {

@@ -8,9 +8,11 @@
 #define TRAINER_LAYERS_DENSE_H_
 
 #include <cstddef>
+#include <memory>
 #include <vector>
 
 #include "trainer/layers/layer.h"
+#include "trainer/layers/linear_map.h"
 
 namespace lipserve::trainer {
 
@@ -50,6 +52,9 @@ class Dense : public Layer {
   MatrixView weights() { return {weights_.data(), outputs_, inputs_}; }
   ConstMatrixView weights_gradient() const { return {weights_gradient_.data(), outputs_, inputs_}; }
 
+  // The product, for any weights.
+  LinearMap& map() { return *map_; }
+
   // The frozen layer with float64 `weights`, [outputs, inputs], and the bias, rounded to float32.
   FrozenLayer FreezeWith(const std::vector<double>& weights) const;
 
@@ -57,6 +62,7 @@ class Dense : public Layer {
   std::size_t inputs_;
   std::size_t outputs_;
   bool use_bias_;
+  std::unique_ptr<LinearMap> map_;
   std::vector<float> weights_;
   std::vector<float> weights_gradient_;
 };

@@ -8,6 +8,7 @@
 #include <numbers>
 
 #include "model/execution/activation.h"
+#include "trainer/layers/activation_gradient.h"
 #include "trainer/layers/dense.h"
 
 namespace lipserve::trainer {
@@ -76,18 +77,15 @@ void Householder::Backward(ConstMatrixView x, ConstMatrixView /*y*/, ConstMatrix
       const std::size_t j = i + half;
       const float* const v = &layer_.directions[2 * c];
       const float length = v[0] * x.data[i] + v[1] * x.data[j];
-      const bool is_reflected = length > 0.0F;
-      const float slope = is_reflected ? v[0] * dy.data[i] + v[1] * dy.data[j] : 0.0F;
-      if (is_reflected) {
-        direction_gradient_[2 * c] -= static_cast<double>(length * dy.data[i] + slope * x.data[i]);
-        direction_gradient_[2 * c + 1] -=
-            static_cast<double>(length * dy.data[j] + slope * x.data[j]);
-      }
-      if (dx.data == nullptr) continue;
-      dx.data[i] = dy.data[i] - v[0] * slope;
-      dx.data[j] = dy.data[j] - v[1] * slope;
+      if (length <= 0.0F) continue;
+      const float slope = v[0] * dy.data[i] + v[1] * dy.data[j];
+      direction_gradient_[2 * c] -= static_cast<double>(length * dy.data[i] + slope * x.data[i]);
+      direction_gradient_[2 * c + 1] -=
+          static_cast<double>(length * dy.data[j] + slope * x.data[j]);
     }
   }
+  if (dx.data == nullptr) return;
+  ActivationGradient(layer_, shape_.channels, x.size() / shape_.channels, x.data, dy.data, dx.data);
 }
 
 void Householder::FinishStep() {

@@ -5,6 +5,7 @@
 #include <cassert>
 
 #include "model/execution/activation.h"
+#include "trainer/layers/activation_gradient.h"
 #include "trainer/layers/dense.h"
 
 namespace lipserve::trainer {
@@ -40,11 +41,10 @@ void PRelu::Backward(ConstMatrixView x, ConstMatrixView /*y*/, ConstMatrixView d
       if (value < 0.0F) {
         slope_gradient_[c] += static_cast<double>(value) * static_cast<double>(gradient);
       }
-      if (dx.data != nullptr) {
-        dx.data[first + c] = value > 0.0F ? gradient : layer_.slopes[c] * gradient;
-      }
     }
   }
+  if (dx.data == nullptr) return;
+  ActivationGradient(layer_, channels, x.size() / channels, x.data, dy.data, dx.data);
 }
 
 // A clipped slope does not change y, but a step back into [-1, 1] would.

@@ -30,6 +30,11 @@ struct LayerPlace {
                                       absl::StrFormat(format, args...));
   }
 
+  // InvalidArgument unless the input is a vector.
+  absl::Status CheckVectorInput() const;
+  // InvalidArgument unless `units` are a number of outputs that a dense layer can have.
+  absl::Status CheckUnits(std::int64_t units) const;
+
   // The same place, a message further inside.
   LayerPlace Inside(const char* field) const { return {index, type + "." + field, input_shape}; }
 };

@@ -14,6 +14,7 @@
 #include "trainer/layers/pooling.h"
 #include "trainer/layers/spectral_convolution.h"
 #include "trainer/network/convolution_geometry.h"
+#include "trainer/network/make_residual.h"
 #include "trainer/network/read_bjorck.h"
 
 namespace lipserve::trainer {
@@ -118,12 +119,15 @@ absl::StatusOr<std::unique_ptr<Layer>> MakeConvolution(const v1::ConvolutionSpec
       return std::make_unique<AolConvolution>(geometry, spec.use_bias(), random);
     case v1::ConvolutionSpec::kBlockOrthogonal:
       return MakeBlockOrthogonal(spec, geometry, place.Inside("block_orthogonal"), random);
+    case v1::ConvolutionSpec::kLinearResidual:
+      return MakeLinearResidual(spec.linear_residual(), geometry, spec.use_bias(),
+                                place.Inside("linear_residual"), random);
     case v1::ConvolutionSpec::CONSTRAINT_NOT_SET:
       break;
   }
   return place.Error(
-      ": expected a constraint, one of spectral {}, frobenius {}, aol {}, block_orthogonal {}, got "
-      "none");
+      ": expected a constraint, one of spectral {}, frobenius {}, aol {}, block_orthogonal {}, "
+      "linear_residual {}, got none");
 }
 
 absl::StatusOr<std::unique_ptr<Layer>> MakePool(PoolKind kind, const v1::PoolSpec& spec,

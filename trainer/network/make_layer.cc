@@ -8,47 +8,31 @@
 #include "absl/strings/str_format.h"
 #include "model/status_macros.h"
 #include "trainer/layers/aol.h"
+#include "trainer/layers/convex_potential.h"
 #include "trainer/layers/exact_activations.h"
 #include "trainer/layers/flatten.h"
 #include "trainer/layers/free_dense.h"
 #include "trainer/layers/frobenius_dense.h"
 #include "trainer/layers/group_sort.h"
-#include "trainer/layers/sll_dense.h"
 #include "trainer/network/layer_place.h"
 #include "trainer/network/make_activation.h"
 #include "trainer/network/make_image_layer.h"
+#include "trainer/network/make_residual.h"
 #include "trainer/network/make_spectral_dense.h"
 
 namespace lipserve::trainer {
 namespace {
 
-absl::Status CheckVectorInput(const LayerPlace& place) {
-  const SampleShape& shape = place.input_shape;
-  if (shape.height == 1 && shape.width == 1) return absl::OkStatus();
-  return place.Error(": expected a vector as input, got shape [%d, %d, %d]; put flatten {} before",
-                     shape.channels, shape.height, shape.width);
-}
-
-absl::Status CheckUnits(const LayerPlace& place, std::int64_t units) {
-  if (units < 1) return place.Error(".units: expected at least 1, got %d", units);
-  const std::size_t inputs = place.input_shape.size();
-  if (static_cast<std::size_t>(units) > kMaxKernelSize / inputs) {
-    return place.Error(".units: expected at most %d with %d inputs (2^26 weights), got %d",
-                       kMaxKernelSize / inputs, inputs, units);
-  }
-  return absl::OkStatus();
-}
-
 absl::StatusOr<FreeDenseOptions> ReadDense(const v1::DenseSpec& spec, const LayerPlace& place) {
-  LIPSERVE_RETURN_IF_ERROR(CheckVectorInput(place));
-  LIPSERVE_RETURN_IF_ERROR(CheckUnits(place, spec.units()));
+  LIPSERVE_RETURN_IF_ERROR(place.CheckVectorInput());
+  LIPSERVE_RETURN_IF_ERROR(place.CheckUnits(spec.units()));
   return FreeDenseOptions{static_cast<std::size_t>(spec.units()), spec.use_bias()};
 }
 
 absl::StatusOr<FrobeniusDenseOptions> ReadFrobeniusDense(const v1::FrobeniusDenseSpec& spec,
                                                          const LayerPlace& place) {
-  LIPSERVE_RETURN_IF_ERROR(CheckVectorInput(place));
-  LIPSERVE_RETURN_IF_ERROR(CheckUnits(place, spec.units()));
+  LIPSERVE_RETURN_IF_ERROR(place.CheckVectorInput());
+  LIPSERVE_RETURN_IF_ERROR(place.CheckUnits(spec.units()));
   return FrobeniusDenseOptions{static_cast<std::size_t>(spec.units()), spec.use_bias(),
                                spec.disjoint_neurons()};
 }
@@ -61,18 +45,6 @@ absl::StatusOr<std::size_t> ReadGroupSize(const v1::GroupSortSpec& spec, const L
                        channels, size);
   }
   return static_cast<std::size_t>(size);
-}
-
-// `units`: of the recipe; 0 stands for as many as there are inputs.
-template <typename Spec>
-absl::StatusOr<std::unique_ptr<Layer>> MakeSll(const Spec& spec, SllDense::Scaling scaling,
-                                               const LayerPlace& place, std::mt19937_64& random) {
-  LIPSERVE_RETURN_IF_ERROR(CheckVectorInput(place));
-  const std::size_t inputs = place.input_shape.size();
-  const auto units = spec.units() == 0 ? static_cast<std::int64_t>(inputs) : spec.units();
-  LIPSERVE_RETURN_IF_ERROR(CheckUnits(place, units));
-  return std::make_unique<SllDense>(inputs, static_cast<std::size_t>(units), spec.use_bias(),
-                                    scaling, random);
 }
 
 absl::Status CheckFullSort(const LayerPlace& place) {
@@ -96,8 +68,8 @@ absl::StatusOr<std::unique_ptr<Layer>> MakeLayer(const v1::LayerSpec& spec, std:
     }
     case v1::LayerSpec::kSpectralDense: {
       const LayerPlace place{index, "spectral_dense", input_shape};
-      LIPSERVE_RETURN_IF_ERROR(CheckVectorInput(place));
-      LIPSERVE_RETURN_IF_ERROR(CheckUnits(place, spec.spectral_dense().units()));
+      LIPSERVE_RETURN_IF_ERROR(place.CheckVectorInput());
+      LIPSERVE_RETURN_IF_ERROR(place.CheckUnits(spec.spectral_dense().units()));
       return MakeSpectralDense(spec.spectral_dense(), place, random);
     }
     case v1::LayerSpec::kFrobeniusDense: {
@@ -117,8 +89,8 @@ absl::StatusOr<std::unique_ptr<Layer>> MakeLayer(const v1::LayerSpec& spec, std:
       return std::make_unique<GroupSort>(input_shape, input_shape.channels);
     case v1::LayerSpec::kAolDense: {
       const LayerPlace place{index, "aol_dense", input_shape};
-      LIPSERVE_RETURN_IF_ERROR(CheckVectorInput(place));
-      LIPSERVE_RETURN_IF_ERROR(CheckUnits(place, spec.aol_dense().units()));
+      LIPSERVE_RETURN_IF_ERROR(place.CheckVectorInput());
+      LIPSERVE_RETURN_IF_ERROR(place.CheckUnits(spec.aol_dense().units()));
       return std::make_unique<AolDense>(inputs, static_cast<std::size_t>(spec.aol_dense().units()),
                                         spec.aol_dense().use_bias(), random);
     }
@@ -155,11 +127,20 @@ absl::StatusOr<std::unique_ptr<Layer>> MakeLayer(const v1::LayerSpec& spec, std:
     case v1::LayerSpec::kHouseholder:
       return MakeHouseholder(spec.householder(), {index, "householder", input_shape});
     case v1::LayerSpec::kSllDense:
-      return MakeSll(spec.sll_dense(), SllDense::Scaling::kSll, {index, "sll_dense", input_shape},
-                     random);
+      return MakePotential(ConvexPotential::Scaling::kSll, spec.sll_dense(),
+                           {index, "sll_dense", input_shape}, random);
     case v1::LayerSpec::kCplDense:
-      return MakeSll(spec.cpl_dense(), SllDense::Scaling::kCpl, {index, "cpl_dense", input_shape},
-                     random);
+      return MakePotential(ConvexPotential::Scaling::kCpl, spec.cpl_dense(),
+                           {index, "cpl_dense", input_shape}, random);
+    case v1::LayerSpec::kSllConvolution:
+      return MakePotential(ConvexPotential::Scaling::kSll, spec.sll_convolution(),
+                           {index, "sll_convolution", input_shape}, random);
+    case v1::LayerSpec::kCplConvolution:
+      return MakePotential(ConvexPotential::Scaling::kCpl, spec.cpl_convolution(),
+                           {index, "cpl_convolution", input_shape}, random);
+    case v1::LayerSpec::kLinearResidualDense:
+      return MakeLinearResidual(spec.linear_residual_dense(),
+                                {index, "linear_residual_dense", input_shape}, random);
     case v1::LayerSpec::KIND_NOT_SET:
       break;
   }
@@ -168,7 +149,8 @@ absl::StatusOr<std::unique_ptr<Layer>> MakeLayer(const v1::LayerSpec& spec, std:
       "group_sort, full_sort, convolution, scaled_average_pool, scaled_l2_norm_pool, "
       "scaled_global_average_pool, scaled_global_l2_norm_pool, invertible_down_sampling, "
       "invertible_up_sampling, layer_centering, batch_centering, abs, max_min, concatenated_relu, "
-      "prelu, householder, sll_dense, cpl_dense, got none",
+      "prelu, householder, sll_dense, cpl_dense, sll_convolution, cpl_convolution, "
+      "linear_residual_dense, got none",
       index));
 }
 

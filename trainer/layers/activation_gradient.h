@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// Activations backward (forward: model/execution/activation.h), in training as in attacks on a
+// frozen model.
+#ifndef TRAINER_LAYERS_ACTIVATION_GRADIENT_H_
+#define TRAINER_LAYERS_ACTIVATION_GRADIENT_H_
+
+#include <cstddef>
+
+#include "model/network/frozen_network.h"
+
+namespace lipserve::trainer {
+
+// dx, given dy and the numbers x that the activation read. Where it has a kink, the gradient is
+// that of one of its sides; for Abs and ConcatenatedReLU, 0.
+//
+// Shapes: x, dx: [positions, channels]; dy: [positions, channels of y]; no overlap.
+void ActivationGradient(const AbsLayer& layer, std::size_t channels, std::size_t positions,
+                        const float* x, const float* dy, float* dx);
+void ActivationGradient(const MaxMinLayer& layer, std::size_t channels, std::size_t positions,
+                        const float* x, const float* dy, float* dx);
+void ActivationGradient(const ConcatenatedReluLayer& layer, std::size_t channels,
+                        std::size_t positions, const float* x, const float* dy, float* dx);
+void ActivationGradient(const PReluLayer& layer, std::size_t channels, std::size_t positions,
+                        const float* x, const float* dy, float* dx);
+void ActivationGradient(const HouseholderLayer& layer, std::size_t channels, std::size_t positions,
+                        const float* x, const float* dy, float* dx);
+
+}  // namespace lipserve::trainer
+
+#endif  // TRAINER_LAYERS_ACTIVATION_GRADIENT_H_
