@@ -15,13 +15,16 @@
 #include <random>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "google/protobuf/text_format.h"
 #include "model/execution/onednn.h"
 #include "model/execution/onednn_training.h"
+#include "trainer/layers/convex_potential.h"
 #include "trainer/layers/convolution.h"
 #include "trainer/layers/dense.h"
+#include "trainer/layers/linear_map.h"
 #include "trainer/layers/random_orthogonal.h"
 #include "trainer/network/trainable_network.h"
 
@@ -70,6 +73,45 @@ constexpr Subject kSubjects[] = {
         layers { spectral_dense { units: 128 use_bias: true } }
         layers { group_sort { group_size: 2 } }
         layers { dense { units: 10 use_bias: true } })"},
+    {"CIFAR-10, linear residuals",
+     {3, 32, 32},
+     R"(layers { convolution { filters: 64 kernel_size: 5 stride: 2 use_bias: true
+                               spectral { method: ORTHOGONAL_METHOD_RETRACTION } } }
+        layers { max_min {} }
+        layers { convolution { filters: 64 kernel_size: 3 use_bias: true linear_residual {} } }
+        layers { max_min {} }
+        layers { convolution { filters: 64 kernel_size: 3 use_bias: true linear_residual {} } }
+        layers { max_min {} }
+        layers { convolution { filters: 256 kernel_size: 4 stride: 4 use_bias: true
+                               spectral { method: ORTHOGONAL_METHOD_RETRACTION } } }
+        layers { max_min {} }
+        layers { flatten {} }
+        layers { spectral_dense { units: 256 use_bias: true
+                                  method: ORTHOGONAL_METHOD_RETRACTION } }
+        layers { max_min {} }
+        layers { frobenius_dense { units: 10 use_bias: true disjoint_neurons: true } })"},
+    {"64 channels of 16 x 16, by constraint and activation",
+     {64, 16, 16},
+     R"(layers { convolution { filters: 64 kernel_size: 3 use_bias: true
+                               spectral { method: ORTHOGONAL_METHOD_RETRACTION } } }
+        layers { max_min {} }
+        layers { convolution { filters: 64 kernel_size: 3 use_bias: true linear_residual {} } }
+        layers { group_sort { group_size: 2 } }
+        layers { convolution { filters: 64 kernel_size: 3 use_bias: true aol {} } }
+        layers { abs {} }
+        layers { convolution { filters: 64 kernel_size: 3 use_bias: true block_orthogonal {} } }
+        layers { householder {} }
+        layers { convolution { filters: 64 kernel_size: 3 use_bias: true
+                               padding_mode: PADDING_MODE_CIRCULAR block_orthogonal {} } }
+        layers { prelu {} }
+        layers { convolution { filters: 64 kernel_size: 3 use_bias: true spectral {} } }
+        layers { layer_centering {} }
+        layers { sll_convolution { kernel_size: 3 use_bias: true } }
+        layers { batch_centering {} }
+        layers { cpl_convolution { kernel_size: 3 use_bias: true } }
+        layers { scaled_l2_norm_pool {} }
+        layers { flatten {} }
+        layers { dense { units: 10 use_bias: true } })"},
     {"orthogonal dense layers, by method",
      {784, 1, 1},
      R"(layers { spectral_dense { units: 256 method: ORTHOGONAL_METHOD_RETRACTION } }
@@ -112,6 +154,22 @@ struct Arrays {
   }
 };
 
+// A potential's convolution, its transpose and its gradient are each computed twice.
+std::function<void()> FloorOf(const ConvexPotential& layer, Arrays& arrays) {
+  const auto* const inner = std::get_if<ConvolutionLayer>(&layer.inner());
+  if (inner == nullptr) return nullptr;
+  auto map = std::shared_ptr<LinearMap>(MakeLinearMap(*inner));
+  auto weights = std::make_shared<std::vector<float>>(map->weights());
+  auto hidden = std::make_shared<std::vector<float>>(kBatch * map->outputs());
+  return [=, &arrays] {
+    for (int turn = 0; turn < 2; ++turn) {
+      map->Forward(kBatch, arrays.x.data(), weights->data(), nullptr, hidden->data());
+      map->BackwardData(kBatch, hidden->data(), weights->data(), arrays.dx.data());
+      map->BackwardWeights(kBatch, arrays.x.data(), hidden->data(), weights->data(), nullptr);
+    }
+  };
+}
+
 // The oneDNN calls without which the layer could not do; null if it has none.
 std::function<void()> Floor(const Layer& layer, bool first, Arrays& arrays) {
   if (const auto* convolution = dynamic_cast<const Convolution*>(&layer)) {
@@ -126,6 +184,9 @@ std::function<void()> Floor(const Layer& layer, bool first, Arrays& arrays) {
       primitive->BackwardWeights(kBatch, arrays.x.data(), arrays.dy.data(), weights->data(),
                                  bias->data());
     };
+  }
+  if (const auto* potential = dynamic_cast<const ConvexPotential*>(&layer)) {
+    return FloorOf(*potential, arrays);
   }
   if (const auto* dense = dynamic_cast<const Dense*>(&layer)) {
     auto weights = std::make_shared<std::vector<float>>(dense->inputs() * dense->outputs());

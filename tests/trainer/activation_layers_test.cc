@@ -4,15 +4,18 @@
 #include <memory>
 #include <numbers>
 #include <random>
+#include <utility>
 #include <variant>
 #include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "model/certificate/layer_bounds.h"
 #include "tests/trainer/image_check.h"
 #include "trainer/layers/exact_activations.h"
 #include "trainer/layers/householder.h"
 #include "trainer/layers/prelu.h"
+#include "trainer/layers/soft_huber.h"
 
 namespace lipserve::trainer {
 namespace {
@@ -77,6 +80,7 @@ std::vector<std::unique_ptr<Layer>> AllOn(const SampleShape& shape) {
   layers.push_back(std::make_unique<PRelu>(shape, false, 0.25F));
   layers.push_back(std::make_unique<PRelu>(shape, true, -0.9F));
   layers.push_back(std::make_unique<Householder>(shape, 1.0F));
+  layers.push_back(std::make_unique<SoftHuber>(shape, 0.3F));
   return layers;
 }
 
@@ -157,6 +161,54 @@ TEST(ActivationLayersTest, HouseholderReflectsAboutTheLineAtHalfTheAngle) {
       EXPECT_NEAR(got[1], reflects ? x * std::sin(theta) - y * std::cos(theta) : y, 1e-5);
     }
   }
+}
+
+// orthogonium's HouseHolder_Order_2, without its 1 / sqrt(2).
+std::pair<double, double> OfOrderTwo(double x, double y, double theta0, double theta1,
+                                     double theta2) {
+  const double turn = 2.0 * std::numbers::pi;
+  const double z = std::fmod(std::atan2(y, x) - 0.5 * theta0 + 2.0 * turn, turn);
+  const auto reflected = [&](double theta) {
+    return std::pair(x * std::cos(theta) + y * std::sin(theta),
+                     x * std::sin(theta) - y * std::cos(theta));
+  };
+  if (z < 0.5 * theta1) return {x, y};
+  if (z < 0.5 * (theta1 + theta2)) return reflected(theta0 + theta1);
+  if (z >= 0.5 * (theta2 + turn)) return reflected(theta0);
+  return {x * std::cos(theta2) + y * std::sin(theta2), y * std::cos(theta2) - x * std::sin(theta2)};
+}
+
+TEST(ActivationLayersTest, TwoHouseholdersAreOneOfOrderTwoWhoseAnglesMakeAFullTurn) {
+  std::mt19937_64 random(8);
+  const double turn = 2.0 * std::numbers::pi;
+  for (const auto& [theta0, theta1] : {std::pair{0.4, 1.1}, {2.0, 0.3}, {3.0, 2.5}}) {
+    Householder first({2, 1, 1}, static_cast<float>(theta0));
+    Householder second({2, 1, 1}, static_cast<float>(theta0 + theta1 - turn));
+    for (int trial = 0; trial < 100; ++trial) {
+      const std::vector<float> z = RandomNumbers(2, random);
+      const auto [a, b] = OfOrderTwo(static_cast<double>(z[0]), static_cast<double>(z[1]), theta0,
+                                     theta1, turn - theta1);
+      const std::vector<float> got = ForwardOf(second, ForwardOf(first, z));
+      EXPECT_NEAR(got[0], a, 1e-5);
+      EXPECT_NEAR(got[1], b, 1e-5);
+    }
+  }
+}
+
+TEST(ActivationLayersTest, SoftHuberIsOrthogoniumsAndIsProvenOneLipschitz) {
+  SoftHuber layer({3, 1, 1}, 0.05F);
+  const std::vector<float> y = ForwardOf(layer, {0.0F, 0.02F, -3.0F});
+  EXPECT_NEAR(y[0], 0.0, 1e-8);
+  EXPECT_NEAR(y[1], 0.05 * (std::sqrt(1.0 + 0.4 * 0.4) - 1.0), 1e-8);
+  EXPECT_NEAR(y[2], 0.05 * (std::sqrt(1.0 + 60.0 * 60.0) - 1.0), 1e-6);
+  double constant = 1.0;
+  SampleShape shape = layer.output_shape();
+  for (FrozenLayer& frozen : layer.FreezeToChain()) {
+    ASSERT_TRUE(ClaimOperatorNorm(frozen).ok());
+    if (!OnlyMovesNumbers(frozen)) constant *= BoundsOf(frozen, shape).operator_norm.value();
+    shape = OutputShape(frozen, shape);
+  }
+  EXPECT_LE(constant, 1.0 + 1e-9);
 }
 
 TEST(ActivationLayersTest, AFrozenHouseholderIsNeverLongerThanAReflection) {

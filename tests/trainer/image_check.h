@@ -62,12 +62,15 @@ inline std::string DescribeGeometry(const ConvolutionLayer& layer) {
 // float64 differs by less than `tolerance`.
 inline void ExpectFreezesToWhatItComputes(Layer& layer, const SampleShape& input, double tolerance,
                                           std::mt19937_64& random) {
-  const FrozenLayer frozen = layer.Freeze();
   const SampleShape output = layer.output_shape();
-  ASSERT_EQ(OutputShape(frozen, input), output);
   const std::vector<float> image = RandomNumbers(input.size(), random);
-  const std::vector<double> x(image.begin(), image.end());
-  const std::vector<double> expected = std::visit(LayerDefinition<double>{x, input}, frozen);
+  std::vector<double> expected(image.begin(), image.end());
+  SampleShape shape = input;
+  for (const FrozenLayer& frozen : layer.FreezeToChain()) {
+    expected = std::visit(LayerDefinition<double>{expected, shape}, frozen);
+    shape = OutputShape(frozen, shape);
+  }
+  ASSERT_EQ(shape, output);
   std::vector<float> channels_last(image.size());
   ToChannelsLast(image.data(), input, 1, channels_last.data());
   std::vector<float> computed(output.size());

@@ -55,6 +55,18 @@ constexpr const char* kNetworks[] = {
        layers { linear_residual_dense { use_bias: true residual { power_iterations: 40 } } }
        layers { group_sort { group_size: 2 } }
        layers { spectral_dense { units: 4 } })",
+    R"(layers { residual { layers { convolution { filters: 4 kernel_size: 3 use_bias: true aol {} } }
+                           layers { group_sort { group_size: 2 } }
+                           layers { convolution { filters: 3 kernel_size: 3 use_bias: true
+                                                  padding_mode: PADDING_MODE_CIRCULAR
+                                                  spectral {} } } } }
+       layers { scaled_average_pool {} }
+       layers { soft_huber {} }
+       layers { flatten {} }
+       layers { residual { layers { spectral_dense { units: 36 use_bias: true } }
+                           layers { householder {} }
+                           initial_skip: 0.3 } }
+       layers { spectral_dense { units: 4 } })",
 };
 
 std::unique_ptr<TrainableNetwork> Make(const char* text, std::uint64_t seed) {

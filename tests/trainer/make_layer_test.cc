@@ -100,6 +100,9 @@ TEST(MakeLayerTest, RefusesBadFieldsNamingLayerFieldExpectedAndGot) {
       {"prelu { initial_slope: 1.5 }",
        "layers[3].prelu.initial_slope: expected a number in [-1, 1], or none for 0.25, got 1.5"},
       {"prelu { initial_slope: nan }", "prelu.initial_slope:"},
+      {"soft_huber { delta: -1 }",
+       "layers[3].soft_huber.delta: expected a number in [1e-06, 1000], or 0 for 0.05, got -1"},
+      {"soft_huber { delta: nan }", "soft_huber.delta:"},
       {"sll_dense { units: -1 }", "layers[3].sll_dense.units: expected at least 1, got -1"},
       {"cpl_dense {}", "layers[3].cpl_dense: expected a vector as input", {1, 28, 28}},
       {"sll_convolution {}",
@@ -129,6 +132,31 @@ TEST(MakeLayerTest, RefusesBadFieldsNamingLayerFieldExpectedAndGot) {
        {2, 8, 8}},
       {"convolution { filters: 2 kernel_size: 2 dilation: 3 linear_residual {} }",
        "with a tap on every position itself",
+       {2, 8, 8}},
+      {"residual {}", "layers[3].residual.layers: expected at least 1, got none"},
+      {"residual { layers { abs {} } }",
+       "layers[3].residual.layers[0]: expected an affine layer before each activation, got "
+       "absolute value first"},
+      {"residual { layers { aol_dense { units: 12 } } layers { abs {} } layers { abs {} } }",
+       "layers[3].residual.layers[2]: expected an affine layer before each activation"},
+      {"residual { layers { aol_dense { units: 8 } } }",
+       "layers[3].residual.layers: expected to end in [12, 1, 1], as they start, got [8, 1, 1]"},
+      {"residual { layers { aol_dense { units: -1 } } }",
+       "layers[3].residual.layers[0]: layers[3].aol_dense.units: expected at least 1, got -1"},
+      {"residual { layers { aol_dense { units: 12 } } initial_skip: 1 }",
+       "layers[3].residual.initial_skip: expected a number in (0, 1), or none for 0.5, got 1"},
+      {"residual { layers { dense { units: 12 } } }",
+       "layers[3].residual.layers[0]: expected an affine layer of norm 1"},
+      {"residual { layers { frobenius_dense { units: 12 disjoint_neurons: true } } }",
+       "layers[3].residual.layers[0]: expected an affine layer of norm 1"},
+      {"residual { layers { aol_dense { units: 12 } } layers { full_sort {} } }",
+       "layers[3].residual.layers[1]: expected an affine layer of norm 1"},
+      {"residual { layers { sll_dense {} } }",
+       "layers[3].residual.layers[0]: expected an affine layer of norm 1"},
+      {"residual { layers { residual {} } }",
+       "layers[3].residual.layers[0]: expected no block inside a block"},
+      {"residual { layers { convolution { filters: 2 kernel_size: 3 stride: 2 aol {} } } }",
+       "that keeps the size of images, with stride 1 and a tap on every position itself",
        {2, 8, 8}},
   };
   for (const Refusal& refusal : refusals) {
@@ -166,6 +194,8 @@ TEST(MakeLayerTest, BuildsEveryLayerWithItsOutputShape) {
   EXPECT_EQ(shape("linear_residual_dense {}"), "LiResDense 12");
   EXPECT_EQ(shape("convolution { filters: 2 kernel_size: 3 linear_residual {} }", {2, 8, 8}),
             "LiResConv2D 128");
+  EXPECT_EQ(shape("residual { layers { aol_dense { units: 12 } } }"), "Residual 12");
+  EXPECT_EQ(shape("soft_huber {}"), "SoftHuber 12");
   EXPECT_EQ(shape("abs {}"), "Abs 12");
   EXPECT_EQ(shape("max_min {}"), "MaxMin 12");
   EXPECT_EQ(shape("concatenated_relu {}"), "ConcatenatedReLU 24");

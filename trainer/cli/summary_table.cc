@@ -23,10 +23,12 @@ std::string WithCommas(std::size_t number) {
   return text;
 }
 
-template <typename Arrays>
-std::size_t CountNumbers(const Arrays& arrays) {
+// Numbers of all parameters, or of all states, of a layer and of the layers inside.
+template <typename Array>
+std::size_t CountNumbers(Layer& layer, std::vector<Array>& (Layer::*arrays)()) {
   std::size_t count = 0;
-  for (const auto& array : arrays) count += array.values.size();
+  for (const Array& array : (layer.*arrays)()) count += array.values.size();
+  for (Layer* const inner : layer.InnerLayers()) count += CountNumbers(*inner, arrays);
   return count;
 }
 
@@ -59,6 +61,8 @@ std::string ConstraintText(const v1::LayerSpec& spec) {
       return "operator norm 1";
     case v1::LayerSpec::kBatchCentering:
       return "shifts values only";
+    case v1::LayerSpec::kResidual:
+    case v1::LayerSpec::kSoftHuber:
     case v1::LayerSpec::kSllDense:
     case v1::LayerSpec::kCplDense:
     case v1::LayerSpec::kSllConvolution:
@@ -93,10 +97,10 @@ std::string SummaryTable(const v1::Recipe& recipe, const TrainableNetwork& netwo
   std::size_t trainable = 0;
   std::size_t fixed = 0;
   for (std::size_t i = 0; i < network.layers().size(); ++i) {
-    const Layer& layer = *network.layers()[i];
-    const std::size_t parameters = CountNumbers(layer.parameters());
+    Layer& layer = *network.layers()[i];
+    const std::size_t parameters = CountNumbers<Parameter>(layer, &Layer::parameters);
     trainable += parameters;
-    fixed += CountNumbers(layer.states());
+    fixed += CountNumbers<State>(layer, &Layer::states);
     absl::StrAppend(&text, Row(absl::StrCat("layer", i, " (", layer.type(), ")"),
                                ShapeText(layer.output_shape()), WithCommas(parameters),
                                ConstraintText(recipe.layers(static_cast<int>(i)))));

@@ -20,8 +20,11 @@ std::uint32_t OrderedBits(float value) {
 void RoutePairs(const float* x, const float* dy, std::size_t count, float* dx) {
   for (std::size_t i = 0; i < count; i += 2) {
     const bool swapped = x[i + 1] < x[i];
-    dx[i] = swapped ? dy[i + 1] : dy[i];
-    dx[i + 1] = swapped ? dy[i] : dy[i + 1];
+    // Loaded first, so that compilers vectorise it.
+    const float of_smaller = dy[i];
+    const float of_larger = dy[i + 1];
+    dx[i] = swapped ? of_larger : of_smaller;
+    dx[i + 1] = swapped ? of_smaller : of_larger;
   }
 }
 

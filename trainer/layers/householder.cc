@@ -75,13 +75,14 @@ void Householder::Backward(ConstMatrixView x, ConstMatrixView /*y*/, ConstMatrix
     for (std::size_t c = 0; c < half; ++c) {
       const std::size_t i = first + c;
       const std::size_t j = i + half;
-      const float* const v = &layer_.directions[2 * c];
-      const float length = v[0] * x.data[i] + v[1] * x.data[j];
-      if (length <= 0.0F) continue;
-      const float slope = v[0] * dy.data[i] + v[1] * dy.data[j];
-      direction_gradient_[2 * c] -= static_cast<double>(length * dy.data[i] + slope * x.data[i]);
-      direction_gradient_[2 * c + 1] -=
-          static_cast<double>(length * dy.data[j] + slope * x.data[j]);
+      const float v0 = layer_.directions[2 * c];
+      const float v1 = layer_.directions[2 * c + 1];
+      const float length = v0 * x.data[i] + v1 * x.data[j];
+      const float slope = v0 * dy.data[i] + v1 * dy.data[j];
+      const double of_first = static_cast<double>(length * dy.data[i] + slope * x.data[i]);
+      const double of_second = static_cast<double>(length * dy.data[j] + slope * x.data[j]);
+      direction_gradient_[2 * c] -= length > 0.0F ? of_first : 0.0;
+      direction_gradient_[2 * c + 1] -= length > 0.0F ? of_second : 0.0;
     }
   }
   if (dx.data == nullptr) return;

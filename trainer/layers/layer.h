@@ -72,6 +72,12 @@ class Layer {
   // to float32, subnormals flushed to zero. claimed_operator_norm_bound is left 0 for the freezer.
   virtual FrozenLayer Freeze() const = 0;
 
+  // The layers that a frozen network has in this one's place: one, but for blocks of layers.
+  virtual std::vector<FrozenLayer> FreezeToChain() const { return {Freeze()}; }
+
+  // The layers of a block, which have parameters and states of their own.
+  virtual std::vector<Layer*> InnerLayers() const { return {}; }
+
   std::vector<Parameter>& parameters() { return parameters_; }
   const std::vector<Parameter>& parameters() const { return parameters_; }
   std::vector<State>& states() { return states_; }

@@ -11,12 +11,12 @@
 #include "trainer/layers/random_orthogonal.h"
 
 namespace lipserve::trainer {
-namespace {
 
-// The tap through which an output reads its own position, or the number of taps if there is none.
 std::size_t OwnTap(const WindowAxis& axis) {
   return axis.padding_before % axis.dilation == 0 ? axis.padding_before / axis.dilation : axis.size;
 }
+
+namespace {
 
 std::vector<std::size_t> IdentityOfDense(std::size_t inputs) {
   std::vector<std::size_t> places;

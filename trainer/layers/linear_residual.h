@@ -30,6 +30,9 @@ struct LinearResidualOptions {
   std::size_t power_iterations = 3;  // in each step
 };
 
+// The tap through which an output reads its own position, or the number of taps if there is none.
+std::size_t OwnTap(const WindowAxis& axis);
+
 // Whether a convolution has a weight through which every output reads its own position and channel,
 // and as many outputs as inputs.
 bool CanAddIdentity(const ConvolutionLayer& geometry);

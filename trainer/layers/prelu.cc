@@ -38,9 +38,8 @@ void PRelu::Backward(ConstMatrixView x, ConstMatrixView /*y*/, ConstMatrixView d
     for (std::size_t c = 0; c < channels; ++c) {
       const float value = x.data[first + c];
       const float gradient = dy.data[first + c];
-      if (value < 0.0F) {
-        slope_gradient_[c] += static_cast<double>(value) * static_cast<double>(gradient);
-      }
+      const double product = static_cast<double>(value) * static_cast<double>(gradient);
+      slope_gradient_[c] += value < 0.0F ? product : 0.0;
     }
   }
   if (dx.data == nullptr) return;

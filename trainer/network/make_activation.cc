@@ -8,6 +8,7 @@
 #include "trainer/layers/exact_activations.h"
 #include "trainer/layers/householder.h"
 #include "trainer/layers/prelu.h"
+#include "trainer/layers/soft_huber.h"
 
 namespace lipserve::trainer {
 namespace {
@@ -16,6 +17,9 @@ constexpr double kDefaultSlope = 0.25;
 constexpr double kDefaultAngle = std::numbers::pi / 2.0;
 // More turns are taken for a typing error.
 constexpr double kLargestAngle = 100.0;
+constexpr double kDefaultDelta = 0.05;
+constexpr double kSmallestDelta = 1e-6;
+constexpr double kLargestDelta = 1000.0;
 
 absl::Status CheckPairs(const LayerPlace& place) {
   if (place.input_shape.channels % 2 == 0) return absl::OkStatus();
@@ -48,6 +52,16 @@ absl::StatusOr<std::unique_ptr<Layer>> MakeHouseholder(const v1::HouseholderSpec
                        kLargestAngle, kLargestAngle, angle);
   }
   return std::make_unique<Householder>(place.input_shape, static_cast<float>(angle));
+}
+
+absl::StatusOr<std::unique_ptr<Layer>> MakeSoftHuber(const v1::SoftHuberSpec& spec,
+                                                     const LayerPlace& place) {
+  const double delta = spec.delta() == 0.0 ? kDefaultDelta : spec.delta();
+  if (!(delta >= kSmallestDelta && delta <= kLargestDelta)) {
+    return place.Error(".delta: expected a number in [%g, %g], or 0 for %g, got %g", kSmallestDelta,
+                       kLargestDelta, kDefaultDelta, delta);
+  }
+  return std::make_unique<SoftHuber>(place.input_shape, static_cast<float>(delta));
 }
 
 }  // namespace lipserve::trainer

@@ -21,6 +21,8 @@ absl::StatusOr<std::unique_ptr<Layer>> MakePRelu(const v1::PReluSpec& spec,
 
 absl::StatusOr<std::unique_ptr<Layer>> MakeHouseholder(const v1::HouseholderSpec& spec,
                                                        const LayerPlace& place);
+absl::StatusOr<std::unique_ptr<Layer>> MakeSoftHuber(const v1::SoftHuberSpec& spec,
+                                                     const LayerPlace& place);
 
 }  // namespace lipserve::trainer
 

@@ -16,6 +16,7 @@
 #include "trainer/layers/group_sort.h"
 #include "trainer/network/layer_place.h"
 #include "trainer/network/make_activation.h"
+#include "trainer/network/make_block.h"
 #include "trainer/network/make_image_layer.h"
 #include "trainer/network/make_residual.h"
 #include "trainer/network/make_spectral_dense.h"
@@ -141,6 +142,10 @@ absl::StatusOr<std::unique_ptr<Layer>> MakeLayer(const v1::LayerSpec& spec, std:
     case v1::LayerSpec::kLinearResidualDense:
       return MakeLinearResidual(spec.linear_residual_dense(),
                                 {index, "linear_residual_dense", input_shape}, random);
+    case v1::LayerSpec::kSoftHuber:
+      return MakeSoftHuber(spec.soft_huber(), {index, "soft_huber", input_shape});
+    case v1::LayerSpec::kResidual:
+      return MakeResidualBlock(spec.residual(), {index, "residual", input_shape}, random);
     case v1::LayerSpec::KIND_NOT_SET:
       break;
   }
@@ -150,7 +155,7 @@ absl::StatusOr<std::unique_ptr<Layer>> MakeLayer(const v1::LayerSpec& spec, std:
       "scaled_global_average_pool, scaled_global_l2_norm_pool, invertible_down_sampling, "
       "invertible_up_sampling, layer_centering, batch_centering, abs, max_min, concatenated_relu, "
       "prelu, householder, sll_dense, cpl_dense, sll_convolution, cpl_convolution, "
-      "linear_residual_dense, got none",
+      "linear_residual_dense, residual, soft_huber, got none",
       index));
 }
 

@@ -40,24 +40,34 @@ absl::StatusOr<Dense*> FindHead(const std::vector<std::unique_ptr<Layer>>& layer
       layers.size() - 1, last.type()));
 }
 
-template <typename Named>
-std::vector<std::string> Names(const std::vector<std::unique_ptr<Layer>>& layers,
-                               const std::vector<Named>& (Layer::*members)() const) {
+using NamedLayer = TrainableNetwork::NamedLayer;
+
+void AppendNamed(const std::string& name, Layer& layer, std::vector<NamedLayer>& named) {
+  named.push_back({name, &layer});
+  const std::vector<Layer*> inner = layer.InnerLayers();
+  for (std::size_t i = 0; i < inner.size(); ++i) {
+    AppendNamed(absl::StrFormat("%s.branch%d", name, i), *inner[i], named);
+  }
+}
+
+template <typename Member>
+std::vector<std::string> Names(const std::vector<NamedLayer>& layers,
+                               std::vector<Member>& (Layer::*members)()) {
   std::vector<std::string> names;
-  for (std::size_t i = 0; i < layers.size(); ++i) {
-    for (const Named& member : (*layers[i].*members)()) {
-      names.push_back(absl::StrFormat("layer%d.%s", i, member.name));
+  for (const NamedLayer& named : layers) {
+    for (const Member& member : (named.layer->*members)()) {
+      names.push_back(named.name + "." + member.name);
     }
   }
   return names;
 }
 
-template <typename Named>
-std::vector<Named*> Pointers(const std::vector<std::unique_ptr<Layer>>& layers,
-                             std::vector<Named>& (Layer::*members)()) {
-  std::vector<Named*> pointers;
-  for (const std::unique_ptr<Layer>& layer : layers) {
-    for (Named& member : (*layer.*members)()) pointers.push_back(&member);
+template <typename Member>
+std::vector<Member*> Pointers(const std::vector<NamedLayer>& layers,
+                              std::vector<Member>& (Layer::*members)()) {
+  std::vector<Member*> pointers;
+  for (const NamedLayer& named : layers) {
+    for (Member& member : (named.layer->*members)()) pointers.push_back(&member);
   }
   return pointers;
 }
@@ -82,6 +92,9 @@ absl::StatusOr<std::unique_ptr<TrainableNetwork>> TrainableNetwork::Create(const
     network->layers_.push_back(std::move(layer));
   }
   LIPSERVE_ASSIGN_OR_RETURN(network->head_, FindHead(network->layers_));
+  for (std::size_t i = 0; i < network->layers_.size(); ++i) {
+    AppendNamed(absl::StrFormat("layer%d", i), *network->layers_[i], network->named_layers_);
+  }
   const auto trained = [](const auto& layer) { return !layer->parameters().empty(); };
   network->first_trained_ = static_cast<std::size_t>(
       std::find_if(network->layers_.begin(), network->layers_.end(), trained) -
@@ -164,23 +177,27 @@ std::size_t TrainableNetwork::num_scores() const { return layers_.back()->output
 ConstMatrixView TrainableNetwork::head() const { return head_->effective_weights(); }
 
 std::vector<Parameter*> TrainableNetwork::Parameters() {
-  return Pointers<Parameter>(layers_, &Layer::parameters);
+  return Pointers<Parameter>(named_layers_, &Layer::parameters);
 }
 
 std::vector<std::string> TrainableNetwork::ParameterNames() const {
-  return Names<Parameter>(layers_, &Layer::parameters);
+  return Names<Parameter>(named_layers_, &Layer::parameters);
 }
 
-std::vector<State*> TrainableNetwork::States() { return Pointers<State>(layers_, &Layer::states); }
+std::vector<State*> TrainableNetwork::States() {
+  return Pointers<State>(named_layers_, &Layer::states);
+}
 
 std::vector<std::string> TrainableNetwork::StateNames() const {
-  return Names<State>(layers_, &Layer::states);
+  return Names<State>(named_layers_, &Layer::states);
 }
 
 FrozenNetwork TrainableNetwork::Freeze() const {
   FrozenNetwork frozen;
   frozen.input_shape = input_shape_;
-  for (const std::unique_ptr<Layer>& layer : layers_) frozen.layers.push_back(layer->Freeze());
+  for (const std::unique_ptr<Layer>& layer : layers_) {
+    for (FrozenLayer& part : layer->FreezeToChain()) frozen.layers.push_back(std::move(part));
+  }
   return frozen;
 }
 

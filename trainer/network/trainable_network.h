@@ -58,8 +58,17 @@ class TrainableNetwork {
   SampleShape input_shape() const { return input_shape_; }
   const std::vector<std::unique_ptr<Layer>>& layers() const { return layers_; }
 
+  // Every layer, those inside blocks after the block, and its name: "layer3", and "layer3.branch0"
+  // for the first inside.
+  struct NamedLayer {
+    std::string name;
+    Layer* layer;
+  };
+  const std::vector<NamedLayer>& named_layers() const { return named_layers_; }
+
   // All parameters, first layer to last, and their names, e.g. "layer1.kernel" (layers count
-  // from 0, layers without parameters included). The pointers stay valid.
+  // from 0, layers without parameters included), or "layer3.branch0.kernel" for a layer of a block.
+  // The pointers stay valid.
   std::vector<Parameter*> Parameters();
   std::vector<std::string> ParameterNames() const;
 
@@ -80,6 +89,7 @@ class TrainableNetwork {
 
   SampleShape input_shape_;
   std::vector<std::unique_ptr<Layer>> layers_;
+  std::vector<NamedLayer> named_layers_;
   Dense* head_ = nullptr;  // the last of layers_
   // Layers before the first that has parameters need no gradient.
   std::size_t first_trained_ = 0;

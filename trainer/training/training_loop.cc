@@ -205,13 +205,12 @@ absl::StatusOr<MetricMeans> TrainingLoop::Validate(std::int64_t epoch) {
 
 std::vector<NamedArrayReference> TrainingLoop::Arrays() {
   std::vector<NamedArrayReference> arrays;
-  for (std::size_t i = 0; i < network_->layers().size(); ++i) {
-    Layer& layer = *network_->layers()[i];
-    for (Parameter& parameter : layer.parameters()) {
-      arrays.push_back({absl::StrCat("layer", i, ".", parameter.name), &parameter.values});
+  for (const auto& [name, layer] : network_->named_layers()) {
+    for (Parameter& parameter : layer->parameters()) {
+      arrays.push_back({absl::StrCat(name, ".", parameter.name), &parameter.values});
     }
-    for (State& state : layer.states()) {
-      arrays.push_back({absl::StrCat("layer", i, ".", state.name), &state.values});
+    for (State& state : layer->states()) {
+      arrays.push_back({absl::StrCat(name, ".", state.name), &state.values});
     }
   }
   for (State& state : loss_->states()) {

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/execution/exact_integers.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+namespace lipserve {
+namespace {
+
+constexpr int kFractionBits = 24;
+
+// The power of two of the last bit of a float: 0.m * 2^e has its last bit at e - 24.
+int LastBitExponent(float value) {
+  int exponent = 0;
+  std::frexp(value, &exponent);
+  return exponent - kFractionBits;
+}
+
+}  // namespace
+
+ScaledIntegers ToIntegers(std::span<const float> values) {
+  ScaledIntegers result;
+  result.exponent = std::numeric_limits<int>::max();
+  for (const float value : values) {
+    if (value != 0.0F) result.exponent = std::min(result.exponent, LastBitExponent(value));
+  }
+  if (result.exponent == std::numeric_limits<int>::max()) result.exponent = 0;  // all zero
+  result.numbers.reserve(values.size());
+  for (const float value : values) {
+    mpz_class number;
+    if (value != 0.0F) {
+      const int last_bit = LastBitExponent(value);
+      // Exact: the fraction is an integer of at most 24 bits.
+      number = static_cast<long>(std::ldexp(static_cast<double>(value), -last_bit));
+      number <<= static_cast<unsigned>(last_bit - result.exponent);
+    }
+    result.numbers.push_back(std::move(number));
+  }
+  return result;
+}
+
+}  // namespace lipserve

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// Soundness rests on this file: it computes what decides the classes that no rounding arithmetic
+// can.
+//
+// Pools in exact integers, and square roots in fixed point (exact_network.h).
+#ifndef MODEL_EXECUTION_EXACT_POOLING_H_
+#define MODEL_EXECUTION_EXACT_POOLING_H_
+
+#include "model/execution/exact_integers.h"
+#include "model/network/frozen_network.h"
+
+namespace lipserve {
+
+// Of images of shape `input`. Requires: a layer of a network that CheckNetwork accepts.
+ExactLayer ToExact(const AveragePoolLayer& layer, const SampleShape& input);
+// The root is rounded down to a multiple of 2^-2048.
+ExactLayer ToExact(const L2NormPoolLayer& layer, const SampleShape& input);
+
+}  // namespace lipserve
+
+#endif  // MODEL_EXECUTION_EXACT_POOLING_H_
