@@ -99,7 +99,7 @@ TEST(PrototypeStartTest, CentresAreTheMeansOfTheirPoints) {
 TEST(PrototypeStartTest, ACentreWithoutPointsStays) {
   const std::vector<float> points = {2.0F, 2.0F, 5.0F};
   std::vector<float> centres(2);
-  FindClusters({points.data(), 3, 1}, {0, 1, 2}, 3, {centres.data(), 2, 1});
+  FindClusters({points.data(), 3, 1}, {0, 1, 2}, 1, {centres.data(), 2, 1});
   EXPECT_EQ(centres, (std::vector<float>{3.0F, 2.0F}));
 }
 

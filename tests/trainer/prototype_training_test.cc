@@ -43,7 +43,7 @@ layers { flatten {} }
          "layers { nearest_prototype { classes: 3 prototypes_per_class: " +
          std::to_string(prototypes) + " } }\nloss { prototype_margin { " + experiment.loss +
          R"( } }
-optimizer { sgd { learning_rate: 4 momentum: 0.9 nesterov: true } }
+optimizer { sgd { learning_rate: 0.1 momentum: 0.9 nesterov: true } }
 batch_size: 32
 epochs: 4
 seed: 7
@@ -132,8 +132,10 @@ TEST_P(PrototypeTrainingTest, TheGeometryProvesNoLessThanTheServedCertificate) {
               geometric->any_input.certified[i].accuracy);
     EXPECT_LE(geometric->inputs_in_unit_box.certified[i].accuracy, frozen->evaluation.accuracy);
   }
-  EXPECT_GE(geometric->any_input.mean_radius_l2, frozen->evaluation.mean_radius_l2);
-  EXPECT_GE(geometric->inputs_in_unit_box.mean_radius_l2, geometric->any_input.mean_radius_l2);
+  // Each rounds down in its own way.
+  const double mean = geometric->any_input.mean_radius_l2;
+  EXPECT_GE(mean, frozen->evaluation.mean_radius_l2 * (1.0 - 1e-9));
+  EXPECT_GE(geometric->inputs_in_unit_box.mean_radius_l2, mean);
 }
 
 TEST_P(PrototypeTrainingTest, ResumingGivesTheBytesOfTheUninterruptedRun) {

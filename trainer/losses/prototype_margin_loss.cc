@@ -14,7 +14,7 @@ namespace {
 
 // The pairs whose distances in the box are computed. The nearest in the box is seldom beyond the
 // third; a miss makes the loss a little too small.
-constexpr std::size_t kPairsInBox = 8;
+constexpr std::size_t kPairsInBox = 5;
 
 }  // namespace
 

@@ -5,6 +5,7 @@
 #include <array>
 #include <cassert>
 #include <cmath>
+#include <functional>
 #include <limits>
 
 namespace lipserve::trainer {
@@ -63,26 +64,23 @@ void PrototypePairs::Find(const ScoredBatch& batch, std::size_t n, std::size_t c
     return static_cast<double>(f[own_]) - static_cast<double>(f[j]);
   };
   const double own_distance = distance_to(own_);
-  bounds_.resize(f.size());
+  candidates_.clear();
   for (std::size_t j = 0; j < f.size(); ++j) {
+    if (j >= first && j < first + per_class) continue;
     // A negative ratio is larger for distant pairs: nothing is known of it from below.
-    bounds_[j] =
+    const double bound =
         difference(j) < 0.0 ? -kInfinity : difference(j) / (own_distance + distance_to(j) + 1e-9);
+    candidates_.push_back({bound, j});
   }
-  std::fill_n(bounds_.begin() + static_cast<std::ptrdiff_t>(first), per_class, kInfinity);
-
+  // By rising bounds, as many as could still be among the least.
+  std::make_heap(candidates_.begin(), candidates_.end(), std::greater<>());
   pairs_.clear();
-  const auto visit = [&](std::size_t j) {
+  for (auto end = candidates_.end(); end != candidates_.begin(); --end) {
+    const auto [bound, j] = candidates_.front();
+    if (pairs_.size() == count && bound >= pairs_.back().ratio) break;
     const double apart = Distance(batch.head.row(own_), batch.head.row(j));
     Offer({j, difference(j), difference(j) / apart}, count);
-  };
-  // The most promising one first, so that fewer of the others are visited.
-  const auto promising =
-      static_cast<std::size_t>(std::min_element(bounds_.begin(), bounds_.end()) - bounds_.begin());
-  visit(promising);
-  for (std::size_t j = 0; j < f.size(); ++j) {
-    if (j == promising || bounds_[j] == kInfinity) continue;
-    if (pairs_.size() < count || bounds_[j] < pairs_.back().ratio) visit(j);
+    std::pop_heap(candidates_.begin(), end, std::greater<>());
   }
 }
 

@@ -12,6 +12,7 @@
 
 #include <cstddef>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "trainer/losses/loss.h"
@@ -50,7 +51,8 @@ class PrototypePairs {
 
   std::size_t own_ = 0;
   std::vector<PrototypeRatio> pairs_;
-  std::vector<double> bounds_;  // of each prototype's ratio, from below; infinite for own ones
+  // Prototypes of other classes: a bound of each one's ratio from below, and its index.
+  std::vector<std::pair<double, std::size_t>> candidates_;
 };
 
 }  // namespace lipserve::trainer

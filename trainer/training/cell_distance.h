@@ -13,8 +13,8 @@
 //   All steps:       the infimum is -||a||^2 / 2; with the best multiple of l, ||d|| >= m / ||a||.
 //   The unit box:    D = {d: x + d in [0, 1]^n}; the infimum is a sum over coordinates, each at
 //                    d_k = clip(x_k + a_k, 0, 1) - x_k.
-// With the best l both are the distances themselves (duality of convex quadratic programs). Finding
-// l is a search in float64 that proves nothing; what it finds is then put into the lemma with every
+// With the best l both are the distances themselves (duality of convex quadratic programs), which
+// the search comes near to, not always reaches. Finding l is a search in float64 that proves nothing; what it finds is then put into the lemma with every
 // operation rounded outward.
 //
 // Source: the distance to a cell as a quadratic program: Wang, Jha, Chaudhuri 2018,

@@ -53,7 +53,9 @@ absl::StatusOr<Geometric> EvaluateGeometry(const CertifiedModel& model, const Sa
     if (!outcome.is_right()) continue;
     scaling.Apply(samples.image(i), input);
     anywhere.push_back(distance.Radius(input, outcome.answered, AllowedInputs::kAll));
-    in_box.push_back(distance.Radius(input, outcome.answered, AllowedInputs::kUnitBox));
+    // What holds against all inputs holds against those of the box.
+    in_box.push_back(std::max(anywhere.back(),
+                              distance.Radius(input, outcome.answered, AllowedInputs::kUnitBox)));
     // Both bounds round down, by different ways.
     if (anywhere.back() >= outcome.radius_l2 * (1.0 - 1e-9)) continue;
     return absl::InternalError(absl::StrCat(
