@@ -26,8 +26,8 @@ struct CertifiedModel::Impl {
         graph(frozen.network, max_batch),
         float64(frozen.network, max_batch),
         exact(frozen.network),
-        num_scores(NumScores(frozen.network)) {
-    for (std::size_t i = 0; i < num_scores; ++i) {
+        num_rows(NumRows(frozen.network)) {
+    for (std::size_t i = 0; i < num_rows; ++i) {
       const auto& last = std::get<DenseLayer>(frozen.network.layers.back());
       const std::span<const float> row(last.weights.data() + i * last.inputs, last.inputs);
       score_lipschitz =
@@ -41,7 +41,18 @@ struct CertifiedModel::Impl {
   InferenceGraph graph;
   Float64Network float64;
   ExactNetwork exact;
-  std::size_t num_scores;
+  // Writes the scores of the classes, the largest of its rows each; they are the rows' own without
+  // prototypes.
+  template <typename From, typename To>
+  void ClassScores(std::span<const From> rows, std::span<To> scores) const {
+    const std::size_t count = frozen.network.prototypes_per_class;
+    for (std::size_t c = 0; c < scores.size(); ++c) {
+      const auto own = rows.subspan(c * count, count);
+      scores[c] = static_cast<To>(*std::max_element(own.begin(), own.end()));
+    }
+  }
+
+  std::size_t num_rows;
   double score_lipschitz = 0.0;
 };
 
@@ -50,8 +61,8 @@ class CertifiedModel::Worker {
   explicit Worker(const Impl& impl)
       : graph(impl.graph.NewWorkspace()),
         float64(impl.float64.NewWorkspace()),
-        scores32(impl.graph.max_batch() * impl.num_scores),
-        scores64(impl.graph.max_batch() * impl.num_scores),
+        scores32(impl.graph.max_batch() * impl.num_rows),
+        scores64(impl.graph.max_batch() * impl.num_rows),
         norms32(impl.graph.max_batch() * impl.graph.num_rounding_layers()),
         norms64(norms32.size()),
         row32(impl),
@@ -60,7 +71,7 @@ class CertifiedModel::Worker {
   // What one evaluation found for one row.
   struct Row {
     explicit Row(const Impl& impl)
-        : scores(impl.num_scores), norms(impl.graph.num_rounding_layers()) {}
+        : scores(impl.num_rows), norms(impl.graph.num_rounding_layers()) {}
 
     std::vector<double> scores;
     std::vector<Upper> norms;
@@ -76,8 +87,8 @@ class CertifiedModel::Worker {
 
   InferenceGraph::Workspace graph;
   Float64Network::Workspace float64;
-  std::vector<float> scores32;   // [rows, num_scores]
-  std::vector<double> scores64;  // [rows, num_scores]
+  std::vector<float> scores32;   // [rows, num_rows]
+  std::vector<double> scores64;  // [rows, num_rows]
   std::vector<Upper> norms32;    // [rounding layers, rows]
   std::vector<Upper> norms64;    // [rounding layers, rows]
   Row row32;
@@ -112,8 +123,13 @@ CertifiedModel::WorkerHandle CertifiedModel::NewWorker() const {
 
 void CertifiedModel::ScoresFloat32(ConstMatrixView inputs, Worker& worker,
                                    MatrixView scores) const {
+  assert(inputs.rows <= max_batch() && scores.cols == NumScores(impl_->frozen.network));
   const std::size_t norms = impl_->graph.num_rounding_layers() * inputs.rows;
-  impl_->graph.Run(inputs, worker.graph, scores, {worker.norms32.data(), norms});
+  const MatrixView rows{worker.scores32.data(), inputs.rows, impl_->num_rows};
+  impl_->graph.Run(inputs, worker.graph, rows, {worker.norms32.data(), norms});
+  for (std::size_t n = 0; n < inputs.rows; ++n) {
+    impl_->ClassScores<float, float>(rows.row(n), scores.row(n));
+  }
 }
 
 void CertifiedModel::Classify(ConstMatrixView inputs, Worker& worker, std::span<Answer> answers,
@@ -131,13 +147,13 @@ void CertifiedModel::ClassifyPiece(ConstMatrixView inputs, Worker& worker,
                                    std::span<Answer> answers, RadiusPrecision precision) const {
   const std::size_t rows = inputs.rows;
   const std::size_t norms = rows * impl_->graph.num_rounding_layers();
-  impl_->graph.Run(inputs, worker.graph, {worker.scores32.data(), rows, impl_->num_scores},
+  impl_->graph.Run(inputs, worker.graph, {worker.scores32.data(), rows, impl_->num_rows},
                    {worker.norms32.data(), norms});
   if (precision == RadiusPrecision::kFast) {
     for (std::size_t row = 0; row < rows; ++row) answers[row] = AnswerFast(inputs, worker, row);
     return;
   }
-  impl_->float64.Run(inputs, worker.float64, {worker.scores64.data(), rows * impl_->num_scores},
+  impl_->float64.Run(inputs, worker.float64, {worker.scores64.data(), rows * impl_->num_rows},
                      {worker.norms64.data(), norms});
   for (std::size_t row = 0; row < rows; ++row) {
     worker.LoadFloat32Row(rows, row);
@@ -156,7 +172,8 @@ Answer CertifiedModel::AnswerFast(ConstMatrixView inputs, Worker& worker, std::s
     return AnswerTight(inputs, worker, row);
   }
   Answer answer;
-  answer.scores.assign(scores.begin(), scores.end());
+  answer.scores.resize(NumScores(impl_->frozen.network));
+  impl_->ClassScores<double, float>(scores, std::span<float>(answer.scores));
   answer.class_index = *decided;
   answer.decided_by = DecidedBy::kFloat32;
   const Certificate certificate =
@@ -174,8 +191,8 @@ Answer CertifiedModel::AnswerTight(ConstMatrixView inputs, Worker& worker, std::
   const auto by_float64 = certifier.Decide(scores64, norms64, Arithmetic::kFloat64);
 
   Answer answer;
-  answer.scores.reserve(scores64.size());
-  for (const double score : scores64) answer.scores.push_back(static_cast<float>(score));
+  answer.scores.resize(NumScores(impl_->frozen.network));
+  impl_->ClassScores<double, float>(scores64, std::span<float>(answer.scores));
   answer.class_index = by_float64 ? *by_float64 : impl_->exact.ClassOf(inputs.row(row));
   // Impossible unless hardware, compiler or library broke an assumption: certify nothing.
   answer.stages_disagreed =

@@ -42,7 +42,8 @@ enum class RadiusPrecision {
 // The answer for one input.
 struct Answer {
   std::size_t class_index = 0;
-  absl::InlinedVector<float, 12> scores;  // of the pass that the radius comes from, as float32
+  absl::InlinedVector<float, 12> scores;  // of the pass that the radius comes from, as float32;
+                                          // a class with prototypes scores the largest of theirs
   double margin_lower_bound = 0.0;        // of the real network: min_j f_c - f_j; 0 if not proven
   double radius_l2 = 0.0;                 // proven, rounded down, in units of the network's input
   DecidedBy decided_by = DecidedBy::kExact;
@@ -103,7 +104,9 @@ class CertifiedModel {
   void Classify(ConstMatrixView inputs, Worker& worker, std::span<Answer> answers,
                 RadiusPrecision precision = RadiusPrecision::kTight) const;
 
-  // The oneDNN graph alone, without certificate, for benchmarks: scores: [N, outputs].
+  // The oneDNN graph alone, without certificate, for benchmarks and self-checks.
+  //
+  // Shapes:   scores: [N, NumScores(frozen().network)]. Requires: N <= max_batch().
   void ScoresFloat32(ConstMatrixView inputs, Worker& worker, MatrixView scores) const;
 
  private:

@@ -90,33 +90,88 @@ std::string Overreach(const Answer& answer, const Reach& reach) {
   return "";
 }
 
-// Checks the chosen class i, whose score is the largest, against class j. `unit` is the largest
-// distance between inputs that differ by a distance of 1 in the unit of the radius.
-absl::Status CheckPair(const ProvenModel& proven, const Answer& answer, const mpq_class& unit,
-                       const ExactVector& scores, std::size_t j) {
-  const std::size_t i = answer.class_index;
-  const mpq_class difference =
-      ToRational(mpz_class(scores.numbers[i] - scores.numbers[j]), scores.exponent);
-  // At most f_i - f_j; equal to it if the scores are exact.
-  const mpq_class margin = difference - proven.difference_error();
-  const auto fails = [&](const std::string& what) {
-    return absl::FailedPreconditionError(absl::StrCat(NameOf(proven.model(), i), " against ",
-                                                      NameOf(proven.model(), j), ": ", what));
-  };
-  if (margin < 0 || (margin == 0 && j < i)) {
-    return fails(
-        "class: expected scores that differ by more than the roots of L2-norm poolings are "
-        "rounded by, got a tie or nearly one");
+// The check of one answer, whose class is that of the row `best`.
+class Check {
+ public:
+  // `unit` is the largest distance between inputs that differ by a distance of 1 in the unit of the
+  // radius.
+  Check(const ProvenModel& proven, const Answer& answer, const mpq_class& unit,
+        const ExactVector& scores, std::size_t best)
+      : proven_(proven),
+        model_(proven.model()),
+        answer_(answer),
+        unit_(unit),
+        scores_(scores),
+        best_(best) {}
+
+  // Checks the class against row j of another one.
+  absl::Status Against(std::size_t j) const {
+    const mpq_class margin = MarginOf(best_, j);
+    if (margin < 0 || (margin == 0 && !WinsTies(j))) {
+      return Fails(best_, j,
+                   "class: expected scores that differ by more than the roots of L2-norm poolings "
+                   "are rounded by, got a tie or nearly one");
+    }
+    if (answer_.margin && *answer_.margin > margin) {
+      return Fails(best_, j,
+                   absl::StrCat("margin: expected at most the exact ", DecimalRoundedDown(margin),
+                                ", got ", DecimalRoundedDown(*answer_.margin)));
+    }
+    return RadiusAgainst(j);
   }
-  if (answer.margin && *answer.margin > margin) {
-    return fails(absl::StrCat("margin: expected at most the exact ", DecimalRoundedDown(margin),
-                              ", got ", DecimalRoundedDown(*answer.margin)));
+
+ private:
+  // Looks for a row of the class that proves the radius against row j; if none does, says what the
+  // best of them proves.
+  absl::Status RadiusAgainst(std::size_t j) const {
+    Reach farthest = ReachOf(best_, j);
+    std::size_t by = best_;
+    if (Overreach(answer_, farthest).empty()) return absl::OkStatus();
+    const std::size_t first = answer_.class_index * model_.prototypes_per_class;
+    for (std::size_t i = first; i < first + model_.prototypes_per_class; ++i) {
+      if (i == best_ || MarginOf(i, j) <= 0) continue;
+      const Reach reach = ReachOf(i, j);
+      if (Overreach(answer_, reach).empty()) return absl::OkStatus();
+      if (reach.limit_squared() <= farthest.limit_squared()) continue;
+      farthest = reach;
+      by = i;
+    }
+    return Fails(by, j, Overreach(answer_, farthest));
   }
-  const mpq_class slope_squared = SquaredRowDistance(proven.model().last(), i, j) *
-                                  proven.hidden_lipschitz_squared() * unit * unit;
-  const std::string overreach = Overreach(answer, Reach(margin, slope_squared, i < j));
-  return overreach.empty() ? absl::OkStatus() : fails(overreach);
-}
+
+  // At most f_i - f_j at the input; equal to it if the scores are exact.
+  mpq_class MarginOf(std::size_t i, std::size_t j) const {
+    return ToRational(mpz_class(scores_.numbers[i] - scores_.numbers[j]), scores_.exponent) -
+           proven_.difference_error();
+  }
+
+  Reach ReachOf(std::size_t i, std::size_t j) const {
+    return Reach(MarginOf(i, j),
+                 SquaredRowDistance(model_.last(), i, j) * proven_.hidden_lipschitz_squared() *
+                     unit_ * unit_,
+                 WinsTies(j));
+  }
+
+  bool WinsTies(std::size_t j) const { return answer_.class_index < model_.ClassOf(j); }
+
+  absl::Status Fails(std::size_t i, std::size_t j, const std::string& what) const {
+    return absl::FailedPreconditionError(
+        absl::StrCat(RowName(i), " against ", RowName(j), ": ", what));
+  }
+
+  std::string RowName(std::size_t row) const {
+    const std::string of_class = NameOf(model_, model_.ClassOf(row));
+    if (model_.prototypes_per_class == 1) return of_class;
+    return absl::StrCat(of_class, ", prototype ", row % model_.prototypes_per_class);
+  }
+
+  const ProvenModel& proven_;
+  const Model& model_;
+  const Answer& answer_;
+  const mpq_class& unit_;
+  const ExactVector& scores_;
+  const std::size_t best_;
+};
 
 }  // namespace
 
@@ -131,18 +186,19 @@ absl::Status CheckAnswer(const ProvenModel& proven, const Answer& answer) {
   }
   absl::StatusOr<ExactVector> input = InputOf(model, answer);
   if (!input.ok()) return input.status();
-  const ExactVector scores = ClassScores(model, *std::move(input));
-  if (const std::size_t best = LargestScore(scores); best != answer.class_index) {
-    return absl::FailedPreconditionError(absl::StrCat("class: expected ", NameOf(model, best),
-                                                      ", got ", NameOf(model, answer.class_index)));
+  const ExactVector scores = RowScores(model, *std::move(input));
+  const std::size_t best = LargestScore(scores);
+  if (model.ClassOf(best) != answer.class_index) {
+    return absl::FailedPreconditionError(absl::StrCat("class: expected ",
+                                                      NameOf(model, model.ClassOf(best)), ", got ",
+                                                      NameOf(model, answer.class_index)));
   }
   const mpq_class unit =
       answer.element_type == ElementType::kUint8 ? model.pixels.steepest_step() : mpq_class(1);
+  const Check check(proven, answer, unit, scores, best);
   for (std::size_t j = 0; j < scores.numbers.size(); ++j) {
-    if (j == answer.class_index) continue;
-    if (absl::Status status = CheckPair(proven, answer, unit, scores, j); !status.ok()) {
-      return status;
-    }
+    if (model.ClassOf(j) == answer.class_index) continue;
+    if (absl::Status status = check.Against(j); !status.ok()) return status;
   }
   return absl::OkStatus();
 }

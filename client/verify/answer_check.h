@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Trusted: decides whether an answer is true. No floating point.
 //
-// Class i with radius r is certified at x if, for every other class j,
+// A class with radius r is certified at x if, for every row j of another class, one of its own rows
+// i has
 //     f_i(x) - f_j(x) >= r L_ij,   L_ij = ||w_i - w_j||_2 K,
 // because f_i - f_j changes by at most L_ij per unit of distance: w are the rows of the last dense
-// layer, K is the proven Lipschitz constant of what it reads. Compared as squares, so that no root
-// is taken. Where j < i the inequality must be strict: on the sphere of radius r the scores might
-// tie, and a tie is class j's. Where scores are rounded, the largest error of their difference is
-// first taken off it. The squared pixel radius R2 is held against the same inequality with R2 in
+// layer, K is the proven Lipschitz constant of what it reads. A class has one row, or one for each
+// of its prototypes and the largest of their scores: wherever one of them is above row j, so is the
+// class. Another i for another j will do. Compared as squares, so that no root is taken. Where j's
+// class comes first the inequality must be strict: on the sphere of radius r the scores might tie,
+// and a tie is the first class's. Where scores are rounded, the largest error of their difference
+// is first taken off it. The squared pixel radius R2 is held against the same inequality with R2 in
 // the place of r^2, all of it integers and fractions.
 #ifndef CLIENT_VERIFY_ANSWER_CHECK_H_
 #define CLIENT_VERIFY_ANSWER_CHECK_H_

@@ -294,14 +294,14 @@ ExactVector ScoresOf(const Model& model, ExactVector input) {
   return x;
 }
 
-ExactVector ClassScores(const Model& model, ExactVector input) {
+ExactVector RowScores(const Model& model, ExactVector input) {
   ExactVector scores = ScoresOf(model, std::move(input));
   if (scores.numbers.size() == 1) scores.numbers.emplace_back(0);
   return scores;
 }
 
-std::size_t LargestScore(const ExactVector& class_scores) {
-  const std::vector<mpz_class>& scores = class_scores.numbers;
+std::size_t LargestScore(const ExactVector& row_scores) {
+  const std::vector<mpz_class>& scores = row_scores.numbers;
   return static_cast<std::size_t>(std::max_element(scores.begin(), scores.end()) - scores.begin());
 }
 

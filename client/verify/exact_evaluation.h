@@ -20,13 +20,15 @@ inline constexpr long kRootExponent = -2048;
 // Requires: input has model.input_size() numbers.
 ExactVector ScoresOf(const Model& model, ExactVector input);
 
-// The scores with the constant second score, 0, of a network with a single one.
-ExactVector ClassScores(const Model& model, ExactVector input);
+// The scores of the last layer's rows, with the constant second one, 0, of a network with a single
+// row.
+ExactVector RowScores(const Model& model, ExactVector input);
 
-// The class of the largest score, the lowest index among equals.
+// The row of the largest score, the lowest index among equals. Its class is the network's: rows are
+// in the order of their classes.
 //
-// Requires: the scores of at least two classes.
-std::size_t LargestScore(const ExactVector& class_scores);
+// Requires: the scores of at least two rows.
+std::size_t LargestScore(const ExactVector& row_scores);
 
 }  // namespace lipserve::verify
 

@@ -30,7 +30,8 @@ constexpr FieldRule kModelContent[] = {{1, WireType::kBytes, "name"},
                                        {4, WireType::kBytes, "layers", true},
                                        {5, WireType::kBytes, "class_labels", true},
                                        // Where the model came from: no part of the function.
-                                       {6, WireType::kBytes, "training"}};
+                                       {6, WireType::kBytes, "training"},
+                                       {7, WireType::kVarint, "prototypes_per_class"}};
 constexpr FieldRule kPixelScaling[] = {{1, WireType::kFixed64, "divisor"}};
 
 absl::StatusOr<WireMessage> ParseAt(const std::string& place, std::string_view bytes,
@@ -89,8 +90,16 @@ absl::Status ReadLayers(const WireMessage& content, Model& model) {
         absl::StrCat("layers: expected the last to be dense, got ",
                      model.layers.empty() ? "none" : Describe(model.layers.back())));
   }
-  const std::size_t scores = model.last().outputs;
-  const std::size_t classes = scores == 1 ? 2 : scores;
+  const std::size_t rows = model.last().outputs;
+  if (const std::uint64_t prototypes = content.value(7); content.has(7)) {
+    if (prototypes < 2 || rows % prototypes != 0 || rows / prototypes < 2) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "prototypes_per_class: expected at least 2, and a number that divides the ", rows,
+          " outputs of the last layer into at least two classes, got ", prototypes));
+    }
+    model.prototypes_per_class = static_cast<std::size_t>(prototypes);
+  }
+  const std::size_t classes = rows == 1 ? 2 : rows / model.prototypes_per_class;
   if (model.class_labels.size() != classes) {
     return absl::InvalidArgumentError(
         absl::StrCat("class_labels: expected ", classes, ", got ", model.class_labels.size()));

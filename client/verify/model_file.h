@@ -16,17 +16,21 @@
 
 namespace lipserve::verify {
 
-// A model file. The last layer is dense and the shapes of all layers fit together.
+// A model file. The last layer is dense and the shapes of all layers fit together. Each of its rows
+// scores a class, or one of several prototypes of a class, whose score is then the largest of
+// theirs.
 struct Model {
   std::string name;
   Shape input_shape = {};
   PixelTable pixels;
   std::vector<Layer> layers = {};
+  std::size_t prototypes_per_class = 1;  // K: the rows c K, ..., c K + K - 1 are those of class c
   std::vector<std::string> class_labels = {};  // one per class
   std::string digest = {};                     // SHA-256 of the content, lower-case hexadecimal
 
   std::size_t input_size() const { return SizeOf(input_shape); }
   const Dense& last() const { return std::get<Dense>(layers.back()); }
+  std::size_t ClassOf(std::size_t row) const { return row / prototypes_per_class; }
 };
 
 // SHA-256 in lower-case hexadecimal (OpenSSL).

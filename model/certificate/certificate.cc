@@ -44,6 +44,12 @@ std::size_t Certifier::LargestScore(std::span<const double> scores) {
   return static_cast<std::size_t>(std::max_element(scores.begin(), scores.end()) - scores.begin());
 }
 
+std::size_t Certifier::BestRow(std::size_t chosen, std::span<const double> scores) const {
+  const std::size_t count = bounds_.pairs().rows_per_class();
+  if (count == 1) return chosen;
+  return chosen * count + LargestScore(scores.subspan(chosen * count, count));
+}
+
 Upper Certifier::HiddenError(std::span<const Upper> rounding_input_norms,
                              Arithmetic arithmetic) const {
   Upper error;
@@ -77,7 +83,7 @@ Upper Certifier::PairError(const PairBounds& pair, const CommonError& common) {
 Upper Certifier::ScoreDifferenceError(std::size_t i, std::size_t j,
                                       std::span<const Upper> rounding_input_norms,
                                       Arithmetic arithmetic) const {
-  return PairError(bounds_.pair(i, j), CommonErrorOf(rounding_input_norms, arithmetic));
+  return PairError(bounds_.pairs().Of(i, j), CommonErrorOf(rounding_input_norms, arithmetic));
 }
 
 // Whether some partial sum of a float32 evaluation, in any order, could reach 2^127. Without this
@@ -99,15 +105,17 @@ std::optional<std::size_t> Certifier::Decide(std::span<const double> scores,
                                              std::span<const Upper> rounding_input_norms,
                                              Arithmetic arithmetic) const {
   if (arithmetic == Arithmetic::kFloat32 && MayOverflow(rounding_input_norms)) return std::nullopt;
+  const RowPairs& pairs = bounds_.pairs();
   const std::size_t best = LargestScore(scores);
+  const std::size_t best_class = pairs.ClassOf(best);
   const CommonError common = CommonErrorOf(rounding_input_norms, arithmetic);
-  for (std::size_t j = 0; j < bounds_.num_classes(); ++j) {
-    if (j == best) continue;
-    const Upper error = PairError(bounds_.pair(best, j), common);
+  for (std::size_t j = 0; j < pairs.num_rows(); ++j) {
+    if (pairs.ClassOf(j) == best_class) continue;
+    const Upper error = PairError(pairs.QuickOf(best, j), common);
     const double difference = SubtractDown(Score(scores, best), Score(scores, j));
     if (!(difference > error.value())) return std::nullopt;  // NaN refuses too
   }
-  return best;
+  return best_class;
 }
 
 bool Certifier::AreConsistent(std::size_t chosen, std::span<const double> scores32,
@@ -116,12 +124,13 @@ bool Certifier::AreConsistent(std::size_t chosen, std::span<const double> scores
   if (MayOverflow(norms32)) return true;
   const CommonError common32 = CommonErrorOf(norms32, Arithmetic::kFloat32);
   const CommonError common64 = CommonErrorOf(norms64, Arithmetic::kFloat64);
-  for (std::size_t j = 0; j < bounds_.num_classes(); ++j) {
-    if (j == chosen) continue;
-    const PairBounds& pair = bounds_.pair(chosen, j);
+  const std::size_t best = BestRow(chosen, scores64);
+  for (std::size_t j = 0; j < bounds_.pairs().num_rows(); ++j) {
+    if (j == best) continue;
+    const PairBounds pair = bounds_.pairs().QuickOf(best, j);
     const Upper allowed = PairError(pair, common32) + PairError(pair, common64);
-    const double difference32 = Score(scores32, chosen) - Score(scores32, j);
-    const double difference64 = Score(scores64, chosen) - Score(scores64, j);
+    const double difference32 = Score(scores32, best) - Score(scores32, j);
+    const double difference64 = Score(scores64, best) - Score(scores64, j);
     // At most four roundings, each below 2^-53 of these two together.
     const double slack = 0x1p-51 * (std::fabs(difference32) + std::fabs(difference64));
     const double gap = std::fabs(difference32 - difference64) - slack;
@@ -134,22 +143,33 @@ Certificate Certifier::Certify(std::size_t chosen, std::span<const double> score
                                std::span<const Upper> rounding_input_norms,
                                Arithmetic arithmetic) const {
   if (arithmetic == Arithmetic::kFloat32 && MayOverflow(rounding_input_norms)) return {};
+  const RowPairs& pairs = bounds_.pairs();
+  const std::size_t best = BestRow(chosen, scores);
   const CommonError common = CommonErrorOf(rounding_input_norms, arithmetic);
-  double margin = std::numeric_limits<double>::max();
-  // A finite cap: a network that is constant has no nearest boundary.
-  double radius = static_cast<double>(std::numeric_limits<float>::max());
-  for (std::size_t j = 0; j < bounds_.num_classes(); ++j) {
-    if (j == chosen) continue;
-    const PairBounds& pair = bounds_.pair(chosen, j);
+  // What is proven of the pair (best, j) with these bounds; zero if no margin is.
+  const auto certify_pair = [&](std::size_t j, const PairBounds& pair) -> Certificate {
     const Upper error = PairError(pair, common);
-    const double pair_margin =
-        SubtractDown(SubtractDown(Score(scores, chosen), Score(scores, j)), error.value());
-    if (!(pair_margin > 0.0)) return {};  // NaN refuses too
+    const double margin =
+        SubtractDown(SubtractDown(Score(scores, best), Score(scores, j)), error.value());
+    if (!(margin > 0.0)) return {};  // NaN refuses too
     const Upper lipschitz = pair.difference_norm * bounds_.hidden_lipschitz();
-    margin = std::min(margin, pair_margin);
-    radius = std::min(radius, DivideDown(pair_margin, lipschitz.value()));
+    return {.margin_lower_bound = margin, .radius_l2 = DivideDown(margin, lipschitz.value())};
+  };
+  // A finite cap: a network that is constant has no nearest boundary.
+  Certificate least{.margin_lower_bound = std::numeric_limits<double>::max(),
+                    .radius_l2 = static_cast<double>(std::numeric_limits<float>::max())};
+  for (std::size_t j = 0; j < pairs.num_rows(); ++j) {
+    if (pairs.ClassOf(j) == chosen) continue;
+    Certificate pair = certify_pair(j, pairs.QuickOf(best, j));
+    // What the quick bounds prove is true; the others are for pairs that it would limit.
+    if (pair.radius_l2 < least.radius_l2 && !pairs.AreTabulated()) {
+      pair = certify_pair(j, pairs.Of(best, j));
+    }
+    if (pair.margin_lower_bound == 0.0) return {};
+    least.margin_lower_bound = std::min(least.margin_lower_bound, pair.margin_lower_bound);
+    least.radius_l2 = std::min(least.radius_l2, pair.radius_l2);
   }
-  return {.margin_lower_bound = margin, .radius_l2 = radius};
+  return least;
 }
 
 }  // namespace lipserve

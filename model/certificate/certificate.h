@@ -23,7 +23,9 @@ struct Certificate {
 };
 
 // Decides from the scores of one input. "The real network" is the function on real numbers that
-// the frozen float32 weights define.
+// the frozen float32 weights define. Scores are those of the last layer's rows: one per class, a
+// single one, or one for each prototype of each class. A class with prototypes scores the largest
+// of theirs, so that one of them above every row of the other classes is enough.
 //
 // Requires: the environment of ScopedStrictFloatingPoint.
 // Threads:  immutable.
@@ -35,9 +37,8 @@ class Certifier {
   // The class whose score exceeds every other by more than the proven error of their difference.
   //
   // Guarantee: a result is the unique argmax of the real network at this input.
-  // Shapes:    scores: one per class, or a single one; rounding_input_norms: for each rounding
-  // layer, a
-  //            bound of the norm of the numbers that this evaluation fed to it.
+  // Shapes:    scores: one per row; rounding_input_norms: for each rounding layer, a bound of the
+  //            norm of the numbers that this evaluation fed to it.
   // Errors:    nullopt if no class is decided, or a number may have overflowed.
   std::optional<std::size_t> Decide(std::span<const double> scores,
                                     std::span<const Upper> rounding_input_norms,
@@ -46,15 +47,14 @@ class Certifier {
   // The radius around the input of an evaluation, for the class that the real network has there.
   //
   // Guarantee: for every x' with ||x' - x||_2 <= radius_l2, `chosen` is the unique argmax of the
-  // real
-  //            network.
+  //            real network.
   // Errors:    a zero certificate if some margin is not proven positive, or a number may have
   //            overflowed.
   Certificate Certify(std::size_t chosen, std::span<const double> scores,
                       std::span<const Upper> rounding_input_norms, Arithmetic arithmetic) const;
 
-  // A bound of |(computed f_i - f_j) - (real f_i - f_j)| at the input of this evaluation
-  // (certificate/README.md, Lemma 2).
+  // A bound of |(computed f_i - f_j) - (real f_i - f_j)| of two rows at the input of this
+  // evaluation (certificate/README.md, Lemma 2).
   Upper ScoreDifferenceError(std::size_t i, std::size_t j,
                              std::span<const Upper> rounding_input_norms,
                              Arithmetic arithmetic) const;
@@ -69,8 +69,12 @@ class Certifier {
                      std::span<const Upper> norms32, std::span<const double> scores64,
                      std::span<const Upper> norms64) const;
 
-  // The class of the largest score, the lowest index among equals.
+  // The row of the largest score, the lowest index among equals.
   static std::size_t LargestScore(std::span<const double> scores);
+  // The class of that row.
+  std::size_t LargestClass(std::span<const double> scores) const {
+    return bounds_.pairs().ClassOf(LargestScore(scores));
+  }
 
  private:
   // What the errors of all score differences of one evaluation have in common.
@@ -84,6 +88,8 @@ class Certifier {
   CommonError CommonErrorOf(std::span<const Upper> rounding_input_norms,
                             Arithmetic arithmetic) const;
   static Upper PairError(const PairBounds& pair, const CommonError& common);
+  // The row of class `chosen` with the largest score.
+  std::size_t BestRow(std::size_t chosen, std::span<const double> scores) const;
   Upper HiddenError(std::span<const Upper> rounding_input_norms, Arithmetic arithmetic) const;
   bool MayOverflow(std::span<const Upper> rounding_input_norms) const;
 

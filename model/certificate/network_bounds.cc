@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/certificate/network_bounds.h"
 
-#include <cmath>
-#include <span>
 #include <variant>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
-#include "model/certificate/vector_norm.h"
 #include "model/status_macros.h"
 
 namespace lipserve {
@@ -16,38 +13,6 @@ namespace {
 // ||x||_2 of any finite float32 input: sqrt(2^22) * 2^128.
 constexpr double kLargestInputNorm = 0x1p139;
 constexpr double kLargestNumber = 0x1p250;
-
-std::span<const float> Row(const DenseLayer& dense, std::size_t i) {
-  return {dense.weights.data() + i * dense.inputs, dense.inputs};
-}
-
-// Row i of the last layer as doubles; the implicit row of a single-score network is zero.
-std::vector<double> ScoreRow(const DenseLayer& last, std::size_t i) {
-  if (i >= last.outputs) return std::vector<double>(last.inputs, 0.0);
-  const auto row = Row(last, i);
-  return {row.begin(), row.end()};
-}
-
-Upper ScoreBias(const DenseLayer& last, std::size_t i) {
-  if (i >= last.outputs || last.bias.empty()) return Upper();
-  return Upper(std::fabs(static_cast<double>(last.bias[i])));
-}
-
-PairBounds PairBoundsOf(const DenseLayer& last, std::size_t i, std::size_t j) {
-  const std::vector<double> a = ScoreRow(last, i);
-  const std::vector<double> b = ScoreRow(last, j);
-  std::vector<double> difference(a.size());
-  std::vector<double> absolute(a.size());
-  for (std::size_t k = 0; k < a.size(); ++k) {
-    difference[k] = a[k] - b[k];
-    absolute[k] = std::fabs(a[k]) + std::fabs(b[k]);
-  }
-  // Each entry above carries one rounding.
-  const Upper one_rounding(1.0 + 0x1p-52);
-  return {.difference_norm = NormBound(std::span<const double>(difference)) * one_rounding,
-          .absolute_norm = NormBound(std::span<const double>(absolute)) * one_rounding,
-          .bias = ScoreBias(last, i) + ScoreBias(last, j)};
-}
 
 // How far the exact stage's scores can be off, in units of 2^-2048: an L2-norm pool is 1-Lipschitz
 // and rounds each output by less than a unit, everything else is exact.
@@ -112,13 +77,7 @@ absl::StatusOr<NetworkBounds> NetworkBounds::Create(const FrozenNetwork& network
   for (const LayerBounds& layer : bounds.hidden_) {
     bounds.hidden_lipschitz_ = bounds.hidden_lipschitz_ * layer.operator_norm;
   }
-  const auto& last = std::get<DenseLayer>(network.layers.back());
-  bounds.num_classes_ = NumClasses(network);
-  for (std::size_t i = 0; i < bounds.num_classes_; ++i) {
-    for (std::size_t j = 0; j < bounds.num_classes_; ++j) {
-      bounds.pairs_.push_back(PairBoundsOf(last, i, j));
-    }
-  }
+  bounds.pairs_ = RowPairs(network);
   return bounds;
 }
 

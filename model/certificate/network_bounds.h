@@ -10,16 +10,10 @@
 #include "absl/status/statusor.h"
 #include "model/certificate/layer_bounds.h"
 #include "model/certificate/outward_rounding.h"
+#include "model/certificate/row_pairs.h"
 #include "model/network/frozen_network.h"
 
 namespace lipserve {
-
-// Upper bounds for the difference of two scores of the last layer, f_i - f_j.
-struct PairBounds {
-  Upper difference_norm;  // ||w_i - w_j||_2
-  Upper absolute_norm;    // || |w_i| + |w_j| ||_2
-  Upper bias;             // |b_i| + |b_j|
-};
 
 // The constants of a whole network. A network with one score is a pair of classes whose second
 // score is the constant 0, that is, an implicit row of zeros.
@@ -41,10 +35,8 @@ class NetworkBounds {
   // Rounding layers but the last, in order.
   const std::vector<LayerBounds>& hidden() const { return hidden_; }
   const LayerBounds& last() const { return last_; }
-  std::size_t num_classes() const { return num_classes_; }
-  const PairBounds& pair(std::size_t i, std::size_t j) const {
-    return pairs_[i * num_classes_ + j];
-  }
+  // Of the last layer's rows.
+  const RowPairs& pairs() const { return pairs_; }
   // Of what the last dense layer reads, with respect to the input.
   Upper hidden_lipschitz() const { return hidden_lipschitz_; }
   // Of each layer of the network, in order; 1 for those that only move numbers.
@@ -55,8 +47,7 @@ class NetworkBounds {
 
   std::vector<LayerBounds> hidden_;
   LayerBounds last_;
-  std::size_t num_classes_ = 0;
-  std::vector<PairBounds> pairs_;  // [num_classes, num_classes]
+  RowPairs pairs_;
   Upper hidden_lipschitz_{1.0};
   std::vector<double> layer_lipschitz_;
 };

@@ -97,10 +97,12 @@ std::optional<ExactLayer> ExactLayerOf(const FrozenLayer& layer, const SampleSha
 
 struct ExactNetwork::Impl {
   std::vector<ExactLayer> layers;
+  std::size_t prototypes_per_class = 1;
 };
 
 ExactNetwork::ExactNetwork(const FrozenNetwork& network) {
   auto impl = std::make_unique<Impl>();
+  impl->prototypes_per_class = network.prototypes_per_class;
   SampleShape shape = network.input_shape;
   for (const FrozenLayer& layer : network.layers) {
     if (auto exact = ExactLayerOf(layer, shape)) impl->layers.push_back(*std::move(exact));
@@ -118,7 +120,9 @@ std::size_t ExactNetwork::ClassOf(std::span<const float> input) const {
   }
   const std::vector<mpz_class>& scores = x.numbers;
   if (scores.size() == 1) return sgn(scores[0]) >= 0 ? 0 : 1;
-  return static_cast<std::size_t>(std::max_element(scores.begin(), scores.end()) - scores.begin());
+  // The first of the largest is of the first class among those that have them.
+  const auto best = std::max_element(scores.begin(), scores.end()) - scores.begin();
+  return static_cast<std::size_t>(best) / impl_->prototypes_per_class;
 }
 
 }  // namespace lipserve

@@ -65,7 +65,7 @@ std::size_t RowsAtOnce(std::size_t widest, std::size_t max_batch) {
 
 Float64Network::Float64Network(const FrozenNetwork& network, std::size_t max_batch)
     : input_shape_(network.input_shape),
-      num_scores_(NumScores(network)),
+      num_scores_(NumRows(network)),
       steps_(StepsOf(network, Float64LinearSteps())),
       rows_at_once_(RowsAtOnce(steps_.widest(), max_batch)) {}
 

@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::size_t kMaxDimension = std::size_t{1} << 22;
 constexpr std::size_t kMaxScores = 2048;
+constexpr std::size_t kMaxRows = std::size_t{1} << 16;
 
 bool IsDimension(std::size_t size) { return size >= 1 && size <= kMaxDimension; }
 
@@ -259,6 +260,27 @@ absl::Status CheckLayer(const FrozenLayer& layer, const SampleShape& input) {
                                                  " numbers, got ", ShapeText(output)));
 }
 
+// What the rows of the last layer score. Requires: it is dense.
+absl::Status CheckScores(const FrozenNetwork& network) {
+  const std::size_t rows = NumRows(network);
+  const std::size_t prototypes = network.prototypes_per_class;
+  if (prototypes == 0 || rows % prototypes != 0 || (prototypes > 1 && rows / prototypes < 2)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("prototypes_per_class: expected 1, or a number that divides the ", rows,
+                     " outputs of the last layer into at least two classes, got ", prototypes));
+  }
+  if (rows > kMaxRows) {
+    return absl::InvalidArgumentError(absl::StrCat("layers: expected at most ", kMaxRows,
+                                                   " outputs of the last layer, got ", rows));
+  }
+  if (NumScores(network) > kMaxScores) {
+    return absl::InvalidArgumentError(absl::StrCat("layers: expected at most ", kMaxScores,
+                                                   " scores, got ", NumScores(network),
+                                                   "; the proof compares every pair of classes"));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 bool OnlyMovesNumbers(const FrozenLayer& layer) {
@@ -303,8 +325,12 @@ SampleShape OutputShape(const FrozenLayer& layer, const SampleShape& input) {
                     layer);
 }
 
-std::size_t NumScores(const FrozenNetwork& network) {
+std::size_t NumRows(const FrozenNetwork& network) {
   return std::get<DenseLayer>(network.layers.back()).outputs;
+}
+
+std::size_t NumScores(const FrozenNetwork& network) {
+  return NumRows(network) / network.prototypes_per_class;
 }
 
 std::size_t NumClasses(const FrozenNetwork& network) {
@@ -363,12 +389,7 @@ absl::Status CheckNetwork(const FrozenNetwork& network) {
         "layers: expected the last to be dense, got ",
         network.layers.empty() ? "no layer at all" : DescribeLayer(network.layers.back())));
   }
-  if (NumScores(network) > kMaxScores) {
-    return absl::InvalidArgumentError(absl::StrCat("layers: expected at most ", kMaxScores,
-                                                   " scores, got ", NumScores(network),
-                                                   "; the proof compares every pair of classes"));
-  }
-  return absl::OkStatus();
+  return CheckScores(network);
 }
 
 }  // namespace lipserve

@@ -156,20 +156,28 @@ bool OnlyMovesNumbers(const FrozenLayer& layer);
 // Requires: CheckNetwork is OK for the network that it stands in.
 SampleShape OutputShape(const FrozenLayer& layer, const SampleShape& input);
 
-// The whole network. The last layer is dense.
+// The whole network. The last layer is dense. Each of its rows scores a class, or one of several
+// prototypes of a class, whose score is then the largest of theirs.
 struct FrozenNetwork {
   SampleShape input_shape;
   std::vector<FrozenLayer> layers;
+  // K: the rows c K, ..., c K + K - 1 of the last layer belong to class c.
+  std::size_t prototypes_per_class = 1;
 };
 
-// Number of classes that `network` tells apart: its outputs, or two if it has a single output
-// (the first where the score is not negative, the second where it is).
+// Number of classes that `network` tells apart: its scores, or two if it has a single one (the
+// first where the score is not negative, the second where it is).
 //
 // Requires: CheckNetwork(network) is OK.
 std::size_t NumClasses(const FrozenNetwork& network);
 
-// Number of scores: the outputs of the last layer. Requires: CheckNetwork(network) is OK.
+// Number of scores of an answer: the outputs of the last layer over the prototypes of a class.
+//
+// Requires: CheckNetwork(network) is OK.
 std::size_t NumScores(const FrozenNetwork& network);
+
+// Number of outputs of the last layer. Requires: CheckNetwork(network) is OK.
+std::size_t NumRows(const FrozenNetwork& network);
 
 // One line for people, e.g. "dense 784 -> 32".
 std::string DescribeLayer(const FrozenLayer& layer);
@@ -180,7 +188,8 @@ std::string DescribeLayer(const FrozenLayer& layer);
 //            has the size its layer says; every weight, bias and scale is finite and not subnormal;
 //            no dimension, fan-in or size of a sample, padded or not, exceeds 2^22 and no product
 //            of dimensions overflows; paddings satisfy IsValidPadding; there are at most 2048
-//            scores, since the proof compares every pair of classes.
+//            scores, since the proof keeps a bound for every pair of them, and at most 2^16 rows;
+//            prototypes_per_class is 1, or divides the rows into at least two classes.
 // Errors:    InvalidArgument naming the layer, what was expected and what was found.
 absl::Status CheckNetwork(const FrozenNetwork& network);
 

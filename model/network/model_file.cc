@@ -44,6 +44,9 @@ v1::ModelContent ToProto(const FrozenModel& model) {
   }
   for (const std::string& label : model.class_labels) content.add_class_labels(label);
   *content.mutable_training() = model.training;
+  if (model.network.prototypes_per_class > 1) {
+    content.set_prototypes_per_class(static_cast<std::int64_t>(model.network.prototypes_per_class));
+  }
   return content;
 }
 
@@ -64,6 +67,13 @@ absl::StatusOr<FrozenModel> FromProto(const v1::ModelContent& content) {
           absl::StrCat("layer ", i, ": ", std::string(layer.status().message())));
     }
     model.network.layers.push_back(*std::move(layer));
+  }
+  if (const std::int64_t prototypes = content.prototypes_per_class(); prototypes != 0) {
+    if (prototypes < 2) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("prototypes_per_class: expected at least 2, or none, got ", prototypes));
+    }
+    model.network.prototypes_per_class = ToSize(prototypes);
   }
   model.pixel_divisor = content.pixel_scaling().divisor();
   model.class_labels.assign(content.class_labels().begin(), content.class_labels().end());

@@ -36,7 +36,7 @@ struct Subject {
 
   Evaluation Run(const std::vector<float>& input, Arithmetic arithmetic) const {
     const ConstMatrixView row{input.data(), 1, input.size()};
-    const std::size_t num_scores = NumScores(network);
+    const std::size_t num_scores = NumRows(network);
     Evaluation result{std::vector<double>(num_scores),
                       std::vector<Upper>(graph.num_rounding_layers())};
     if (arithmetic == Arithmetic::kFloat32) {
@@ -116,7 +116,7 @@ TEST(CertifierTest, TwoTrueEvaluationsAreConsistent) {
       const auto x = RandomFloats(random, subject.network.input_shape.size(), scale);
       const auto run32 = subject.Run(x, Arithmetic::kFloat32);
       const auto run64 = subject.Run(x, Arithmetic::kFloat64);
-      for (std::size_t chosen = 0; chosen < subject.bounds.num_classes(); ++chosen) {
+      for (std::size_t chosen = 0; chosen < subject.bounds.pairs().num_rows(); ++chosen) {
         EXPECT_TRUE(subject.certifier.AreConsistent(chosen, run32.scores, run32.norms, run64.scores,
                                                     run64.norms));
       }
@@ -135,7 +135,7 @@ TEST(CertifierTest, AWrongScoreInEitherEvaluationIsInconsistent) {
     const std::size_t chosen = Certifier::LargestScore(run64.scores);
     const std::size_t score = run64.scores.size() == 1 ? 0 : chosen;
     double allowed = 0.0;
-    for (std::size_t j = 0; j < subject.bounds.num_classes(); ++j) {
+    for (std::size_t j = 0; j < subject.bounds.pairs().num_rows(); ++j) {
       if (j == chosen) continue;
       const auto error = [&](const Subject::Evaluation& run, Arithmetic arithmetic) {
         return subject.certifier.ScoreDifferenceError(chosen, j, run.norms, arithmetic).value();

@@ -64,6 +64,22 @@ TEST_F(ModelFileTest, ReadsBackEveryBitThatWasWritten) {
   }
 }
 
+TEST_F(ModelFileTest, ReadsBackHowManyPrototypesAClassHas) {
+  model_ = ModelOf(WithPrototypes(model_.network, 1, 4));
+  ASSERT_TRUE(WriteModelFile(path_, model_).ok());
+  const auto read = ReadModelFile(path_);
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(read->network.prototypes_per_class, 4U);
+  EXPECT_EQ(read->class_labels.size(), 3U);
+  for (const std::int64_t wrong : {-1, 5, 12}) {
+    EXPECT_THAT(
+        ErrorAfter([wrong](v1::ModelContent& content) { content.set_prototypes_per_class(wrong); }),
+        HasSubstr("prototypes_per_class: expected"));
+  }
+  EXPECT_THAT(ErrorAfter([](v1::ModelContent& content) { content.set_prototypes_per_class(0); }),
+              HasSubstr("class_labels: expected 12"));
+}
+
 TEST_F(ModelFileTest, ReadsBackAConvolutionalNetwork) {
   std::mt19937_64 random(1);
   model_.network.input_shape = {.channels = 2, .height = 4, .width = 6};

@@ -56,6 +56,25 @@ inline FrozenNetwork RandomNetwork(std::uint64_t seed, std::vector<std::size_t> 
   return network;
 }
 
+// The network's last layer replaced by `prototypes` random prototypes p of each of its classes:
+// w = p, b = -|p|^2 / 2, so that the nearest one has the largest score.
+inline FrozenNetwork WithPrototypes(FrozenNetwork network, std::uint64_t seed,
+                                    std::size_t prototypes) {
+  std::mt19937_64 random(seed);
+  auto& last = std::get<DenseLayer>(network.layers.back());
+  last = RandomDense(random, last.inputs, NumClasses(network) * prototypes, 1.0);
+  for (std::size_t i = 0; i < last.outputs; ++i) {
+    double squares = 0.0;
+    for (std::size_t k = 0; k < last.inputs; ++k) {
+      const auto weight = static_cast<double>(last.weights[i * last.inputs + k]);
+      squares += weight * weight;
+    }
+    last.bias[i] = static_cast<float>(-squares / 2.0);
+  }
+  network.prototypes_per_class = prototypes;
+  return network;
+}
+
 // `layer` with random weights and biases; only its geometry is read. The claim stays 0.
 inline ConvolutionLayer RandomConvolution(std::mt19937_64& random, ConvolutionLayer layer,
                                           double scale) {

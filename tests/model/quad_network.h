@@ -30,11 +30,24 @@ inline std::vector<Quad> QuadScores(const FrozenNetwork& network, std::span<cons
   return x;
 }
 
-// QuadScores, with the constant second score of a single-score network spelled out.
-inline std::vector<Quad> QuadClassScores(const FrozenNetwork& network,
-                                         std::span<const float> input) {
+// QuadScores of the last layer's rows, with the constant second score of a single-score network
+// spelled out.
+inline std::vector<Quad> QuadRowScores(const FrozenNetwork& network, std::span<const float> input) {
   std::vector<Quad> scores = QuadScores(network, input);
   if (scores.size() == 1) scores.push_back(0);
+  return scores;
+}
+
+// Of the classes: the largest of their rows'.
+inline std::vector<Quad> QuadClassScores(const FrozenNetwork& network,
+                                         std::span<const float> input) {
+  const std::vector<Quad> rows = QuadRowScores(network, input);
+  std::vector<Quad> scores;
+  for (auto row = rows.begin(); row != rows.end();) {
+    const auto end = row + static_cast<std::ptrdiff_t>(network.prototypes_per_class);
+    scores.push_back(*std::max_element(row, end));
+    row = end;
+  }
   return scores;
 }
 

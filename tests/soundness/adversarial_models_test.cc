@@ -365,5 +365,31 @@ TEST(AdversarialModelsTest, NonNormalProductsAreCertifiedByTheirNorms) {
   }
 }
 
+// ---- prototypes --------------------------------------------------------------------------------
+
+// Two of one class are equal, two of different classes are, and one is a rounding away from
+// another.
+TEST(AdversarialModelsTest, PrototypesAreCertifiedTrulyThoughSomeAreEqual) {
+  for (const auto& sizes : {std::vector<std::size_t>{28, 3}, {28, 16, 3}}) {
+    FrozenNetwork network = WithPrototypes(OrthonormalNetwork(15, sizes), 15, 4);
+    auto& last = std::get<DenseLayer>(network.layers.back());
+    const auto copy = [&last](std::size_t from, std::size_t to) {
+      std::copy_n(last.weights.begin() + static_cast<std::ptrdiff_t>(from * last.inputs),
+                  last.inputs,
+                  last.weights.begin() + static_cast<std::ptrdiff_t>(to * last.inputs));
+      last.bias[to] = last.bias[from];
+    };
+    copy(0, 1);
+    copy(5, 9);
+    copy(6, 7);
+    last.weights[6 * last.inputs] = std::nextafter(last.weights[6 * last.inputs], 9.0F);
+    ProveClaims(network);
+    ServedSubject subject(network);
+    subject.ExpectSound(RandomInputsOf(network, 8));
+    EXPECT_GT(subject.in_ball(), 500U);
+    EXPECT_GT(subject.best_share(), 0.9999);
+  }
+}
+
 }  // namespace
 }  // namespace lipserve

@@ -17,10 +17,32 @@ MUTATIONS = NORM_MUTATIONS + (
     ),
     Mutation(
         "the norm of a pair of scores is that of one row",
-        "model/certificate/network_bounds.cc",
-        "difference[k] = a[k] - b[k];",
-        "difference[k] = a[k];",
+        "model/certificate/row_pairs.cc",
+        "difference[k] = number(i, k) - number(j, k);",
+        "difference[k] = number(i, k);",
         ("adversarial_models_test",),
+    ),
+    Mutation(
+        "prototypes are as far apart as one of them is long",
+        "model/certificate/row_pairs.cc",
+        "const Upper sum = norms_[i] + norms_[j];",
+        "const Upper sum = norms_[i];",
+        ("prototype_certificate_test",),
+    ),
+    Mutation(
+        "only the first prototype of another class limits the radius",
+        "model/certificate/certificate.cc",
+        "    if (pairs.ClassOf(j) == chosen) continue;\n    Certificate pair",
+        "    if (pairs.ClassOf(j) == chosen || j % pairs.rows_per_class() > 0) continue;\n"
+        "    Certificate pair",
+        ("prototype_certificate_test",),
+    ),
+    Mutation(
+        "the prototype that wins is the first of its class",
+        "model/certificate/certificate.cc",
+        "return chosen * count + LargestScore(scores.subspan(chosen * count, count));",
+        "return chosen * count + 0 * scores.size();",
+        ("prototype_certificate_test",),
     ),
     Mutation(
         "sums of squares are taken to be exact",
@@ -54,8 +76,8 @@ MUTATIONS = NORM_MUTATIONS + (
     Mutation(
         "the error at the centre is not taken off its margin",
         "model/certificate/certificate.cc",
-        "SubtractDown(SubtractDown(Score(scores, chosen), Score(scores, j)), error.value());",
-        "SubtractDown(SubtractDown(Score(scores, chosen), Score(scores, j)), 0.0 * error.value());",
+        "SubtractDown(SubtractDown(Score(scores, best), Score(scores, j)), error.value());",
+        "SubtractDown(SubtractDown(Score(scores, best), Score(scores, j)), 0.0 * error.value());",
         ("certificate_test", "adversarial_models_test"),
     ),
     Mutation(
@@ -82,24 +104,23 @@ MUTATIONS = NORM_MUTATIONS + (
     Mutation(
         "only the runner-up class is considered",
         "model/certificate/certificate.cc",
-        "    margin = std::min(margin, pair_margin);\n    radius =",
-        "    if (pair_margin > margin) continue;\n    margin = pair_margin;\n    radius =",
+        "    least.margin_lower_bound = std::min(",
+        "    if (pair.margin_lower_bound > least.margin_lower_bound) continue;\n"
+        "    least.margin_lower_bound = std::min(",
         ("certificate_test",),
     ),
     Mutation(
         "the class is float32's argmax while the radius is float64's",
         "model/certified_model.cc",
         "by_float64 ? *by_float64 : impl_->exact.ClassOf(inputs.row(row));",
-        "Certifier::LargestScore(std::vector<double>(\n"
-        "      worker.scores32.begin() + static_cast<long>(row * impl_->num_scores),\n"
-        "      worker.scores32.begin() + static_cast<long>((row + 1) * impl_->num_scores)));",
+        "certifier.LargestClass(scores32);",
         ("adversarial_models_test",),
     ),
     Mutation(
         "what float64 cannot decide, its largest score does",
         "model/certified_model.cc",
         "by_float64 ? *by_float64 : impl_->exact.ClassOf(inputs.row(row));",
-        "by_float64 ? *by_float64 : Certifier::LargestScore(scores64);",
+        "by_float64 ? *by_float64 : certifier.LargestClass(scores64);",
         ("certified_model_test", "adversarial_models_test"),
     ),
     Mutation(

@@ -92,7 +92,7 @@ Quad TrueOperatorNorm(ConstMatrixView w) {
 }
 
 RealRadius::RealRadius(const FrozenNetwork& network)
-    : network_(network), num_classes_(NumClasses(network)) {
+    : network_(network), num_rows_(NumClasses(network) * network.prototypes_per_class) {
   for (std::size_t l = 0; l + 1 < network.layers.size(); ++l) {
     const FrozenLayer& layer = network.layers[l];
     if (const auto* dense = std::get_if<DenseLayer>(&layer)) {
@@ -103,8 +103,8 @@ RealRadius::RealRadius(const FrozenNetwork& network)
     }
   }
   const auto& last = std::get<DenseLayer>(network.layers.back());
-  for (std::size_t i = 0; i < num_classes_; ++i) {
-    for (std::size_t j = 0; j < num_classes_; ++j) {
+  for (std::size_t i = 0; i < num_rows_; ++i) {
+    for (std::size_t j = 0; j < num_rows_; ++j) {
       Quad squares = 0;
       for (std::size_t k = 0; k < last.inputs; ++k) {
         const Quad difference = LastWeight(last, i, k) - LastWeight(last, j, k);
@@ -116,12 +116,22 @@ RealRadius::RealRadius(const FrozenNetwork& network)
 }
 
 Quad RealRadius::At(std::span<const float> input, std::size_t chosen) const {
-  const std::vector<Quad> scores = QuadClassScores(network_, input);
+  const std::vector<Quad> scores = QuadRowScores(network_, input);
+  const std::size_t count = network_.prototypes_per_class;
+  Quad radius = ByRow(scores, chosen * count);
+  for (std::size_t own = chosen * count + 1; own < (chosen + 1) * count; ++own) {
+    radius = std::max(radius, ByRow(scores, own));
+  }
+  return radius;
+}
+
+Quad RealRadius::ByRow(const std::vector<Quad>& scores, std::size_t own) const {
+  const std::size_t count = network_.prototypes_per_class;
   Quad radius = static_cast<Quad>(std::numeric_limits<double>::infinity());
-  for (std::size_t j = 0; j < num_classes_; ++j) {
-    if (j == chosen) continue;
-    const Quad margin = scores[chosen] - scores[j];
-    const Quad lipschitz = hidden_norm_ * pair_norms_[chosen * num_classes_ + j];
+  for (std::size_t j = 0; j < num_rows_; ++j) {
+    if (j / count == own / count) continue;
+    const Quad margin = scores[own] - scores[j];
+    const Quad lipschitz = hidden_norm_ * pair_norms_[own * num_rows_ + j];
     if (lipschitz > 0) {
       radius = std::min(radius, margin / lipschitz);
     } else if (margin <= 0) {

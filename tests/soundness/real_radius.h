@@ -26,16 +26,19 @@ class RealRadius {
   // Requires: dense, flatten and sort layers only; `network` outlives this.
   explicit RealRadius(const FrozenNetwork& network);
 
-  // min_j (f_chosen - f_j)(input) / (||w_chosen - w_j|| prod_l ||W_l||) over the hidden dense
-  // layers l, in quadruple precision; negative if the class is another. Pairs of equal rows do not
-  // limit it: +infinity if no pair does.
+  // max_i min_j (f_i - f_j)(input) / (||w_i - w_j|| prod_l ||W_l||) over the rows i of the class,
+  // the rows j of the others and the hidden dense layers l, in quadruple precision; negative if the
+  // class is another. Pairs of equal rows do not limit it: +infinity if no pair does.
   Quad At(std::span<const float> input, std::size_t chosen) const;
 
  private:
+  // What the row `own` of the class proves.
+  Quad ByRow(const std::vector<Quad>& scores, std::size_t own) const;
+
   const FrozenNetwork& network_;
   Quad hidden_norm_ = 1;
-  std::size_t num_classes_;
-  std::vector<Quad> pair_norms_;  // [num_classes, num_classes]
+  std::size_t num_rows_;
+  std::vector<Quad> pair_norms_;  // [num_rows, num_rows]
 };
 
 }  // namespace lipserve

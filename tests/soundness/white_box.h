@@ -37,17 +37,20 @@ class WhiteBox {
   std::size_t ClassOf(std::span<const float> input) const;
 
   // The way to the class whose boundary the last layer's weights put nearest: the one that limits
-  // a certificate.
+  // a certificate. Of classes with prototypes, from the one with the largest score.
   Descent TowardsNearest(std::span<const float> input, std::size_t chosen) const;
   // The way to class `other`.
   Descent Towards(std::span<const float> input, std::size_t chosen, std::size_t other) const;
 
  private:
-  Descent TowardsFrom(const TracedScores& trace, std::size_t chosen, std::size_t other) const;
+  // From the best row of class `chosen` to the nearest row of the classes that `wanted` names.
+  template <typename Predicate>
+  Descent TowardsFrom(const TracedScores& trace, std::size_t chosen, Predicate wanted) const;
 
   const FrozenNetwork& network_;
   std::size_t num_classes_;
-  std::vector<double> pair_norms_;  // ||w_i - w_j|| of the last layer, [num_classes, num_classes]
+  std::size_t num_rows_;
+  std::vector<double> pair_norms_;  // ||w_i - w_j|| of the last layer, [num_rows, num_rows]
 };
 
 // The Euclidean norm.

@@ -191,7 +191,7 @@ TEST(ExactEvaluationTest, ASingleScoreIsComparedWithZero) {
   dense.bias.clear();
   const Model model = ParseModel(BytesOf(frozen)).value();
   const auto class_of = [&](float x) {
-    return LargestScore(ClassScores(
+    return LargestScore(RowScores(
         model, FromBinary32(BytesOf(std::vector<float>{x}), Binary32Rule::kFinite).value()));
   };
   EXPECT_EQ(class_of(1.0F), 0U);

@@ -100,6 +100,8 @@ INSTANTIATE_TEST_SUITE_P(
     Models, ServerToVerifyTest,
     ::testing::Values(
         Served{"dense", [] { return SmallModel(); }},
+        Served{"with_prototypes",
+               [] { return ModelOf(WithPrototypes(SmallModel().network, 1, 5)); }},
         Served{"convolutional", [] { return ModelOf(RandomImageNetwork(1, 3, false)); }},
         Served{"with_l2_norm_pool", [] { return ModelOf(RandomImageNetwork(1, 3, true)); }},
         Served{"with_activations", [] { return ModelOf(RandomActivationNetwork(1, 3)); }},

@@ -30,12 +30,12 @@ class FrozenGradient {
   // Requires: CheckNetwork(network) is OK; `network` outlives this.
   explicit FrozenGradient(const FrozenNetwork& network);
 
-  // Scores of a batch, valid until the next call: [N, NumScores]. Shapes: inputs: [N, C * H * W].
+  // Scores of a batch, valid until the next call: [N, NumRows]. Shapes: inputs: [N, C * H * W].
   ConstMatrixView Scores(ConstMatrixView inputs);
 
   // d <weights, scores> / d inputs for each sample of the last Scores, valid until the next call:
   // [N, C * H * W]. Where a sort, an activation or a window of zeros has no gradient, it is one of
-  // the neighbours' or 0. Shapes: weights: [N, NumScores].
+  // the neighbours' or 0. Shapes: weights: [N, NumRows].
   ConstMatrixView Gradient(ConstMatrixView weights);
 
  private:

@@ -40,24 +40,27 @@ double Norm(std::span<const float> v) {
   return std::sqrt(squares);
 }
 
-// Distances of the rows of the last layer, which say how soon a margin can vanish: [classes,
-// classes]. A single score stands against 0, so its row does, too.
+// Distances of the rows of the last layer, which say how soon a margin can vanish: [rows, rows]. A
+// single score stands against 0, so its row does, too.
 std::vector<double> RowDistances(const FrozenNetwork& network) {
   const auto& head = std::get<DenseLayer>(network.layers.back());
-  const std::size_t classes = NumClasses(network);
+  const std::size_t rows = NumClasses(network) * network.prototypes_per_class;
   const std::vector<float> zeros(head.inputs, 0.0F);
-  const auto row = [&](std::size_t c) {
-    return c < head.outputs ? std::span(head.weights).subspan(c * head.inputs, head.inputs)
+  const auto row = [&](std::size_t r) {
+    return r < head.outputs ? std::span(head.weights).subspan(r * head.inputs, head.inputs)
                             : std::span<const float>(zeros);
   };
-  std::vector<double> distances(classes * classes);
-  for (std::size_t i = 0; i < classes; ++i) {
-    for (std::size_t j = 0; j < classes; ++j) distances[i * classes + j] = Distance(row(i), row(j));
+  std::vector<double> distances(rows * rows);
+  for (std::size_t i = 0; i < rows; ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      distances[i * rows + j] = distances[j * rows + i] = Distance(row(i), row(j));
+    }
   }
   return distances;
 }
 
-// One batch under attack. A lone score f means the scores (f, 0).
+// One batch under attack. A lone score f means the scores (f, 0). A class with prototypes is
+// attacked where the best of them stands.
 class BatchAttack {
  public:
   BatchAttack(const CertifiedModel& model, std::vector<float> inputs,
@@ -66,8 +69,9 @@ class BatchAttack {
         worker_(model.NewWorker()),
         gradient_(model.frozen().network),
         row_distances_(RowDistances(model.frozen().network)),
-        classes_(NumClasses(model.frozen().network)),
-        scores_(NumScores(model.frozen().network)),
+        rows_(NumClasses(model.frozen().network) * model.frozen().network.prototypes_per_class),
+        per_class_(model.frozen().network.prototypes_per_class),
+        scores_(NumRows(model.frozen().network)),
         size_(model.input_size()),
         start_(std::move(inputs)),
         labels_(std::move(labels)),
@@ -113,22 +117,31 @@ class BatchAttack {
     return std::span(values).subspan(n * size_, size_);
   }
 
-  double Score(ConstMatrixView scores, std::size_t n, std::size_t c) const {
-    return c < scores_ ? static_cast<double>(scores.row(n)[c]) : 0.0;
+  double Score(ConstMatrixView scores, std::size_t n, std::size_t row) const {
+    return row < scores_ ? static_cast<double>(scores.row(n)[row]) : 0.0;
   }
 
-  // The other class whose boundary the last layer's rows put nearest.
-  std::size_t Nearest(ConstMatrixView scores, std::size_t n) const {
-    const std::size_t label = labels_[n];
-    std::size_t nearest = label == 0 ? 1 : 0;
+  // The row of point n's label with the largest score.
+  std::size_t Own(ConstMatrixView scores, std::size_t n) const {
+    const std::size_t first = labels_[n] * per_class_;
+    std::size_t own = first;
+    for (std::size_t row = first + 1; row < first + per_class_; ++row) {
+      if (Score(scores, n, row) > Score(scores, n, own)) own = row;
+    }
+    return own;
+  }
+
+  // The row of another class whose boundary with row `own` the last layer puts nearest.
+  std::size_t Nearest(ConstMatrixView scores, std::size_t n, std::size_t own) const {
+    std::size_t nearest = labels_[n] == 0 ? per_class_ : 0;
     double least = kNotFound;
-    for (std::size_t c = 0; c < classes_; ++c) {
-      const double between = row_distances_[label * classes_ + c];
-      if (c == label || between == 0.0) continue;
-      const double ratio = (Score(scores, n, label) - Score(scores, n, c)) / between;
+    for (std::size_t row = 0; row < rows_; ++row) {
+      const double between = row_distances_[own * rows_ + row];
+      if (row / per_class_ == labels_[n] || between == 0.0) continue;
+      const double ratio = (Score(scores, n, own) - Score(scores, n, row)) / between;
       if (ratio < least) {
         least = ratio;
-        nearest = c;
+        nearest = row;
       }
     }
     return nearest;
@@ -139,9 +152,10 @@ class BatchAttack {
     const ConstMatrixView scores = gradient_.Scores({points.data(), labels_.size(), size_});
     std::vector<float> weights(labels_.size() * scores_, 0.0F);
     for (std::size_t n = 0; n < labels_.size(); ++n) {
-      const std::size_t other = Nearest(scores, n);
-      margins_[n] = Score(scores, n, labels_[n]) - Score(scores, n, other);
-      if (labels_[n] < scores_) weights[n * scores_ + labels_[n]] -= 1.0F;
+      const std::size_t own = Own(scores, n);
+      const std::size_t other = Nearest(scores, n, own);
+      margins_[n] = Score(scores, n, own) - Score(scores, n, other);
+      if (own < scores_) weights[n * scores_ + own] -= 1.0F;
       if (other < scores_) weights[n * scores_ + other] += 1.0F;
     }
     const ConstMatrixView down = gradient_.Gradient({weights.data(), labels_.size(), scores_});
@@ -215,9 +229,10 @@ class BatchAttack {
   const CertifiedModel::WorkerHandle worker_;
   FrozenGradient gradient_;
   const std::vector<double> row_distances_;
-  const std::size_t classes_;
-  const std::size_t scores_;  // of the network: 1, or one a class
-  const std::size_t size_;    // of an input
+  const std::size_t rows_;       // that the classes have, all together
+  const std::size_t per_class_;  // of them
+  const std::size_t scores_;     // of the network: 1, or one a row
+  const std::size_t size_;       // of an input
   const std::vector<float> start_;
   const std::vector<std::size_t> labels_;
   std::vector<double> distances_;  // the least found so far

@@ -19,6 +19,7 @@
 #include "trainer/data/dataset.h"
 #include "trainer/recipes/recipe_file.h"
 #include "trainer/training/evaluation.h"
+#include "trainer/training/geometric_evaluation.h"
 #include "trainer/training/json_lines.h"
 
 namespace lipserve::trainer {
@@ -33,6 +34,7 @@ struct EvaluateFlags {
   std::vector<double> epsilons{std::begin(kDefaultEpsilons), std::end(kDefaultEpsilons)};
   std::size_t attack_images = 500;
   bool attack = false;
+  bool geometry = false;
   bool json = false;
 };
 
@@ -84,6 +86,10 @@ absl::Status RunEvaluate(const EvaluateFlags& flags) {
         evaluation.empirical,
         AttackSamples(*model, samples, evaluation, flags.epsilons, flags.attack_images));
   }
+  if (flags.geometry) {
+    LIPSERVE_ASSIGN_OR_RETURN(evaluation.geometric,
+                              EvaluateGeometry(*model, samples, evaluation, flags.epsilons));
+  }
   Print(flags, path, model->frozen(), samples, evaluation);
   return absl::OkStatus();
 }
@@ -109,6 +115,9 @@ Command AddEvaluateCommand(CLI::App& app) {
       ->needs(attack)
       ->check(CLI::Range(std::size_t{1}, kMaxAttackImages))
       ->capture_default_str();
+  command->add_flag("--geometry", flags->geometry,
+                    "Of prototypes of pixels, also measure the radii that the exact geometry of "
+                    "their cells proves: against any input, and against inputs in [0, 1] alone");
   command->add_flag("--json", flags->json, "Print one JSON object");
   command->footer(
       "Classes are decided and radii proven by the function that also answers in the server.\n\n"

@@ -51,6 +51,23 @@ std::string ClassTable(const Evaluation& evaluation, const std::vector<std::stri
   return text;
 }
 
+std::string GeometryTable(const Geometric& geometric) {
+  std::string text =
+      "proven by the geometry of the prototypes, not served      any input   inputs in [0, 1]\n";
+  const GeometricAccuracy& any = geometric.any_input;
+  const GeometricAccuracy& box = geometric.inputs_in_unit_box;
+  for (std::size_t i = 0; i < any.certified.size(); ++i) {
+    absl::StrAppendFormat(&text,
+                          "  right, and no other class within L2 %-8s             %.4f   %.4f\n",
+                          absl::StrCat(any.certified[i].epsilon), any.certified[i].accuracy,
+                          box.certified[i].accuracy);
+  }
+  absl::StrAppendFormat(&text,
+                        "  mean L2 radius (wrong = 0)                               %.4f   %.4f\n",
+                        any.mean_radius_l2, box.mean_radius_l2);
+  return text;
+}
+
 }  // namespace
 
 std::string EvaluationTable(const Evaluation& evaluation,
@@ -73,6 +90,7 @@ std::string EvaluationTable(const Evaluation& evaluation,
                             absl::StrCat(at.epsilon), at.certified, at.empirical);
     }
   }
+  if (evaluation.geometric.has_value()) text += GeometryTable(*evaluation.geometric);
   absl::StrAppendFormat(&text, "proven Lipschitz bound of a score: %.9f\n",
                         evaluation.lipschitz_bound);
   absl::StrAppend(&text, "decided by float32: ", evaluation.decided_by_float32,

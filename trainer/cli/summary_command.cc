@@ -33,7 +33,10 @@ struct SummaryFlags {
 absl::Status SummarizeRecipe(const v1::Recipe& recipe, const SampleShape& shape) {
   LIPSERVE_ASSIGN_OR_RETURN(const auto network,
                             TrainableNetwork::Create(recipe, shape, recipe.seed()));
-  LIPSERVE_ASSIGN_OR_RETURN(const auto loss, MakeLoss(recipe.loss(), network->num_scores()));
+  LIPSERVE_ASSIGN_OR_RETURN(
+      const auto loss,
+      MakeLoss(recipe.loss(), network->num_scores(),
+               network->prototypes() == nullptr ? 0 : network->scores_per_class()));
   LIPSERVE_ASSIGN_OR_RETURN(
       const auto optimizer,
       MakeOptimizer(recipe.optimizer(), network->Parameters(), network->ParameterNames()));

@@ -50,6 +50,7 @@ std::string ConstraintText(const v1::LayerSpec& spec) {
     case v1::LayerSpec::kFrobeniusDense:
       return spec.frobenius_dense().disjoint_neurons() ? "norm of each row 1" : "Frobenius norm 1";
     case v1::LayerSpec::kDense:
+    case v1::LayerSpec::kNearestPrototype:
       return "none; margins divide it out";
     case v1::LayerSpec::kAolDense:
     case v1::LayerSpec::kConvolution:

@@ -28,8 +28,8 @@ float RoundForFreezing(double value);
 class Dense : public Layer {
  public:
   SampleShape output_shape() const final { return {outputs_, 1, 1}; }
-  void Forward(ConstMatrixView x, MatrixView y) final;
-  void Backward(ConstMatrixView x, ConstMatrixView y, ConstMatrixView dy, MatrixView dx) final;
+  void Forward(ConstMatrixView x, MatrixView y) override;
+  void Backward(ConstMatrixView x, ConstMatrixView y, ConstMatrixView dy, MatrixView dx) override;
 
   std::size_t inputs() const { return inputs_; }
   std::size_t outputs() const { return outputs_; }
@@ -51,6 +51,8 @@ class Dense : public Layer {
   MatrixView kernel_gradient() { return {parameters_[0].gradient.data(), outputs_, inputs_}; }
   MatrixView weights() { return {weights_.data(), outputs_, inputs_}; }
   ConstMatrixView weights_gradient() const { return {weights_gradient_.data(), outputs_, inputs_}; }
+  // For layers with a Backward of their own.
+  MatrixView mutable_weights_gradient() { return {weights_gradient_.data(), outputs_, inputs_}; }
 
   // The product, for any weights.
   LinearMap& map() { return *map_; }

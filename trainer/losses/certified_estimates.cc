@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "trainer/losses/pair_distances.h"
+#include "trainer/losses/prototype_pairs.h"
 
 namespace lipserve::trainer {
 namespace {
@@ -25,6 +26,27 @@ double SmallestMargin(std::span<const float> f, std::size_t label, const PairDis
   return smallest;
 }
 
+std::vector<double> MarginsOfClasses(const ScoredBatch& batch) {
+  PairDistances pairs;
+  pairs.Compute(batch.head);
+  std::vector<double> margins(batch.labels.size());
+  for (std::size_t i = 0; i < margins.size(); ++i) {
+    margins[i] =
+        SmallestMargin(batch.scores.row(i), static_cast<std::size_t>(batch.labels[i]), pairs);
+  }
+  return margins;
+}
+
+std::vector<double> MarginsOfPrototypes(const ScoredBatch& batch) {
+  PrototypePairs pairs;
+  std::vector<double> margins(batch.labels.size());
+  for (std::size_t i = 0; i < margins.size(); ++i) {
+    pairs.Find(batch, i, 1);
+    margins[i] = pairs.pairs()[0].ratio;
+  }
+  return margins;
+}
+
 }  // namespace
 
 std::string CertifiedEstimateName(double epsilon) {
@@ -35,13 +57,8 @@ std::vector<Metric> CertifiedEstimates(const ScoredBatch& batch, std::span<const
   std::vector<Metric> metrics;
   if (epsilons.empty()) return metrics;
   assert(batch.head.rows == batch.scores.cols && !batch.labels.empty());
-  PairDistances pairs;
-  pairs.Compute(batch.head);
-  std::vector<double> margins(batch.labels.size());
-  for (std::size_t i = 0; i < margins.size(); ++i) {
-    margins[i] =
-        SmallestMargin(batch.scores.row(i), static_cast<std::size_t>(batch.labels[i]), pairs);
-  }
+  const std::vector<double> margins =
+      batch.scores_per_class == 1 ? MarginsOfClasses(batch) : MarginsOfPrototypes(batch);
   for (const double epsilon : epsilons) {
     const auto certified = std::count_if(margins.begin(), margins.end(),
                                          [epsilon](double margin) { return margin >= epsilon; });

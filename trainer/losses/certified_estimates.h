@@ -17,7 +17,8 @@ namespace lipserve::trainer {
 std::string CertifiedEstimateName(double epsilon);
 
 // For each epsilon, under that name, the share of samples whose margin to every other
-// class, (f_y - f_j) / ||w_y - w_j||, is at least epsilon; a wrong answer has a negative margin.
+// class, (f_y - f_j) / ||w_y - w_j||, is at least epsilon; a wrong answer has a negative margin. Of
+// prototypes, f_y is the label's best and j any of another class.
 //
 // Shapes: as ScoredBatch, with its head.
 // Units:  epsilons in units of the network's input.

@@ -32,9 +32,13 @@ struct LossParameter {
 // A batch as a loss sees it.
 struct ScoredBatch {
   ConstMatrixView scores;                // [N, S]
-  std::span<const std::int32_t> labels;  // N, each in [0, max(S, 2))
+  std::span<const std::int32_t> labels;  // N, each in [0, max(S / scores_per_class, 2))
   // [S, F], the weights that made the scores of F features; only losses that UsesHead() read it.
   ConstMatrixView head = {};
+  // [N, F], those features; only what looks at prototypes reads it.
+  ConstMatrixView features = {};
+  // Scores of one class: its prototypes. The scores of class c start at c times this.
+  std::size_t scores_per_class = 1;
 };
 
 // Where a loss writes its gradients. Null data: no gradient is wanted.

@@ -13,6 +13,7 @@
 #include "trainer/losses/lse_hkr_loss.h"
 #include "trainer/losses/one_vs_rest_losses.h"
 #include "trainer/losses/pairwise_hinge_loss.h"
+#include "trainer/losses/prototype_margin_loss.h"
 #include "trainer/losses/soft_hkr_loss.h"
 
 namespace lipserve::trainer {
@@ -130,6 +131,15 @@ LossOrError MakeLogitAnnealing(const v1::LogitAnnealingSpec& spec) {
   return std::make_unique<LogitAnnealingLoss>(options);
 }
 
+LossOrError MakePrototypeMargin(const v1::PrototypeMarginSpec& spec,
+                                std::size_t prototypes_per_class) {
+  PrototypeMarginOptions options;
+  LIPSERVE_ASSIGN_OR_RETURN(options.margin,
+                            ReadPositive("prototype_margin", "margin", spec.margin()));
+  options.inputs_in_unit_box = spec.inputs_in_unit_box();
+  return std::make_unique<PrototypeMarginLoss>(options, prototypes_per_class);
+}
+
 bool IsBinary(const v1::LossSpec& spec) {
   return spec.has_hkr() || spec.has_kr() || spec.has_hinge_margin();
 }
@@ -156,10 +166,21 @@ absl::Status CheckScores(const v1::LossSpec& spec, std::size_t num_scores) {
   return absl::OkStatus();
 }
 
+absl::Status CheckPrototypes(const v1::LossSpec& spec, std::size_t prototypes_per_class) {
+  if (spec.has_prototype_margin() == (prototypes_per_class > 0)) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      prototypes_per_class > 0
+          ? "loss: expected prototype_margin, since the last layer is nearest_prototype and scores "
+            "prototypes, not classes, got another loss"
+          : "loss.prototype_margin: expected a last layer of nearest_prototype, got another");
+}
+
 }  // namespace
 
-LossOrError MakeLoss(const v1::LossSpec& spec, std::size_t num_scores) {
+LossOrError MakeLoss(const v1::LossSpec& spec, std::size_t num_scores,
+                     std::size_t prototypes_per_class) {
   LIPSERVE_RETURN_IF_ERROR(CheckScores(spec, num_scores));
+  LIPSERVE_RETURN_IF_ERROR(CheckPrototypes(spec, prototypes_per_class));
   switch (spec.kind_case()) {
     case v1::LossSpec::kHkr:
       return MakeHkr<BinaryHkrLoss>(ReadHkr("hkr", spec.hkr()));
@@ -193,6 +214,8 @@ LossOrError MakeLoss(const v1::LossSpec& spec, std::size_t num_scores) {
       return MakeEmma(spec.emma());
     case v1::LossSpec::kLogitAnnealing:
       return MakeLogitAnnealing(spec.logit_annealing());
+    case v1::LossSpec::kPrototypeMargin:
+      return MakePrototypeMargin(spec.prototype_margin(), prototypes_per_class);
     case v1::LossSpec::KIND_NOT_SET:
       break;
   }

@@ -14,6 +14,7 @@
 #include "trainer/layers/free_dense.h"
 #include "trainer/layers/frobenius_dense.h"
 #include "trainer/layers/group_sort.h"
+#include "trainer/layers/nearest_prototype.h"
 #include "trainer/network/layer_place.h"
 #include "trainer/network/make_activation.h"
 #include "trainer/network/make_block.h"
@@ -46,6 +47,24 @@ absl::StatusOr<std::size_t> ReadGroupSize(const v1::GroupSortSpec& spec, const L
                        channels, size);
   }
   return static_cast<std::size_t>(size);
+}
+
+absl::StatusOr<NearestPrototypeOptions> ReadNearestPrototype(const v1::NearestPrototypeSpec& spec,
+                                                             const LayerPlace& place) {
+  LIPSERVE_RETURN_IF_ERROR(CheckVectorInput(place));
+  if (spec.classes() < 2) {
+    return place.Error(".classes: expected at least 2, got %d", spec.classes());
+  }
+  const auto classes = static_cast<std::size_t>(spec.classes());
+  const std::size_t most = kMaxKernelSize / place.input_shape.size() / classes;
+  if (spec.prototypes_per_class() < 1 ||
+      static_cast<std::size_t>(spec.prototypes_per_class()) > most) {
+    return place.Error(
+        ".prototypes_per_class: expected 1 to %d with %d inputs and %d classes "
+        "(2^26 weights), got %d",
+        most, place.input_shape.size(), classes, spec.prototypes_per_class());
+  }
+  return NearestPrototypeOptions{classes, static_cast<std::size_t>(spec.prototypes_per_class())};
 }
 
 absl::Status CheckFullSort(const LayerPlace& place) {
@@ -146,6 +165,12 @@ absl::StatusOr<std::unique_ptr<Layer>> MakeLayer(const v1::LayerSpec& spec, std:
       return MakeSoftHuber(spec.soft_huber(), {index, "soft_huber", input_shape});
     case v1::LayerSpec::kResidual:
       return MakeResidualBlock(spec.residual(), {index, "residual", input_shape}, random);
+    case v1::LayerSpec::kNearestPrototype: {
+      LIPSERVE_ASSIGN_OR_RETURN(const NearestPrototypeOptions options,
+                                ReadNearestPrototype(spec.nearest_prototype(),
+                                                     {index, "nearest_prototype", input_shape}));
+      return std::make_unique<NearestPrototype>(inputs, options, random);
+    }
     case v1::LayerSpec::KIND_NOT_SET:
       break;
   }
@@ -155,7 +180,7 @@ absl::StatusOr<std::unique_ptr<Layer>> MakeLayer(const v1::LayerSpec& spec, std:
       "scaled_global_average_pool, scaled_global_l2_norm_pool, invertible_down_sampling, "
       "invertible_up_sampling, layer_centering, batch_centering, abs, max_min, concatenated_relu, "
       "prelu, householder, sll_dense, cpl_dense, sll_convolution, cpl_convolution, "
-      "linear_residual_dense, residual, soft_huber, got none",
+      "linear_residual_dense, residual, soft_huber, nearest_prototype, got none",
       index));
 }
 

@@ -12,6 +12,7 @@
 #include "model/status_macros.h"
 #include "trainer/layers/dense.h"
 #include "trainer/layers/free_dense.h"
+#include "trainer/layers/nearest_prototype.h"
 #include "trainer/network/make_layer.h"
 
 namespace lipserve::trainer {
@@ -27,6 +28,12 @@ absl::Status CheckInputShape(SampleShape shape) {
 // A frozen network ends with a dense layer: its rows are what the certificate compares.
 absl::StatusOr<Dense*> FindHead(const std::vector<std::unique_ptr<Layer>>& layers) {
   for (std::size_t i = 0; i + 1 < layers.size(); ++i) {
+    if (dynamic_cast<const NearestPrototype*>(layers[i].get()) != nullptr) {
+      return absl::InvalidArgumentError(absl::StrFormat(
+          "layers[%d].nearest_prototype: expected it as the last layer only: its scores have no "
+          "constraint",
+          i));
+    }
     if (dynamic_cast<const FreeDense*>(layers[i].get()) == nullptr) continue;
     return absl::InvalidArgumentError(absl::StrFormat(
         "layers[%d].dense: expected dense, which has no constraint, as the last layer only; take "
@@ -36,7 +43,8 @@ absl::StatusOr<Dense*> FindHead(const std::vector<std::unique_ptr<Layer>>& layer
   Layer& last = *layers.back();
   if (auto* const dense = dynamic_cast<Dense*>(&last)) return dense;
   return absl::InvalidArgumentError(absl::StrFormat(
-      "layers[%d]: expected the last layer to be dense, spectral_dense or frobenius_dense, got %s",
+      "layers[%d]: expected the last layer to be dense, spectral_dense, frobenius_dense or "
+      "nearest_prototype, got %s",
       layers.size() - 1, last.type()));
 }
 
@@ -95,6 +103,7 @@ absl::StatusOr<std::unique_ptr<TrainableNetwork>> TrainableNetwork::Create(const
   for (std::size_t i = 0; i < network->layers_.size(); ++i) {
     AppendNamed(absl::StrFormat("layer%d", i), *network->layers_[i], network->named_layers_);
   }
+  network->prototypes_ = dynamic_cast<NearestPrototype*>(network->head_);
   const auto trained = [](const auto& layer) { return !layer->parameters().empty(); };
   network->first_trained_ = static_cast<std::size_t>(
       std::find_if(network->layers_.begin(), network->layers_.end(), trained) -
@@ -127,6 +136,14 @@ bool TrainableNetwork::ReordersInputs() const {
 }
 
 ConstMatrixView TrainableNetwork::Forward(ConstMatrixView inputs) {
+  return ForwardLayers(inputs, layers_.size());
+}
+
+ConstMatrixView TrainableNetwork::ForwardToHead(ConstMatrixView inputs) {
+  return ForwardLayers(inputs, layers_.size() - 1);
+}
+
+ConstMatrixView TrainableNetwork::ForwardLayers(ConstMatrixView inputs, std::size_t count) {
   assert(inputs.rows >= 1 && inputs.cols == input_shape_.size());
   Reserve(inputs.rows);
   ConstMatrixView x = inputs;
@@ -134,7 +151,7 @@ ConstMatrixView TrainableNetwork::Forward(ConstMatrixView inputs) {
     ToChannelsLast(inputs.data, input_shape_, inputs.rows, inputs_.data());
     x.data = inputs_.data();
   }
-  for (std::size_t i = 0; i < layers_.size(); ++i) {
+  for (std::size_t i = 0; i < count; ++i) {
     x_[i] = x;
     const std::size_t size = layers_[i]->output_shape().size();
     if (layers_[i]->IsView()) {
@@ -174,6 +191,14 @@ void TrainableNetwork::Backward(ConstMatrixView score_gradient, ConstMatrixView 
 
 std::size_t TrainableNetwork::num_scores() const { return layers_.back()->output_shape().size(); }
 
+std::size_t TrainableNetwork::scores_per_class() const {
+  return prototypes_ == nullptr ? 1 : prototypes_->prototypes_per_class();
+}
+
+std::size_t TrainableNetwork::num_classes() const {
+  return std::max<std::size_t>(num_scores() / scores_per_class(), 2);
+}
+
 ConstMatrixView TrainableNetwork::head() const { return head_->effective_weights(); }
 
 std::vector<Parameter*> TrainableNetwork::Parameters() {
@@ -195,6 +220,7 @@ std::vector<std::string> TrainableNetwork::StateNames() const {
 FrozenNetwork TrainableNetwork::Freeze() const {
   FrozenNetwork frozen;
   frozen.input_shape = input_shape_;
+  frozen.prototypes_per_class = scores_per_class();
   for (const std::unique_ptr<Layer>& layer : layers_) {
     for (FrozenLayer& part : layer->FreezeToChain()) frozen.layers.push_back(std::move(part));
   }

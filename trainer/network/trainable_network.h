@@ -5,7 +5,7 @@
 // One step of training:
 //   network->PrepareStep(true);
 //   const ConstMatrixView scores = network->Forward(inputs);
-//   loss->Evaluate({scores, labels, network->head()}, gradient);
+//   loss->Evaluate({scores, labels, network->head(), network->features()}, gradient);
 //   network->Backward(gradient.scores, gradient.head);
 //   optimizer->Step();
 #ifndef TRAINER_NETWORK_TRAINABLE_NETWORK_H_
@@ -26,6 +26,7 @@
 namespace lipserve::trainer {
 
 class Dense;
+class NearestPrototype;
 
 // Guarantee: the same recipe, shape, seed, inputs and OpenMP team size give the same bytes. Once a
 //            batch size has been seen, a step allocates nothing for it or smaller ones.
@@ -48,13 +49,24 @@ class TrainableNetwork {
   // Shapes: inputs: [N, input_shape().size()], N >= 1.
   ConstMatrixView Forward(ConstMatrixView inputs);
 
+  // What the last layer would read, computed without it, valid until the next call.
+  ConstMatrixView ForwardToHead(ConstMatrixView inputs);
+
   // Gradients of all parameters, given d loss / d scores of the last Forward, and what d loss /
   // d head() has beyond the way through the scores (null data: nothing).
   void Backward(ConstMatrixView score_gradient, ConstMatrixView head_gradient = {});
 
   std::size_t num_scores() const;
+  // Scores for each class, 1 unless the last layer scores prototypes.
+  std::size_t scores_per_class() const;
+  // What the scores tell apart: two classes if there is a single one.
+  std::size_t num_classes() const;
   // The effective weights of the last layer, [num_scores(), features], as of the last PrepareStep.
   ConstMatrixView head() const;
+  // What the last layer read in the last Forward: [N, features].
+  ConstMatrixView features() const { return x_.back(); }
+  // The last layer if it is of prototypes, or null.
+  NearestPrototype* prototypes() { return prototypes_; }
   SampleShape input_shape() const { return input_shape_; }
   const std::vector<std::unique_ptr<Layer>>& layers() const { return layers_; }
 
@@ -82,6 +94,8 @@ class TrainableNetwork {
  private:
   TrainableNetwork() = default;
 
+  // Computes the first `count` layers, and returns what the last of them makes.
+  ConstMatrixView ForwardLayers(ConstMatrixView inputs, std::size_t count);
   // Makes room for batches of `batch` samples.
   void Reserve(std::size_t batch);
   // Whether the first layer reads images, whose layout has to be changed for it.
@@ -90,7 +104,8 @@ class TrainableNetwork {
   SampleShape input_shape_;
   std::vector<std::unique_ptr<Layer>> layers_;
   std::vector<NamedLayer> named_layers_;
-  Dense* head_ = nullptr;  // the last of layers_
+  Dense* head_ = nullptr;                   // the last of layers_
+  NearestPrototype* prototypes_ = nullptr;  // the same, if it is one
   // Layers before the first that has parameters need no gradient.
   std::size_t first_trained_ = 0;
   std::size_t reserved_batch_ = 0;

@@ -59,6 +59,19 @@ struct Empirical {
   std::vector<double> distances_l2;  // of the same, ascending; infinite where none was found
 };
 
+// Proven by the geometry of prototypes (geometric_evaluation.h); radii count 0 where the answer is
+// wrong.
+struct GeometricAccuracy {
+  std::vector<CertifiedAccuracy> certified;  // in the order asked for
+  double mean_radius_l2 = 0.0;
+};
+
+// Two certificates of different adversaries, never to be mixed.
+struct Geometric {
+  GeometricAccuracy any_input;           // every input within the radius, as a served radius says
+  GeometricAccuracy inputs_in_unit_box;  // of those, the ones in [0, 1] alone
+};
+
 // Units: radii in units of the network's input.
 struct Evaluation {
   std::size_t samples = 0;
@@ -71,6 +84,7 @@ struct Evaluation {
   std::vector<ClassEvaluation> classes;             // by true class
   std::vector<SampleOutcome> outcomes;              // of every sample, in order
   std::optional<Empirical> empirical;               // if attacks were asked for
+  std::optional<Geometric> geometric;               // if it was asked for
   std::size_t decided_by_float32 = 0;
   std::size_t decided_by_float64 = 0;
   std::size_t decided_by_exact = 0;  // too close to a boundary to certify

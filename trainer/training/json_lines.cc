@@ -25,6 +25,13 @@ Json ToJson(const Empirical& empirical) {
   return json;
 }
 
+Json ToJson(const GeometricAccuracy& accuracy) {
+  Json json;
+  json["certified_accuracy"] = ToJson(accuracy.certified);
+  json["mean_radius_l2"] = accuracy.mean_radius_l2;
+  return json;
+}
+
 }  // namespace
 
 Json ToJson(const v1::EpochRecord& record) {
@@ -52,6 +59,10 @@ Json ToJson(const Evaluation& evaluation) {
                                {"median_radius_l2", of_class.median_radius_l2}});
   }
   if (evaluation.empirical.has_value()) json["attacks"] = ToJson(*evaluation.empirical);
+  if (evaluation.geometric.has_value()) {
+    json["geometry_any_input"] = ToJson(evaluation.geometric->any_input);
+    json["geometry_inputs_in_unit_box"] = ToJson(evaluation.geometric->inputs_in_unit_box);
+  }
   json["decided_by"] = {{"float32", evaluation.decided_by_float32},
                         {"float64", evaluation.decided_by_float64},
                         {"decided_by_exact", evaluation.decided_by_exact}};

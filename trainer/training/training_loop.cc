@@ -16,18 +16,43 @@
 #include "trainer/losses/make_loss.h"
 #include "trainer/optimizers/make_optimizer.h"
 #include "trainer/training/centred_inputs.h"
+#include "trainer/training/prototype_start.h"
 
 namespace lipserve::trainer {
 namespace {
 
-absl::Status CheckClassCount(const TrainableNetwork& network, const Dataset& dataset) {
-  const std::size_t scores = network.num_scores();
+absl::Status CheckClassCount(TrainableNetwork& network, const Dataset& dataset) {
   const std::size_t classes = dataset.train.class_names.size();
-  if (std::max<std::size_t>(scores, 2) == classes) return absl::OkStatus();
+  if (network.num_classes() == classes) return absl::OkStatus();
+  if (network.prototypes() != nullptr) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("recipe: layers: nearest_prototype.classes: expected ", classes,
+                     ", the classes of the data, got ", network.num_classes()));
+  }
   return absl::InvalidArgumentError(
       absl::StrCat("recipe: layers: expected the last layer to have ",
                    classes == 2 ? std::string("1 unit, or 2,") : absl::StrCat(classes, " units"),
-                   " for the ", classes, " classes of the data, got ", scores));
+                   " for the ", classes, " classes of the data, got ", network.num_scores()));
+}
+
+// Whether a loss that takes inputs to be in [0, 1] sees such inputs.
+absl::Status CheckUnitBox(const v1::Recipe& recipe, const TrainableNetwork& network) {
+  if (!recipe.loss().prototype_margin().inputs_in_unit_box()) return absl::OkStatus();
+  const auto expected = [](const std::string& what) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("recipe: loss.prototype_margin.inputs_in_unit_box: expected ", what));
+  };
+  if (recipe.center_inputs()) return expected("inputs that are not centred, got center_inputs");
+  if (recipe.dataset().pixel_divisor() != 255.0) {
+    return expected(
+        absl::StrCat("dataset.pixel_divisor 255, got ", recipe.dataset().pixel_divisor()));
+  }
+  for (std::size_t i = 0; i + 1 < network.layers().size(); ++i) {
+    if (network.layers()[i]->IsView()) continue;
+    return expected(absl::StrCat("nothing but flatten before nearest_prototype, got layers[", i,
+                                 "], ", network.layers()[i]->type()));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status NotFinite(const std::string& place, double loss, const v1::Recipe& recipe) {
@@ -76,7 +101,13 @@ absl::Status TrainingLoop::MakeParts() {
       network_, TrainableNetwork::Create(recipe_, dataset_.train.shape, recipe_.seed()));
   LIPSERVE_RETURN_IF_ERROR(CheckClassCount(*network_, dataset_));
   if (recipe_.center_inputs()) LIPSERVE_RETURN_IF_ERROR(CheckCanTakeMean(*network_));
-  LIPSERVE_ASSIGN_OR_RETURN(loss_, MakeLoss(recipe_.loss(), network_->num_scores()));
+  const std::size_t prototypes =
+      network_->prototypes() == nullptr ? 0 : network_->scores_per_class();
+  LIPSERVE_ASSIGN_OR_RETURN(loss_, MakeLoss(recipe_.loss(), network_->num_scores(), prototypes));
+  LIPSERVE_RETURN_IF_ERROR(CheckUnitBox(recipe_, *network_));
+  if (prototypes > 0) {
+    LIPSERVE_RETURN_IF_ERROR(StartPrototypes(recipe_, dataset_.train, input_mean_, *network_));
+  }
   LIPSERVE_ASSIGN_OR_RETURN(optimizer_, MakeOptimizer(recipe_.optimizer(), network_->Parameters(),
                                                       network_->ParameterNames()));
   const Schedule::Run run{recipe_.epochs() * steps_per_epoch(), recipe_.epochs()};
@@ -158,7 +189,7 @@ absl::StatusOr<MetricMeans> TrainingLoop::TrainOneEpoch(std::int64_t epoch,
     const ConstMatrixView scores = network_->Forward(batch->inputs());
     const LossGradient gradient = GradientFor(scores);
     loss_->Observe(scores);
-    const double loss = loss_->Evaluate({scores, batch->labels, network_->head()}, gradient);
+    const double loss = loss_->Evaluate(Scored(scores, batch->labels), gradient);
     if (!std::isfinite(loss)) {
       return NotFinite(absl::StrCat("epoch ", epoch, ", step ", step), loss, recipe_);
     }
@@ -169,6 +200,15 @@ absl::StatusOr<MetricMeans> TrainingLoop::TrainOneEpoch(std::int64_t epoch,
     observer.OnStep(step, means);
   }
   return means;
+}
+
+ScoredBatch TrainingLoop::Scored(ConstMatrixView scores,
+                                 std::span<const std::int32_t> labels) const {
+  return {.scores = scores,
+          .labels = labels,
+          .head = network_->head(),
+          .features = network_->features(),
+          .scores_per_class = network_->scores_per_class()};
 }
 
 LossGradient TrainingLoop::GradientFor(ConstMatrixView scores) {
@@ -189,7 +229,7 @@ absl::StatusOr<MetricMeans> TrainingLoop::Validate(std::int64_t epoch) {
   MetricMeans means;
   while (const Minibatch* batch = validation_stream_.Next()) {
     const ConstMatrixView scores = network_->Forward(batch->inputs());
-    const ScoredBatch scored{scores, batch->labels, network_->head()};
+    const ScoredBatch scored = Scored(scores, batch->labels);
     const double loss = loss_->Evaluate(scored, {});
     if (!std::isfinite(loss)) {
       return NotFinite(absl::StrCat("epoch ", epoch, ", validation"), loss, recipe_);

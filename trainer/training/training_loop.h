@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -108,6 +109,8 @@ class TrainingLoop {
   absl::Status MakeParts();
   // The names that validation gives its metrics.
   std::vector<std::string> ValidationMetricNames() const;
+  // A batch that the network has just scored, as the loss sees it.
+  ScoredBatch Scored(ConstMatrixView scores, std::span<const std::int32_t> labels) const;
   // Where the loss of a batch with these scores writes its gradients.
   LossGradient GradientFor(ConstMatrixView scores);
   absl::StatusOr<MetricMeans> TrainOneEpoch(std::int64_t epoch, TrainingObserver& observer);

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// Soundness rests on this file: how far apart the rows of the last layer are decides radii.
+#ifndef MODEL_CERTIFICATE_ROW_PAIRS_H_
+#define MODEL_CERTIFICATE_ROW_PAIRS_H_
+
+#include <cstddef>
+#include <vector>
+
+#include "model/certificate/outward_rounding.h"
+#include "model/network/frozen_network.h"
+
+namespace lipserve {
+
+// Upper bounds for the difference of two scores of the last layer, f_i - f_j.
+struct PairBounds {
+  Upper difference_norm;  // ||w_i - w_j||_2
+  Upper absolute_norm;    // || |w_i| + |w_j| ||_2
+  Upper bias;             // |b_i| + |b_j|
+};
+
+// The bounds for all pairs of rows. With one row per class they are kept in a table. A class with
+// prototypes has too many rows for that (R^2 numbers): Of() then computes a pair anew from its two
+// rows, and QuickOf() takes ||w_i|| + ||w_j|| for both norms, by the triangle inequality.
+//
+// Threads: immutable.
+class RowPairs {
+ public:
+  RowPairs() = default;
+  // A network with a single score has a second row of zeros.
+  //
+  // Requires: CheckNetwork(network) is OK; the environment of ScopedStrictFloatingPoint.
+  explicit RowPairs(const FrozenNetwork& network);
+
+  std::size_t num_rows() const { return num_rows_; }
+  std::size_t rows_per_class() const { return rows_per_class_; }
+  std::size_t ClassOf(std::size_t row) const { return row / rows_per_class_; }
+
+  // Whether QuickOf is Of, so that nothing is won by asking Of afterwards.
+  bool AreTabulated() const { return rows_per_class_ == 1; }
+
+  // Time: that of two rows, unless AreTabulated().
+  PairBounds Of(std::size_t i, std::size_t j) const;
+  // Bounds as well, but looser; at once.
+  PairBounds QuickOf(std::size_t i, std::size_t j) const;
+
+ private:
+  std::size_t num_rows_ = 0;
+  std::size_t rows_per_class_ = 1;
+  std::vector<PairBounds> table_;  // [num_rows, num_rows], if AreTabulated()
+  // Otherwise:
+  DenseLayer rows_;
+  std::vector<Upper> norms_;  // ||w_i||_2
+};
+
+}  // namespace lipserve
+
+#endif  // MODEL_CERTIFICATE_ROW_PAIRS_H_
