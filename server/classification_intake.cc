@@ -2,22 +2,31 @@
 #include "server/classification_intake.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "server/request_error.h"
 
 namespace lipserve {
 
+absl::Status ClassificationIntake::CheckRoom(const ServedModel& model, std::int64_t images) const {
+  if (images < 1 || std::cmp_greater(images, server_.max_images_per_call)) return absl::OkStatus();
+  return WithRetryDelay(server_.queue.CheckRoom(static_cast<std::size_t>(images)), model);
+}
+
 void ClassificationIntake::Take(ClassificationTask& task) {
   const bool is_quick =
       task.model()->ExpectedTime(task.images().num_images) <= server_.inline_budget;
-  absl::Status admitted =
+  const absl::Status admitted =
       server_.queue.Admit(task, is_quick ? Attendant::kCaller : Attendant::kWorker);
   // Once it is queued, the task belongs to who computes it, and may even have been answered.
   if (admitted.ok()) return;
-  if (absl::IsResourceExhausted(admitted)) {
-    SetRetryDelay(admitted, TimeUntilThereIsRoom(*task.model()));
-  }
-  task.Complete(admitted, {});
+  task.Complete(WithRetryDelay(admitted, *task.model()), {});
+}
+
+absl::Status ClassificationIntake::WithRetryDelay(absl::Status refusal,
+                                                  const ServedModel& model) const {
+  if (absl::IsResourceExhausted(refusal)) SetRetryDelay(refusal, TimeUntilThereIsRoom(model));
+  return refusal;
 }
 
 // At least.

@@ -3,7 +3,9 @@
 #define SERVER_CLASSIFICATION_INTAKE_H_
 
 #include <chrono>
+#include <cstdint>
 
+#include "absl/status/status.h"
 #include "server/classification_task.h"
 #include "server/service_context.h"
 
@@ -18,6 +20,12 @@ class ClassificationIntake {
 
   const ServiceContext& server() const { return server_; }
 
+  // Refuses a request that the queue has no room for, before its images are decoded. `images` is
+  // what its message says, still to be checked; what cannot be true is left to the decoder.
+  //
+  // Errors: those that Take completes such a task with.
+  absl::Status CheckRoom(const ServedModel& model, std::int64_t images) const;
+
   // Queues the task: for the end of the calling poller's round if it is expected to be quick, else
   // for a worker. Leads to exactly one Complete, perhaps before this returns: ResourceExhausted,
   // with a retry delay, if the queue is full; Unavailable if it is closed; what the executor says
@@ -27,6 +35,8 @@ class ClassificationIntake {
   void Take(ClassificationTask& task);
 
  private:
+  // Tells the client of a full queue how long to wait.
+  absl::Status WithRetryDelay(absl::Status refusal, const ServedModel& model) const;
   std::chrono::milliseconds TimeUntilThereIsRoom(const ServedModel& model) const;
 
   const ServiceContext server_;

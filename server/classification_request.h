@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <vector>
@@ -24,6 +25,7 @@ namespace lipserve {
 //   using Request, Response;
 //   static absl::string_view RequestId(const Request&);
 //   static absl::StatusOr<ModelPtr> FindModel(const ModelCatalog&, const Request&);
+//   static std::int64_t CountImages(const Request&);  // as the message says, unchecked; 0: unknown
 //   static absl::Status Decode(const Request&, const ServedModel&, max_images, DecodedImages&);
 //   static void Encode(const Request&, const DecodedImages&, const ServedModel&,
 //                      std::span<const Answer>, Response&);
@@ -73,13 +75,14 @@ class ClassificationRequest : public ClassificationTask {
   virtual void Ended(const absl::Status& status) = 0;
 
  private:
-  static constexpr std::size_t kMostKeptInputs = std::size_t{1} << 16;
+  static constexpr std::size_t kMostKeptInputs = std::size_t{1} << 12;
 
   absl::Status Prepare(const grpc::ServerContext& context) {
     const ServiceContext& server = intake_.server();
     LIPSERVE_RETURN_IF_ERROR(server.access.Check(context, method_));
     LIPSERVE_RETURN_IF_ERROR(server.health.CheckAnswering());
     LIPSERVE_ASSIGN_OR_RETURN(model_, Protocol::FindModel(*server.repository.catalog(), *request_));
+    LIPSERVE_RETURN_IF_ERROR(intake_.CheckRoom(*model_, Protocol::CountImages(*request_)));
     LIPSERVE_RETURN_IF_ERROR(
         Protocol::Decode(*request_, *model_, server.max_images_per_call, images_));
     model_->metrics().ObserveDecoding(SecondsBetween(arrival_, server.clock.Now()));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/classifier_calls.h"
 
+#include <cstdint>
 #include <memory>
 #include <utility>
 
@@ -25,6 +26,9 @@ struct ClassifierProtocol {
   static absl::string_view RequestId(const Request& request) { return request.request_id(); }
   static absl::StatusOr<ModelPtr> FindModel(const ModelCatalog& catalog, const Request& request) {
     return catalog.Find(request.model_name(), request.model_version(), request.model_label());
+  }
+  static std::int64_t CountImages(const Request& request) {
+    return request.images().shape().empty() ? 0 : request.images().shape(0);
   }
   static absl::Status Decode(const Request& request, const ServedModel& model,
                              std::size_t max_images, DecodedImages& images) {

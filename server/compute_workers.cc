@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/compute_workers.h"
 
+#include <sys/resource.h>
+
 #include "model/execution/onednn.h"
 #include "model/status_macros.h"
 #include "server/batch_executor.h"
 
 namespace lipserve {
 namespace {
+
+// A third of the CPU that a poller gets if both want it all, and a poller that wakes up need not
+// wait for a worker's time slice: so refusals come soon when the workers have all cores.
+constexpr int kNiceness = 5;
 
 void ExecuteUntilClosed(RequestQueue& queue, const Clock& clock) {
   BatchExecutor executor(clock);
@@ -24,9 +30,11 @@ absl::StatusOr<std::unique_ptr<ComputeWorkers>> ComputeWorkers::Start(std::size_
                                                                       const Clock& clock,
                                                                       const ThreadCheck& check) {
   std::unique_ptr<ComputeWorkers> workers(new ComputeWorkers(queue, clock));
-  LIPSERVE_ASSIGN_OR_RETURN(
-      workers->threads_, CheckedThreads::Start(
-                             count, [&queue, &clock] { ExecuteUntilClosed(queue, clock); }, check));
+  const auto body = [&queue, &clock] {
+    ::setpriority(PRIO_PROCESS, 0, kNiceness);  // of this thread, in Linux
+    ExecuteUntilClosed(queue, clock);
+  };
+  LIPSERVE_ASSIGN_OR_RETURN(workers->threads_, CheckedThreads::Start(count, body, check));
   return workers;
 }
 

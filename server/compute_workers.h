@@ -13,7 +13,7 @@
 namespace lipserve {
 
 // Threads that execute the queue's batches, each with a single OpenMP thread: parallelism comes
-// from many requests, not from splitting one.
+// from many requests, not from splitting one. They make way for the threads that wait for gRPC.
 class ComputeWorkers {
  public:
   // Starts `count` threads, once each has passed `check`.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/inference_calls.h"
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -30,6 +31,10 @@ struct InferenceProtocol {
   static absl::StatusOr<ModelPtr> FindModel(const ModelCatalog& catalog, const Request& request) {
     return FindInferenceModel(catalog, request.model_name(), request.model_version(),
                               "model_version");
+  }
+  static std::int64_t CountImages(const Request& request) {
+    const bool has_shape = !request.inputs().empty() && !request.inputs(0).shape().empty();
+    return has_shape ? request.inputs(0).shape(0) : 0;
   }
   static absl::Status Decode(const Request& request, const ServedModel& model,
                              std::size_t max_images, DecodedImages& images) {

@@ -5,6 +5,7 @@
 #include <cassert>
 
 #include "absl/strings/str_cat.h"
+#include "model/status_macros.h"
 
 namespace lipserve {
 
@@ -13,20 +14,27 @@ RequestQueue::~RequestQueue() {
   assert(lanes_.empty() && running_batches_ == 0);
 }
 
-absl::Status RequestQueue::Admit(ClassificationTask& task, Attendant attendant) {
-  const std::size_t images = task.images().num_images;
-  MutexLock lock(mutex_);
+absl::Status RequestQueue::FindRoom(std::size_t images, bool is_background) const {
   if (closed_) {
     return absl::UnavailableError("the server is draining; try another instance");
   }
-  const bool is_background = IsBackground(task.images().priority);
   const std::size_t capacity = capacity_images_ / (is_background ? 2 : 1);
-  if (queued_images_ + images > capacity) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("the queue is full", is_background ? " for requests of low priority" : "",
-                     ": ", queued_images_, " of ", capacity, " images wait and this call brings ",
-                     images, "; retry later"));
-  }
+  if (queued_images_ + images <= capacity) return absl::OkStatus();
+  return absl::ResourceExhaustedError(
+      absl::StrCat("the queue is full", is_background ? " for requests of low priority" : "", ": ",
+                   queued_images_, " of ", capacity, " images wait and this call brings ", images,
+                   "; retry later"));
+}
+
+absl::Status RequestQueue::CheckRoom(std::size_t images) const {
+  MutexLock lock(mutex_);
+  return FindRoom(images, /*is_background=*/false);
+}
+
+absl::Status RequestQueue::Admit(ClassificationTask& task, Attendant attendant) {
+  const std::size_t images = task.images().num_images;
+  MutexLock lock(mutex_);
+  LIPSERVE_RETURN_IF_ERROR(FindRoom(images, IsBackground(task.images().priority)));
   Append(task);
   queued_images_ += images;
   metrics_.AddQueueDepth(static_cast<std::ptrdiff_t>(images));

@@ -41,6 +41,12 @@ class RequestQueue {
   RequestQueue(const RequestQueue&) = delete;
   RequestQueue& operator=(const RequestQueue&) = delete;
 
+  // What Admit would say to a request of so many images and usual priority: asked before anything
+  // is spent on one that will be refused.
+  //
+  // Errors: those of Admit.
+  absl::Status CheckRoom(std::size_t images) const;
+
   // Takes the task in.
   //
   // Errors: ResourceExhausted if it does not fit; Unavailable once the queue is closed. The task
@@ -74,6 +80,8 @@ class RequestQueue {
     PriorityLane tasks;
   };
 
+  absl::Status FindRoom(std::size_t images, bool is_background) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Append(ClassificationTask& task) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void PopBatch(std::vector<Lane>::iterator lane, std::vector<ClassificationTask*>& batch)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

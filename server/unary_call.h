@@ -13,6 +13,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <optional>
 
 #include "absl/status/status.h"
@@ -98,12 +99,22 @@ class UnaryCall : public PooledCall {
     // What gRPC knows of a call keeps its connection open, also when the client has gone.
     responder_.reset();
     context_.reset();
+    ForgetIfLarge(request_);
+    ForgetIfLarge(response_);
     home_.Return(*this);
+  }
+
+  // Messages are reused with their memory; a pool that has seen a crowd of large ones must not keep
+  // that of all of them.
+  template <typename Message>
+  static void ForgetIfLarge(Message& message) {
+    constexpr std::size_t kMostKeptBytes = std::size_t{16} << 10;
+    if (message.ByteSizeLong() > kMostKeptBytes) message = Message();
   }
 
   CallPool& home_;
   const Method method_;
-  // A context serves one call only; the messages are reused.
+  // A context serves one call only.
   std::optional<grpc::ServerContext> context_;
   std::optional<grpc::ServerAsyncResponseWriter<Response>> responder_;
   Request request_;

@@ -131,7 +131,11 @@ nlohmann::ordered_json ResultJson(const LoadFlags& flags, const v1::ModelIdentit
   json["images_per_second"] = PerSecond(result.images, result);
   json["uncertified"] = result.uncertified;
   json["answered"] = LatencyJson(result.answered);
-  if (result.refused.count() > 0) json["refused"] = LatencyJson(result.refused);
+  if (result.refused.count() > 0) {
+    json["refused"] = LatencyJson(result.refused);
+    json["refused_since_sent"] = LatencyJson(result.refused_since_sent);
+  }
+  if (flags.load.rate) json["sent_late"] = LatencyJson(result.sent_late);
   if (!result.first_error.empty()) json["first_error"] = WithoutControls(result.first_error);
   return json;
 }
@@ -178,6 +182,7 @@ std::string ResultText(const LoadFlags& flags, const v1::ModelIdentity& model,
   latencies.AddRow(std::move(heading));
   AddLatencies("answered", result.answered, latencies);
   if (result.refused.count() > 0) AddLatencies("refused", result.refused, latencies);
+  if (flags.load.rate) AddLatencies("sent late", result.sent_late, latencies);
   absl::StrAppend(&text, latencies.Render(2, style));
   if (!result.first_error.empty()) {
     absl::StrAppend(&text, "\n  first error: ", WithoutControls(result.first_error), "\n");

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "client/load/load_generator.h"
 
+#include <grpcpp/generic/generic_stub.h>
+#include <grpcpp/impl/codegen/proto_utils.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -10,12 +13,16 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/balanced_channel.h"
-#include "lipserve/v1/classifier.grpc.pb.h"
 
 namespace lipserve {
 namespace {
 
 using LoadClock = std::chrono::steady_clock;
+using Messages = std::vector<grpc::ByteBuffer>;  // serialised requests
+
+constexpr char kMethod[] = "/lipserve.v1.ClassifierService/Classify";
+// Calls that are sent before answers are looked for, where many are due at once.
+constexpr int kMostSentInARow = 8;
 
 // When calls are due: call k of a connection at start + (k + offset) / rate.
 class Schedule {
@@ -47,8 +54,8 @@ class Schedule {
 // What one thread sends.
 class LoadConnection {
  public:
-  LoadConnection(const std::vector<v1::ClassifyRequest>& requests, const LoadOptions& options,
-                 std::size_t index, LoadClock::time_point start)
+  LoadConnection(const Messages& requests, const LoadOptions& options, std::size_t index,
+                 LoadClock::time_point start)
       : requests_(requests),
         options_(options),
         schedule_(start,
@@ -58,8 +65,7 @@ class LoadConnection {
                   static_cast<double>(index) / static_cast<double>(options.connections)),
         measured_from_(start + absl::ToChronoNanoseconds(options.warm_up)),
         end_(measured_from_ + absl::ToChronoNanoseconds(options.duration)),
-        stub_(
-            v1::ClassifierService::NewStub(MakePlainChannel(options.target, options.credentials))),
+        stub_(MakePlainChannel(options.target, options.credentials)),
         calls_(options.outstanding / options.connections +
                (index < options.outstanding % options.connections ? 1 : 0)),
         next_request_(index) {
@@ -92,6 +98,7 @@ class LoadConnection {
     v1::ClassifyResponse response;
     grpc::Status status;
     LoadClock::time_point due;
+    LoadClock::time_point sent;
   };
 
   LoadClock::time_point NextDue() const {
@@ -106,11 +113,14 @@ class LoadConnection {
 
   void SendWhatIsDue() {
     ForgetTheWarmUp();
-    for (LoadClock::time_point now = LoadClock::now(); !idle_.empty(); now = LoadClock::now()) {
+    for (int sent = 0; sent < kMostSentInARow && !idle_.empty(); ++sent) {
+      const LoadClock::time_point now = LoadClock::now();
       const LoadClock::time_point due = schedule_.is_open_loop() ? schedule_.Due(next_call_) : now;
       if (due > now || now >= end_) return;
       Call& call = *idle_.back();
       idle_.pop_back();
+      if (schedule_.is_open_loop() && due >= measured_from_) result_.sent_late.Record(now - due);
+      call.sent = now;
       Send(call, due);
     }
   }
@@ -129,8 +139,9 @@ class LoadConnection {
     call.context->set_deadline(std::chrono::system_clock::now() +
                                absl::ToChronoNanoseconds(options_.timeout));
     call.due = due;
-    call.reader =
-        stub_->AsyncClassify(&*call.context, requests_[next_request_ % requests_.size()], &queue_);
+    call.reader = stub_.PrepareUnaryCall(&*call.context, kMethod,
+                                         requests_[next_request_ % requests_.size()], &queue_);
+    call.reader->StartCall();
     call.reader->Finish(&call.response, &call.status, &call);
     next_request_ += options_.connections;
     ++next_call_;
@@ -139,7 +150,8 @@ class LoadConnection {
   void TakeAnswer(Call& call) {
     idle_.push_back(&call);
     if (call.due < measured_from_) return;
-    const std::chrono::nanoseconds latency = LoadClock::now() - call.due;
+    const LoadClock::time_point now = LoadClock::now();
+    const std::chrono::nanoseconds latency = now - call.due;
     ++result_.calls[call.status.error_code()];
     if (call.status.ok()) {
       result_.answered.Record(latency);
@@ -151,16 +163,17 @@ class LoadConnection {
     }
     if (call.status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED) {
       result_.refused.Record(latency);
+      result_.refused_since_sent.Record(now - call.sent);
     }
     if (result_.first_error.empty()) result_.first_error = call.status.error_message();
   }
 
-  const std::vector<v1::ClassifyRequest>& requests_;
+  const Messages& requests_;
   const LoadOptions& options_;
   const Schedule schedule_;
   const LoadClock::time_point measured_from_;
   const LoadClock::time_point end_;
-  const std::unique_ptr<v1::ClassifierService::Stub> stub_;
+  grpc::TemplatedGenericStub<grpc::ByteBuffer, v1::ClassifyResponse> stub_;
   grpc::CompletionQueue queue_;
   std::vector<Call> calls_;
   std::vector<Call*> idle_;
@@ -174,10 +187,22 @@ void Add(const LoadResult& part, LoadResult& sum) {
   for (const auto& [code, count] : part.calls) sum.calls[code] += count;
   sum.answered.Add(part.answered);
   sum.refused.Add(part.refused);
+  sum.refused_since_sent.Add(part.refused_since_sent);
   sum.images += part.images;
   sum.uncertified += part.uncertified;
+  sum.sent_late.Add(part.sent_late);
   sum.unsent += part.unsent;
   if (sum.first_error.empty()) sum.first_error = part.first_error;
+}
+
+Messages Serialise(const std::vector<v1::ClassifyRequest>& requests) {
+  Messages messages;
+  messages.reserve(requests.size());
+  for (const v1::ClassifyRequest& request : requests) {
+    const grpc::Slice slice(request.SerializeAsString());
+    messages.emplace_back(&slice, 1);
+  }
+  return messages;
 }
 
 }  // namespace
@@ -190,10 +215,11 @@ std::uint64_t LoadResult::total() const {
 
 LoadResult GenerateLoad(const std::vector<v1::ClassifyRequest>& requests,
                         const LoadOptions& options) {
+  const Messages messages = Serialise(requests);
   const LoadClock::time_point start = LoadClock::now();
   std::vector<std::unique_ptr<LoadConnection>> connections;
   for (std::size_t i = 0; i < options.connections; ++i) {
-    connections.push_back(std::make_unique<LoadConnection>(requests, options, i, start));
+    connections.push_back(std::make_unique<LoadConnection>(messages, options, i, start));
   }
   std::vector<std::thread> threads;
   for (const auto& connection : connections) {

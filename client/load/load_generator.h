@@ -36,8 +36,10 @@ struct LoadResult {
   std::map<grpc::StatusCode, std::uint64_t> calls;  // by how they ended
   LatencyHistogram answered;                        // OK
   LatencyHistogram refused;                         // RESOURCE_EXHAUSTED: how soon it was told
+  LatencyHistogram refused_since_sent;              // the same, without the generator's lateness
   std::uint64_t images = 0;                         // in answers
   std::uint64_t uncertified = 0;                    // answers with a radius of 0
+  LatencyHistogram sent_late;                       // of an open loop: from due to sent
   std::uint64_t unsent = 0;                         // due, but all `outstanding` were in flight
   std::string first_error;  // what the server said first, if anything failed
 
@@ -51,7 +53,9 @@ struct LoadResult {
 // it was sent. With a rate (open loop) calls are due at even distances whether the server keeps up
 // or not, and each is timed from when it was due, also where all `outstanding` calls were in flight
 // and it had to wait: a server that stalls is charged for those that came meanwhile. What is still
-// waiting at the end is not sent.
+// waiting at the end is not sent. How late calls were sent tells a generator that cannot keep up,
+// or that got no CPU, from a server that cannot: its requests are serialised once and for all, so
+// that it needs as little as possible.
 //
 // Source:   Schroeder, Wierman, Harchol-Balter 2006, Open versus closed; Tene, How not to measure
 //           latency (coordinated omission).

@@ -19,8 +19,8 @@
 #include "model/execution/dense_float64.h"
 #include "model/execution/onednn.h"
 #include "model/execution/onednn_convolution.h"
+#include "tests/benchmarks/orthonormal_network.h"
 #include "tests/model/network_fixtures.h"
-#include "tests/model/orthonormal_rows.h"
 
 namespace lipserve {
 namespace {
@@ -45,19 +45,6 @@ std::vector<double> Fastest(const std::vector<std::function<void()>>& works) {
     }
   }
   return fastest;
-}
-
-FrozenNetwork OrthonormalNetwork(const std::vector<std::size_t>& sizes) {
-  std::mt19937_64 random(1);
-  FrozenNetwork network = RandomNetwork(1, sizes);
-  for (FrozenLayer& layer : network.layers) {
-    auto* dense = std::get_if<DenseLayer>(&layer);
-    if (dense == nullptr) continue;
-    dense->weights = OrthonormalRows(random, dense->outputs, dense->inputs);
-    dense->claimed_operator_norm_bound =
-        *BoundOperatorNorm({dense->weights.data(), dense->outputs, dense->inputs});
-  }
-  return network;
 }
 
 // Of 28 x 28 pixels: three convolutions, the later two of stride 2, and a dense head.

@@ -101,6 +101,7 @@ TEST(LoadCommandTest, AnOpenLoopChargesAServerForTheCallsThatItMadeWait) {
   EXPECT_EQ(result["calls"]["DEADLINE_EXCEEDED"], 1);
   // The second call was due 10 ms after the first and sent 90 ms later.
   EXPECT_GE(result["answered"]["max_ms"], 89.0);
+  EXPECT_GE(result["sent_late"]["max_ms"], 89.0);
 }
 
 TEST(LoadCommandTest, FailedCallsAreCountedByCodeAndNotRepeated) {
@@ -112,6 +113,7 @@ TEST(LoadCommandTest, FailedCallsAreCountedByCodeAndNotRepeated) {
   const nlohmann::json result = LoadJson(server, ShortLoad());
   const std::uint64_t refused = result["calls"]["RESOURCE_EXHAUSTED"];
   EXPECT_EQ(result["refused"]["count"], refused);
+  EXPECT_EQ(result["refused_since_sent"]["count"], refused);
   EXPECT_EQ(refused + result["calls"]["OK"].get<std::uint64_t>(), server.requests().size());
   EXPECT_EQ(result["first_error"], "the queue is?[2J full");
 }

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """lipserve-server as a process that is measured, its models, and the load that it gets."""
 
+import collections
+import contextlib
 import json
 import os
 import pathlib
@@ -31,15 +33,19 @@ class Programs:
             raise RuntimeError(f"{program}: {finished.stderr.strip()}")
         return finished
 
-    def train(self, folder, seed=0, units=None):
-        """One epoch of the demo, with hidden layers of `units` if that is given."""
+    def train(self, folder, seed=0, hidden=None):
+        """One epoch of the demo; with `hidden` layers of so many units, in a few large steps."""
         recipe = ROOT / "trainer/recipes/mnist08.textproto"
-        if units is not None:
-            text = recipe.read_text(encoding="utf-8")
-            for narrow in (32, 16):
-                text = text.replace(f"units: {narrow} ", f"units: {units} ")
+        if hidden is not None:
+            lines = recipe.read_text(encoding="utf-8").splitlines()
+            narrow = [i for i, line in enumerate(lines) if "spectral_dense" in line]
+            wide = [line for units in hidden for line in (
+                f"layers {{ spectral_dense {{ units: {units} use_bias: true initial_scale: 0.03 }} }}",
+                "layers { group_sort { group_size: 2 } }")]
+            lines[narrow[0]:narrow[-1] + 2] = wide
             recipe = pathlib.Path(folder).parent / ".wide.textproto"
             recipe.parent.mkdir(parents=True, exist_ok=True)
+            text = "\n".join(lines).replace("batch_size: 128", "batch_size: 2048")
             recipe.write_text(text, encoding="utf-8")
         self.run("lipserve-train", "train", "--recipe", recipe, "--data", ROOT / "data/mnist",
                  "--out", folder, "--epochs", 1, "--seed", seed, "--attack-images", 0)
@@ -90,7 +96,12 @@ class Server:
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
     def threads(self):
-        return len(os.listdir(f"/proc/{self.process.pid}/task"))
+        """How many threads have each name."""
+        names = collections.Counter()
+        for task in pathlib.Path(f"/proc/{self.process.pid}/task").iterdir():
+            with contextlib.suppress(OSError):  # it has ended meanwhile
+                names[(task / "comm").read_text(encoding="utf-8").strip()] += 1
+        return names
 
     def metrics(self):
         with urllib.request.urlopen(f"http://{self.http}/metrics", timeout=10) as response:
@@ -151,6 +162,25 @@ class Repeated(threading.Thread):
 
     def __exit__(self, *_):
         self.stopping.set()
+        self.join()
+
+
+class Background(threading.Thread):
+    """Calls `action` once, beside what its block does, and waits for its result."""
+
+    def __init__(self, action):
+        super().__init__()
+        self.action = action
+        self.result = None
+
+    def run(self):
+        self.result = self.action()
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
         self.join()
 
 

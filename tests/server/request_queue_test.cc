@@ -113,6 +113,15 @@ TEST_F(RequestQueueTest, JoinsRequestsOfOneModelAcrossThoseOfAnother) {
   queue_.BatchDone();
 }
 
+TEST_F(RequestQueueTest, SaysBeforeWhetherThereIsRoom) {
+  AdmitQueued(NewTask(8));
+  EXPECT_TRUE(queue_.CheckRoom(2).ok());
+  EXPECT_EQ(queue_.CheckRoom(3), Admit(NewTask(3)));
+  EXPECT_EQ(queue_.queued_images(), 8U);
+  queue_.Close();
+  EXPECT_TRUE(absl::IsUnavailable(queue_.CheckRoom(1)));
+}
+
 TEST_F(RequestQueueTest, RefusesWhatDoesNotFitAndTakesWhatDoes) {
   AdmitQueued(NewTask(8));
   const absl::Status full = Admit(NewTask(3));

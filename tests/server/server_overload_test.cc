@@ -3,6 +3,7 @@
 // that requests stay in the queue until the test says otherwise.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <malloc.h>
 
 #include <atomic>
 #include <chrono>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "tests/server/http_get.h"
+#include "tests/server/infer_request.h"
 #include "tests/server/test_server.h"
 
 namespace lipserve {
@@ -66,6 +68,48 @@ TEST_F(ServerOverloadTest, AFullQueueRefusesWithAPushbackAndDrainingAnswersTheRe
     EXPECT_TRUE(answered.status.ok()) << answered.status.error_message();
     EXPECT_EQ(answered.response.classifications_size(), 1);
   }
+}
+
+// A byte count that no decoder lets pass shows whether it was asked.
+TEST_F(ServerOverloadTest, WhatFindsNoRoomIsRefusedBeforeItIsDecoded) {
+  ServerOptions options = OptionsWithoutWorkers();
+  options.queue_capacity = 2;
+  options.max_images_per_call = 2;
+  TestServer server(options);
+  AsyncCalls calls(server.stub(), Fp32Request("small", RandomInputs(1, 2)));
+  calls.Start();
+  server.WaitForMetric("lipserve_queue_depth 2\n");
+
+  v1::ClassifyRequest odd = request_;
+  odd.mutable_images()->mutable_data()->pop_back();
+  EXPECT_EQ(server.Classify(odd).error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  inference::ModelInferRequest odd_too = RawInferRequest("small", RandomInputs(1, 1));
+  odd_too.mutable_raw_input_contents(0)->pop_back();
+  inference::ModelInferResponse response;
+  grpc::ClientContext context;
+  EXPECT_EQ(server.inference().ModelInfer(&context, odd_too, &response).error_code(),
+            grpc::StatusCode::RESOURCE_EXHAUSTED);
+  // To wait would not help these.
+  for (const std::int64_t images : {-1, 0, 3}) {
+    odd.mutable_images()->set_shape(0, images);
+    EXPECT_EQ(server.Classify(odd).error_code(), grpc::StatusCode::INVALID_ARGUMENT) << images;
+  }
+  odd.mutable_images()->clear_shape();
+  EXPECT_EQ(server.Classify(odd).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  server.server().Stop();
+}
+
+// Each of the calls that wait for requests gets one of the large ones.
+TEST_F(ServerOverloadTest, IdleCallsDoNotKeepTheMemoryOfLargeRequests) {
+  constexpr std::size_t kBytes = std::size_t{1} << 20;
+  constexpr int kCalls = 200;
+  TestServer server(TestOptions(folder_));
+  v1::ClassifyRequest large = request_;
+  large.mutable_images()->mutable_data()->resize(kBytes);
+  ASSERT_EQ(server.Classify(large).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  const std::size_t before = ::mallinfo2().uordblks;
+  for (int i = 0; i < kCalls; ++i) server.Classify(large);
+  EXPECT_LT(::mallinfo2().uordblks, before + 16 * kBytes);
 }
 
 TEST_F(ServerOverloadTest, WhatExpiresInTheQueueIsNotComputed) {
