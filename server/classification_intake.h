@@ -3,10 +3,12 @@
 #define SERVER_CLASSIFICATION_INTAKE_H_
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 
 #include "absl/status/status.h"
 #include "server/classification_task.h"
+#include "server/input_buffers.h"
 #include "server/service_context.h"
 
 namespace lipserve {
@@ -19,6 +21,7 @@ class ClassificationIntake {
   explicit ClassificationIntake(const ServiceContext& server) : server_(server) {}
 
   const ServiceContext& server() const { return server_; }
+  InputBuffers& input_buffers() { return input_buffers_; }
 
   // Refuses a request that the queue has no room for, before its images are decoded. `images` is
   // what its message says, still to be checked; what cannot be true is left to the decoder.
@@ -39,7 +42,11 @@ class ClassificationIntake {
   absl::Status WithRetryDelay(absl::Status refusal, const ServedModel& model) const;
   std::chrono::milliseconds TimeUntilThereIsRoom(const ServedModel& model) const;
 
+  // 4 MiB: as much as the queue holds of the images that MNIST has.
+  static constexpr std::size_t kMostKeptInputs = std::size_t{1} << 20;
+
   const ServiceContext server_;
+  InputBuffers input_buffers_{kMostKeptInputs};
 };
 
 // A deadline of the system clock, as gRPC has it, on the server's clock.

@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
-#include <vector>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -46,9 +46,11 @@ class ClassificationRequest : public ClassificationTask {
       model_->metrics().ObserveEncoding(SecondsBetween(start, clock.Now()));
     }
     meter_.Answer(model_.get(), status, Protocol::RequestId(*request_));
-    // What is idle must keep neither a model alive nor the memory of an unusually large request.
+    // What is idle must keep neither a model alive nor the memory of a large request.
     model_.reset();
-    if (images_.inputs.capacity() > kMostKeptInputs) images_.inputs = std::vector<float>();
+    if (images_.inputs.capacity() > kMostKeptInputs) {
+      intake_.input_buffers().Return(std::exchange(images_.inputs, {}));
+    }
     Ended(status);
   }
 
@@ -82,7 +84,11 @@ class ClassificationRequest : public ClassificationTask {
     LIPSERVE_RETURN_IF_ERROR(server.access.Check(context, method_));
     LIPSERVE_RETURN_IF_ERROR(server.health.CheckAnswering());
     LIPSERVE_ASSIGN_OR_RETURN(model_, Protocol::FindModel(*server.repository.catalog(), *request_));
-    LIPSERVE_RETURN_IF_ERROR(intake_.CheckRoom(*model_, Protocol::CountImages(*request_)));
+    const std::int64_t count = Protocol::CountImages(*request_);
+    LIPSERVE_RETURN_IF_ERROR(intake_.CheckRoom(*model_, count));
+    if (count > 0 && static_cast<std::uint64_t>(count) > kMostKeptInputs / model_->input_size()) {
+      images_.inputs = intake_.input_buffers().Take();
+    }
     LIPSERVE_RETURN_IF_ERROR(
         Protocol::Decode(*request_, *model_, server.max_images_per_call, images_));
     model_->metrics().ObserveDecoding(SecondsBetween(arrival_, server.clock.Now()));
