@@ -241,6 +241,20 @@ TEST(MakeOptimizerTest, RefusesOrthogonalFieldsThatAreWrongOrMoveNothing) {
       HasSubstr("optimizer.orthogonal: expected a layer with ORTHOGONAL_METHOD_RETRACTION"));
 }
 
+TEST(DescribeLearningRateTest, NamesEveryStepThatMayBeTooLarge) {
+  const auto described = [](const std::string& text) {
+    v1::OptimizerSpec spec;
+    EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(text, &spec)) << text;
+    return DescribeLearningRate(spec);
+  };
+  EXPECT_EQ(described("nadam { learning_rate: 0.5 }"), "optimizer.nadam.learning_rate (now 0.5)");
+  EXPECT_EQ(
+      described("sgd { learning_rate: 0.5 } orthogonal { learning_rate: 0.25 }"),
+      "optimizer.sgd.learning_rate (now 0.5) or optimizer.orthogonal.learning_rate (now 0.25)");
+  EXPECT_EQ(described("adam { learning_rate: 0.5 } orthogonal { step_length: 2 }"),
+            "optimizer.adam.learning_rate (now 0.5) or optimizer.orthogonal.step_length (now 2)");
+}
+
 TEST(NewtonRetractionTest, BringsSingularValuesToOneAtSecondOrder) {
   for (const Shape shape : kShapes) {
     std::mt19937_64 random(58);

@@ -51,7 +51,7 @@ absl::StatusOr<std::size_t> ReadGroupSize(const v1::GroupSortSpec& spec, const L
 
 absl::StatusOr<NearestPrototypeOptions> ReadNearestPrototype(const v1::NearestPrototypeSpec& spec,
                                                              const LayerPlace& place) {
-  LIPSERVE_RETURN_IF_ERROR(CheckVectorInput(place));
+  LIPSERVE_RETURN_IF_ERROR(place.CheckVectorInput());
   if (spec.classes() < 2) {
     return place.Error(".classes: expected at least 2, got %d", spec.classes());
   }

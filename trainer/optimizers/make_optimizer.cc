@@ -193,18 +193,18 @@ absl::StatusOr<std::unique_ptr<Optimizer>> MakeOptimizer(const v1::OptimizerSpec
 }
 
 std::string DescribeLearningRate(const v1::OptimizerSpec& spec) {
-  switch (spec.kind_case()) {
-    case v1::OptimizerSpec::kAdam:
-      return absl::StrFormat("optimizer.adam.learning_rate (now %g)", spec.adam().learning_rate());
-    case v1::OptimizerSpec::kNadam:
-      return absl::StrFormat("optimizer.nadam.learning_rate (now %g)",
-                             spec.nadam().learning_rate());
-    case v1::OptimizerSpec::kSgd:
-      return absl::StrFormat("optimizer.sgd.learning_rate (now %g)", spec.sgd().learning_rate());
-    case v1::OptimizerSpec::KIND_NOT_SET:
-      break;
+  const std::string kind = spec.has_adam() ? "adam" : spec.has_nadam() ? "nadam" : "sgd";
+  std::string text =
+      absl::StrFormat("optimizer.%s.learning_rate (now %g)", kind, LearningRate(spec));
+  const v1::OrthogonalStepSpec& orthogonal = spec.orthogonal();
+  if (orthogonal.step_length() > 0.0) {
+    absl::StrAppendFormat(&text, " or optimizer.orthogonal.step_length (now %g)",
+                          orthogonal.step_length());
+  } else if (orthogonal.learning_rate() > 0.0) {
+    absl::StrAppendFormat(&text, " or optimizer.orthogonal.learning_rate (now %g)",
+                          orthogonal.learning_rate());
   }
-  return "the learning rate";
+  return text;
 }
 
 }  // namespace lipserve::trainer

@@ -21,7 +21,8 @@ absl::StatusOr<std::unique_ptr<Optimizer>> MakeOptimizer(const v1::OptimizerSpec
                                                          std::vector<Parameter*> parameters,
                                                          const std::vector<std::string>& names);
 
-// Where the recipe sets the learning rate, and to what: "optimizer.adam.learning_rate (now 0.1)".
+// Where the recipe sets the learning rates, and to what: "optimizer.adam.learning_rate (now 0.1) or
+// optimizer.orthogonal.step_length (now 0.4)".
 std::string DescribeLearningRate(const v1::OptimizerSpec& spec);
 
 }  // namespace lipserve::trainer
