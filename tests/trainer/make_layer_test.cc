@@ -153,8 +153,14 @@ TEST(MakeLayerTest, RefusesBadFieldsNamingLayerFieldExpectedAndGot) {
        "layers[3].residual.layers[1]: expected an affine layer of norm 1"},
       {"residual { layers { sll_dense {} } }",
        "layers[3].residual.layers[0]: expected an affine layer of norm 1"},
-      {"residual { layers { residual {} } }",
-       "layers[3].residual.layers[0]: expected no block inside a block"},
+      {"residual { layers { aol_dense { units: 12 } } layers { soft_huber {} } }",
+       "layers[3].residual.layers[1]: expected an affine layer of norm 1 that keeps the size of "
+       "images, with stride 1 and a tap on every position itself, or group_sort { group_size: 2 }, "
+       "max_min, abs, prelu, householder, got SoftHuber"},
+      {"residual { layers { nearest_prototype { classes: 6 prototypes_per_class: 2 } } }",
+       "layers[3].residual.layers[0]: expected an affine layer of norm 1"},
+      {"residual { layers { residual { layers { aol_dense { units: 12 } } } } }",
+       "layers[3].residual.layers[0]: expected an affine layer of norm 1"},
       {"residual { layers { convolution { filters: 2 kernel_size: 3 stride: 2 aol {} } } }",
        "that keeps the size of images, with stride 1 and a tap on every position itself",
        {2, 8, 8}},

@@ -13,6 +13,16 @@ namespace lipserve::trainer {
 using onednn::Gemm;
 using onednn::Op;
 
+namespace {
+
+// The gradient of `value`, given that of its magnitude.
+float OfMagnitude(float value, float gradient) {
+  const float signed_gradient = value < 0.0F ? -gradient : gradient;
+  return value == 0.0F ? 0.0F : signed_gradient;
+}
+
+}  // namespace
+
 AolMap::AolMap(std::size_t rows, std::size_t channels, const WindowAxis& vertical,
                const WindowAxis& horizontal)
     : rows_(rows),
@@ -56,12 +66,28 @@ void AolMap::Forward(ConstMatrixView kernel, MatrixView weights) {
   }
 }
 
+void AolMap::TurnSumsIntoGradients(std::span<const float> scale_gradient) {
+  for (std::size_t i = 0; i < correlation_.channels(); ++i) {
+    const float t = scales_.scale[i];
+    // Below the smallest norm the scale is a constant, which has no gradient.
+    const float row_gradient =
+        t * kSmallestNorm >= 1.0F ? 0.0F : -0.5F * t * t * t * scale_gradient[i];
+    for (std::size_t j = 0; j < correlation_.channels(); ++j) {
+      for (std::size_t phase = 0; phase < correlation_.phases(); ++phase) {
+        const float gradient = phase == scales_.phase[i] ? row_gradient : 0.0F;
+        for (float& sum : correlation_.Of(std::span(sums_), i, j, phase)) {
+          sum = OfMagnitude(sum, gradient);
+        }
+      }
+    }
+  }
+}
+
 void AolMap::Backward(ConstMatrixView kernel, ConstMatrixView weights_gradient,
                       MatrixView kernel_gradient) {
   const std::size_t side = correlation_.side();
   const std::size_t taps = correlation_.taps();
-  const std::size_t channels = correlation_.channels();
-  std::vector<float> scale_gradient(channels, 0.0F);
+  std::vector<float> scale_gradient(correlation_.channels(), 0.0F);
   for (std::size_t r = 0; r < rows_; ++r) {
     for (std::size_t a = 0; a < side; ++a) {
       const float gradient = weights_gradient.data[r * side + a];
@@ -69,22 +95,7 @@ void AolMap::Backward(ConstMatrixView kernel, ConstMatrixView weights_gradient,
       kernel_gradient.data[r * side + a] = gradient * scales_.scale[a / taps];
     }
   }
-  // sums_ become their own gradients.
-  for (std::size_t i = 0; i < channels; ++i) {
-    const float t = scales_.scale[i];
-    // Below the smallest norm the scale is a constant, which has no gradient.
-    const float row_gradient =
-        t * kSmallestNorm >= 1.0F ? 0.0F : -0.5F * t * t * t * scale_gradient[i];
-    for (std::size_t j = 0; j < channels; ++j) {
-      for (std::size_t phase = 0; phase < correlation_.phases(); ++phase) {
-        const float gradient = phase == scales_.phase[i] ? row_gradient : 0.0F;
-        for (float& sum : correlation_.Of(std::span(sums_), i, j, phase)) {
-          const float signed_gradient = sum < 0.0F ? -gradient : gradient;
-          sum = sum == 0.0F ? 0.0F : signed_gradient;
-        }
-      }
-    }
-  }
+  TurnSumsIntoGradients(scale_gradient);
   correlation_.Spread(sums_, gram_);
   const MatrixView m{gram_.data(), side, side};
   Gemm(Op::kNone, Op::kNone, 1.0F, kernel, m, 1.0F, kernel_gradient);

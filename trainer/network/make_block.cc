@@ -22,10 +22,25 @@ namespace {
 
 constexpr double kDefaultSkip = 0.5;
 
-// Whether the norm of all outputs together is at most 1.
-bool HasNormOne(const v1::LayerSpec& spec) {
-  return !spec.has_dense() &&
-         !(spec.has_frobenius_dense() && spec.frobenius_dense().disjoint_neurons());
+// Whether a layer of this kind has a constant of at most 1, all outputs together, and may be a part
+// of a branch if its sizes allow.
+bool MayBePart(const v1::LayerSpec& spec) {
+  switch (spec.kind_case()) {
+    case v1::LayerSpec::kFrobeniusDense:
+      return !spec.frobenius_dense().disjoint_neurons();
+    case v1::LayerSpec::kSpectralDense:
+    case v1::LayerSpec::kAolDense:
+    case v1::LayerSpec::kLinearResidualDense:
+    case v1::LayerSpec::kConvolution:
+    case v1::LayerSpec::kGroupSort:
+    case v1::LayerSpec::kMaxMin:
+    case v1::LayerSpec::kAbs:
+    case v1::LayerSpec::kPrelu:
+    case v1::LayerSpec::kHouseholder:
+      return true;
+    default:
+      return false;
+  }
 }
 
 // What `layer` freezes to, but for its numbers.
@@ -45,20 +60,27 @@ FrozenLayer ShapeOf(const Layer& layer) {
   return layer.Freeze();
 }
 
-// Of one layer of the branch, which reads `input` and comes after `before`, if any.
-absl::Status CheckCanBeLifted(const FrozenLayer& layer, const v1::LayerSpec& spec,
-                              const FrozenLayer* before, const SampleShape& input,
-                              const LayerPlace& place) {
-  if (!CanBeLifted(layer, input) || !HasNormOne(spec)) {
-    return place.Error(
-        ": expected an affine layer of norm 1 that keeps the size of images, with stride 1 and a "
-        "tap on every position itself, or group_sort { group_size: 2 }, max_min, abs, prelu, "
-        "householder, got %s",
-        DescribeLayer(layer));
+absl::Status NoPart(const LayerPlace& place, const std::string& got) {
+  return place.Error(
+      ": expected an affine layer of norm 1 that keeps the size of images, with stride 1 and a tap "
+      "on every position itself, or group_sort { group_size: 2 }, max_min, abs, prelu, "
+      "householder, "
+      "got %s",
+      got);
+}
+
+// Appends the shape of `layer`, which stands at `place`, to those of the branch before it.
+absl::Status AppendShape(const Layer& layer, const v1::LayerSpec& spec, const LayerPlace& place,
+                         std::vector<FrozenLayer>& shapes) {
+  if (!MayBePart(spec)) return NoPart(place, layer.type());
+  FrozenLayer shape = ShapeOf(layer);
+  if (!CanBeLifted(shape, place.input_shape)) return NoPart(place, DescribeLayer(shape));
+  if (!IsAffine(shape) && (shapes.empty() || !IsAffine(shapes.back()))) {
+    return place.Error(": expected an affine layer before each activation, got %s first",
+                       DescribeLayer(shape));
   }
-  if (IsAffine(layer) || (before != nullptr && IsAffine(*before))) return absl::OkStatus();
-  return place.Error(": expected an affine layer before each activation, got %s first",
-                     DescribeLayer(layer));
+  shapes.push_back(std::move(shape));
+  return absl::OkStatus();
 }
 
 // A chain that no proof can be afforded for is refused before it is trained.
@@ -90,16 +112,12 @@ absl::StatusOr<std::unique_ptr<Layer>> MakeResidualBlock(const v1::ResidualSpec&
   SampleShape shape = place.input_shape;
   for (int i = 0; i < spec.layers_size(); ++i) {
     const LayerPlace inside{place.index, absl::StrCat(place.type, ".layers[", i, "]"), shape};
-    if (spec.layers(i).has_residual()) return inside.Error(": expected no block inside a block");
     absl::StatusOr<std::unique_ptr<Layer>> layer =
         MakeLayer(spec.layers(i), place.index, shape, random);
     if (!layer.ok()) {
       return inside.Error(": %s", std::string(layer.status().message()));
     }
-    shapes.push_back(ShapeOf(**layer));
-    LIPSERVE_RETURN_IF_ERROR(CheckCanBeLifted(shapes.back(), spec.layers(i),
-                                              i == 0 ? nullptr : &shapes[shapes.size() - 2], shape,
-                                              inside));
+    LIPSERVE_RETURN_IF_ERROR(AppendShape(**layer, spec.layers(i), inside, shapes));
     shape = (*layer)->output_shape();
     branch.push_back(*std::move(layer));
   }
