@@ -160,9 +160,11 @@ class Check {
   }
 
   std::string RowName(std::size_t row) const {
-    const std::string of_class = NameOf(model_, model_.ClassOf(row));
-    if (model_.prototypes_per_class == 1) return of_class;
-    return absl::StrCat(of_class, ", prototype ", row % model_.prototypes_per_class);
+    std::string name = NameOf(model_, model_.ClassOf(row));
+    if (model_.prototypes_per_class > 1) {
+      absl::StrAppend(&name, ", prototype ", row % model_.prototypes_per_class);
+    }
+    return name;
   }
 
   const ProvenModel& proven_;

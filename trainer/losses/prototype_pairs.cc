@@ -70,7 +70,7 @@ void PrototypePairs::Find(const ScoredBatch& batch, std::size_t n, std::size_t c
     // A negative ratio is larger for distant pairs: nothing is known of it from below.
     const double bound =
         difference(j) < 0.0 ? -kInfinity : difference(j) / (own_distance + distance_to(j) + 1e-9);
-    candidates_.push_back({bound, j});
+    candidates_.emplace_back(bound, j);
   }
   // By rising bounds, as many as could still be among the least.
   std::make_heap(candidates_.begin(), candidates_.end(), std::greater<>());
