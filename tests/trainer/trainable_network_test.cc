@@ -134,8 +134,8 @@ TEST(TrainableNetworkTest, RefusesRecipesNamingTheLayer) {
               HasSubstr("layers[1].group_sort.group_size: expected at least 2 and a divisor of the "
                         "12 channels, got 5"));
   EXPECT_THAT(message("layers { flatten {} } layers { full_sort {} }"),
-              HasSubstr("layers[1]: expected the last layer to be dense, spectral_dense or "
-                        "frobenius_dense, got FullSort"));
+              HasSubstr("layers[1]: expected the last layer to be dense, spectral_dense, "
+                        "frobenius_dense or nearest_prototype, got FullSort"));
   EXPECT_THAT(message("layers { flatten {} } layers { dense { units: 4 } } "
                       "layers { frobenius_dense { units: 1 } }"),
               HasSubstr("layers[1].dense: expected dense, which has no constraint, as the last "
