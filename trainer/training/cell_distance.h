@@ -14,8 +14,8 @@
 //   The unit box:    D = {d: x + d in [0, 1]^n}; the infimum is a sum over coordinates, each at
 //                    d_k = clip(x_k + a_k, 0, 1) - x_k.
 // With the best l both are the distances themselves (duality of convex quadratic programs), which
-// the search comes near to, not always reaches. Finding l is a search in float64 that proves nothing; what it finds is then put into the lemma with every
-// operation rounded outward.
+// the search comes near to, not always reaches. Finding l is a search in float64 that proves
+// nothing; what it finds is then put into the lemma with every operation rounded outward.
 //
 // Source: the distance to a cell as a quadratic program: Wang, Jha, Chaudhuri 2018,
 //         arXiv:1706.03922; Voracek, Hein 2022, arXiv:2207.07208.
