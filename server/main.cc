@@ -100,8 +100,9 @@ int Serve(const Log& log, const ServerOptions& options) {
 }  // namespace lipserve
 
 int main(int argc, char** argv) {
-  // With an arena per thread, memory that one thread frees is not there for the others.
-  ::mallopt(M_ARENA_MAX, 2);
+  // What one thread frees is there for the others in one arena only: with two, a server whose clients
+  // had vanished by the thousand kept up to 60 MiB of free memory.
+  ::mallopt(M_ARENA_MAX, 1);
   lipserve::ServerCommand command = lipserve::ParseServerFlags(argc, argv);
   if (command.exit_code.has_value()) return *command.exit_code;
   const lipserve::Log log(command.log_format);
