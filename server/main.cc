@@ -100,8 +100,8 @@ int Serve(const Log& log, const ServerOptions& options) {
 }  // namespace lipserve
 
 int main(int argc, char** argv) {
-  // What one thread frees is there for the others in one arena only: with two, a server whose clients
-  // had vanished by the thousand kept up to 60 MiB of free memory.
+  // What one thread frees is there for the others in one arena only: with two, a server whose
+  // clients had vanished by the thousand kept up to 60 MiB of free memory.
   ::mallopt(M_ARENA_MAX, 1);
   lipserve::ServerCommand command = lipserve::ParseServerFlags(argc, argv);
   if (command.exit_code.has_value()) return *command.exit_code;
