@@ -73,6 +73,25 @@ constexpr Subject kSubjects[] = {
         layers { spectral_dense { units: 128 use_bias: true } }
         layers { group_sort { group_size: 2 } }
         layers { dense { units: 10 use_bias: true } })"},
+    {"recipe cifar10_small",
+     {3, 32, 32},
+     R"(layers { batch_centering {} }
+        layers { invertible_down_sampling { pool_size: 2 } }
+        layers { convolution { filters: 64 kernel_size: 3 use_bias: true block_orthogonal {} } }
+        layers { group_sort { group_size: 2 } }
+        layers { convolution { filters: 128 kernel_size: 2 stride: 2 padding: 0 use_bias: true
+                               spectral { method: ORTHOGONAL_METHOD_RETRACTION } } }
+        layers { group_sort { group_size: 2 } }
+        layers { convolution { filters: 128 kernel_size: 3 use_bias: true block_orthogonal {} } }
+        layers { group_sort { group_size: 2 } }
+        layers { convolution { filters: 256 kernel_size: 2 stride: 2 padding: 0 use_bias: true
+                               spectral { method: ORTHOGONAL_METHOD_RETRACTION } } }
+        layers { group_sort { group_size: 2 } }
+        layers { flatten {} }
+        layers { spectral_dense { units: 256 use_bias: true
+                                  method: ORTHOGONAL_METHOD_RETRACTION } }
+        layers { group_sort { group_size: 2 } }
+        layers { dense { units: 10 use_bias: true } })"},
     {"CIFAR-10, linear residuals",
      {3, 32, 32},
      R"(layers { convolution { filters: 64 kernel_size: 5 stride: 2 use_bias: true
