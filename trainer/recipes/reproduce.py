@@ -22,7 +22,7 @@ import sys
 
 FOLDER = pathlib.Path(__file__).resolve().parent
 EPSILONS = {"mnist": (0.1, 0.25, 0.3, 0.5, 1, 1.58, 2), "fashion": (0.1, 0.25, 0.3, 0.5, 1, 1.58, 2),
-            "cifar10": (0.1, 36 / 255, 0.25, 72 / 255, 108 / 255, 0.5, 1)}
+            "cifar10": (0.1, 36 / 255, 0.25, 72 / 255, 108 / 255, 0.5, 1, 1.58, 2)}
 DEFAULT_DATA = {"mnist": "data/mnist", "fashion": "/usr/share/datasets/fashion-mnist"}
 
 
