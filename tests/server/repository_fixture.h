@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <memory>
 #include <string>
 #include <utility>
 #include <variant>
@@ -71,7 +72,8 @@ class RepositoryFixture : public ::testing::Test {
   // "1, 3": the served versions of a model.
   static std::string Served(const ModelRepository& repository, const std::string& name) {
     std::string text;
-    for (const auto& model : repository.catalog()->models()) {
+    const std::shared_ptr<const ModelCatalog> catalog = repository.catalog();
+    for (const auto& model : catalog->models()) {
       if (model->name() == name) {
         text += (text.empty() ? "" : ", ") + std::to_string(model->version());
       }
@@ -82,7 +84,8 @@ class RepositoryFixture : public ::testing::Test {
   // "READY: reason [labels]" of a version; "" if it is not in the index.
   static std::string Indexed(const ModelRepository& repository, const std::string& name,
                              std::int64_t version) {
-    for (const IndexEntry& entry : *repository.Index()) {
+    const std::shared_ptr<const RepositoryIndex> index = repository.Index();
+    for (const IndexEntry& entry : *index) {
       if (entry.name != name || entry.version != version) continue;
       std::string text = StateName(entry.state);
       if (!entry.reason.empty()) text += ": " + entry.reason;
