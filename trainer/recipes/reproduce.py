@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Trains recipes of this folder and prints the rows of README.md's tables: certified accuracy,
-processor time, memory and file size. Each model is left as models/NAME/SEED+1, with model.lip,
-metrics.json and report.html, and its file's proof is checked by lipserve-verify.
+processor time, memory and file size; of prototypes also what the geometry of their cells proves.
+Each model is left as models/NAME/SEED+1, with model.lip, metrics.json and report.html, and its
+file's proof is checked by lipserve-verify.
 
     python3 trainer/recipes/reproduce.py build/release/bin mnist08_robust mnist08_best --seeds 0,1,2
     python3 trainer/recipes/reproduce.py build/release/bin cifar10_small --data cifar10=/data/cifar10
     python3 trainer/recipes/reproduce.py build/release/bin all
 
 A finished model is not trained again: remove its folder for that. Exits 1 at the first program that
-fails.
+fails, 2 if the command line is wrong.
 """
 
 import argparse
@@ -24,11 +25,24 @@ FOLDER = pathlib.Path(__file__).resolve().parent
 EPSILONS = {"mnist": (0.1, 0.25, 0.3, 0.5, 1, 1.58, 2), "fashion": (0.1, 0.25, 0.3, 0.5, 1, 1.58, 2),
             "cifar10": (0.1, 36 / 255, 0.25, 72 / 255, 108 / 255, 0.5, 1, 1.58, 2)}
 DEFAULT_DATA = {"mnist": "data/mnist", "fashion": "/usr/share/datasets/fashion-mnist"}
+PROGRAMS = ("lipserve-train", "lipserve-verify")
+# What lipserve-train calls the radii of its evaluation, besides those that a server answers.
+GEOMETRY = {"geometry_any_input": "cells, any input",
+            "geometry_inputs_in_unit_box": "cells, inputs in [0, 1] alone"}
 
 
 def dataset_of(recipe):
     """The part of a recipe's name that says which images it needs."""
     return next(dataset for dataset in EPSILONS if recipe.startswith(dataset))
+
+
+def recipe_path(recipe):
+    return FOLDER / f"{recipe}.textproto"
+
+
+def figures_of(accuracy, proven):
+    """Accuracy, then certified accuracy at each epsilon, then the mean radius."""
+    return [accuracy, *(at["accuracy"] for at in proven["certified_accuracy"]), proven["mean_radius_l2"]]
 
 
 def measured(command):
@@ -52,7 +66,7 @@ class Run:
         if not record.exists():
             shutil.rmtree(model, ignore_errors=True)
             _, seconds, memory = measured(
-                [programs / "lipserve-train", "train", "--recipe", FOLDER / f"{recipe}.textproto",
+                [programs / "lipserve-train", "train", "--recipe", recipe_path(recipe),
                  "--data", data, "--out", model, "--seed", seed, "--json"])
             record.write_text(json.dumps({"seconds": seconds, "peak_bytes": memory}))
         cost = json.loads(record.read_text())
@@ -60,14 +74,14 @@ class Run:
         self.file_bytes = (model / "model.lip").stat().st_size
         measured([programs / "lipserve-verify", "--model", model, "--json"])
         epsilons = EPSILONS[dataset_of(recipe)]
-        output, _, _ = measured(
-            [programs / "lipserve-train", "evaluate", "--model", model, "--data", data,
-             "--epsilons", ",".join(map(repr, map(float, epsilons))), "--json"])
-        evaluation = json.loads(output)
-        # Accuracy, then certified accuracy at each epsilon, then the mean radius.
-        self.figures = [evaluation["accuracy"]]
-        self.figures += [at["accuracy"] for at in evaluation["certified_accuracy"]]
-        self.figures.append(evaluation["mean_radius_l2"])
+        evaluate = [programs / "lipserve-train", "evaluate", "--model", model, "--data", data,
+                    "--epsilons", ",".join(map(repr, map(float, epsilons))), "--json"]
+        if "nearest_prototype" in recipe_path(recipe).read_text():
+            evaluate.append("--geometry")
+        evaluation = json.loads(measured(evaluate)[0])
+        self.figures = figures_of(evaluation["accuracy"], evaluation)
+        self.geometry = {name: figures_of(evaluation["accuracy"], evaluation[key])
+                         for key, name in GEOMETRY.items() if key in evaluation}
 
 
 def share(values, digits):
@@ -78,6 +92,12 @@ def share(values, digits):
     return text
 
 
+def print_row(recipe, figures_of_seeds):
+    columns = list(zip(*figures_of_seeds))
+    cells = [share(column, 4) for column in columns[:-1]] + [share(columns[-1], 3)]
+    print(f"| {recipe} | {len(figures_of_seeds)} | " + " | ".join(cells) + " |")
+
+
 def print_tables(runs):
     for dataset, epsilons in EPSILONS.items():
         rows = {recipe: run for recipe, run in runs.items() if dataset_of(recipe) == dataset}
@@ -86,9 +106,9 @@ def print_tables(runs):
         head = ["recipe", "seeds", "accuracy", *(f"{e:.3g}" for e in epsilons), "mean radius"]
         print("\n| " + " | ".join(head) + " |\n" + "|---" * len(head) + "|")
         for recipe, seeds in rows.items():
-            columns = list(zip(*(run.figures for run in seeds)))
-            cells = [share(c, 4) for c in columns[:-1]] + [share(columns[-1], 3)]
-            print(f"| `{recipe}` | {len(seeds)} | " + " | ".join(cells) + " |")
+            print_row(f"`{recipe}`", [run.figures for run in seeds])
+            for name in seeds[0].geometry:
+                print_row(f"`{recipe}`, {name}", [run.geometry[name] for run in seeds])
     print("\n| recipe | processor time of the program | peak memory | model file |\n|---|---|---|---|")
     for recipe, seeds in runs.items():
         print(f"| `{recipe}` | {statistics.fmean(r.seconds for r in seeds):.1f} s "
@@ -110,10 +130,13 @@ def parse_arguments():
     arguments = parser.parse_args()
     if "all" in arguments.recipes:
         arguments.recipes = recipes
-    try:
-        arguments.seeds = [int(seed) for seed in arguments.seeds.split(",")]
-    except ValueError:
-        parser.error(f"--seeds: expected whole numbers, e.g. 0,1,2, got {arguments.seeds}")
+    for program in PROGRAMS:
+        if not (arguments.programs / program).is_file():
+            parser.error(f"{arguments.programs}: expected a folder with {program}, e.g. build/release/bin")
+    seeds = arguments.seeds.split(",")
+    if not all(seed.isdecimal() for seed in seeds) or len(set(map(int, seeds))) < len(seeds):
+        parser.error(f"--seeds: expected different whole numbers, e.g. 0,1,2, got {arguments.seeds}")
+    arguments.seeds = [int(seed) for seed in seeds]
     folders = dict(DEFAULT_DATA)
     for pair in arguments.data:
         dataset, _, folder = pair.partition("=")
