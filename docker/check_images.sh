@@ -66,6 +66,19 @@ check_libraries() {
   [[ -z $missing ]] || fail "$1: $missing"
 }
 
+# Each model of the image has its files, and the image's own checker proves it and its answers.
+check_models() {
+  local folder file
+  for folder in "$server_root"/{models,more-models}/*/1; do
+    for file in model.lip metrics.json report.html certificate.json; do
+      [[ -s $folder/$file ]] || fail "$server_image: expected ${folder#"$server_root"}/$file"
+    done
+    folder=${folder#"$server_root"}
+    inside "$server_root" lipserve-verify --model "$folder" --certificate "$folder/certificate.json" ||
+      fail "$server_image: $folder is not proven"
+  done
+}
+
 start_server() {
   local entrypoint tries=0
   mapfile -t entrypoint < <(configured "$server_image" Entrypoint)
@@ -107,12 +120,13 @@ ask_server() {
 }
 
 check_server() {
-  say "$server_image: health, user, libraries, class, metrics, read-only root, end on SIGTERM"
+  say "$server_image: health, user, libraries, models, class, metrics, read-only root, end on SIGTERM"
   mount_image "$server_image" "$server_root"
   mount --bind data/mnist "$server_root/mnt"
   mapfile -t healthcheck < <(configured "$server_image" Healthcheck.Test | sed 1d)
   check_user "$server_image" "$server_root"
   check_libraries "$server_image" "$server_root"
+  check_models
   start_server
   ask_server 1
   stop_server
