@@ -22,22 +22,60 @@ Upper LayerGamma(const LayerBounds& layer, Arithmetic arithmetic) {
   return Gamma(static_cast<double>(layer.fan_in + 1), UnitRoundoff(arithmetic));
 }
 
-// What underflow, gradual or flushed, can add to one output: each of at most 2n + 1 operations
-// less than the smallest normal number, and each operand below it taken as zero.
-Upper Underflow(const LayerBounds& layer, Upper input_norm, Arithmetic arithmetic) {
-  if (arithmetic == Arithmetic::kFloat64) return Upper(kUnderflow64);
-  const auto n = static_cast<double>(layer.fan_in);
-  const Upper input_norm1 = SqrtUp(Upper(n)) * input_norm;
-  return Upper(2.0 * kSmallestNormal32) *
-         (Upper(2.0 * n + 2.0) + layer.largest_row_norm1 + input_norm1);
-}
-
 // Score i; the second class of a single-score network has the constant score 0.
 double Score(std::span<const double> scores, std::size_t i) {
   return i < scores.size() ? scores[i] : 0.0;
 }
 
 }  // namespace
+
+// What underflow, gradual or flushed, can add to one output: each of at most 2n + 1 operations
+// less than the smallest normal number, and each operand below it taken as zero.
+Certifier::BoundByNorm Certifier::Underflow(const LayerBounds& layer, Arithmetic arithmetic) {
+  if (arithmetic == Arithmetic::kFloat64) return {.constant = Upper(kUnderflow64), .per_norm = {}};
+  const auto n = static_cast<double>(layer.fan_in);
+  const Upper two_lambda(2.0 * kSmallestNormal32);
+  return {.constant = two_lambda * (Upper(2.0 * n + 2.0) + layer.largest_row_norm1),
+          .per_norm = two_lambda * SqrtUp(Upper(n))};  // ||x||_1 <= sqrt(n) ||x||_2
+}
+
+// The norm of what rounding adds to a layer's outputs.
+Certifier::BoundByNorm Certifier::Rounding(const LayerBounds& layer, Arithmetic arithmetic) {
+  const Upper gamma = LayerGamma(layer, arithmetic);
+  const BoundByNorm underflow = Underflow(layer, arithmetic);
+  const Upper root = SqrtUp(Upper(static_cast<double>(layer.outputs)));
+  return {.constant = gamma * layer.bias_norm + underflow.constant * root,
+          .per_norm = gamma * layer.absolute_norm + underflow.per_norm * root};
+}
+
+// The magnitude of any partial sum of a float32 evaluation, in any order.
+Certifier::BoundByNorm Certifier::PartialSum32(const LayerBounds& layer) {
+  const Upper factor = Upper(1.0) + LayerGamma(layer, Arithmetic::kFloat32);
+  const BoundByNorm underflow = Underflow(layer, Arithmetic::kFloat32);
+  return {.constant = factor * layer.largest_bias + underflow.constant,
+          .per_norm = factor * layer.largest_row_norm + underflow.per_norm};
+}
+
+Certifier::ArithmeticBounds Certifier::BoundsIn(Arithmetic arithmetic,
+                                                const NetworkBounds& bounds) {
+  ArithmeticBounds result{.hidden_rounding = {},
+                          .last_gamma = LayerGamma(bounds.last(), arithmetic),
+                          .last_underflow = Underflow(bounds.last(), arithmetic)};
+  for (const LayerBounds& layer : bounds.hidden()) {
+    result.hidden_rounding.push_back(Rounding(layer, arithmetic));
+  }
+  result.last_underflow.constant = Upper(2.0) * result.last_underflow.constant;
+  result.last_underflow.per_norm = Upper(2.0) * result.last_underflow.per_norm;
+  return result;
+}
+
+Certifier::Certifier(const NetworkBounds& bounds) : bounds_(bounds) {
+  const ScopedStrictFloatingPoint strict;
+  float32_ = BoundsIn(Arithmetic::kFloat32, bounds);
+  float64_ = BoundsIn(Arithmetic::kFloat64, bounds);
+  for (const LayerBounds& layer : bounds.hidden()) partial_sums32_.push_back(PartialSum32(layer));
+  partial_sums32_.push_back(PartialSum32(bounds.last()));
+}
 
 std::size_t Certifier::LargestScore(std::span<const double> scores) {
   if (scores.size() == 1) return scores[0] >= 0.0 ? 0 : 1;
@@ -50,28 +88,20 @@ std::size_t Certifier::BestRow(std::size_t chosen, std::span<const double> score
   return chosen * count + LargestScore(scores.subspan(chosen * count, count));
 }
 
-Upper Certifier::HiddenError(std::span<const Upper> rounding_input_norms,
-                             Arithmetic arithmetic) const {
-  Upper error;
-  for (std::size_t l = 0; l < bounds_.hidden().size(); ++l) {
-    const LayerBounds& layer = bounds_.hidden()[l];
-    const Upper norm = rounding_input_norms[l];
-    error = layer.operator_norm * error +
-            LayerGamma(layer, arithmetic) * (layer.absolute_norm * norm + layer.bias_norm) +
-            Underflow(layer, norm, arithmetic) * SqrtUp(Upper(static_cast<double>(layer.outputs)));
-  }
-  return error;
-}
-
 Certifier::CommonError Certifier::CommonErrorOf(std::span<const Upper> rounding_input_norms,
                                                 Arithmetic arithmetic) const {
-  assert(rounding_input_norms.size() == bounds_.hidden().size() + 1);
-  const LayerBounds& last = bounds_.last();
+  const std::vector<LayerBounds>& hidden = bounds_.hidden();
+  assert(rounding_input_norms.size() == hidden.size() + 1);
+  const ArithmeticBounds& bounds = BoundsOf(arithmetic);
+  Upper error;
+  for (std::size_t l = 0; l < hidden.size(); ++l) {
+    error = hidden[l].operator_norm * error + bounds.hidden_rounding[l].At(rounding_input_norms[l]);
+  }
   const Upper norm = rounding_input_norms.back();
-  return {.hidden = HiddenError(rounding_input_norms, arithmetic),
+  return {.hidden = error,
           .last_input_norm = norm,
-          .last_gamma = LayerGamma(last, arithmetic),
-          .last_underflow = Upper(2.0) * Underflow(last, norm, arithmetic)};
+          .last_gamma = bounds.last_gamma,
+          .last_underflow = bounds.last_underflow.At(norm)};
 }
 
 Upper Certifier::PairError(const PairBounds& pair, const CommonError& common) {
@@ -89,16 +119,11 @@ Upper Certifier::ScoreDifferenceError(std::size_t i, std::size_t j,
 // Whether some partial sum of a float32 evaluation, in any order, could reach 2^127. Without this
 // test an infinity that a later minimum hides would pass for a number.
 bool Certifier::MayOverflow(std::span<const Upper> rounding_input_norms) const {
-  const auto below_limit = [](const LayerBounds& layer, Upper norm) {
-    const Upper factor = Upper(1.0) + LayerGamma(layer, Arithmetic::kFloat32);
-    const Upper largest = factor * (layer.largest_row_norm * norm + layer.largest_bias) +
-                          Underflow(layer, norm, Arithmetic::kFloat32);
-    return largest.value() < 0x1p127;
-  };
-  for (std::size_t l = 0; l < bounds_.hidden().size(); ++l) {
-    if (!below_limit(bounds_.hidden()[l], rounding_input_norms[l])) return true;
+  for (std::size_t l = 0; l < partial_sums32_.size(); ++l) {
+    const Upper largest = partial_sums32_[l].At(rounding_input_norms[l]);
+    if (!(largest.value() < 0x1p127)) return true;
   }
-  return !below_limit(bounds_.last(), rounding_input_norms.back());
+  return false;
 }
 
 std::optional<std::size_t> Certifier::Decide(std::span<const double> scores,

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "model/certificate/network_bounds.h"
 #include "model/certificate/outward_rounding.h"
@@ -31,8 +32,8 @@ struct Certificate {
 // Threads:  immutable.
 class Certifier {
  public:
-  // `bounds` must outlive the certifier.
-  explicit Certifier(const NetworkBounds& bounds) : bounds_(bounds) {}
+  // `bounds` must outlive the certifier. Needs no special environment.
+  explicit Certifier(const NetworkBounds& bounds);
 
   // The class whose score exceeds every other by more than the proven error of their difference.
   //
@@ -77,6 +78,19 @@ class Certifier {
   }
 
  private:
+  // A bound that grows with the norm of what a layer reads.
+  struct BoundByNorm {
+    Upper At(Upper norm) const { return per_norm * norm + constant; }
+
+    Upper constant;
+    Upper per_norm;
+  };
+  // Lemma 2's constants of one arithmetic.
+  struct ArithmeticBounds {
+    std::vector<BoundByNorm> hidden_rounding;  // ||rounding errors of a layer's outputs||_2
+    Upper last_gamma;
+    BoundByNorm last_underflow;  // of two scores
+  };
   // What the errors of all score differences of one evaluation have in common.
   struct CommonError {
     Upper hidden;           // ||computed - real|| of what the last layer reads
@@ -85,15 +99,25 @@ class Certifier {
     Upper last_underflow;  // of two scores
   };
 
+  static BoundByNorm Underflow(const LayerBounds& layer, Arithmetic arithmetic);
+  static BoundByNorm Rounding(const LayerBounds& layer, Arithmetic arithmetic);
+  static BoundByNorm PartialSum32(const LayerBounds& layer);
+  static ArithmeticBounds BoundsIn(Arithmetic arithmetic, const NetworkBounds& bounds);
+
+  const ArithmeticBounds& BoundsOf(Arithmetic arithmetic) const {
+    return arithmetic == Arithmetic::kFloat32 ? float32_ : float64_;
+  }
   CommonError CommonErrorOf(std::span<const Upper> rounding_input_norms,
                             Arithmetic arithmetic) const;
   static Upper PairError(const PairBounds& pair, const CommonError& common);
   // The row of class `chosen` with the largest score.
   std::size_t BestRow(std::size_t chosen, std::span<const double> scores) const;
-  Upper HiddenError(std::span<const Upper> rounding_input_norms, Arithmetic arithmetic) const;
   bool MayOverflow(std::span<const Upper> rounding_input_norms) const;
 
   const NetworkBounds& bounds_;
+  ArithmeticBounds float32_;
+  ArithmeticBounds float64_;
+  std::vector<BoundByNorm> partial_sums32_;  // of each rounding layer: no magnitude is above it
 };
 
 }  // namespace lipserve

@@ -90,15 +90,15 @@ MUTATIONS = NORM_MUTATIONS + (
     Mutation(
         "underflow is ignored",
         "model/certificate/certificate.cc",
-        "return Upper(2.0 * kSmallestNormal32) *",
-        "return Upper(0.0) *",
+        "const Upper two_lambda(2.0 * kSmallestNormal32);",
+        "const Upper two_lambda(0.0 * kSmallestNormal32);",
         ("rounding_error_test",),
     ),
     Mutation(
         "overflow in float32 is ignored",
         "model/certificate/certificate.cc",
-        "return largest.value() < 0x1p127;",
-        "return largest.value() >= 0.0;",
+        "if (!(largest.value() < 0x1p127)) return true;",
+        "if (!(largest.value() >= 0.0)) return true;",
         ("certificate_test",),
     ),
     Mutation(
