@@ -19,7 +19,7 @@ constexpr int kFewestRuns = 2;  // the first touches cold memory
 constexpr nanoseconds kEnough = std::chrono::milliseconds(20);
 
 constexpr double kGoodThroughput = 0.95;
-constexpr nanoseconds kUnnoticed = std::chrono::microseconds(100);
+constexpr nanoseconds kCostOfABatch = std::chrono::microseconds(80);
 
 nanoseconds FastestRun(std::size_t images, const std::function<void(std::size_t)>& compute,
                        const Clock& clock) {
@@ -36,7 +36,8 @@ nanoseconds FastestRun(std::size_t images, const std::function<void(std::size_t)
 }
 
 double ImagesPerNanosecond(const BatchTime& batch) {
-  return static_cast<double>(batch.images) / static_cast<double>(batch.time.count());
+  const nanoseconds time = batch.time + kCostOfABatch;
+  return static_cast<double>(batch.images) / static_cast<double>(time.count());
 }
 
 }  // namespace
@@ -63,13 +64,10 @@ std::size_t ChooseBatchLimit(std::span<const BatchTime> times) {
   assert(!times.empty());
   double best = 0.0;
   for (const BatchTime& batch : times) best = std::max(best, ImagesPerNanosecond(batch));
-  std::size_t good = 0;
-  std::size_t unnoticed = 0;
-  for (const BatchTime& batch : times) {
-    if (good == 0 && ImagesPerNanosecond(batch) >= kGoodThroughput * best) good = batch.images;
-    if (batch.time <= kUnnoticed) unnoticed = batch.images;
-  }
-  return std::max(good, unnoticed);
+  const auto good = std::find_if(times.begin(), times.end(), [best](const BatchTime& batch) {
+    return ImagesPerNanosecond(batch) >= kGoodThroughput * best;
+  });
+  return good->images;
 }
 
 std::string BatchTimesText(std::span<const BatchTime> times) {

@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/quick_compute.h"
 
+#include <algorithm>
+
 namespace lipserve {
 
 std::size_t QuickCompute::Run() {
   std::size_t answered = 0;
+  const Clock::TimePoint end = clock_.Now() + kBatchesInARow * budget_;
   std::chrono::nanoseconds left = budget_;
-  const Clock::TimePoint start = clock_.Now();
   while (queue_.TakeQuickBatch(left, batch_)) {
     executor_.Execute(batch_);
     queue_.BatchDone();
     answered += batch_.size();
-    left = budget_ - (clock_.Now() - start);
+    left = std::min<std::chrono::nanoseconds>(budget_, end - clock_.Now());
   }
   return answered;
 }

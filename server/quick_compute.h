@@ -18,7 +18,12 @@ namespace lipserve {
 // Threads: one at a time.
 class QuickCompute {
  public:
-  // Run spends about `budget` at most. Requires: queue and clock outlive it.
+  // Time in a row that Run takes, in batches: what it leaves to the workers costs a thread switch
+  // for each batch and gRPC one for each answer, so the poller goes on while that is not felt.
+  static constexpr int kBatchesInARow = 5;
+
+  // Run computes batches that are expected to take at most `budget`, and spends about
+  // kBatchesInARow times that. Requires: queue and clock outlive it.
   QuickCompute(RequestQueue& queue, std::chrono::nanoseconds budget, const Clock& clock)
       : queue_(queue), budget_(budget), clock_(clock), executor_(clock) {}
 

@@ -108,8 +108,8 @@ void DeclareServing(CLI::App& app, Flags& flags) {
       ->capture_default_str();
   app.add_option(
          "--inline-budget-us", flags.inline_budget_us,
-         "Requests of small models are computed without a thread switch, up to this long between "
-         "two looks at the network")
+         "Batches that take no longer are computed without a thread switch, up to five times this "
+         "long between two looks at the network")
       ->capture_default_str();
   app.add_option("--max-connection-age-s", flags.max_connection_age_s,
                  "Clients are told to connect anew after this long, and so to look for other "

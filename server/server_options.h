@@ -41,7 +41,8 @@ struct ServerOptions {
   // Largest request message; 0 takes what the models need that are there at the start.
   std::size_t max_request_bytes = 0;
 
-  // The poller computes what has arrived itself while that is expected to take no longer.
+  // A poller computes batches itself that are expected to take no longer, up to
+  // QuickCompute::kBatchesInARow times that between two looks at the network.
   std::chrono::microseconds inline_budget{200};
 
   // When clients are told to connect anew, without losing a call, so that those that find servers

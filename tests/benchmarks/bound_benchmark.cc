@@ -3,7 +3,9 @@
 // the bound, which is the certified classification of the same images (oneDNN and certificate) on
 // as many threads and without a network. Server and client are a process each, on the same cores,
 // so that what the client needs counts against the server in the images per second; in the CPU per
-// image it does not. In turns, so that all meet the same noise.
+// image it does not. Beside it stands what the same messages cost a gRPC service that only reads
+// them and answers, per image: what is beyond bound and floor together is the server's own. In
+// turns, so that all meet the same noise.
 //
 // Usage: bound_benchmark [seconds per measurement]
 #include <algorithm>
@@ -23,6 +25,7 @@
 #include "server/clock.h"
 #include "server/server_options.h"
 #include "tests/benchmarks/classify_client.h"
+#include "tests/benchmarks/echo_service.h"
 #include "tests/benchmarks/orthonormal_network.h"
 #include "tests/benchmarks/service_process.h"
 
@@ -108,15 +111,27 @@ void MeasureCalls(const ServiceProcess& process, int port, const FrozenModel& mo
                                      static_cast<double>(which.images));
 }
 
-void Compare(const char* name, const ServiceProcess& process, int port, const FrozenModel& model,
-             std::size_t batch, const std::vector<Case>& cases, double seconds) {
+// The answer to one call, for the floor to give.
+std::string OneAnswer(int port, const FrozenModel& model, std::size_t images) {
+  ClassifyClient client(port, 1,
+                        RandomRequest(model.name, v1::ELEMENT_TYPE_UINT8, images, kInputs));
+  client.Run(0.0);
+  return client.last_response().SerializeAsString();
+}
+
+void Compare(const char* name, const ServiceProcess& server, int port, ServiceProcess& floor,
+             const FrozenModel& model, std::size_t batch, const std::vector<Case>& cases,
+             double seconds) {
+  const int floor_port = floor.Begin(OneAnswer(port, model, cases.front().images));
   const Bound bound(model, batch);
   Throughput most;
   std::vector<Throughput> served(cases.size());
+  std::vector<Throughput> echoed(cases.size());
   for (int round = 0; round < kRounds; ++round) {
     bound.Measure(seconds, most);
     for (std::size_t i = 0; i < cases.size(); ++i) {
-      MeasureCalls(process, port, model, cases[i], seconds, served[i]);
+      MeasureCalls(server, port, model, cases[i], seconds, served[i]);
+      MeasureCalls(floor, floor_port, model, cases[i], seconds, echoed[i]);
     }
   }
   const double most_images = Quantile(most.images_per_second, 0.5);
@@ -126,8 +141,13 @@ void Compare(const char* name, const ServiceProcess& process, int port, const Fr
   for (std::size_t i = 0; i < cases.size(); ++i) {
     const double images = Quantile(served[i].images_per_second, 0.5);
     const double cpu = Quantile(served[i].cpu_us, 0.5);
+    const double floor_images = Quantile(echoed[i].images_per_second, 0.5);
+    const double floor_cpu = Quantile(echoed[i].cpu_us, 0.5);
     std::printf("  %-34s %8.0f images/s (%.2f)    cpu %6.2f us per image (%.2f of it the bound)\n",
                 cases[i].name, images, images / most_images, cpu, least_cpu / cpu);
+    std::printf("  %-34s %8.0f images/s           cpu %6.2f us per image (with the bound %.2f)\n",
+                "  floor: the same messages, echo", floor_images, floor_cpu,
+                (least_cpu + floor_cpu) / cpu);
   }
 }
 
@@ -147,6 +167,8 @@ int Run(double seconds) {
   };
   ServiceProcess demo_process(serve(demo));
   ServiceProcess wide_process(serve(wide));
+  ServiceProcess floors[] = {ServiceProcess(ServeEcho), ServiceProcess(ServeEcho),
+                             ServiceProcess(ServeEcho), ServiceProcess(ServeEcho)};
   onednn::UseStrictFloat32();
   const int demo_port = demo_process.Begin("");
   const int wide_port = wide_process.Begin("");
@@ -158,10 +180,10 @@ int Run(double seconds) {
   const std::vector<Case> single = {
       {"1 image per call, UINT8, 64 calls", v1::ELEMENT_TYPE_UINT8, 1, 64},
       {"1 image per call, FP32, 64 calls", v1::ELEMENT_TYPE_FP32, 1, 64}};
-  Compare("demo 784-32-16-1", demo_process, demo_port, demo, 64, large, seconds);
-  Compare("demo 784-32-16-1", demo_process, demo_port, demo, 16, single, seconds);
-  Compare("wide 784-512-512-10", wide_process, wide_port, wide, 64, large, seconds);
-  Compare("wide 784-512-512-10", wide_process, wide_port, wide, 16, single, seconds);
+  Compare("demo 784-32-16-1", demo_process, demo_port, floors[0], demo, 64, large, seconds);
+  Compare("demo 784-32-16-1", demo_process, demo_port, floors[1], demo, 16, single, seconds);
+  Compare("wide 784-512-512-10", wide_process, wide_port, floors[2], wide, 64, large, seconds);
+  Compare("wide 784-512-512-10", wide_process, wide_port, floors[3], wide, 16, single, seconds);
   return 0;
 }
 

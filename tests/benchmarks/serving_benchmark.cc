@@ -5,8 +5,6 @@
 //
 // Usage: serving_benchmark [seconds per measurement]
 //        serving_benchmark sparse [calls]      rare calls: pauses of 0.2 to 2.5 s between them
-#include <grpcpp/grpcpp.h>
-
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -21,6 +19,7 @@
 #include "lipserve/v1/classifier.grpc.pb.h"
 #include "server/server_options.h"
 #include "tests/benchmarks/classify_client.h"
+#include "tests/benchmarks/echo_service.h"
 #include "tests/benchmarks/service_process.h"
 #include "tests/server/small_model.h"
 
@@ -39,69 +38,6 @@ FrozenModel Demo() {
   model.name = "demo";
   return model;
 }
-
-// The floor.
-class EchoServer {
- public:
-  explicit EchoServer(v1::ClassifyResponse response) : response_(std::move(response)) {
-    grpc::ServerBuilder builder;
-    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port_);
-    builder.RegisterService(&service_);
-    queue_ = builder.AddCompletionQueue();
-    server_ = builder.BuildAndStart();
-    for (int i = 0; i < 128; ++i) calls_.push_back(std::make_unique<Call>());
-    for (const auto& call : calls_) Post(*call);
-    poller_ = std::thread([this] { Poll(); });
-  }
-  ~EchoServer() {
-    server_->Shutdown(std::chrono::system_clock::now());
-    queue_->Shutdown();
-    poller_.join();
-  }
-  EchoServer(const EchoServer&) = delete;
-  EchoServer& operator=(const EchoServer&) = delete;
-
-  int port() const { return port_; }
-
- private:
-  struct Call {
-    std::optional<grpc::ServerContext> context;
-    std::optional<grpc::ServerAsyncResponseWriter<v1::ClassifyResponse>> responder;
-    v1::ClassifyRequest request;
-    bool answered = false;
-  };
-
-  void Post(Call& call) {
-    call.responder.reset();
-    call.context.emplace();
-    call.responder.emplace(&*call.context);
-    call.answered = false;
-    service_.RequestClassify(&*call.context, &call.request, &*call.responder, queue_.get(),
-                             queue_.get(), &call);
-  }
-
-  void Poll() {
-    void* tag = nullptr;
-    bool ok = false;
-    while (queue_->Next(&tag, &ok)) {
-      Call& call = *static_cast<Call*>(tag);
-      if (call.answered) {
-        Post(call);
-      } else if (ok) {
-        call.answered = true;
-        call.responder->Finish(response_, grpc::Status::OK, &call);
-      }
-    }
-  }
-
-  const v1::ClassifyResponse response_;
-  int port_ = 0;
-  v1::ClassifierService::AsyncService service_;
-  std::unique_ptr<grpc::ServerCompletionQueue> queue_;
-  std::unique_ptr<grpc::Server> server_;
-  std::vector<std::unique_ptr<Call>> calls_;
-  std::thread poller_;
-};
 
 // The measurements of one service, taken in rounds.
 struct Contender {
@@ -140,16 +76,9 @@ void Compare(std::vector<Contender> contenders, std::size_t concurrency, double 
   }
 }
 
-void ServeFloor(const std::string& answer, const ServiceProcess::PortTaker& take_port) {
-  v1::ClassifyResponse response;
-  if (!response.ParseFromString(answer)) std::abort();
-  const EchoServer echo(response);
-  take_port(echo.port());
-}
-
 // Whether something sleeps too deeply while nobody calls.
 int RunSparse(int calls) {
-  ServiceProcess floor(ServeFloor);
+  ServiceProcess floor(ServeEcho);
   ServiceProcess classify([](const std::string& /*given*/, const auto& take_port) {
     ServeModel(Demo(), ServerOptions().inline_budget, take_port);
   });
@@ -178,7 +107,7 @@ int RunSparse(int calls) {
 }
 
 int Run(double seconds) {
-  ServiceProcess floor(ServeFloor);
+  ServiceProcess floor(ServeEcho);
   ServiceProcess classify([](const std::string& /*given*/, const auto& take_port) {
     ServeModel(Demo(), ServerOptions().inline_budget, take_port);
   });
