@@ -2,6 +2,7 @@
 #include "model/execution/onednn_engine.h"
 
 #include <array>
+#include <utility>
 
 namespace lipserve::onednn {
 
@@ -43,23 +44,44 @@ dnnl::memory ReorderedWeights::In(const dnnl::memory::desc& desc) {
   return memory;
 }
 
+ExecutionMemories::SetPtr ExecutionMemories::Take() {
+  {
+    MutexLock lock(mutex_);
+    if (!idle_.empty()) {
+      SetPtr set = std::move(idle_.back());
+      idle_.pop_back();
+      return set;
+    }
+  }
+  return std::make_unique<Set>(Set{.source = {source_, CpuEngine(), nullptr},
+                                   .target = {target_, CpuEngine(), nullptr},
+                                   .scratch = {scratch_, CpuEngine(), nullptr}});
+}
+
+void ExecutionMemories::Return(SetPtr set) {
+  MutexLock lock(mutex_);
+  idle_.push_back(std::move(set));
+}
+
 // By the C interface: the map of arguments that the C++ one asks for costs five allocations, of the
 // few microseconds that a small layer takes.
 void FrozenPrimitive::Execute(const float* x, float* y, std::byte* scratch) const {
+  ExecutionMemories::SetPtr memories = memories_->Take();
   // oneDNN's memory wants a writable pointer even for what it only reads.
-  const dnnl::memory source(source_, CpuEngine(), const_cast<float*>(x));
-  const dnnl::memory target(target_, CpuEngine(), y);
-  const dnnl::memory scratchpad(scratch_, CpuEngine(), scratch);
-  const std::array<dnnl_exec_arg_t, 5> arguments = {{{DNNL_ARG_SRC, source.get()},
+  memories->source.set_data_handle(const_cast<float*>(x));
+  memories->target.set_data_handle(y);
+  memories->scratch.set_data_handle(scratch);
+  const std::array<dnnl_exec_arg_t, 5> arguments = {{{DNNL_ARG_SRC, memories->source.get()},
                                                      {DNNL_ARG_WEIGHTS, weights_.get()},
-                                                     {DNNL_ARG_DST, target.get()},
-                                                     {DNNL_ARG_SCRATCHPAD, scratchpad.get()},
+                                                     {DNNL_ARG_DST, memories->target.get()},
+                                                     {DNNL_ARG_SCRATCHPAD, memories->scratch.get()},
                                                      {DNNL_ARG_BIAS, bias_.get(true)}}};
   const int count = bias_ ? 5 : 4;
   dnnl::error::wrap_c_api(
       dnnl_primitive_execute(primitive_.get(), ThreadStream().get(), count, arguments.data()),
       "could not execute a primitive");
   ThreadStream().wait();
+  memories_->Return(std::move(memories));
 }
 
 }  // namespace lipserve::onednn

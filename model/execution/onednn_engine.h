@@ -5,9 +5,12 @@
 
 #include <cstddef>
 #include <dnnl.hpp>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
+
+#include "model/concurrency/mutex.h"
 
 namespace lipserve::onednn {
 
@@ -49,6 +52,34 @@ class ReorderedWeights {
   std::vector<dnnl::memory> reordered_;
 };
 
+// oneDNN's objects for what a primitive reads and writes in one execution. To make them costs as
+// much as a small layer computes, so they are lent from one execution to the next.
+class ExecutionMemories {
+ public:
+  struct Set {
+    dnnl::memory source;
+    dnnl::memory target;
+    dnnl::memory scratch;
+  };
+  using SetPtr = std::unique_ptr<Set>;
+
+  ExecutionMemories(const dnnl::memory::desc& source, const dnnl::memory::desc& target,
+                    const dnnl::memory::desc& scratch)
+      : source_(source), target_(target), scratch_(scratch) {}
+
+  SetPtr Take();
+  void Return(SetPtr set);
+
+  std::size_t scratch_bytes() const { return scratch_.get_size(); }
+
+ private:
+  const dnnl::memory::desc source_;  // to ask the primitive each time takes a microsecond
+  const dnnl::memory::desc target_;
+  const dnnl::memory::desc scratch_;
+  Mutex mutex_;
+  std::vector<SetPtr> idle_ ABSL_GUARDED_BY(mutex_);
+};
+
 // A primitive with frozen weights, which reads x and writes y.
 //
 // Threads: concurrent Execute calls are safe if their y and scratch do not overlap.
@@ -58,22 +89,19 @@ class FrozenPrimitive {
   template <typename PrimitiveDesc>
   FrozenPrimitive(const PrimitiveDesc& desc, ReorderedWeights& weights)
       : primitive_(desc),
-        source_(desc.src_desc()),
-        target_(desc.dst_desc()),
-        scratch_(desc.scratchpad_desc()),
+        memories_(std::make_unique<ExecutionMemories>(desc.src_desc(), desc.dst_desc(),
+                                                      desc.scratchpad_desc())),
         weights_(weights.In(desc.weights_desc())),
         bias_(weights.Bias()),
         implementation_(desc.impl_info_str()) {}
 
-  std::size_t scratch_bytes() const { return scratch_.get_size(); }
+  std::size_t scratch_bytes() const { return memories_->scratch_bytes(); }
   const std::string& implementation() const { return implementation_; }
   void Execute(const float* x, float* y, std::byte* scratch) const;
 
  private:
   dnnl::primitive primitive_;
-  dnnl::memory::desc source_;  // to ask the primitive each time takes a microsecond
-  dnnl::memory::desc target_;
-  dnnl::memory::desc scratch_;
+  std::unique_ptr<ExecutionMemories> memories_;
   dnnl::memory weights_;
   dnnl::memory bias_;
   std::string implementation_;
