@@ -10,7 +10,7 @@ namespace lipserve {
 
 absl::Status ClassificationIntake::CheckRoom(const ServedModel& model, std::int64_t images) const {
   if (images < 1 || std::cmp_greater(images, server_.max_images_per_call)) return absl::OkStatus();
-  return WithRetryDelay(server_.queue.CheckRoom(static_cast<std::size_t>(images)), model);
+  return WithRetryDelay(server_.queue.CheckRoom(model, static_cast<std::size_t>(images)), model);
 }
 
 void ClassificationIntake::Take(ClassificationTask& task) {

@@ -113,11 +113,13 @@ absl::Status CheckEpsilon(absl::string_view field, double epsilon) {
       field, absl::StrCat("expected a finite L2 radius that is not negative, got ", epsilon));
 }
 
-absl::StatusOr<int> CheckPriority(absl::string_view field, std::int64_t priority) {
-  if (priority == 0) return kDefaultPriority;
+absl::StatusOr<int> CheckPriority(absl::string_view field, std::int64_t priority,
+                                  const ServedModel& model) {
+  if (priority == 0) return model.default_priority();
   if (priority > 0 && priority <= kPriorityLevels) return static_cast<int>(priority);
-  return InvalidField(field, absl::StrCat("expected 1 (computed first) to ", kPriorityLevels,
-                                          ", or 0 for ", kDefaultPriority, ", got ", priority));
+  return InvalidField(
+      field, absl::StrCat("expected 1 (computed first) to ", kPriorityLevels, ", or 0 for ",
+                          model.default_priority(), ", got ", priority));
 }
 
 ProvenAnswer InUnitOf(const DecodedImages& images, const ServedModel& model, const Answer& answer) {

@@ -62,8 +62,9 @@ absl::Status CheckRequestId(absl::string_view field, const std::string& id);
 // Checks an epsilon.
 absl::Status CheckEpsilon(absl::string_view field, double epsilon);
 
-// Checks a priority, where 0 stands for the default, and returns it.
-absl::StatusOr<int> CheckPriority(absl::string_view field, std::int64_t priority);
+// Checks a priority, where 0 stands for the model's default, and returns it.
+absl::StatusOr<int> CheckPriority(absl::string_view field, std::int64_t priority,
+                                  const ServedModel& model);
 
 // "[3, 1, 28, 28]", cut short if a client sent a silly rank.
 std::string ShapeText(std::span<const std::int64_t> shape);

@@ -288,7 +288,7 @@ absl::StatusOr<ModelCatalog::ModelPtr> FindInferenceModel(const ModelCatalog& ca
 absl::Status DecodeInferRequest(const ModelInferRequest& request, const ServedModel& model,
                                 std::size_t max_images, DecodedImages& images) {
   LIPSERVE_RETURN_IF_ERROR(CheckRequestId("id", request.id()));
-  LIPSERVE_RETURN_IF_ERROR(DecodeInferParameters(request.parameters(), images));
+  LIPSERVE_RETURN_IF_ERROR(DecodeInferParameters(request.parameters(), model, images));
   LIPSERVE_RETURN_IF_ERROR(CheckOutputs(request));
   return DecodeInput(request, model, max_images, images);
 }

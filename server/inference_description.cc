@@ -122,11 +122,12 @@ void DescribeServing(const ModelCatalog& catalog, const ServedModel& model,
   inference::ModelDynamicBatching& batching = *config.mutable_dynamic_batching();
   batching.add_preferred_batch_size(static_cast<std::int32_t>(model.batch_limit()));
   batching.set_priority_levels(kPriorityLevels);
-  batching.set_default_priority_level(kDefaultPriority);
+  batching.set_default_priority_level(static_cast<std::uint64_t>(model.default_priority()));
   inference::ModelQueuePolicy& queue = *batching.mutable_default_queue_policy();
   queue.set_timeout_action(inference::ModelQueuePolicy::REJECT);
   queue.set_allow_timeout_override(true);
-  queue.set_max_queue_size(static_cast<std::uint32_t>(limits.queue_capacity));
+  queue.set_max_queue_size(
+      static_cast<std::uint32_t>(std::min(limits.queue_capacity, model.queue_capacity())));
   inference::ModelInstanceGroup& group = *config.add_instance_group();
   group.set_name("workers");
   group.set_kind(inference::ModelInstanceGroup::KIND_CPU);

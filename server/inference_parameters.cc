@@ -116,13 +116,14 @@ absl::Status DecodeTimeout(const InferParameter& parameter, DecodedImages& image
   return absl::OkStatus();
 }
 
-absl::Status DecodePriority(const InferParameter& parameter, DecodedImages& images) {
+absl::Status DecodePriority(const InferParameter& parameter, const ServedModel& model,
+                            DecodedImages& images) {
   const std::optional<std::int64_t> priority = AsInteger(parameter);
   if (!priority.has_value()) {
     return InvalidField(Field("priority"), absl::StrCat("expected 0 to ", kPriorityLevels, ", got ",
                                                         ValueText(parameter)));
   }
-  LIPSERVE_ASSIGN_OR_RETURN(images.priority, CheckPriority(Field("priority"), *priority));
+  LIPSERVE_ASSIGN_OR_RETURN(images.priority, CheckPriority(Field("priority"), *priority, model));
   return absl::OkStatus();
 }
 
@@ -140,11 +141,11 @@ absl::Status UnknownParameter(const std::string& name) {
 }
 
 absl::Status DecodeInferParameter(const std::string& name, const InferParameter& parameter,
-                                  DecodedImages& images) {
+                                  const ServedModel& model, DecodedImages& images) {
   if (name == "epsilon") return DecodeEpsilon(parameter, images);
   if (name == "radius_precision") return DecodePrecision(parameter, images);
   if (name == "timeout") return DecodeTimeout(parameter, images);
-  if (name == "priority") return DecodePriority(parameter, images);
+  if (name == "priority") return DecodePriority(parameter, model, images);
   if (name == kMarkFinal) return absl::OkStatus();
   return UnknownParameter(name);
 }
@@ -161,13 +162,14 @@ absl::Status RefuseParameter(absl::string_view field, const std::string& name,
 
 }  // namespace
 
-absl::Status DecodeInferParameters(const InferParameters& parameters, DecodedImages& images) {
+absl::Status DecodeInferParameters(const InferParameters& parameters, const ServedModel& model,
+                                   DecodedImages& images) {
   images.epsilon.reset();
   images.precision = RadiusPrecision::kTight;
   images.timeout = std::chrono::microseconds(0);
-  images.priority = kDefaultPriority;
+  images.priority = model.default_priority();
   for (const auto& [name, parameter] : parameters) {
-    LIPSERVE_RETURN_IF_ERROR(DecodeInferParameter(name, parameter, images));
+    LIPSERVE_RETURN_IF_ERROR(DecodeInferParameter(name, parameter, model, images));
   }
   return absl::OkStatus();
 }

@@ -12,6 +12,7 @@
 #include "absl/strings/string_view.h"
 #include "inference/grpc_service.pb.h"
 #include "server/image_decoding.h"
+#include "server/served_model.h"
 
 namespace lipserve {
 
@@ -22,7 +23,8 @@ using InferParameters = google::protobuf::Map<std::string, inference::InferParam
 //
 // Errors: InvalidArgument naming the parameter, what was expected and what was found. An unknown
 //         one is refused: a mistyped "epsilon" must not answer another question.
-absl::Status DecodeInferParameters(const InferParameters& parameters, DecodedImages& images);
+absl::Status DecodeInferParameters(const InferParameters& parameters, const ServedModel& model,
+                                   DecodedImages& images);
 
 // Refuses every parameter of an input tensor: Unimplemented for shared memory, else
 // InvalidArgument.

@@ -137,6 +137,10 @@ struct ModelFamilies {
         batch_limit(GaugeFamily(registry, "lipserve_model_batch_limit",
                                 "Most images that are computed together: measured when loading, "
                                 "or as configured.")),
+        queue_depth(GaugeFamily(registry, "lipserve_model_queue_depth",
+                                "Images that wait for the version.")),
+        queue_capacity(GaugeFamily(registry, "lipserve_model_queue_capacity",
+                                   "Images that may wait for the version; more are refused.")),
         file_differs(GaugeFamily(registry, "lipserve_model_file_differs",
                                  "1 if the file of a served version was changed or removed. What "
                                  "serves is not disturbed; a restart would be.")),
@@ -157,6 +161,8 @@ struct ModelFamilies {
   Family<Gauge>& loaded;
   Family<Gauge>& load_duration;
   Family<Gauge>& batch_limit;
+  Family<Gauge>& queue_depth;
+  Family<Gauge>& queue_capacity;
   Family<Gauge>& file_differs;
   Family<Gauge>& training_accuracy;
 };
@@ -178,6 +184,8 @@ struct ServedSeries {
         loaded(families.loaded.Add(labels)),
         load_duration(families.load_duration.Add(labels)),
         batch_limit(families.batch_limit.Add(labels)),
+        queue_depth(families.queue_depth.Add(labels)),
+        queue_capacity(families.queue_capacity.Add(labels)),
         file_differs(families.file_differs.Add(labels)) {}
 
   void RemoveFrom(ModelFamilies& families) const {
@@ -192,6 +200,8 @@ struct ServedSeries {
     families.loaded.Remove(&loaded);
     families.load_duration.Remove(&load_duration);
     families.batch_limit.Remove(&batch_limit);
+    families.queue_depth.Remove(&queue_depth);
+    families.queue_capacity.Remove(&queue_capacity);
     families.file_differs.Remove(&file_differs);
   }
 
@@ -209,6 +219,8 @@ struct ServedSeries {
   Gauge& loaded;
   Gauge& load_duration;
   Gauge& batch_limit;
+  Gauge& queue_depth;
+  Gauge& queue_capacity;
   Gauge& file_differs;
 };
 
@@ -320,6 +332,14 @@ void ModelMetrics::SetBatchLimit(std::size_t images) {
   series_->served->batch_limit.Set(static_cast<double>(images));
 }
 
+void ModelMetrics::SetQueueCapacity(std::size_t images) {
+  series_->served->queue_capacity.Set(static_cast<double>(images));
+}
+
+void ModelMetrics::AddQueueDepth(std::ptrdiff_t images) {
+  series_->served->queue_depth.Increment(static_cast<double>(images));
+}
+
 void ModelMetrics::SetUnloaded() { series_->served->loaded.Set(0.0); }
 
 void ModelMetrics::SetFileDiffers(bool differs) {
@@ -337,8 +357,9 @@ void ModelMetrics::SetTrainingCertifiedAccuracy(double epsilon, double accuracy)
 struct Metrics::Impl {
   explicit Impl(const BuildInfo& build)
       : families(registry),
-        queue_depth(GaugeFamily(registry, "lipserve_queue_depth", "Images that wait for a worker.")
-                        .Add({})),
+        queue_depth(
+            GaugeFamily(registry, "lipserve_queue_depth", "Images that wait, of all models.")
+                .Add({})),
         inflight(GaugeFamily(registry, "lipserve_inflight_requests",
                              "Calls that have arrived and are not answered yet.")
                      .Add({})),
@@ -348,9 +369,6 @@ struct Metrics::Impl {
                                 .Add({})),
         compute_workers(
             GaugeFamily(registry, "lipserve_compute_workers", "Threads that compute.").Add({})),
-        queue_capacity(GaugeFamily(registry, "lipserve_queue_capacity",
-                                   "Images that may wait; more are refused.")
-                           .Add({})),
         resident_memory(GaugeFamily(registry, "process_resident_memory_bytes",
                                     "Resident memory of the process.")
                             .Add({})),
@@ -387,7 +405,6 @@ struct Metrics::Impl {
   Gauge& inflight;
   Gauge& repository_problems;
   Gauge& compute_workers;
-  Gauge& queue_capacity;
   Gauge& resident_memory;
   Gauge& open_fds;
   Gauge& max_fds;
@@ -446,9 +463,8 @@ void Metrics::SetRepositoryProblems(std::size_t count) {
   impl_->repository_problems.Set(static_cast<double>(count));
 }
 
-void Metrics::SetCapacity(std::size_t compute_workers, std::size_t queue_images) {
-  impl_->compute_workers.Set(static_cast<double>(compute_workers));
-  impl_->queue_capacity.Set(static_cast<double>(queue_images));
+void Metrics::SetComputeWorkers(std::size_t threads) {
+  impl_->compute_workers.Set(static_cast<double>(threads));
 }
 
 void Metrics::AddQueueDepth(std::ptrdiff_t images) {

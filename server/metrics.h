@@ -83,6 +83,10 @@ class ModelMetrics {
   void SetLoaded(double seconds);
   // Most images that are computed together.
   void SetBatchLimit(std::size_t images);
+  // Images that may wait for it.
+  void SetQueueCapacity(std::size_t images);
+  // Changes the number of images that wait for it.
+  void AddQueueDepth(std::ptrdiff_t images);
   // It gets no new requests any more.
   void SetUnloaded();
 
@@ -124,10 +128,11 @@ class Metrics {
   // The number of things in the model repository that should be served and cannot be.
   void SetRepositoryProblems(std::size_t count);
 
-  // What there is to use: threads that compute, and images that may wait.
-  void SetCapacity(std::size_t compute_workers, std::size_t queue_images);
+  // Threads that compute.
+  void SetComputeWorkers(std::size_t threads);
 
-  // Changes the number of queued images, and of calls that have arrived and are not yet answered.
+  // Changes the number of queued images of all models, and of calls that have arrived and are not
+  // yet answered.
   void AddQueueDepth(std::ptrdiff_t images);
   void AddInflight(std::ptrdiff_t calls);
 

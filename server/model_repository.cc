@@ -25,6 +25,7 @@ ModelRepository::ModelRepository(Settings settings, Metrics& metrics, const Cloc
     : settings_(std::move(settings)),
       metrics_(metrics),
       context_{.max_batch = settings_.max_batch,
+               .queue_capacity = settings_.queue_capacity,
                .max_input_size = 0,
                .metrics = metrics,
                .clock = clock,

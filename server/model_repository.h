@@ -38,6 +38,7 @@ class ModelRepository {
     RepositoryMode mode = RepositoryMode::kFixed;
     std::vector<std::string> load_models = {};  // that Start loads in explicit mode
     std::size_t max_batch = 16;
+    std::size_t queue_capacity = 1024;  // images that may wait for one version, at most
     // Start although something is refused.
     bool skip_bad_models = false;
     // Gets lines for people: each version that was loaded, unloaded or changed, and each problem

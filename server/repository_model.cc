@@ -95,7 +95,7 @@ void RepositoryModel::Announce() {
 }
 
 void RepositoryModel::Settle() {
-  LimitBatches();
+  Configure();
   MoveLabels();
   RetireSuperfluous();
   // A label does not keep a version whose folder was deleted.
@@ -103,10 +103,13 @@ void RepositoryModel::Settle() {
   DropGone();
 }
 
-void RepositoryModel::LimitBatches() {
+void RepositoryModel::Configure() {
   if (!config_.has_value()) return;
+  const std::size_t most = context_.queue_capacity;
+  const std::size_t queue_capacity = std::min(config_->queue_capacity.value_or(most), most);
   for (const auto& [number, version] : versions_) {
     if (version.served() == nullptr) continue;
+    version.served()->SetQueueing(queue_capacity, config_->default_priority);
     const std::size_t before = version.served()->batch_limit();
     version.served()->LimitBatches(config_->batch_limit);
     const std::size_t limit = version.served()->batch_limit();

@@ -87,7 +87,7 @@ class RepositoryModel {
   // What the configuration asks for, of the versions that can be served.
   VersionChoice Choose() const;
   bool IsServed(std::int64_t version) const;
-  void LimitBatches();
+  void Configure();
   void MoveLabels();
   void RetireSuperfluous();
   std::string WhyIdle(std::int64_t number, const VersionChoice& choice) const;

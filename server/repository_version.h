@@ -24,6 +24,7 @@ namespace lipserve {
 // What is needed to load a version.
 struct LoadingContext {
   std::size_t max_batch = 1;
+  std::size_t queue_capacity = 1;  // images that may wait for one version
   std::size_t max_input_size = 0;  // numbers; larger inputs do not fit a request; 0: no limit
   Metrics& metrics;
   const Clock& clock;

@@ -67,10 +67,11 @@ v1::RadiusUnit UnitOf(ElementType type) {
   return type == ElementType::kUint8 ? v1::RADIUS_UNIT_PIXEL : v1::RADIUS_UNIT_INPUT;
 }
 
-absl::Status DecodeOptions(const v1::ClassifyRequest& request, DecodedImages& images) {
+absl::Status DecodeOptions(const v1::ClassifyRequest& request, const ServedModel& model,
+                           DecodedImages& images) {
   LIPSERVE_RETURN_IF_ERROR(CheckRequestId("request_id", request.request_id()));
   LIPSERVE_ASSIGN_OR_RETURN(images.precision, DecodePrecision(request.radius_precision()));
-  LIPSERVE_ASSIGN_OR_RETURN(images.priority, CheckPriority("priority", request.priority()));
+  LIPSERVE_ASSIGN_OR_RETURN(images.priority, CheckPriority("priority", request.priority(), model));
   images.timeout = std::chrono::microseconds(0);
   images.epsilon.reset();
   if (!request.has_epsilon()) return absl::OkStatus();
@@ -98,7 +99,7 @@ void EncodeAnswer(const Answer& answer, const DecodedImages& images, const Serve
 
 absl::Status DecodeClassifyRequest(const v1::ClassifyRequest& request, const ServedModel& model,
                                    std::size_t max_images, DecodedImages& images) {
-  LIPSERVE_RETURN_IF_ERROR(DecodeOptions(request, images));
+  LIPSERVE_RETURN_IF_ERROR(DecodeOptions(request, model, images));
   if (!request.has_images()) {
     return InvalidField("images", "expected a batch of images, got none");
   }

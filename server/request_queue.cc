@@ -14,30 +14,36 @@ RequestQueue::~RequestQueue() {
   assert(lanes_.empty() && running_batches_ == 0);
 }
 
-absl::Status RequestQueue::FindRoom(std::size_t images, bool is_background) const {
+absl::Status RequestQueue::FindRoom(const ServedModel& model, std::size_t images,
+                                    bool is_background) const {
   if (closed_) {
     return absl::UnavailableError("the server is draining; try another instance");
   }
-  const std::size_t capacity = capacity_images_ / (is_background ? 2 : 1);
-  if (queued_images_ + images <= capacity) return absl::OkStatus();
+  const auto lane = std::find_if(lanes_.begin(), lanes_.end(), [&model](const Lane& candidate) {
+    return candidate.model == &model;
+  });
+  if (lane == lanes_.end() && images <= capacity_images_) return absl::OkStatus();
+  const std::size_t queued = lane == lanes_.end() ? 0 : lane->images;
+  const std::size_t capacity =
+      std::min(capacity_images_, model.queue_capacity()) / (is_background ? 2 : 1);
+  if (queued + images <= capacity) return absl::OkStatus();
   return absl::ResourceExhaustedError(
-      absl::StrCat("the queue is full", is_background ? " for requests of low priority" : "", ": ",
-                   queued_images_, " of ", capacity, " images wait and this call brings ", images,
-                   "; retry later"));
+      absl::StrCat("the queue of model ", model.name(), " is full",
+                   is_background ? " for requests of low priority" : "", ": ", queued, " of ",
+                   capacity, " images wait and this call brings ", images, "; retry later"));
 }
 
-absl::Status RequestQueue::CheckRoom(std::size_t images) const {
+absl::Status RequestQueue::CheckRoom(const ServedModel& model, std::size_t images) const {
   MutexLock lock(mutex_);
-  return FindRoom(images, /*is_background=*/false);
+  return FindRoom(model, images, /*is_background=*/false);
 }
 
 absl::Status RequestQueue::Admit(ClassificationTask& task, Attendant attendant) {
   const std::size_t images = task.images().num_images;
   MutexLock lock(mutex_);
-  LIPSERVE_RETURN_IF_ERROR(FindRoom(images, IsBackground(task.images().priority)));
+  LIPSERVE_RETURN_IF_ERROR(FindRoom(*task.model(), images, IsBackground(task.images().priority)));
   Append(task);
-  queued_images_ += images;
-  metrics_.AddQueueDepth(static_cast<std::ptrdiff_t>(images));
+  CountQueued(*task.model(), static_cast<std::ptrdiff_t>(images));
   if (attendant == Attendant::kWorker && waiting_workers_ > 0) work_arrived_.NotifyOne();
   return absl::OkStatus();
 }
@@ -46,8 +52,15 @@ void RequestQueue::Append(ClassificationTask& task) {
   const ServedModel* const model = task.model().get();
   auto lane = std::find_if(lanes_.begin(), lanes_.end(),
                            [model](const Lane& candidate) { return candidate.model == model; });
-  if (lane == lanes_.end()) lane = lanes_.insert(lane, {model, PriorityLane()});
+  if (lane == lanes_.end()) lane = lanes_.insert(lane, {model, PriorityLane(), 0});
   lane->tasks.Append(task);
+  lane->images += task.images().num_images;
+}
+
+void RequestQueue::CountQueued(const ServedModel& model, std::ptrdiff_t images) {
+  queued_images_ += static_cast<std::size_t>(images);
+  metrics_.AddQueueDepth(images);
+  model.metrics().AddQueueDepth(images);
 }
 
 bool RequestQueue::TakeBatch(std::vector<ClassificationTask*>& batch) {
@@ -85,10 +98,10 @@ void RequestQueue::PopBatch(std::vector<Lane>::iterator which,
   Lane lane = *which;
   lanes_.erase(which);
   const std::size_t images = lane.tasks.TakeBatch(lane.model->batch_limit(), batch);
+  lane.images -= images;
   if (!lane.tasks.empty()) lanes_.push_back(lane);
   ++running_batches_;
-  queued_images_ -= images;
-  metrics_.AddQueueDepth(-static_cast<std::ptrdiff_t>(images));
+  CountQueued(*batch.front()->model(), -static_cast<std::ptrdiff_t>(images));
 }
 
 void RequestQueue::BatchDone() {

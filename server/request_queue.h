@@ -20,20 +20,23 @@ enum class Attendant {
   kCaller,  // nobody is woken: the caller is about to call TakeQuickBatch
 };
 
-// A bounded queue of requests that hands out batches without delay: a batch is what is queued of
-// one model when a worker is free, so it grows with the load, up to the model's limit, and costs
-// nothing without.
+// Bounded queues of requests, one for each model, that hand out batches without delay: a batch is
+// what is queued of one model when a worker is free, so it grows with the load, up to the model's
+// limit, and costs nothing without.
 //
-// Models take turns, so that a busy one cannot starve another, whatever priority its requests have;
-// those of one model are taken as PriorityLane says. A request is never split, and one larger than
-// a batch is a batch of its own. Background requests may fill half of the queue, so that they never
-// crowd out the others.
+// Models take turns, and each has room of its own, so that a busy one can neither starve nor crowd
+// out another, whatever priority its requests have; those of one model are taken as PriorityLane
+// says. A request is never split: one larger than a batch is a batch of its own, and one larger
+// than its model's queue is taken in when nothing else waits there. Background requests may fill
+// half of the queue, so that they never crowd out the others.
 //
 // Units:   sizes are in images.
 // Threads: all functions are safe to call from any thread. Tasks are borrowed, and belong to the
 //          queue from Admit to TakeBatch.
 class RequestQueue {
  public:
+  // `capacity_images`: of each model; ServedModel::queue_capacity() may say less.
+  //
   // Requires: metrics outlive the queue.
   RequestQueue(std::size_t capacity_images, Metrics& metrics)
       : capacity_images_(capacity_images), metrics_(metrics) {}
@@ -45,7 +48,7 @@ class RequestQueue {
   // is spent on one that will be refused.
   //
   // Errors: those of Admit.
-  absl::Status CheckRoom(std::size_t images) const;
+  absl::Status CheckRoom(const ServedModel& model, std::size_t images) const;
 
   // Takes the task in.
   //
@@ -78,11 +81,14 @@ class RequestQueue {
   struct Lane {
     const ServedModel* model;
     PriorityLane tasks;
+    std::size_t images;
   };
 
-  absl::Status FindRoom(std::size_t images, bool is_background) const
+  absl::Status FindRoom(const ServedModel& model, std::size_t images, bool is_background) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Append(ClassificationTask& task) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void CountQueued(const ServedModel& model, std::ptrdiff_t images)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void PopBatch(std::vector<Lane>::iterator lane, std::vector<ClassificationTask*>& batch)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 

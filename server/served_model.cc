@@ -76,6 +76,12 @@ void ServedModel::LimitBatches(std::optional<std::size_t> most_images) const {
   metrics_->SetBatchLimit(limit);
 }
 
+void ServedModel::SetQueueing(std::size_t capacity, int default_priority) const {
+  queue_capacity_.store(capacity, std::memory_order_relaxed);
+  default_priority_.store(default_priority, std::memory_order_relaxed);
+  metrics_->SetQueueCapacity(capacity);
+}
+
 void ServedModel::Classify(ConstMatrixView inputs, std::span<Answer> answers,
                            RadiusPrecision precision) const {
   CertifiedModel::WorkerHandle worker;

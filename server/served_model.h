@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -19,13 +20,14 @@
 #include "server/batch_calibration.h"
 #include "server/clock.h"
 #include "server/metrics.h"
+#include "server/priority.h"
 
 namespace lipserve {
 
 // One version of a model that is proven, warm and ready to answer. A request holds a shared_ptr to
 // the version it was admitted with, which so outlives its replacement until the answer is sent.
 //
-// Threads: immutable but for its limit; all functions are safe to call from any thread.
+// Threads: immutable but for its limits; all functions are safe to call from any thread.
 class ServedModel {
  public:
   // Proves and warms `frozen`, and times it in batches of up to `max_batch`.
@@ -61,6 +63,14 @@ class ServedModel {
   // Puts another limit in force; none: what was found best. More than it was loaded for is that.
   void LimitBatches(std::optional<std::size_t> most_images) const;
 
+  // Most images that may wait for it; no limit until SetQueueing gives one.
+  std::size_t queue_capacity() const { return queue_capacity_.load(std::memory_order_relaxed); }
+  // Priority of requests that name none.
+  int default_priority() const { return default_priority_.load(std::memory_order_relaxed); }
+
+  // Changes both for the requests to come.
+  void SetQueueing(std::size_t capacity, int default_priority) const;
+
   // Classifies the rows of `inputs` on the calling thread. No lock is held meanwhile.
   //
   // Shapes:   inputs: [N, input_size()], answers: N.
@@ -81,6 +91,8 @@ class ServedModel {
   std::vector<BatchTime> batch_times_{BatchTime()};
   std::chrono::nanoseconds time_per_further_image_{0};
   mutable std::atomic<std::size_t> batch_limit_{1};
+  mutable std::atomic<std::size_t> queue_capacity_{std::numeric_limits<std::size_t>::max()};
+  mutable std::atomic<int> default_priority_{kDefaultPriority};
 
   // Buffers that no thread uses at the moment: as many as ever computed at once.
   mutable Mutex mutex_;

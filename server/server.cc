@@ -109,13 +109,14 @@ Server::Server(const ServerOptions& options, const Clock& clock, ThreadCheck che
                    .mode = options.repository_mode,
                    .load_models = options.load_models,
                    .max_batch = options.max_batch,
+                   .queue_capacity = options.queue_capacity,
                    .skip_bad_models = options.skip_bad_models,
                    .log = options_.log,
                    .published = [this](const auto& answering) { ModelsHaveChanged(answering); }},
                   metrics_, clock),
       queue_(options.queue_capacity, metrics_),
       request_log_(log_control_, options.log_request, clock) {
-  metrics_.SetCapacity(options.workers, options.queue_capacity);
+  metrics_.SetComputeWorkers(options.workers);
 }
 
 Server::~Server() { Stop(); }

@@ -104,7 +104,8 @@ void DeclareServing(CLI::App& app, Flags& flags) {
                  "Largest request; 0 takes what the models at the start need, at least 4 MiB")
       ->capture_default_str();
   app.add_option("--queue-capacity", options.queue_capacity,
-                 "Images that may wait; more are refused with RESOURCE_EXHAUSTED")
+                 "Images that may wait for each version of a model; more are refused with "
+                 "RESOURCE_EXHAUSTED")
       ->capture_default_str();
   app.add_option(
          "--inline-budget-us", flags.inline_budget_us,

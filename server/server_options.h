@@ -37,7 +37,7 @@ struct ServerOptions {
 
   std::size_t max_batch = 16;  // most images that are computed together; models may have less
   std::size_t max_images_per_call = 256;
-  std::size_t queue_capacity = 1024;  // images that may wait
+  std::size_t queue_capacity = 1024;  // images that may wait for one version of a model
   // Largest request message; 0 takes what the models need that are there at the start.
   std::size_t max_request_bytes = 0;
 

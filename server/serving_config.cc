@@ -50,6 +50,7 @@ class Reader {
     }
     LIPSERVE_RETURN_IF_ERROR(ReadDefaultLabel());
     LIPSERVE_RETURN_IF_ERROR(ReadBatchLimit());
+    LIPSERVE_RETURN_IF_ERROR(ReadQueue());
     return std::move(config_);
   }
 
@@ -103,6 +104,22 @@ class Reader {
     config_.batch_limit = message_.batch_limit();
     if (message_.batch_limit() > 0) return absl::OkStatus();
     return Wrong("batch_limit", -1, ": expected at least 1, got 0");
+  }
+
+  absl::Status ReadQueue() {
+    if (message_.has_queue_capacity()) {
+      config_.queue_capacity = message_.queue_capacity();
+      if (message_.queue_capacity() == 0) {
+        return Wrong("queue_capacity", -1, ": expected at least 1, got 0");
+      }
+    }
+    if (!message_.has_default_priority()) return absl::OkStatus();
+    const std::uint32_t priority = message_.default_priority();
+    config_.default_priority = static_cast<int>(priority);
+    if (priority >= 1 && priority <= kPriorityLevels) return absl::OkStatus();
+    return Wrong(
+        "default_priority", -1,
+        absl::StrCat(": expected 1 (computed first) to ", kPriorityLevels, ", got ", priority));
   }
 
   absl::Status ReadLabel(int i) {

@@ -12,6 +12,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "server/priority.h"
 
 namespace lipserve {
 
@@ -33,6 +34,8 @@ struct ServingConfig {
   std::map<std::string, std::int64_t> labels;  // name -> version
   std::string default_label;                   // a key of `labels`, or empty for the newest version
   std::optional<std::size_t> batch_limit;      // none: what is measured to be best
+  std::optional<std::size_t> queue_capacity;   // none: the server's
+  int default_priority = kDefaultPriority;     // 1 to kPriorityLevels
 };
 
 // Reads `text`; `place` stands for the file in errors.

@@ -164,9 +164,15 @@ TEST_F(MetricsTest, TellsWhatTrainingPromised) {
 }
 
 TEST_F(MetricsTest, TellsWhatThereIsToUse) {
-  metrics_.SetCapacity(3, 1024);
-  EXPECT_THAT(metrics_.Text(), AllOf(HasSubstr("lipserve_compute_workers 3\n"),
-                                     HasSubstr("lipserve_queue_capacity 1024\n")));
+  metrics_.SetComputeWorkers(3);
+  const auto model = metrics_.ForModel("m", 1);
+  model->SetQueueCapacity(1024);
+  model->AddQueueDepth(7);
+  model->AddQueueDepth(-3);
+  EXPECT_THAT(metrics_.Text(),
+              AllOf(HasSubstr("lipserve_compute_workers 3\n"),
+                    HasSubstr("lipserve_model_queue_capacity{model=\"m\",version=\"1\"} 1024\n"),
+                    HasSubstr("lipserve_model_queue_depth{model=\"m\",version=\"1\"} 4\n")));
 }
 
 TEST_F(MetricsTest, GaugesGoUpAndDown) {

@@ -297,6 +297,27 @@ TEST_F(RepositoryPollTest, AConfiguredBatchLimitHoldsUntilItIsTakenAway) {
   EXPECT_EQ(served->batch_limit(), measured);
 }
 
+TEST_F(RepositoryPollTest, AConfiguredQueueHoldsUntilItIsTakenAway) {
+  AddVersion("m", 1);
+  ModelRepository::Settings settings = Settings(RepositoryMode::kPoll);
+  settings.queue_capacity = 50;
+  ModelRepository repository(settings, metrics_, clock_);
+  ASSERT_TRUE(ReadAndStart(repository).ok());
+  const auto served = repository.catalog()->Find("m", 1).value();
+  const auto queueing = [&served] {
+    return std::pair(served->queue_capacity(), served->default_priority());
+  };
+  EXPECT_EQ(queueing(), std::pair(std::size_t{50}, 3));
+  Configure("m", "queue_capacity: 7 default_priority: 5");
+  repository.Poll();
+  EXPECT_EQ(queueing(), std::pair(std::size_t{7}, 5));
+  EXPECT_THAT(metrics_.Text(),
+              HasSubstr("lipserve_model_queue_capacity{model=\"m\",version=\"1\"} 7"));
+  Configure("m", "queue_capacity: 51");
+  repository.Poll();
+  EXPECT_EQ(queueing(), std::pair(std::size_t{50}, 3)) << "not more than the server's";
+}
+
 TEST_F(RepositoryPollTest, ABadConfigurationLeavesTheFormerOneInForce) {
   AddVersion("m", 1);
   AddVersion("m", 2);

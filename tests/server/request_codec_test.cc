@@ -65,6 +65,18 @@ class RequestCodecTest : public ::testing::Test {
   DecodedImages images_;
 };
 
+TEST_F(RequestCodecTest, APriorityOfZeroIsTheModelsOwn) {
+  v1::ClassifyRequest request = Fp32Request(RandomInputs(3, 1), {1, 1, 4, 4});
+  ASSERT_TRUE(Decode(request).ok());
+  EXPECT_EQ(images_.priority, 3);
+  served_.model->SetQueueing(10, 5);
+  ASSERT_TRUE(Decode(request).ok());
+  EXPECT_EQ(images_.priority, 5);
+  request.set_priority(1);
+  ASSERT_TRUE(Decode(request).ok());
+  EXPECT_EQ(images_.priority, 1);
+}
+
 TEST_F(RequestCodecTest, DecodesFp32BitForBit) {
   const std::vector<float> inputs = RandomInputs(3, 2);
   ASSERT_TRUE(Decode(Fp32Request(inputs, {2, 1, 4, 4})).ok());

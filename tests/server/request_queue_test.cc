@@ -115,11 +115,11 @@ TEST_F(RequestQueueTest, JoinsRequestsOfOneModelAcrossThoseOfAnother) {
 
 TEST_F(RequestQueueTest, SaysBeforeWhetherThereIsRoom) {
   AdmitQueued(NewTask(8));
-  EXPECT_TRUE(queue_.CheckRoom(2).ok());
-  EXPECT_EQ(queue_.CheckRoom(3), Admit(NewTask(3)));
+  EXPECT_TRUE(queue_.CheckRoom(*first_.model, 2).ok());
+  EXPECT_EQ(queue_.CheckRoom(*first_.model, 3), Admit(NewTask(3)));
   EXPECT_EQ(queue_.queued_images(), 8U);
   queue_.Close();
-  EXPECT_TRUE(absl::IsUnavailable(queue_.CheckRoom(1)));
+  EXPECT_TRUE(absl::IsUnavailable(queue_.CheckRoom(*first_.model, 1)));
 }
 
 TEST_F(RequestQueueTest, RefusesWhatDoesNotFitAndTakesWhatDoes) {
@@ -129,6 +129,36 @@ TEST_F(RequestQueueTest, RefusesWhatDoesNotFitAndTakesWhatDoes) {
   EXPECT_THAT(std::string(full.message()), HasSubstr("8 of 10 images wait and this call brings 3"));
   AdmitQueued(NewTask(2));
   EXPECT_TRUE(absl::IsResourceExhausted(Admit(NewTask(1))));
+}
+
+TEST_F(RequestQueueTest, ABusyModelLeavesTheRoomOfTheOthers) {
+  AdmitQueued(NewTask(10, first_));
+  EXPECT_TRUE(absl::IsResourceExhausted(Admit(NewTask(1, first_))));
+  AdmitQueued(NewTask(10, second_));
+  EXPECT_EQ(queue_.queued_images(), 20U);
+}
+
+TEST_F(RequestQueueTest, AModelMayHaveLessRoomThanTheQueueAndNotMore) {
+  first_.model->SetQueueing(3, kDefaultPriority);
+  second_.model->SetQueueing(1000, kDefaultPriority);
+  AdmitQueued(NewTask(2, first_));
+  EXPECT_THAT(std::string(Admit(NewTask(2, first_)).message()), HasSubstr("2 of 3 images wait"));
+  AdmitQueued(NewTask(1, first_));
+  AdmitQueued(NewTask(9, second_));
+  EXPECT_THAT(std::string(Admit(NewTask(2, second_)).message()), HasSubstr("9 of 10 images wait"));
+}
+
+// "Retry later" would never help.
+TEST_F(RequestQueueTest, ARequestLargerThanItsModelsRoomIsTakenWhenItIsAlone) {
+  first_.model->SetQueueing(3, kDefaultPriority);
+  FakeTask& background = NewTask(8, second_);
+  background.SetPriority(5);
+  AdmitQueued(NewTask(9, first_));
+  AdmitQueued(background);
+  EXPECT_TRUE(absl::IsResourceExhausted(Admit(NewTask(1, first_))));
+  ASSERT_TRUE(queue_.TakeBatch(batch_));
+  queue_.BatchDone();
+  EXPECT_TRUE(absl::IsResourceExhausted(Admit(NewTask(11, first_)))) << "more than the server's";
 }
 
 TEST_F(RequestQueueTest, BackgroundRequestsFillHalfOfItAndTheOthersTheRest) {
@@ -274,6 +304,8 @@ TEST_F(RequestQueueTest, ReportsItsDepth) {
   AdmitQueued(NewTask(3));
   AdmitQueued(NewTask(4));
   EXPECT_THAT(metrics_.Text(), HasSubstr("lipserve_queue_depth 7\n"));
+  EXPECT_THAT(first_.metrics->Text(),
+              HasSubstr("lipserve_model_queue_depth{model=\"small\",version=\"1\"} 7\n"));
   ASSERT_TRUE(queue_.TakeBatch(batch_));
   queue_.BatchDone();
   EXPECT_THAT(metrics_.Text(), HasSubstr("lipserve_queue_depth 4\n"));

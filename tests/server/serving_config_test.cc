@@ -30,13 +30,15 @@ TEST(ServingConfigTest, AnEmptyFileServesEveryVersionAndTheNewestByDefault) {
   EXPECT_EQ(config->policy.kind, VersionPolicy::Kind::kAll);
   EXPECT_THAT(config->labels, IsEmpty());
   EXPECT_EQ(config->default_label, "");
+  EXPECT_EQ(config->queue_capacity, std::nullopt);
+  EXPECT_EQ(config->default_priority, 3);
 }
 
 TEST(ServingConfigTest, ReadsPolicyLabelsAndDefault) {
   const auto config = ParseServingConfig(
       "# canary\nversion_policy { latest { num_versions: 2 } }\n"
       "labels { name: 'stable' version: 3 }\nlabels { name: 'canary' version: 4 }\n"
-      "default_label: 'stable'\nbatch_limit: 8\n",
+      "default_label: 'stable'\nbatch_limit: 8\nqueue_capacity: 20\ndefault_priority: 5\n",
       "m");
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_EQ(config->policy.kind, VersionPolicy::Kind::kLatest);
@@ -44,6 +46,8 @@ TEST(ServingConfigTest, ReadsPolicyLabelsAndDefault) {
   EXPECT_THAT(config->labels, ElementsAre(Pair("canary", 4), Pair("stable", 3)));
   EXPECT_EQ(config->default_label, "stable");
   EXPECT_EQ(config->batch_limit, 8U);
+  EXPECT_EQ(config->queue_capacity, 20U);
+  EXPECT_EQ(config->default_priority, 5);
 }
 
 TEST(ServingConfigTest, ReadsTheOtherPolicies) {
@@ -69,6 +73,9 @@ TEST(ServingConfigTest, WrongValuesAreRefusedWithTheirLine) {
       {"\nversion_policy { latest { num_versions: 0 } }",
        "2: version_policy.latest.num_versions: expected at least 1, got 0"},
       {"\n\nbatch_limit: 0", "3: batch_limit: expected at least 1, got 0"},
+      {"\nqueue_capacity: 0", "2: queue_capacity: expected at least 1, got 0"},
+      {"default_priority: 0", "1: default_priority: expected 1 (computed first) to 5, got 0"},
+      {"default_priority: 6", "1: default_priority: expected 1 (computed first) to 5, got 6"},
       {"version_policy { specific {} }",
        "1: version_policy.specific.versions: expected at least one number, got none"},
       {"version_policy { specific { versions: 0 } }", "positive numbers, got 0"},
