@@ -112,7 +112,7 @@ layers { frobenius_dense { units: 1 } })");
 }
 
 TEST_F(MemoryPlanTest, HoldsWhereActivationsAreMostOfIt) {
-  ExpectPlanHolds(R"(layers { convolution { filters: 256 kernel_size: 1 aol {} } }
+  ExpectPlanHolds(R"(layers { convolution { filters: 128 kernel_size: 1 aol {} } }
 layers { concatenated_relu {} }
 layers { concatenated_relu {} }
 layers { soft_huber {} }
