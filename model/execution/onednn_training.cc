@@ -110,6 +110,19 @@ class TrainableConvolution::Impl {
     if (!is_plain) Reorder(gradient, Out(geometry_.plain_weights, weights_gradient));
   }
 
+  std::size_t WorkingBytes(std::size_t batch) {
+    const Primitives& made = For(batch);
+    std::size_t scratch = std::max(made.forward.scratchpad_desc().get_size(),
+                                   made.backward_data.scratchpad_desc().get_size());
+    std::size_t reordered = std::max(made.forward.weights_desc().get_size(),
+                                     made.backward_data.weights_desc().get_size());
+    for (const auto& backward_weights : made.backward_weights) {
+      scratch = std::max(scratch, backward_weights.scratchpad_desc().get_size());
+      reordered = std::max(reordered, backward_weights.diff_weights_desc().get_size());
+    }
+    return scratch + reordered + output_.channels * sizeof(float);
+  }
+
   std::string Implementations(std::size_t batch) {
     const Primitives& primitives = For(batch);
     return absl::StrCat(primitives.forward.impl_info_str(), ", ",
@@ -218,6 +231,10 @@ void TrainableConvolution::BackwardData(std::size_t batch, const float* dy, cons
 void TrainableConvolution::BackwardWeights(std::size_t batch, const float* x, const float* dy,
                                            float* weights_gradient, float* bias_gradient) {
   impl_->BackwardWeights(batch, x, dy, weights_gradient, bias_gradient);
+}
+
+std::size_t TrainableConvolution::working_bytes(std::size_t batch) {
+  return impl_->WorkingBytes(batch);
 }
 
 std::string TrainableConvolution::implementations(std::size_t batch) {

@@ -41,6 +41,10 @@ class TrainableConvolution {
   void BackwardWeights(std::size_t batch, const float* x, const float* dy, float* weights_gradient,
                        float* bias_gradient);
 
+  // The most that the methods hold for a batch of this size beside their arguments: oneDNN's
+  // scratch memory and reordered weights. Its compiled kernels, some 100 KB each, are not counted.
+  std::size_t working_bytes(std::size_t batch);
+
   // Names of oneDNN's implementations for a batch size, in the order of the methods.
   std::string implementations(std::size_t batch);
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs deel-torchlip and orthogonium on fixed weights and inputs and writes what they compute.
 
-    python3 -m venv peers && peers/bin/pip install deel-torchlip==1.0.5 orthogonium==0.0.4 numpy
+    python3 -m venv peers
+    peers/bin/pip install deel-torchlip==1.0.5 orthogonium==0.0.4 torch==2.15.0 numpy==2.4.6
     peers/bin/python tests/golden/make_golden.py tests/golden/peers.json
 
 Each case names the peer's layer or loss and ours, as a recipe writes it, and holds inputs, outputs
@@ -10,12 +11,13 @@ can be asked to be: their gradients then do not depend on how they stop. Shapes 
 H, W]. tests/trainer/peer_parity_test.cc reads the file; it needs no Python.
 """
 
-import json
 import sys
-from importlib.metadata import version
 
 import numpy as np
 import torch
+from torch.func import functional_call
+
+import golden_file
 
 torch.set_default_dtype(torch.float64)
 
@@ -23,89 +25,30 @@ from deel import torchlip  # noqa: E402
 from orthogonium import layers as ortho  # noqa: E402
 from orthogonium import losses as ortho_losses  # noqa: E402
 from orthogonium.layers.conv.AOC import RKOConv2d  # noqa: E402
+from orthogonium.layers.conv.AOC.rko_conv import RkoConvTranspose2d  # noqa: E402
 from orthogonium.layers.conv.AOL import AOLConv2D  # noqa: E402
+from orthogonium.layers.conv.SLL.sll_layer import (  # noqa: E402
+    SDPBasedLipschitzDense,
+    SDPBasedLipschitzResBlock,
+)
+from orthogonium.layers.custom_activations import SoftHuber  # noqa: E402
+from orthogonium.layers.residual import AdditiveResidual, PrescaledAdditiveResidual  # noqa: E402
 from orthogonium.model_factory import ClassParam  # noqa: E402
 from orthogonium.reparametrizers import (  # noqa: E402
     BatchedBjorckOrthogonalization,
     BatchedCholeskyOrthogonalization,
-    BatchedIdentity,
-    BatchedPowerIteration,
     BatchedQROrthogonalization,
-    OrthoParams,
 )
-
-RANDOM = np.random.default_rng(2025)
-
-
-def float32_exact(array):
-    return torch.tensor(np.asarray(array, dtype=np.float32).astype(np.float64))
-
-
-def normal(*shape):
-    return float32_exact(RANDOM.standard_normal(shape))
-
-
-def near_orthogonal(rows, cols):
-    """A kernel from which Bjorck's iteration converges in four steps.
-
-    deel-torchlip detaches the cubic term of later ones and multiplies the gradient by 1.5 in each.
-    """
-    orthogonal = np.linalg.qr(RANDOM.standard_normal((max(rows, cols), min(rows, cols))))[0]
-    if rows < cols:
-        orthogonal = orthogonal.T
-    return float32_exact(orthogonal + 0.01 * RANDOM.standard_normal((rows, cols)))
-
-
-def numbers(tensor):
-    """The shortest decimals that give the nearest float32 back."""
-    return [float(str(np.float32(value))) for value in tensor.detach().numpy().ravel()]
-
-
-def set_parameters(module, values):
-    """Sets what a peer trains: the tensor under its parametrisations, if it has any."""
-    trained = {}
-    for name, value in values.items():
-        target = getattr(module, name)
-        if name in getattr(module, "parametrizations", {}):
-            target = module.parametrizations[name].original
-        target.data = value.reshape(target.shape).clone()
-        trained[name] = target
-    return trained
-
-
-def layer_case(peer, ours, module, x, parameters=None, names=("weight", "bias"), settle=0):
-    """`parameters`: what ours calls "kernel" and "bias"; `names`: what the peer calls them."""
-    parameters = parameters or {}
-    renamed = dict(zip(("kernel", "bias"), names))
-    trained = set_parameters(module, {renamed[k]: v for k, v in parameters.items()})
-    module.train()
-    for _ in range(settle):  # power iterations
-        module(x)
-    x = x.clone().requires_grad_(True)
-    y = module(x)
-    dy = normal(*y.shape)
-    for target in trained.values():
-        target.grad = None
-    (y * dy).sum().backward()
-    return {
-        "peer": peer,
-        "ours": ours,
-        "input_shape": (list(x.shape[1:]) + [1, 1])[:3],
-        "output_shape": (list(y.shape[1:]) + [1, 1])[:3],
-        "x": numbers(x),
-        "y": numbers(y),
-        "dy": numbers(dy),
-        "dx": numbers(x.grad),
-        "parameters": {k: numbers(v) for k, v in parameters.items()},
-        "gradients": {k: numbers(trained[renamed[k]].grad) for k in parameters},
-    }
-
-
-def ortho_params(orthogonalizer, power_iterations=0):
-    normalizer = ClassParam(BatchedIdentity)
-    if power_iterations:
-        normalizer = ClassParam(BatchedPowerIteration, power_it_niter=power_iterations)
-    return OrthoParams(spectral_normalizer=normalizer, orthogonalizer=orthogonalizer)
+from torch_cases import (  # noqa: E402
+    call,
+    float32_exact,
+    function_case,
+    layer_case,
+    near_orthogonal,
+    normal,
+    numbers,
+    ortho_params,
+)
 
 
 def dense_cases():
@@ -216,6 +159,189 @@ def image_cases():
                      torchlip.BatchCentering(4), x, {"bias": normal(4)})
 
 
+def activation_cases():
+    x = normal(2, 6, 3, 2)
+    for peer, ours, module in (
+            ("deel.torchlip.MaxMin", "concatenated_relu {}", torchlip.MaxMin()),
+            ("orthogonium MaxMin", "max_min {}", ortho.MaxMin()),
+            ("orthogonium Abs", "abs {}", ortho.Abs()),
+            ("orthogonium SoftHuber(0.25)", "soft_huber { delta: 0.25 }", SoftHuber(0.25))):
+        yield function_case(peer, ours, module, x)
+    slopes = float32_exact([0.5, -0.75, 0.0, 0.25, 0.875, -0.125])
+    yield function_case("deel.torchlip.LPReLU(6)", "prelu {}",
+                        lambda x, slope: call(torchlip.LPReLU(6), x, weight=slope), x,
+                        {"slope": slopes})
+    yield function_case("deel.torchlip.LPReLU()", "prelu { shared: true }",
+                        lambda x, slope: call(torchlip.LPReLU(), x, weight=slope), x,
+                        {"slope": slopes[:1]})
+    angles = {"angle": normal(3)}
+    yield function_case("deel.torchlip.HouseHolder", "householder {}",
+                        lambda x, angle: call(torchlip.HouseHolder(6), x, theta=angle), x, angles)
+    yield function_case(
+        "orthogonium HouseHolder times sqrt(2)", "householder {}",
+        lambda x, angle: 2.0**0.5 * call(ortho.HouseHolder(6), x, theta=angle.view(1, 3, 1, 1)), x,
+        angles)
+
+    def order_2(x, layer0_dot_angle, layer1_dot_angle):
+        # What is below a first line is reflected up, what is then beyond a second one, down.
+        theta1 = layer1_dot_angle - 2.0 * np.pi - layer0_dot_angle
+        return 2.0**0.5 * call(ortho.HouseHolder_Order_2(6), x, theta0=layer0_dot_angle,
+                               theta1=theta1, theta2=2.0 * np.pi - theta1)
+
+    yield function_case("orthogonium HouseHolder_Order_2 times sqrt(2), theta1 + theta2 = 2 pi",
+                        ["householder {}", "householder {}"], order_2, normal(2, 6, 3, 2),
+                        {"layer0_dot_angle": float32_exact([0.25, 0.5, 1.0]),
+                         "layer1_dot_angle": float32_exact([7.5, 9.25, 10.0])})
+
+
+def orthogonal_cases():
+    """Maps that no peer has, by PyTorch's own Cayley, and by formulas of papers and autograd."""
+    def torch_cayley(kernel):
+        # PyTorch's is (I + S/2) (I - S/2)^-1 of S = L - L^T, L what is below the diagonal.
+        lower = (-2.0 * (kernel - kernel.T)).tril(-1)
+        linear = torch.nn.utils.parametrizations.orthogonal(
+            torch.nn.Linear(5, 5, bias=False), orthogonal_map="cayley", use_trivialization=False)
+        return linear.parametrizations.weight[0](lower)
+
+    def cayley(kernel):
+        rows, cols = kernel.shape
+        if rows < cols:
+            return cayley(kernel.T).T
+        u, v = kernel[:cols], kernel[cols:]
+        a = u - u.T + v.T @ v
+        eye = torch.eye(cols)
+        inverse = torch.linalg.inv(eye + a)
+        return torch.cat([inverse @ (eye - a), -2.0 * v @ inverse])
+
+    def block_reflector(kernel, rows, cols):
+        inverse = torch.linalg.inv(kernel.T @ kernel)
+        return (torch.eye(len(kernel)) - 2.0 * kernel @ inverse @ kernel.T)[:rows, :cols]
+
+    recipe = "spectral_dense { units: %d method: ORTHOGONAL_METHOD_%s }"
+    yield function_case("torch.nn.utils.parametrizations.orthogonal, cayley",
+                        recipe % (5, "CAYLEY"), lambda x, kernel: x @ torch_cayley(kernel).T,
+                        normal(2, 5), {"kernel": normal(5, 5)})
+    for units, inputs in ((3, 5), (5, 3)):
+        yield function_case("Trockman, Kolter 2021: Cayley's transform", recipe % (units, "CAYLEY"),
+                            lambda x, kernel: x @ cayley(kernel).T, normal(2, inputs),
+                            {"kernel": normal(units, inputs)})
+    for units, inputs in ((3, 6), (6, 3), (6, 6)):
+        yield function_case(
+            "Lai et al. 2025: BRO", recipe % (units, "BLOCK_REFLECTOR"),
+            lambda x, kernel, m=units, n=inputs: x @ block_reflector(kernel, m, n).T,
+            normal(2, inputs), {"kernel": near_orthogonal(6, 3)})
+
+
+def block_cases():
+    x = normal(2, 5)
+    for units in (3, 8):
+        module = SDPBasedLipschitzDense(5, 5, units)
+        yield function_case(
+            "orthogonium SDPBasedLipschitzDense",
+            f"sll_dense {{ units: {units} use_bias: true }}",
+            lambda x, kernel, log_q, bias, module=module: call(
+                module, x, weight=kernel, q=log_q, bias=bias.view(1, -1)), x,
+            {"kernel": normal(units, 5), "log_q": normal(units), "bias": normal(units)})
+    images = normal(2, 3, 5, 4)
+    for factor in (1, 2):
+        # Its bias is of the scaled kernel, and so another parameter; its q cancels, without effect.
+        module = SDPBasedLipschitzResBlock(3, factor, kernel_size=3)
+        module.bias.data.zero_()
+        case = function_case(
+            "orthogonium SDPBasedLipschitzResBlock, no bias",
+            f"sll_convolution {{ filters: {3 * factor} kernel_size: 3 }}",
+            lambda x, kernel, module=module: call(
+                module, x, parametrizations_dot_kernel_dot_original=kernel.view(-1, 3, 3, 3)),
+            images, {"kernel": normal(3 * factor, 27)})
+        case["parameters"]["log_q"] = [0.0] * (3 * factor)
+        yield case
+
+    def potential(x, kernel, bias):
+        norm = torch.linalg.matrix_norm(kernel, 2)
+        return x - 2.0 / norm**2 * torch.relu(x @ kernel.T + bias) @ kernel
+
+    yield function_case("Meunier et al. 2022: CPL", "cpl_dense { units: 4 use_bias: true }",
+                        potential, x, {"kernel": normal(4, 5), "bias": normal(4)}, settle=200)
+
+    def linear_residual(x, kernel, bias):
+        weights = torch.eye(5) + 0.5 * kernel
+        return x @ (weights / torch.linalg.matrix_norm(weights, 2)).T + bias
+
+    yield function_case("Hu et al. 2023: LiResNet's block, divided by its norm",
+                        "linear_residual_dense { use_bias: true residual { scale: 0.5 } }", linear_residual, x,
+                        {"kernel": normal(5, 5), "bias": normal(5)}, settle=200)
+
+
+def residual_cases():
+    """Around the same branch of three layers: two peers' forms of one block."""
+    kernels = {"branch0_dot_kernel": near_orthogonal(4, 4), "branch2_dot_kernel": near_orthogonal(4, 4)}
+    ours = ("residual { layers { spectral_dense { units: 4 %s } } layers { max_min {} } "
+            "layers { spectral_dense { units: 4 %s } } }")
+    ours = ours.replace("%s", "bjorck_iterations: 30 bjorck_tolerance: 1e-6")
+    x = normal(3, 4)
+
+    def branch(x, branch0_dot_kernel, branch2_dot_kernel):
+        exact = BatchedBjorckOrthogonalization((4, 4), beta=0.5, niters=12)
+        w0, w2 = (exact((k / torch.linalg.matrix_norm(k, 2)).unsqueeze(0)).squeeze(0)
+                  for k in (branch0_dot_kernel, branch2_dot_kernel))
+        return ortho.MaxMin()(x @ w0.T) @ w2.T
+
+    alpha = {"alpha": float32_exact([0.625])}
+    yield function_case(
+        "deel.torchlip.LipResidual", ours,
+        lambda x, alpha, **kernels: functional_call(
+            torchlip.LipResidual(), {"alpha": alpha.squeeze()}, (x, branch(x, **kernels))), x,
+        alpha | kernels, settle=60)
+    for peer, block, its_alpha in (
+            ("orthogonium AdditiveResidual", AdditiveResidual, lambda alpha: alpha),
+            # x / (1 + c) + f(c x) / (1 + c) is a x + (1 - a) f(x) for c = exp(-alpha).
+            ("orthogonium PrescaledAdditiveResidual", PrescaledAdditiveResidual,
+             lambda alpha: torch.exp(-alpha))):
+        def run(x, alpha, block=block, its_alpha=its_alpha, **kernels):
+            class Branch(torch.nn.Module):
+                def forward(self, x):
+                    return branch(x, **kernels)
+
+            return call(block(Branch()), x, alpha=its_alpha(alpha).squeeze())
+
+        yield function_case(peer, ours, run, x, alpha | kernels, settle=60)
+
+
+def transposed_convolution_cases():
+    """Windows that do not overlap: a convolution of one pixel, then up-sampling."""
+    x = normal(2, 8, 3, 2)
+    ours = ["convolution { filters: 8 kernel_size: 1 padding: 0 spectral { bjorck_iterations: 30 "
+            "bjorck_tolerance: 1e-6 } }", "invertible_up_sampling { pool_size: 2 }"]
+
+    def peers_kernel(kernel):  # [2 * 2 * 2, 8] to [8, 2, 2, 2]
+        return kernel.T.reshape(8, 2, 2, 2)
+
+    kernel = {"layer0_dot_kernel": near_orthogonal(8, 8)}
+    exact = ortho_params(ClassParam(BatchedBjorckOrthogonalization, beta=0.5, niters=12), 3)
+    module = RkoConvTranspose2d(8, 2, 2, stride=2, bias=False, ortho_params=exact)
+    name = "parametrizations_dot_weight_dot_original"
+
+    def run(x, layer0_dot_kernel):
+        return call(module, x, **{name: peers_kernel(layer0_dot_kernel)})
+
+    module.train()
+    for _ in range(60):  # power iterations
+        run(x, **kernel)
+    yield function_case("orthogonium RkoConvTranspose2d", ours, run, x, kernel, settle=60)
+
+
+def aol_cases():
+    for channels, filters, groups, mode in ((2, 4, 1, "circular"), (4, 4, 2, "zeros")):
+        padding_mode = {"circular": "CIRCULAR", "zeros": "ZERO"}[mode]
+        both = {"kernel": normal(filters, channels // groups * 9), "bias": normal(filters)}
+        yield layer_case(
+            f"orthogonium AOLConv2D(padding_mode={mode}, groups={groups})",
+            f"convolution {{ filters: {filters} kernel_size: 3 padding: 1 groups: {groups} "
+            f"padding_mode: PADDING_MODE_{padding_mode} use_bias: true aol {{}} }}",
+            AOLConv2D(channels, filters, 3, padding=1, groups=groups, padding_mode=mode),
+            normal(2, channels, 6, 6), both)
+
+
 def loss_case(peer, ours, loss, scores, labels, target):
     scores = scores.clone().requires_grad_(True)
     value = loss(scores, target)
@@ -285,17 +411,13 @@ def multiclass_losses():
 def main():
     torch.manual_seed(2025)
     torch.set_num_threads(1)
-    golden = {
-        "made_by": "tests/golden/make_golden.py",
-        "versions": {name: version(name)
-                     for name in ("deel-torchlip", "orthogonium", "torch", "numpy")},
-        "layers": [*dense_cases(), *convolution_cases(), *image_cases()],
-        "losses": [*binary_losses(), *multiclass_losses()],
-    }
-    with open(sys.argv[1], "w", encoding="utf-8") as file:
-        json.dump(golden, file, indent=None, separators=(",", ":"))
-        file.write("\n")
-    print(f"{len(golden['layers'])} layers, {len(golden['losses'])} losses")
+    # In the order in which they were added: each case draws the next random numbers.
+    layers = [*dense_cases(), *convolution_cases(), *image_cases()]
+    losses = [*binary_losses(), *multiclass_losses()]
+    layers += [*activation_cases(), *orthogonal_cases(), *block_cases(), *residual_cases(),
+               *transposed_convolution_cases(), *aol_cases()]
+    golden_file.write(sys.argv[1], "tests/golden/make_golden.py",
+                      ("deel-torchlip", "orthogonium", "torch", "numpy"), layers, losses)
 
 
 if __name__ == "__main__":

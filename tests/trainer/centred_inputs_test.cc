@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "model/certificate/pixel_scaling.h"
+#include "tests/trainer/silent_observer.h"
 #include "tests/trainer/tiny_experiment.h"
 #include "trainer/data/mean_image.h"
 #include "trainer/data/minibatch_stream.h"
@@ -24,13 +25,6 @@ namespace lipserve::trainer {
 namespace {
 
 using ::testing::HasSubstr;
-
-class SilentObserver : public TrainingObserver {
- public:
-  void OnEpochBegin(std::int64_t, std::int64_t, std::int64_t) override {}
-  void OnStep(std::int64_t, const MetricMeans&) override {}
-  void OnEpochEnd(const v1::EpochRecord&) override {}
-};
 
 // Orthogonal layers, a free head, centred inputs.
 std::string RecipeText(const std::string& first_layers) {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "model/network/sealed_file.h"
+#include "tests/trainer/silent_observer.h"
 #include "tests/trainer/tiny_experiment.h"
 #include "trainer/recipes/recipe_file.h"
 
@@ -21,13 +22,6 @@ namespace {
 using ::testing::HasSubstr;
 
 constexpr int kThreads = 1;
-
-class SilentObserver : public TrainingObserver {
- public:
-  void OnEpochBegin(std::int64_t, std::int64_t, std::int64_t) override {}
-  void OnStep(std::int64_t, const MetricMeans&) override {}
-  void OnEpochEnd(const v1::EpochRecord&) override {}
-};
 
 std::vector<std::vector<float>> ValuesOf(TrainingLoop& loop) {
   std::vector<std::vector<float>> values;

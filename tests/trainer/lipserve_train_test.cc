@@ -1,22 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs the program itself, as a user does.
-#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <array>
-#include <csignal>
 #include <cstddef>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "tests/trainer/tiny_experiment.h"
+#include "tests/trainer/train_process.h"
 
 namespace lipserve::trainer {
 namespace {
@@ -24,82 +19,6 @@ namespace {
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
-
-// A running lipserve-train whose standard output is read line by line.
-class Process {
- public:
-  // Standard error goes to `error_path`.
-  Process(const std::vector<std::string>& arguments, const std::string& error_path) {
-    std::array<int, 2> ends{};
-    EXPECT_EQ(pipe2(ends.data(), O_CLOEXEC), 0);
-    // A page: the program stops in write() soon after nobody reads on, and so is still there
-    // when it is killed, however slow this test is.
-    fcntl(ends[1], F_SETPIPE_SZ, 4096);
-    std::vector<char*> argv;
-    std::string program = LIPSERVE_TRAIN;
-    argv.push_back(program.data());
-    std::vector<std::string> copies = arguments;
-    for (std::string& argument : copies) argv.push_back(argument.data());
-    argv.push_back(nullptr);
-    pid_ = fork();
-    if (pid_ == 0) {
-      const int error = open(error_path.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
-      dup2(ends[1], STDOUT_FILENO);
-      dup2(error, STDERR_FILENO);
-      execv(program.c_str(), argv.data());
-      _exit(127);
-    }
-    close(ends[1]);
-    output_ = fdopen(ends[0], "r");
-  }
-  ~Process() {
-    std::fclose(output_);
-    if (pid_ > 0) {
-      kill(pid_, SIGKILL);
-      waitpid(pid_, nullptr, 0);
-    }
-  }
-  Process(const Process&) = delete;
-  Process& operator=(const Process&) = delete;
-
-  // The next line of standard output, with its end; "" at the end of the output.
-  std::string ReadLine() {
-    std::string line;
-    for (int c = std::fgetc(output_); c != EOF; c = std::fgetc(output_)) {
-      line.push_back(static_cast<char>(c));
-      if (c == '\n') break;
-    }
-    return line;
-  }
-
-  std::string ReadAll() {
-    std::string all;
-    for (std::string line = ReadLine(); !line.empty(); line = ReadLine()) all += line;
-    return all;
-  }
-
-  // kill -9, and whether that is what ended it.
-  bool Kill() {
-    kill(pid_, SIGKILL);
-    const int status = WaitStatus();
-    return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
-  }
-
-  int ExitCode() {
-    const int status = WaitStatus();
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  }
-
- private:
-  int WaitStatus() {
-    int status = 0;
-    waitpid(std::exchange(pid_, -1), &status, 0);
-    return status;
-  }
-
-  pid_t pid_ = -1;
-  std::FILE* output_ = nullptr;
-};
 
 struct Result {
   int exit_code = 0;
@@ -115,7 +34,7 @@ class LipserveTrainTest : public ::testing::Test {
   }
 
   Result Run(const std::vector<std::string>& arguments) const {
-    Process process(arguments, folder_ / "stderr");
+    TrainProcess process(arguments, folder_ / "stderr");
     Result result;
     result.output = process.ReadAll();
     result.exit_code = process.ExitCode();
@@ -140,7 +59,7 @@ class LipserveTrainTest : public ::testing::Test {
   std::string KillAfterLines(int lines, const std::string& out,
                              const std::vector<std::string>& flags) const {
     {
-      Process process(TrainArguments(out, flags), folder_ / "stderr");
+      TrainProcess process(TrainArguments(out, flags), folder_ / "stderr");
       for (int i = 0; i < lines; ++i) EXPECT_NE(process.ReadLine(), "");
       EXPECT_TRUE(process.Kill());
     }
@@ -159,11 +78,13 @@ TEST_F(LipserveTrainTest, TrainsFreezesAndEvaluates) {
   const Result train = Run(TrainArguments("out"));
   EXPECT_EQ(train.exit_code, 0) << train.error;
   EXPECT_EQ(train.error, "");
-  EXPECT_THAT(train.output,
-              AllOf(StartsWith("train set size: 600 samples, classes proportions: 50.000 percent\n"
-                               "test set size: 100 samples, classes proportions: 50.000 percent\n"),
-                    HasSubstr("Model: \"tiny\""), HasSubstr("\nEpoch 3/3 - "),
-                    HasSubstr("val_accuracy: "), HasSubstr("model.lip written, SHA-256 ")));
+  EXPECT_THAT(
+      train.output,
+      AllOf(StartsWith("train set size: 600 samples, classes proportions: 50.000 percent\n"
+                       "test set size: 100 samples, classes proportions: 50.000 percent\n"),
+            HasSubstr("Model: \"tiny\""), HasSubstr("\nmemory: at most "),
+            HasSubstr("\ntime: about "), HasSubstr(": 3 epochs of "), HasSubstr("\nEpoch 3/3 - "),
+            HasSubstr("val_accuracy: "), HasSubstr("model.lip written, SHA-256 ")));
   const Result evaluate = Run({"evaluate", "--model", folder_ / "out", "--data", folder_ / "data",
                                "--attack", "--attack-images", "100"});
   EXPECT_EQ(evaluate.exit_code, 0) << evaluate.error;
@@ -195,7 +116,7 @@ TEST_F(LipserveTrainTest, SpeaksJsonLinesOnStandardOutputOnly) {
   for (std::string line; std::getline(lines, line);) {
     events.push_back(nlohmann::json::parse(line)["event"]);
   }
-  EXPECT_THAT(events, ::testing::ElementsAre("start", "epoch", "epoch", "epoch", "model"));
+  EXPECT_THAT(events, ::testing::ElementsAre("start", "plan", "epoch", "epoch", "epoch", "model"));
   const Result evaluate = Run({"evaluate", "--json", "--epsilons", "0.5,1", "--model",
                                folder_ / "out/model.lip", "--data", folder_ / "data"});
   const auto json = nlohmann::json::parse(evaluate.output);
@@ -209,8 +130,8 @@ TEST_F(LipserveTrainTest, ResumingAfterKillMinusNineEndsInTheBytesOfTheUninterru
   ASSERT_EQ(Run(TrainArguments("whole", flags)).exit_code, 0);
   const std::string uninterrupted = ModelBytes("whole");
   ASSERT_NE(uninterrupted, "");
-  // After 0 lines: while it starts; 1: data loaded; then in the midst of epochs.
-  for (const int lines : {0, 1, 2, 3, 7, 20}) {
+  // After 0 lines: while it starts; 1: data loaded; 2: rehearsed; then in the midst of epochs.
+  for (const int lines : {0, 1, 2, 3, 4, 8, 20}) {
     SCOPED_TRACE(lines);
     EXPECT_EQ(KillAfterLines(lines, "killed" + std::to_string(lines), flags), uninterrupted);
   }
@@ -220,7 +141,7 @@ TEST_F(LipserveTrainTest, SurvivesBeingKilledAgainAndAgain) {
   const std::vector<std::string> flags = {"--json", "--epochs", "60", "--resume"};
   ASSERT_EQ(Run(TrainArguments("whole", flags)).exit_code, 0);
   for (int round = 0; round < 6; ++round) {
-    Process process(TrainArguments("killed", flags), folder_ / "stderr");
+    TrainProcess process(TrainArguments("killed", flags), folder_ / "stderr");
     for (int i = 0; i < 3; ++i) EXPECT_NE(process.ReadLine(), "");
     EXPECT_TRUE(process.Kill());
   }

@@ -3,16 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <memory>
 #include <string>
-#include <utility>
 #include <variant>
 #include <vector>
 
 #include "model/network/model_file.h"
-#include "tests/trainer/tiny_experiment.h"
+#include "tests/trainer/tiny_training.h"
 #include "trainer/recipes/recipe_file.h"
-#include "trainer/training/checkpoint.h"
 #include "trainer/training/geometric_evaluation.h"
 #include "trainer/training/training_run.h"
 
@@ -20,13 +17,6 @@ namespace lipserve::trainer {
 namespace {
 
 using ::testing::HasSubstr;
-
-class SilentObserver : public TrainingObserver {
- public:
-  void OnEpochBegin(std::int64_t, std::int64_t, std::int64_t) override {}
-  void OnStep(std::int64_t, const MetricMeans&) override {}
-  void OnEpochEnd(const v1::EpochRecord&) override {}
-};
 
 struct Experiment {
   const char* name;
@@ -51,43 +41,14 @@ validation_epsilons: 0.25
 )" + (experiment.center_inputs ? "center_inputs: true\n" : "");
 }
 
-class PrototypeTrainingTest : public ::testing::TestWithParam<Experiment> {
+class PrototypeTrainingTest : public ::testing::TestWithParam<Experiment>, protected TinyTraining {
  protected:
-  PrototypeTrainingTest() {
-    WriteTinyDataset(folder_ / "data");
-    options_.recipe = *ParseRecipe(RecipeText(GetParam()), "tiny3");
-    options_.data_folder = folder_ / "data";
-    options_.out_folder = folder_ / "whole";
-    options_.attack_images = 20;
-  }
-
-  std::unique_ptr<TrainingRun> Start() const {
-    auto run = TrainingRun::Start(options_);
-    EXPECT_TRUE(run.ok()) << run.status();
-    return *std::move(run);
-  }
-
-  Evaluation RunToTheEnd() {
-    const auto run = Start();
-    EXPECT_TRUE(run->Train(observer_).ok());
-    const auto frozen = run->Finish({});
-    EXPECT_TRUE(frozen.ok()) << frozen.status();
-    return frozen->evaluation;
-  }
-
-  std::string ModelBytes() const { return ReadBytes(options_.out_folder + "/model.lip"); }
-
-  const TemporaryFolder folder_;
-  SilentObserver observer_;
-  RunOptions options_;
+  PrototypeTrainingTest() : TinyTraining(RecipeText(GetParam())) { options_.attack_images = 20; }
 };
 
 TEST_P(PrototypeTrainingTest, LearnsThreeClassesAndCertifiesThem) {
-  const auto run = Start();
-  ASSERT_TRUE(run->Train(observer_).ok());
-  const auto frozen = run->Finish({});
-  ASSERT_TRUE(frozen.ok()) << frozen.status();
-  const Evaluation& evaluation = frozen->evaluation;
+  const auto [run, frozen] = RunToTheEnd();
+  const Evaluation& evaluation = frozen.evaluation;
   EXPECT_EQ(evaluation.confusion.size(), 3U);
   EXPECT_GT(evaluation.accuracy, 0.9);
   EXPECT_GT(evaluation.certified[0].accuracy, 0.7);  // at 0.25
@@ -103,7 +64,7 @@ TEST_P(PrototypeTrainingTest, LearnsThreeClassesAndCertifiesThem) {
   ASSERT_TRUE(evaluation.empirical.has_value());
   EXPECT_GE(evaluation.empirical->accuracies[0].empirical,
             evaluation.empirical->accuracies[0].certified);
-  const auto model = ReadModelFile(options_.out_folder + "/model.lip");
+  const auto model = ReadModelFile(model_path());
   ASSERT_TRUE(model.ok()) << model.status();
   EXPECT_EQ(model->network.prototypes_per_class, 4U);
   EXPECT_EQ(NumScores(model->network), 3U);
@@ -111,46 +72,32 @@ TEST_P(PrototypeTrainingTest, LearnsThreeClassesAndCertifiesThem) {
 }
 
 TEST_P(PrototypeTrainingTest, TheGeometryProvesNoLessThanTheServedCertificate) {
-  const auto run = Start();
-  ASSERT_TRUE(run->Train(observer_).ok());
-  const auto frozen = run->Finish({});
-  ASSERT_TRUE(frozen.ok()) << frozen.status();
-  const auto model = CertifiedModel::Create(frozen->model, 8);
+  const auto [run, frozen] = RunToTheEnd();
+  const auto model = CertifiedModel::Create(frozen.model, 8);
   ASSERT_TRUE(model.ok()) << model.status();
   const Samples& samples = run->dataset().evaluation();
-  const auto geometric = EvaluateGeometry(**model, samples, frozen->evaluation, kDefaultEpsilons);
+  const auto geometric = EvaluateGeometry(**model, samples, frozen.evaluation, kDefaultEpsilons);
   if (std::string(GetParam().body) != "") {
     EXPECT_THAT(std::string(geometric.status().message()),
                 HasSubstr("expected nothing but flatten before the last layer, got layer 1"));
     return;
   }
   ASSERT_TRUE(geometric.ok()) << geometric.status();
-  for (std::size_t i = 0; i < frozen->evaluation.certified.size(); ++i) {
-    const double served = frozen->evaluation.certified[i].accuracy;
+  for (std::size_t i = 0; i < frozen.evaluation.certified.size(); ++i) {
+    const double served = frozen.evaluation.certified[i].accuracy;
     EXPECT_GE(geometric->any_input.certified[i].accuracy, served);
     EXPECT_GE(geometric->inputs_in_unit_box.certified[i].accuracy,
               geometric->any_input.certified[i].accuracy);
-    EXPECT_LE(geometric->inputs_in_unit_box.certified[i].accuracy, frozen->evaluation.accuracy);
+    EXPECT_LE(geometric->inputs_in_unit_box.certified[i].accuracy, frozen.evaluation.accuracy);
   }
   // Each rounds down in its own way.
   const double mean = geometric->any_input.mean_radius_l2;
-  EXPECT_GE(mean, frozen->evaluation.mean_radius_l2 * (1.0 - 1e-9));
+  EXPECT_GE(mean, frozen.evaluation.mean_radius_l2 * (1.0 - 1e-9));
   EXPECT_GE(geometric->inputs_in_unit_box.mean_radius_l2, mean);
 }
 
 TEST_P(PrototypeTrainingTest, ResumingGivesTheBytesOfTheUninterruptedRun) {
-  RunToTheEnd();
-  const std::string uninterrupted = ModelBytes();
-  options_.out_folder = folder_ / "resumed";
-  {
-    const auto run = Start();
-    ASSERT_TRUE(run->loop().RunEpoch(observer_).ok());
-    ASSERT_TRUE(
-        WriteCheckpoint(run->folder().checkpoint_path(), options_.threads, run->loop()).ok());
-  }
-  options_.resume = true;
-  RunToTheEnd();
-  EXPECT_EQ(ModelBytes(), uninterrupted);
+  ExpectResumingGivesTheSameBytes({1});
 }
 
 INSTANTIATE_TEST_SUITE_P(

@@ -13,9 +13,8 @@
 #include <vector>
 
 #include "model/network/model_file.h"
-#include "tests/trainer/tiny_experiment.h"
+#include "tests/trainer/tiny_training.h"
 #include "trainer/recipes/recipe_file.h"
-#include "trainer/training/checkpoint.h"
 #include "trainer/training/training_run.h"
 
 namespace lipserve::trainer {
@@ -23,21 +22,9 @@ namespace {
 
 using ::testing::HasSubstr;
 
-class SilentObserver : public TrainingObserver {
- public:
-  void OnEpochBegin(std::int64_t, std::int64_t, std::int64_t) override {}
-  void OnStep(std::int64_t, const MetricMeans&) override {}
-  void OnEpochEnd(const v1::EpochRecord&) override {}
-};
-
-class TrainingOptionsTest : public ::testing::Test {
+class TrainingOptionsTest : public ::testing::Test, protected TinyTraining {
  protected:
-  TrainingOptionsTest() {
-    WriteTinyDataset(folder_ / "data");
-    Use("", "");
-    options_.data_folder = folder_ / "data";
-    options_.out_folder = folder_ / "whole";
-  }
+  TrainingOptionsTest() : TinyTraining(TinyRecipeText()) {}
 
   // The tiny recipe with lines added to its loss and to itself.
   void Use(const std::string& loss, const std::string& recipe,
@@ -54,48 +41,10 @@ class TrainingOptionsTest : public ::testing::Test {
     text.replace(text.find(from), from.size(), to);
   }
 
-  std::unique_ptr<TrainingRun> Start() const {
-    auto run = TrainingRun::Start(options_);
-    EXPECT_TRUE(run.ok()) << run.status();
-    return *std::move(run);
-  }
-
   std::string StartError() const {
     const auto run = TrainingRun::Start(options_);
     EXPECT_FALSE(run.ok());
     return std::string(run.status().message());
-  }
-
-  // Trains to the end, frozen as model.lip.
-  std::unique_ptr<TrainingRun> RunToTheEnd() {
-    auto run = Start();
-    EXPECT_TRUE(run->Train(observer_).ok());
-    const auto frozen = run->Finish({});
-    EXPECT_TRUE(frozen.ok()) << frozen.status();
-    return run;
-  }
-
-  std::string ModelBytes() const { return ReadBytes(options_.out_folder + "/model.lip"); }
-
-  void ExpectResumingGivesTheSameBytes() {
-    RunToTheEnd();
-    const std::string uninterrupted = ModelBytes();
-    const std::string whole = options_.out_folder;
-    for (const int epochs : {1, 2}) {
-      options_.out_folder = whole + "_resumed" + std::to_string(epochs);
-      options_.resume = false;
-      {
-        const auto run = Start();
-        for (int epoch = 0; epoch < epochs; ++epoch) {
-          ASSERT_TRUE(run->loop().RunEpoch(observer_).ok());
-        }
-        ASSERT_TRUE(
-            WriteCheckpoint(run->folder().checkpoint_path(), options_.threads, run->loop()).ok());
-      }
-      options_.resume = true;
-      RunToTheEnd();
-      EXPECT_EQ(ModelBytes(), uninterrupted);
-    }
   }
 
   static std::map<std::string, double> MetricsOf(const v1::EpochRecord& record) {
@@ -103,10 +52,6 @@ class TrainingOptionsTest : public ::testing::Test {
     for (const v1::NamedValue& metric : record.metrics()) metrics[metric.name()] = metric.value();
     return metrics;
   }
-
-  const TemporaryFolder folder_;
-  SilentObserver observer_;
-  RunOptions options_;
 };
 
 TEST_F(TrainingOptionsTest, EveryOptimizerResumesToTheByte) {
@@ -117,9 +62,8 @@ TEST_F(TrainingOptionsTest, EveryOptimizerResumesToTheByte) {
                                       "adam { learning_rate: 0.01 } weight_average_decay: 0.95"}) {
     SCOPED_TRACE(optimizer);
     options_.out_folder = folder_ / std::to_string(++number);
-    options_.resume = false;
     Use("", "", optimizer);
-    ExpectResumingGivesTheSameBytes();
+    ExpectResumingGivesTheSameBytes({1, 2});
   }
 }
 
@@ -130,9 +74,8 @@ TEST_F(TrainingOptionsTest, EveryOrthogonalMethodCertifiesAndResumesToTheByte) {
     Replace(text, "units: 8", "units: 8 method: ORTHOGONAL_METHOD_" + method);
     options_.recipe = *ParseRecipe(text, "tiny");
     options_.out_folder = folder_ / method;
-    options_.resume = false;
-    ExpectResumingGivesTheSameBytes();
-    const auto model = ReadModelFile(options_.out_folder + "/model.lip");
+    ExpectResumingGivesTheSameBytes({1, 2});
+    const auto model = ReadModelFile(model_path());
     ASSERT_TRUE(model.ok()) << model.status();
     const auto& dense = std::get<DenseLayer>(model->network.layers[1]);
     EXPECT_NEAR(dense.claimed_operator_norm_bound, 1.0, 1e-6);
@@ -148,7 +91,7 @@ TEST_F(TrainingOptionsTest, SchedulesResumeToTheByte) {
   Use("schedules { parameter: 'alpha' schedule { linear { from: 0.1 to: 1 } } } "
       "schedules { parameter: 'min_margin' schedule { cosine { to: 0.5 } } }",
       "", "adam { learning_rate: 0.02 } learning_rate_schedule { one_cycle {} warmup: 0.1 }");
-  ExpectResumingGivesTheSameBytes();
+  ExpectResumingGivesTheSameBytes({1, 2});
 }
 
 TEST_F(TrainingOptionsTest, SelectionAndAverageResumeToTheByte) {
@@ -156,10 +99,9 @@ TEST_F(TrainingOptionsTest, SelectionAndAverageResumeToTheByte) {
   for (const std::string goal : {"LOWEST", "HIGHEST"}) {
     SCOPED_TRACE(goal);
     options_.out_folder = folder_ / goal;
-    options_.resume = false;
     Use("", "selection { metric: 'val_KR' goal: SELECTION_GOAL_" + goal + " }",
         "adam { learning_rate: 0.01 } weight_average_decay: 0.9");
-    ExpectResumingGivesTheSameBytes();
+    ExpectResumingGivesTheSameBytes({1, 2});
   }
 }
 
@@ -201,7 +143,7 @@ TEST_F(TrainingOptionsTest, AveragedWeightsAreValidatedAndBecomeTheModel) {
 TEST_F(TrainingOptionsTest, TheBestEpochBecomesTheModel) {
   // KR grows with training, so the epoch where it is lowest is the first.
   Use("", "selection { metric: 'val_KR' goal: SELECTION_GOAL_LOWEST }");
-  const auto run = RunToTheEnd();
+  const auto run = RunToTheEnd().run;
   EXPECT_EQ(run->loop().epochs_done(), 3);
   EXPECT_EQ(run->loop().result_record().epoch(), 1);
   const std::vector<float> best = run->loop().network().Parameters()[0]->values;
@@ -213,7 +155,7 @@ TEST_F(TrainingOptionsTest, TheBestEpochBecomesTheModel) {
 
 TEST_F(TrainingOptionsTest, StopsEarlyAndFreezesWhatItStoppedWith) {
   Use("", "selection { metric: 'val_KR' goal: SELECTION_GOAL_LOWEST patience: 1 }");
-  const auto run = RunToTheEnd();
+  const auto run = RunToTheEnd().run;
   EXPECT_TRUE(run->loop().stopped_early());
   EXPECT_EQ(run->loop().epochs_done(), 2);
   EXPECT_EQ(run->loop().result_record().epoch(), 1);
@@ -221,14 +163,11 @@ TEST_F(TrainingOptionsTest, StopsEarlyAndFreezesWhatItStoppedWith) {
 
 TEST_F(TrainingOptionsTest, ValidationEstimatesWhatTheFrozenModelCertifies) {
   Use("", "validation_epsilons: [0.25, 0.5]");
-  const auto run = Start();
-  ASSERT_TRUE(run->Train(observer_).ok());
-  const auto frozen = run->Finish({});
-  ASSERT_TRUE(frozen.ok()) << frozen.status();
+  const auto [run, frozen] = RunToTheEnd();
   auto metrics = MetricsOf(run->loop().history().back());
   // Plain means over batches of 32, 32, 32 and 4 against the mean over 100.
-  ASSERT_EQ(frozen->evaluation.certified[0].epsilon, 0.25);
-  EXPECT_NEAR(metrics["val_certified_estimate@0.25"], frozen->evaluation.certified[0].accuracy,
+  ASSERT_EQ(frozen.evaluation.certified[0].epsilon, 0.25);
+  EXPECT_NEAR(metrics["val_certified_estimate@0.25"], frozen.evaluation.certified[0].accuracy,
               0.06);
   EXPECT_LE(metrics["val_certified_estimate@0.5"], metrics["val_certified_estimate@0.25"]);
 }

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "model/network/model_file.h"
-#include "tests/trainer/tiny_experiment.h"
+#include "tests/trainer/tiny_training.h"
 #include "trainer/recipes/recipe_file.h"
 #include "trainer/training/checkpoint.h"
 
@@ -22,45 +22,13 @@ namespace {
 
 using ::testing::HasSubstr;
 
-class SilentObserver : public TrainingObserver {
- public:
-  void OnEpochBegin(std::int64_t, std::int64_t, std::int64_t) override {}
-  void OnStep(std::int64_t, const MetricMeans&) override {}
-  void OnEpochEnd(const v1::EpochRecord&) override {}
-};
-
-class TrainingRunTest : public ::testing::Test {
+class TrainingRunTest : public ::testing::Test, protected TinyTraining {
  protected:
-  TrainingRunTest() {
-    WriteTinyDataset(folder_ / "data");
-    options_.recipe = *ParseRecipe(TinyRecipeText(), "tiny");
-    options_.data_folder = folder_ / "data";
-    options_.out_folder = folder_ / "models/tiny/1";
-  }
+  TrainingRunTest() : TinyTraining(TinyRecipeText()) {}
 
-  std::unique_ptr<TrainingRun> Start() const {
-    auto run = TrainingRun::Start(options_);
-    EXPECT_TRUE(run.ok()) << run.status();
-    return *std::move(run);
-  }
-
-  // Runs to the end and returns the bytes of model.lip.
-  std::string RunToTheEnd() {
-    const auto run = Start();
-    EXPECT_TRUE(run->Train(observer_).ok());
-    const auto frozen = run->Finish({});
-    EXPECT_TRUE(frozen.ok()) << frozen.status();
-    return ReadBytes(model_path());
-  }
-
-  // Stops after `epochs`, leaving the checkpoint.
-  void RunEpochs(int epochs) {
-    const auto run = Start();
-    for (int epoch = 0; epoch < epochs; ++epoch) {
-      ASSERT_TRUE(run->loop().RunEpoch(observer_).ok());
-      ASSERT_TRUE(
-          WriteCheckpoint(run->folder().checkpoint_path(), options_.threads, run->loop()).ok());
-    }
+  std::string BytesAtTheEnd() {
+    RunToTheEnd();
+    return ModelBytes();
   }
 
   void ExpectRefusal(const std::string& part) const {
@@ -69,12 +37,7 @@ class TrainingRunTest : public ::testing::Test {
     EXPECT_THAT(std::string(run.status().message()), HasSubstr(part));
   }
 
-  std::string model_path() const { return options_.out_folder + "/model.lip"; }
   std::string checkpoint_path() const { return options_.out_folder + "/checkpoint.lip"; }
-
-  const TemporaryFolder folder_;
-  SilentObserver observer_;
-  RunOptions options_;
 };
 
 TEST_F(TrainingRunTest, LeavesTheModelAndItsMetricsAndNoCheckpoint) {
@@ -92,10 +55,7 @@ TEST_F(TrainingRunTest, LeavesTheModelAndItsMetricsAndNoCheckpoint) {
 }
 
 TEST_F(TrainingRunTest, RecordsTheValidationMetricsOfTheLastEpochAndTheEvaluation) {
-  const auto run = Start();
-  ASSERT_TRUE(run->Train(observer_).ok());
-  const auto frozen = run->Finish({});
-  ASSERT_TRUE(frozen.ok()) << frozen.status();
+  const auto [run, frozen] = RunToTheEnd();
   const auto model = ReadModelFile(model_path());
   ASSERT_TRUE(model.ok()) << model.status();
   std::map<std::string, double> results;
@@ -104,21 +64,18 @@ TEST_F(TrainingRunTest, RecordsTheValidationMetricsOfTheLastEpochAndTheEvaluatio
   }
   const v1::EpochRecord& last = run->loop().history().back();
   EXPECT_EQ(results["val_loss"], last.metrics(4).value());
-  EXPECT_EQ(results["accuracy"], frozen->evaluation.accuracy);
-  EXPECT_EQ(results["certified_accuracy@0.25"], frozen->evaluation.certified[0].accuracy);
+  EXPECT_EQ(results["accuracy"], frozen.evaluation.accuracy);
+  EXPECT_EQ(results["certified_accuracy@0.25"], frozen.evaluation.certified[0].accuracy);
   EXPECT_EQ(results.count("loss"), 0u);
 }
 
 TEST_F(TrainingRunTest, FreezesTheWeightsOfTheLastStep) {
-  const auto run = Start();
-  ASSERT_TRUE(run->Train(observer_).ok());
-  const auto frozen = run->Finish({});
-  ASSERT_TRUE(frozen.ok()) << frozen.status();
+  const auto [run, frozen] = RunToTheEnd();
   // Validation and the frozen model see the same weights up to the float64 polish, so the accuracy
   // over the set is that of the batches, 32 + 32 + 32 + 4, up to a sample on the border.
   const v1::EpochRecord& last = run->loop().history().back();
   ASSERT_EQ(last.metrics(7).name(), "val_accuracy");
-  EXPECT_NEAR(frozen->evaluation.accuracy, last.metrics(7).value(), 0.02);
+  EXPECT_NEAR(frozen.evaluation.accuracy, last.metrics(7).value(), 0.02);
 }
 
 TEST_F(TrainingRunTest, ClaimsANormNearOneForEveryDenseLayer) {
@@ -136,42 +93,42 @@ TEST_F(TrainingRunTest, ClaimsANormNearOneForEveryDenseLayer) {
 }
 
 TEST_F(TrainingRunTest, TheSameRecipeAndSeedGiveTheSameBytesElsewhere) {
-  const std::string first = RunToTheEnd();
+  const std::string first = BytesAtTheEnd();
   options_.out_folder = folder_ / "another/place";
-  EXPECT_EQ(RunToTheEnd(), first);
+  EXPECT_EQ(BytesAtTheEnd(), first);
   options_.out_folder = folder_ / "third";
   options_.recipe.set_seed(8);
-  EXPECT_NE(RunToTheEnd(), first);
+  EXPECT_NE(BytesAtTheEnd(), first);
 }
 
 TEST_F(TrainingRunTest, ResumingAfterAnyEpochGivesTheBytesOfTheUninterruptedRun) {
-  const std::string uninterrupted = RunToTheEnd();
+  const std::string uninterrupted = BytesAtTheEnd();
   for (int epochs = 0; epochs <= 3; ++epochs) {
     SCOPED_TRACE(epochs);
     options_.out_folder = folder_ / std::to_string(epochs);
     options_.resume = false;
     RunEpochs(epochs);
     options_.resume = true;
-    EXPECT_EQ(RunToTheEnd(), uninterrupted);
+    EXPECT_EQ(BytesAtTheEnd(), uninterrupted);
   }
 }
 
 TEST_F(TrainingRunTest, ResumingBetweenModelAndRemovalOfTheCheckpointEndsInTheSameBytes) {
-  const std::string uninterrupted = RunToTheEnd();
+  const std::string uninterrupted = BytesAtTheEnd();
   options_.out_folder = folder_ / "killed";
   RunEpochs(3);
   WriteBytes(model_path(), uninterrupted);
   options_.resume = true;
-  EXPECT_EQ(RunToTheEnd(), uninterrupted);
+  EXPECT_EQ(BytesAtTheEnd(), uninterrupted);
   EXPECT_FALSE(std::filesystem::exists(checkpoint_path()));
 }
 
 TEST_F(TrainingRunTest, ResumingAFinishedRunDoesNothing) {
-  const std::string before = RunToTheEnd();
+  const std::string before = BytesAtTheEnd();
   options_.resume = true;
   options_.data_folder = folder_ / "gone";  // it does not even need the data
   EXPECT_TRUE(Start()->already_finished());
-  EXPECT_EQ(ReadBytes(model_path()), before);
+  EXPECT_EQ(ModelBytes(), before);
 }
 
 TEST_F(TrainingRunTest, RefusesToResumeAFinishedRunOfAnotherRecipe) {
@@ -191,11 +148,11 @@ TEST_F(TrainingRunTest, RefusesToReplaceAModelOrACheckpointUnasked) {
 }
 
 TEST_F(TrainingRunTest, OverwriteStartsAnewAndTouchesNothingElse) {
-  const std::string first = RunToTheEnd();
+  const std::string first = BytesAtTheEnd();
   WriteBytes(options_.out_folder + "/notes.txt", "mine");
   options_.overwrite = true;
   options_.recipe.set_seed(8);
-  EXPECT_NE(RunToTheEnd(), first);
+  EXPECT_NE(BytesAtTheEnd(), first);
   EXPECT_EQ(ReadBytes(options_.out_folder + "/notes.txt"), "mine");
 }
 

@@ -19,9 +19,12 @@
 #include "trainer/cli/training_text.h"
 #include "trainer/recipes/recipe_file.h"
 #include "trainer/training/json_lines.h"
+#include "trainer/training/machine_memory.h"
+#include "trainer/training/memory_plan.h"
 #include "trainer/training/observer_pair.h"
 #include "trainer/training/progress.h"
 #include "trainer/training/tensorboard_log.h"
+#include "trainer/training/time_estimate.h"
 #include "trainer/training/training_run.h"
 
 namespace lipserve::trainer {
@@ -84,13 +87,46 @@ void PrintStart(const TrainFlags& flags, TrainingRun& run) {
   std::cout << DescribeClassProportions("test", dataset.evaluation()) << "\n"
             << SummaryTable(loop.recipe(), loop.network())
             << TrainingText(loop.recipe(), loop.loss(), loop.optimizer(), loop.scheduled_numbers())
-            << "seed: " << loop.recipe().seed() << ", threads: " << flags.threads << "\n\n";
+            << "seed: " << loop.recipe().seed() << ", threads: " << flags.threads << "\n";
   if (flags.resume && done > 0) {
     std::cout << "resuming after epoch " << done << "\n";
   } else if (flags.resume) {
     std::cout << "no checkpoint to resume in " << flags.out << ": starting with epoch 1\n";
   }
   std::cout << std::flush;
+}
+
+// What the run will take, before it takes it.
+absl::Status PrintPlan(const TrainFlags& flags, TrainingRun& run, const Clock& clock) {
+  TrainingLoop& loop = run.loop();
+  if (loop.finished()) return absl::OkStatus();  // only its end was missing
+  const MemoryPlan memory = PlanMemory(loop, ReadProcessMemory());
+  const MachineMemory machine = ReadMachineMemory();
+  LIPSERVE_RETURN_IF_ERROR(CheckFits(memory, machine));
+  const std::string warning = MemoryWarning(memory, machine);
+  if (!warning.empty()) std::cerr << warning << std::endl;
+  const TimeEstimate time = EstimateTime(loop, clock);
+  if (flags.json) {
+    Json json;
+    json["event"] = "plan";
+    json["peak_bytes"] = memory.peak_bytes();
+    json["loading_bytes"] = memory.loading_bytes;
+    json["resident_bytes"] = memory.resident_bytes;
+    json["batch_bytes"] = memory.batch_bytes;
+    json["checkpoint_bytes"] = memory.checkpoint_bytes;
+    json["freezing_bytes"] = memory.freezing_bytes;
+    json["epochs_left"] = time.epochs_left;
+    json["steps_per_epoch"] = time.steps_per_epoch;
+    json["step_seconds"] = time.step_seconds;
+    json["epoch_seconds"] = time.epoch_seconds;
+    json["training_seconds"] = time.training_seconds;
+    std::cout << ToLine(json) << std::endl;
+    return absl::OkStatus();
+  }
+  std::cout << "memory: " << DescribeMemoryPlan(memory, loop) << "\n"
+            << "time: " << DescribeTimeEstimate(time) << "\n"
+            << std::endl;
+  return absl::OkStatus();
 }
 
 void PrintAlreadyFinished(const TrainFlags& flags, const TrainingRun& run) {
@@ -160,8 +196,9 @@ absl::Status Train(const TrainFlags& flags) {
     return absl::OkStatus();
   }
   PrintStart(flags, *run);
-  const auto progress = Progress::Create(ChooseStyle(flags.json), std::cout,
-                                         [] { return std::chrono::steady_clock::now(); });
+  const Clock clock = [] { return std::chrono::steady_clock::now(); };
+  LIPSERVE_RETURN_IF_ERROR(PrintPlan(flags, *run, clock));
+  const auto progress = Progress::Create(ChooseStyle(flags.json), std::cout, clock);
   LIPSERVE_RETURN_IF_ERROR(TrainObserved(flags, *run, *progress));
   LIPSERVE_ASSIGN_OR_RETURN(const Frozen frozen, run->Finish(progress->epoch_seconds()));
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;

@@ -253,4 +253,9 @@ FrozenLayer ConvexPotential::Freeze() const {
   return frozen;
 }
 
+// Both products are of the map's outputs; a power iteration is a batch of one sample.
+std::size_t ConvexPotential::BatchBytes(std::size_t batch) {
+  return 2 * batch * map_->outputs() * sizeof(float) + map_->BatchBytes(batch);
+}
+
 }  // namespace lipserve::trainer

@@ -60,6 +60,7 @@ class ConvexPotential final : public Layer {
   void Backward(ConstMatrixView x, ConstMatrixView y, ConstMatrixView dy, MatrixView dx) override;
   void FinishStep() override;
   FrozenLayer Freeze() const override;
+  std::size_t BatchBytes(std::size_t batch) override;
 
   const Inner& inner() const { return inner_; }
 

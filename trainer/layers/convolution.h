@@ -47,6 +47,7 @@ class Convolution : public Layer {
   SampleShape output_shape() const final { return geometry_.output(); }
   void Forward(ConstMatrixView x, MatrixView y) final;
   void Backward(ConstMatrixView x, ConstMatrixView y, ConstMatrixView dy, MatrixView dx) final;
+  std::size_t BatchBytes(std::size_t batch) final { return map_->BatchBytes(batch); }
 
   // The sizes of the convolution; no weights.
   const ConvolutionLayer& geometry() const { return geometry_; }

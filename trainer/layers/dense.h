@@ -30,6 +30,7 @@ class Dense : public Layer {
   SampleShape output_shape() const final { return {outputs_, 1, 1}; }
   void Forward(ConstMatrixView x, MatrixView y) override;
   void Backward(ConstMatrixView x, ConstMatrixView y, ConstMatrixView dy, MatrixView dx) override;
+  std::size_t BatchBytes(std::size_t batch) final { return map_->BatchBytes(batch); }
 
   std::size_t inputs() const { return inputs_; }
   std::size_t outputs() const { return outputs_; }

@@ -78,6 +78,10 @@ class Layer {
   // The layers of a block, which have parameters and states of their own.
   virtual std::vector<Layer*> InnerLayers() const { return {}; }
 
+  // What the layer comes to hold for batches of so many samples, beside what it holds when made,
+  // and x, y and their gradients.
+  virtual std::size_t BatchBytes(std::size_t /*batch*/) { return 0; }
+
   std::vector<Parameter>& parameters() { return parameters_; }
   const std::vector<Parameter>& parameters() const { return parameters_; }
   std::vector<State>& states() { return states_; }

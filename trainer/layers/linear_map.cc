@@ -51,6 +51,8 @@ class DenseMap final : public LinearMap {
     }
   }
 
+  std::size_t BatchBytes(std::size_t /*batch*/) override { return 0; }
+
  private:
   std::size_t inputs_;
   std::size_t outputs_;
@@ -96,6 +98,11 @@ class ConvolutionMap final : public LinearMap {
   void BackwardWeights(std::size_t batch, const float* x, const float* dy, float* dw,
                        float* db) override {
     convolution_.BackwardWeights(batch, Padded(batch, x), dy, dw, db);
+  }
+
+  std::size_t BatchBytes(std::size_t batch) override {
+    const std::size_t padded = pads_ ? batch * padding_.padded_shape().size() : 0;
+    return padded * sizeof(float) + convolution_.working_bytes(batch);
   }
 
  private:

@@ -37,6 +37,9 @@ class LinearMap {
   // dw = the gradient of <dy, T(w) x> in w, db = dy summed over samples and positions.
   virtual void BackwardWeights(std::size_t batch, const float* x, const float* dy, float* dw,
                                float* db) = 0;
+
+  // What it comes to hold for batches of so many samples, beside the arguments.
+  virtual std::size_t BatchBytes(std::size_t batch) = 0;
 };
 
 // The map of a layer that need not have weights. Every padding mode.

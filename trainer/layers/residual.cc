@@ -85,4 +85,17 @@ std::vector<Layer*> Residual::InnerLayers() const {
   return layers;
 }
 
+std::size_t Residual::BatchBytes(std::size_t batch) {
+  std::size_t numbers = 0;
+  std::size_t widest = shape_.size();
+  std::size_t of_layers = 0;
+  for (const auto& layer : branch_) {
+    const std::size_t size = layer->output_shape().size();
+    numbers += size;
+    widest = std::max(widest, size);
+    of_layers += layer->BatchBytes(batch);
+  }
+  return batch * (numbers + std::size(gradients_) * widest) * sizeof(float) + of_layers;
+}
+
 }  // namespace lipserve::trainer

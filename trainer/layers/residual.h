@@ -35,6 +35,7 @@ class Residual final : public Layer {
   void FinishStep() override;
   std::vector<FrozenLayer> FreezeToChain() const override;
   std::vector<Layer*> InnerLayers() const override;
+  std::size_t BatchBytes(std::size_t batch) override;
 
  private:
   // No single layer is the block: FreezeToChain.

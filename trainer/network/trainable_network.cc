@@ -131,6 +131,19 @@ void TrainableNetwork::Reserve(std::size_t batch) {
   reserved_batch_ = batch;
 }
 
+std::size_t TrainableNetwork::BatchBytes(std::size_t batch) {
+  std::size_t numbers = ReordersInputs() ? input_shape_.size() : 0;
+  std::size_t widest = 0;
+  std::size_t of_layers = 0;
+  for (const std::unique_ptr<Layer>& layer : layers_) {
+    const std::size_t size = layer->output_shape().size();
+    if (!layer->IsView()) numbers += size;
+    widest = std::max(widest, size);
+    of_layers += layer->BatchBytes(batch);
+  }
+  return batch * (numbers + std::size(gradients_) * widest) * sizeof(float) + of_layers;
+}
+
 bool TrainableNetwork::ReordersInputs() const {
   return !HasOneLayout(input_shape_) && !layers_.front()->IsView();
 }

@@ -88,6 +88,9 @@ class TrainableNetwork {
   std::vector<State*> States();
   std::vector<std::string> StateNames() const;
 
+  // What steps of `batch` samples make the network hold beside what it holds when made.
+  std::size_t BatchBytes(std::size_t batch);
+
   // The plain network that the layers define now, claimed bounds not yet filled in.
   FrozenNetwork Freeze() const;
 

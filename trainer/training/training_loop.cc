@@ -184,22 +184,28 @@ absl::StatusOr<MetricMeans> TrainingLoop::TrainOneEpoch(std::int64_t epoch,
   std::int64_t step = 0;
   while (const Minibatch* batch = train_stream_.Next()) {
     ++step;
-    scheduled_numbers_.SetForStep(optimizer_->steps, *optimizer_);
-    network_->PrepareStep(/*training=*/true);
-    const ConstMatrixView scores = network_->Forward(batch->inputs());
-    const LossGradient gradient = GradientFor(scores);
-    loss_->Observe(scores);
-    const double loss = loss_->Evaluate(Scored(scores, batch->labels), gradient);
+    const double loss = TrainOneStep(*batch, means);
     if (!std::isfinite(loss)) {
       return NotFinite(absl::StrCat("epoch ", epoch, ", step ", step), loss, recipe_);
     }
-    means.Add(loss, batch->size(), loss_->Metrics(scores, batch->labels));
-    network_->Backward(gradient.scores, gradient.head);
-    optimizer_->Step();
-    if (average_) average_->Update(optimizer_->steps);
     observer.OnStep(step, means);
   }
   return means;
+}
+
+double TrainingLoop::TrainOneStep(const Minibatch& batch, MetricMeans& means) {
+  scheduled_numbers_.SetForStep(optimizer_->steps, *optimizer_);
+  network_->PrepareStep(/*training=*/true);
+  const ConstMatrixView scores = network_->Forward(batch.inputs());
+  const LossGradient gradient = GradientFor(scores);
+  loss_->Observe(scores);
+  const double loss = loss_->Evaluate(Scored(scores, batch.labels), gradient);
+  if (!std::isfinite(loss)) return loss;
+  means.Add(loss, batch.size(), loss_->Metrics(scores, batch.labels));
+  network_->Backward(gradient.scores, gradient.head);
+  optimizer_->Step();
+  if (average_) average_->Update(optimizer_->steps);
+  return loss;
 }
 
 ScoredBatch TrainingLoop::Scored(ConstMatrixView scores,
@@ -228,19 +234,57 @@ absl::StatusOr<MetricMeans> TrainingLoop::Validate(std::int64_t epoch) {
   validation_stream_.Begin(FileOrder(dataset_.validation.size()));
   MetricMeans means;
   while (const Minibatch* batch = validation_stream_.Next()) {
-    const ConstMatrixView scores = network_->Forward(batch->inputs());
-    const ScoredBatch scored = Scored(scores, batch->labels);
-    const double loss = loss_->Evaluate(scored, {});
+    const double loss = ValidateBatch(*batch, means);
     if (!std::isfinite(loss)) {
       return NotFinite(absl::StrCat("epoch ", epoch, ", validation"), loss, recipe_);
     }
-    std::vector<Metric> metrics = loss_->Metrics(scores, batch->labels);
-    for (Metric& estimate : CertifiedEstimates(scored, validation_epsilons_)) {
-      metrics.push_back(std::move(estimate));
-    }
-    means.Add(loss, batch->size(), metrics);
   }
   return means;
+}
+
+double TrainingLoop::ValidateBatch(const Minibatch& batch, MetricMeans& means) {
+  const ConstMatrixView scores = network_->Forward(batch.inputs());
+  const ScoredBatch scored = Scored(scores, batch.labels);
+  const double loss = loss_->Evaluate(scored, {});
+  if (!std::isfinite(loss)) return loss;
+  std::vector<Metric> metrics = loss_->Metrics(scores, batch.labels);
+  for (Metric& estimate : CertifiedEstimates(scored, validation_epsilons_)) {
+    metrics.push_back(std::move(estimate));
+  }
+  means.Add(loss, batch.size(), metrics);
+  return loss;
+}
+
+void TrainingLoop::Rehearse(std::int64_t steps, const std::function<void()>& after_step) {
+  assert(steps >= 1);
+  const std::vector<NamedArrayReference> arrays = Arrays();
+  std::vector<std::vector<float>> before;
+  for (const NamedArrayReference& array : arrays) before.push_back(*array.values);
+  const std::int64_t steps_before = optimizer_->steps;
+  std::vector<std::uint32_t> order =
+      ShuffledOrder(dataset_.train.size(), recipe_.seed(), epochs_done() + 1);
+  order.resize(std::min(order.size(), static_cast<std::size_t>(steps * recipe_.batch_size())));
+  train_stream_.Begin(std::move(order), epochs_done() + 1);
+  MetricMeans means;
+  while (const Minibatch* batch = train_stream_.Next()) {
+    TrainOneStep(*batch, means);
+    after_step();
+  }
+  for (std::size_t i = 0; i < arrays.size(); ++i) *arrays[i].values = before[i];
+  optimizer_->steps = steps_before;
+}
+
+void TrainingLoop::RehearseValidation(std::int64_t batches,
+                                      const std::function<void()>& after_batch) {
+  network_->PrepareStep(/*training=*/false);
+  std::vector<std::uint32_t> order = FileOrder(dataset_.validation.size());
+  order.resize(std::min(order.size(), static_cast<std::size_t>(batches * recipe_.batch_size())));
+  validation_stream_.Begin(std::move(order));
+  MetricMeans means;
+  while (const Minibatch* batch = validation_stream_.Next()) {
+    ValidateBatch(*batch, means);
+    after_batch();
+  }
 }
 
 std::vector<NamedArrayReference> TrainingLoop::Arrays() {

@@ -11,6 +11,7 @@
 #define TRAINER_TRAINING_TRAINING_LOOP_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -70,6 +71,15 @@ class TrainingLoop {
   // Errors:   FailedPrecondition if a loss is not finite. The loop must then not be used further.
   absl::Status RunEpoch(TrainingObserver& observer);
 
+  // Runs the first `steps` steps of the next epoch, or all that it has, and puts back what they
+  // change: no byte of the run depends on it. Calls `after_step` after each. For measuring.
+  //
+  // Requires: !finished(); steps >= 1.
+  void Rehearse(std::int64_t steps, const std::function<void()>& after_step);
+
+  // The same for the first `batches` of validation, which change nothing.
+  void RehearseValidation(std::int64_t batches, const std::function<void()>& after_batch);
+
   // All epochs are done, or the recipe's selection has seen no better one for long enough.
   bool finished() const { return epochs_done() >= recipe_.epochs() || stopped_early(); }
   bool stopped_early() const;
@@ -114,6 +124,9 @@ class TrainingLoop {
   // Where the loss of a batch with these scores writes its gradients.
   LossGradient GradientFor(ConstMatrixView scores);
   absl::StatusOr<MetricMeans> TrainOneEpoch(std::int64_t epoch, TrainingObserver& observer);
+  // Each returns the loss. If that is not finite, nothing else was done.
+  double TrainOneStep(const Minibatch& batch, MetricMeans& means);
+  double ValidateBatch(const Minibatch& batch, MetricMeans& means);
   absl::StatusOr<MetricMeans> Validate(std::int64_t epoch);
 
   const v1::Recipe recipe_;
