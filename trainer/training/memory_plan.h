@@ -3,10 +3,9 @@
 //
 // What is resident then is measured; what each phase adds is counted from the recipe's sizes:
 //
-//   batch       outputs of all layers, two gradients of the widest, what layers and oneDNN keep for
-//   a
-//               batch, two minibatches of each split being prepared, matrices that a step makes,
-//               the copy that a rehearsal puts back
+//   batch       outputs of all layers, two gradients of the widest, what layers and oneDNN keep,
+//               two minibatches of each split being prepared, matrices that a step makes, the copy
+//               that a rehearsal puts back
 //   checkpoint  four copies of what it holds, while it is written
 //   freezing    the frozen network in float32, float64 and exact integers, the largest proof of a
 //               norm, evaluation and attack in batches of 64, the report
