@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <iostream>
@@ -126,8 +127,12 @@ absl::Status PrintPlan(const TrainFlags& flags, TrainingRun& run, const Clock& c
   if (!warning.empty()) std::cerr << warning << std::endl;
   const TimeEstimate time = EstimateTime(loop, clock);
   if (flags.threads > 1) {
+    const ProcessMemory before = ReadProcessMemory();
     LIPSERVE_RETURN_IF_ERROR(WarnOfThreads(flags, run, clock, time));
-    memory.loading_bytes = ReadProcessMemory().peak_bytes;
+    const ProcessMemory after = ReadProcessMemory();
+    memory.loading_bytes = after.peak_bytes;
+    memory.resident_bytes += std::max(after.resident_bytes, before.resident_bytes);
+    memory.resident_bytes -= before.resident_bytes;
   }
   if (flags.json) {
     Json json;
