@@ -105,7 +105,7 @@ absl::Status WarnOfThreads(const TrainFlags& flags, TrainingRun& run, const Cloc
   onednn::SetThreadsOfThisThread(1);
   // Of its own: primitives are made for a number of threads.
   auto loop = TrainingLoop::Create(run.loop().recipe(), run.dataset());
-  const absl::Status status = loop.status();
+  absl::Status status = loop.status();
   if (status.ok()) {
     const TimeEstimate with_one = EstimateTime(**loop, clock);
     if (with_one.epoch_seconds < time.epoch_seconds) {
