@@ -2,13 +2,15 @@
 // How close the layers of convolutional networks are to their floors: the time of a layer's step
 // (PrepareStep, Forward, Backward, FinishStep) over the time of its own convolutions or matrix
 // products, the same oneDNN calls with the same shapes; and the whole step of each network over the
-// floors of all its layers. Aim: at most 2.5 for the whole step.
+// floors of all its layers. Aim: at most 2.5 for the whole step, 2 without convolutions. Then the
+// step with two threads against that with one.
 //
 // Usage: layer_step_benchmark [repetitions]
 #include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <memory>
@@ -27,6 +29,7 @@
 #include "trainer/layers/linear_map.h"
 #include "trainer/layers/random_orthogonal.h"
 #include "trainer/network/trainable_network.h"
+#include "trainer/recipes/recipe_file.h"
 
 namespace lipserve::trainer {
 namespace {
@@ -36,6 +39,7 @@ using onednn::Op;
 
 constexpr std::size_t kBatch = 128;
 
+// `layers` null: those of the recipe file that the name ends with.
 struct Subject {
   const char* name;
   SampleShape input;
@@ -73,25 +77,7 @@ constexpr Subject kSubjects[] = {
         layers { spectral_dense { units: 128 use_bias: true } }
         layers { group_sort { group_size: 2 } }
         layers { dense { units: 10 use_bias: true } })"},
-    {"recipe cifar10_small",
-     {3, 32, 32},
-     R"(layers { batch_centering {} }
-        layers { invertible_down_sampling { pool_size: 2 } }
-        layers { convolution { filters: 64 kernel_size: 3 use_bias: true block_orthogonal {} } }
-        layers { group_sort { group_size: 2 } }
-        layers { convolution { filters: 128 kernel_size: 2 stride: 2 padding: 0 use_bias: true
-                               spectral { method: ORTHOGONAL_METHOD_RETRACTION } } }
-        layers { group_sort { group_size: 2 } }
-        layers { convolution { filters: 128 kernel_size: 3 use_bias: true block_orthogonal {} } }
-        layers { group_sort { group_size: 2 } }
-        layers { convolution { filters: 256 kernel_size: 2 stride: 2 padding: 0 use_bias: true
-                               spectral { method: ORTHOGONAL_METHOD_RETRACTION } } }
-        layers { group_sort { group_size: 2 } }
-        layers { flatten {} }
-        layers { spectral_dense { units: 256 use_bias: true
-                                  method: ORTHOGONAL_METHOD_RETRACTION } }
-        layers { group_sort { group_size: 2 } }
-        layers { dense { units: 10 use_bias: true } })"},
+    {"recipe cifar10_small", {3, 32, 32}, nullptr},
     {"CIFAR-10, linear residuals",
      {3, 32, 32},
      R"(layers { convolution { filters: 64 kernel_size: 5 stride: 2 use_bias: true
@@ -131,6 +117,20 @@ constexpr Subject kSubjects[] = {
         layers { scaled_l2_norm_pool {} }
         layers { flatten {} }
         layers { dense { units: 10 use_bias: true } })"},
+    {"MLP with GroupSort2",
+     {784, 1, 1},
+     R"(layers { spectral_dense { units: 256 use_bias: true method: ORTHOGONAL_METHOD_RETRACTION } }
+        layers { group_sort { group_size: 2 } }
+        layers { spectral_dense { units: 256 use_bias: true method: ORTHOGONAL_METHOD_RETRACTION } }
+        layers { group_sort { group_size: 2 } }
+        layers { dense { units: 10 use_bias: true } })"},
+    {"MLP with Householder and PReLU",
+     {784, 1, 1},
+     R"(layers { spectral_dense { units: 256 use_bias: true method: ORTHOGONAL_METHOD_RETRACTION } }
+        layers { householder {} }
+        layers { spectral_dense { units: 256 use_bias: true method: ORTHOGONAL_METHOD_RETRACTION } }
+        layers { prelu {} }
+        layers { dense { units: 10 use_bias: true } })"},
     {"orthogonal dense layers, by method",
      {784, 1, 1},
      R"(layers { spectral_dense { units: 256 method: ORTHOGONAL_METHOD_RETRACTION } }
@@ -148,6 +148,12 @@ std::vector<float> RandomNumbers(std::size_t count) {
   return numbers;
 }
 
+double Median(std::vector<double> values) {
+  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2),
+                   values.end());
+  return values[values.size() / 2];
+}
+
 // The median time of `work`, in microseconds.
 double MedianMicroseconds(std::size_t repetitions, const std::function<void()>& work) {
   work();
@@ -157,9 +163,7 @@ double MedianMicroseconds(std::size_t repetitions, const std::function<void()>& 
     work();
     times.push_back(std::chrono::duration<double, std::micro>(Clock::now() - start).count());
   }
-  std::nth_element(times.begin(), times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2),
-                   times.end());
-  return times[times.size() / 2];
+  return Median(std::move(times));
 }
 
 // The arrays of one layer's step.
@@ -225,9 +229,64 @@ std::function<void()> Floor(const Layer& layer, bool first, Arrays& arrays) {
   return nullptr;
 }
 
+v1::Recipe RecipeOf(const Subject& subject) {
+  if (subject.layers != nullptr) {
+    v1::Recipe recipe;
+    google::protobuf::TextFormat::ParseFromString(subject.layers, &recipe);
+    return recipe;
+  }
+  const std::string name(subject.name);
+  const std::string path =
+      std::string(RECIPE_FOLDER) + "/" + name.substr(name.rfind(' ') + 1) + ".textproto";
+  auto recipe = ReadRecipeFile(path);
+  if (!recipe.ok()) {
+    std::fprintf(stderr, "%s\n", std::string(recipe.status().message()).c_str());
+    std::exit(1);
+  }
+  return *std::move(recipe);
+}
+
+// A step of a whole network, without loss and optimiser.
+class WholeStep {
+ public:
+  // To be run by as many threads as this one's team has now: primitives are made for that.
+  WholeStep(const v1::Recipe& recipe, SampleShape input)
+      : network_(*TrainableNetwork::Create(recipe, input, 0)),
+        inputs_(RandomNumbers(kBatch * input.size())),
+        gradient_(RandomNumbers(kBatch * network_->num_scores())) {}
+
+  void Run() {
+    network_->PrepareStep(true);
+    network_->Forward(Arrays::View(std::as_const(inputs_)));
+    network_->Backward(Arrays::View(std::as_const(gradient_)));
+  }
+
+ private:
+  std::unique_ptr<TrainableNetwork> network_;
+  std::vector<float> inputs_;
+  std::vector<float> gradient_;
+};
+
+// Medians of rounds in turns, so that other work on the machine meets both.
+void CompareThreads(const v1::Recipe& recipe, SampleShape input, std::size_t repetitions) {
+  constexpr int kRounds = 3;
+  std::vector<double> times[2];
+  for (int round = 0; round < kRounds; ++round) {
+    for (const int threads : {1, 2}) {
+      onednn::SetThreadsOfThisThread(threads);
+      WholeStep step(recipe, input);
+      times[threads - 1].push_back(MedianMicroseconds(repetitions, [&step] { step.Run(); }));
+    }
+  }
+  onednn::SetThreadsOfThisThread(1);
+  const double one = Median(times[0]);
+  const double two = Median(times[1]);
+  std::printf("%-28s %10.0f, with one %.0f: %.2f times as fast\n\n", "with two threads", two, one,
+              one / two);
+}
+
 void Measure(const Subject& subject, std::size_t repetitions) {
-  v1::Recipe recipe;
-  google::protobuf::TextFormat::ParseFromString(subject.layers, &recipe);
+  const v1::Recipe recipe = RecipeOf(subject);
   const auto network = *TrainableNetwork::Create(recipe, subject.input, 0);
   std::printf("%s, batch %zu, 1 thread\n%-28s %10s %10s %7s\n", subject.name, kBatch, "layer",
               "step us", "floor us", "ratio");
@@ -260,14 +319,10 @@ void Measure(const Subject& subject, std::size_t repetitions) {
     }
     if (!layer->parameters().empty()) first = false;
   }
-  const std::vector<float> inputs = RandomNumbers(kBatch * subject.input.size());
-  const std::vector<float> gradient = RandomNumbers(kBatch * network->num_scores());
-  const double step = MedianMicroseconds(repetitions, [&] {
-    network->PrepareStep(true);
-    network->Forward({inputs.data(), kBatch, subject.input.size()});
-    network->Backward({gradient.data(), kBatch, network->num_scores()});
-  });
-  std::printf("%-28s %10.0f %10.0f %7.2f\n\n", "whole step", step, floors, step / floors);
+  WholeStep whole(recipe, subject.input);
+  const double step = MedianMicroseconds(repetitions, [&] { whole.Run(); });
+  std::printf("%-28s %10.0f %10.0f %7.2f\n", "whole step", step, floors, step / floors);
+  CompareThreads(recipe, subject.input, repetitions);
 }
 
 }  // namespace

@@ -248,5 +248,41 @@ TEST(ActivationLayersTest, ASharedSlopeHasTheGradientOfAllChannels) {
   EXPECT_THAT(std::get<PReluLayer>(layer.Freeze()).slopes, ElementsAre(0.5F, 0.5F, 0.5F));
 }
 
+// The same numbers at each of 2^20 positions: adding them up in float32 alone rounds them to a unit
+// of the sum so far, 2^-5 at its end, again and again the same way.
+TEST(ActivationLayersTest, GradientsOfParametersAreSumsInFloat64) {
+  constexpr std::size_t kPositions = std::size_t{1} << 20U;
+  const SampleShape shape{2, 1, 1};
+  std::vector<float> x(2 * kPositions);
+  std::vector<float> dy(2 * kPositions);
+  for (std::size_t p = 0; p < kPositions; ++p) {
+    x[2 * p] = -0.3F;
+    x[2 * p + 1] = -0.7F;
+    dy[2 * p] = 1.1F;
+    dy[2 * p + 1] = 0.9F;
+  }
+  std::vector<float> y(x.size());
+  const auto mean_gradient = [&](Layer& layer, std::size_t i) {
+    layer.PrepareStep(true);
+    layer.Forward({x.data(), kPositions, 2}, {y.data(), kPositions, 2});
+    layer.Backward({x.data(), kPositions, 2}, {y.data(), kPositions, 2}, {dy.data(), kPositions, 2},
+                   {nullptr, kPositions, 2});
+    layer.FinishStep();
+    return static_cast<double>(layer.parameters()[0].gradient[i]) / static_cast<double>(kPositions);
+  };
+  // Of the sums; the inputs, their product and the result round to float32, too.
+  constexpr double kRounding = 0x1p-20 + 4.0 * 0x1p-24;
+  PRelu prelu(shape, /*shared=*/false, 0.25F);
+  EXPECT_NEAR(mean_gradient(prelu, 0), -0.33, 0.33 * kRounding);
+  EXPECT_NEAR(mean_gradient(prelu, 1), -0.63, 0.63 * kRounding);
+  // y = (x cos + x' sin, x sin - x' cos) of the angle, beyond the line.
+  Householder householder(shape, 2.0F);
+  ASSERT_GT(-0.3 * std::sin(1.0) + 0.7 * std::cos(1.0), 0.0);
+  const double expected = 1.1 * (0.3 * std::sin(2.0) - 0.7 * std::cos(2.0)) +
+                          0.9 * (-0.3 * std::cos(2.0) - 0.7 * std::sin(2.0));
+  // The two numbers added are below 2 and made by five operations each.
+  EXPECT_NEAR(mean_gradient(householder, 0), expected, 4.0 * (kRounding + 5.0 * 0x1p-24));
+}
+
 }  // namespace
 }  // namespace lipserve::trainer

@@ -65,11 +65,11 @@ class MemoryPlanTest : public ::testing::Test {
  protected:
   MemoryPlanTest() { WriteTinyDataset(folder_ / "data"); }
 
-  Measured Train(const std::string& layers) const {
+  Measured Train(const std::string& layers, const std::string& threads = "1") const {
     WriteBytes(folder_ / "tiny.textproto", RecipeText(layers));
     TrainProcess process(
         {"train", "--recipe", folder_ / "tiny.textproto", "--data", folder_ / "data", "--out",
-         folder_ / "out", "--attack-images", "20", "--json"},
+         folder_ / "out", "--attack-images", "20", "--threads", threads, "--json"},
         folder_ / "stderr");
     Measured measured;
     for (std::string line = process.ReadLine(); !line.empty(); line = process.ReadLine()) {
@@ -82,8 +82,8 @@ class MemoryPlanTest : public ::testing::Test {
     return measured;
   }
 
-  void ExpectPlanHolds(const std::string& layers) const {
-    const Measured measured = Train(layers);
+  void ExpectPlanHolds(const std::string& layers, const std::string& threads = "1") const {
+    const Measured measured = Train(layers, threads);
     ASSERT_EQ(measured.exit_code, 0) << measured.error;
     const auto planned = measured.plan["peak_bytes"].get<std::size_t>();
     RecordProperty("planned_mib", static_cast<int>(planned / kMiB));
@@ -147,6 +147,17 @@ layers { residual {
 layers { scaled_global_average_pool {} }
 layers { flatten {} }
 layers { frobenius_dense { units: 1 } })");
+}
+
+// With more than one thread, a second network was there to be compared with.
+TEST_F(MemoryPlanTest, HoldsWithTwoThreads) {
+  ExpectPlanHolds(R"(layers { convolution { filters: 64 kernel_size: 3 aol {} } }
+layers { group_sort { group_size: 2 } }
+layers { scaled_l2_norm_pool {} }
+layers { flatten {} }
+layers { spectral_dense { units: 64 } }
+layers { frobenius_dense { units: 1 } })",
+                  "2");
 }
 
 // Twenty doublings of the channels: some terabytes, on whatever machine this runs.

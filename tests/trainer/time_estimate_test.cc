@@ -108,5 +108,11 @@ TEST(DescribeTimeEstimateTest, TakesTheUnitThatPeopleRead) {
   EXPECT_EQ(DescribeTimeEstimate(estimate).substr(0, 13), "about 0.51 s:");
 }
 
+TEST(SlowThreadsWarningTest, NamesBothTimesAndTheWayOut) {
+  EXPECT_EQ(SlowThreadsWarning({.epoch_seconds = 54.2}, 2, {.epoch_seconds = 46.4}),
+            "warning: threads: an epoch takes 54 s with 2, 46 s with one: leave --threads at 1, or "
+            "end what else keeps the processors busy");
+}
+
 }  // namespace
 }  // namespace lipserve::trainer

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <iostream>
@@ -96,16 +97,43 @@ void PrintStart(const TrainFlags& flags, TrainingRun& run) {
   std::cout << std::flush;
 }
 
+// Warns where several threads take longer than one would: those of small networks, or beside other
+// programs, wait for each other. Which it is to be stays with the user: the threads are part of the
+// result's bytes. Holds a second network while it measures.
+absl::Status WarnOfThreads(const TrainFlags& flags, TrainingRun& run, const Clock& clock,
+                           const TimeEstimate& time) {
+  onednn::SetThreadsOfThisThread(1);
+  // Of its own: primitives are made for a number of threads.
+  auto loop = TrainingLoop::Create(run.loop().recipe(), run.dataset());
+  absl::Status status = loop.status();
+  if (status.ok()) {
+    const TimeEstimate with_one = EstimateTime(**loop, clock);
+    if (with_one.epoch_seconds < time.epoch_seconds) {
+      std::cerr << SlowThreadsWarning(time, flags.threads, with_one) << std::endl;
+    }
+  }
+  onednn::SetThreadsOfThisThread(flags.threads);
+  return status;
+}
+
 // What the run will take, before it takes it.
 absl::Status PrintPlan(const TrainFlags& flags, TrainingRun& run, const Clock& clock) {
   TrainingLoop& loop = run.loop();
   if (loop.finished()) return absl::OkStatus();  // only its end was missing
-  const MemoryPlan memory = PlanMemory(loop, ReadProcessMemory());
+  MemoryPlan memory = PlanMemory(loop, ReadProcessMemory());
   const MachineMemory machine = ReadMachineMemory();
   LIPSERVE_RETURN_IF_ERROR(CheckFits(memory, machine));
   const std::string warning = MemoryWarning(memory, machine);
   if (!warning.empty()) std::cerr << warning << std::endl;
   const TimeEstimate time = EstimateTime(loop, clock);
+  if (flags.threads > 1) {
+    const ProcessMemory before = ReadProcessMemory();
+    LIPSERVE_RETURN_IF_ERROR(WarnOfThreads(flags, run, clock, time));
+    const ProcessMemory after = ReadProcessMemory();
+    memory.loading_bytes = after.peak_bytes;
+    memory.resident_bytes += std::max(after.resident_bytes, before.resident_bytes);
+    memory.resident_bytes -= before.resident_bytes;
+  }
   if (flags.json) {
     Json json;
     json["event"] = "plan";

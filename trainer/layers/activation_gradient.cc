@@ -2,9 +2,27 @@
 #include "trainer/layers/activation_gradient.h"
 
 namespace lipserve::trainer {
+namespace {
 
 // Loads come before comparisons and nothing branches on a number, so that compilers vectorise:
 // signs are random, and each branch would be mispredicted every other time.
+
+// Of one position. Without the promise that dx is apart from the rest, there are more pairs of
+// arrays to compare than GCC is willing to.
+void ReflectGradient(const float* v, const float* x, const float* dy, std::size_t half,
+                     float* __restrict dx) {
+  for (std::size_t c = 0; c < half; ++c) {
+    const float v0 = v[2 * c];
+    const float v1 = v[2 * c + 1];
+    const float length = v0 * x[c] + v1 * x[half + c];
+    const float product = v0 * dy[c] + v1 * dy[half + c];
+    const float slope = length > 0.0F ? product : 0.0F;
+    dx[c] = dy[c] - v0 * slope;
+    dx[half + c] = dy[half + c] - v1 * slope;
+  }
+}
+
+}  // namespace
 
 void ActivationGradient(const AbsLayer& /*layer*/, std::size_t channels, std::size_t positions,
                         const float* x, const float* dy, float* dx) {
@@ -56,17 +74,9 @@ void ActivationGradient(const PReluLayer& layer, std::size_t channels, std::size
 
 void ActivationGradient(const HouseholderLayer& layer, std::size_t channels, std::size_t positions,
                         const float* x, const float* dy, float* dx) {
-  const std::size_t half = channels / 2;
   const float* const v = layer.directions.data();
   for (std::size_t p = 0; p < positions; ++p, x += channels, dy += channels, dx += channels) {
-    for (std::size_t c = 0; c < half; ++c) {
-      const float v0 = v[2 * c];
-      const float v1 = v[2 * c + 1];
-      const float product = v0 * dy[c] + v1 * dy[half + c];
-      const float slope = v0 * x[c] + v1 * x[half + c] > 0.0F ? product : 0.0F;
-      dx[c] = dy[c] - v0 * slope;
-      dx[half + c] = dy[half + c] - v1 * slope;
-    }
+    ReflectGradient(v, x, dy, channels / 2, dx);
   }
 }
 

@@ -10,6 +10,11 @@
 
 namespace lipserve::trainer {
 
+// Gradients of an activation's parameters are sums over samples and positions: in float32 over so
+// many positions, which vectorises, and in float64 over these sums. Adding 16 numbers rounds 15
+// times, so that the whole is off by at most 15 * 2^-24 < 2^-20 of the sum of their magnitudes.
+inline constexpr std::size_t kPositionsInFloat32 = 16;
+
 // dx, given dy and the numbers x that the activation read. Where it has a kink, the gradient is
 // that of one of its sides; for Abs and ConcatenatedReLU, 0.
 //

@@ -27,6 +27,22 @@ Pair TurnOf(float angle) {
   return {std::numbers::sqrt2 / 2.0 * std::cos(half), std::numbers::sqrt2 / 2.0 * std::sin(half)};
 }
 
+// Adds the positions' parts of the gradients in the directions, with the other sign. v and sums
+// hold the first numbers of all pairs, then the second ones.
+void AddDirectionGradient(const float* v, const float* x, const float* dy, std::size_t half,
+                          std::size_t positions, float* __restrict sums) {
+  for (std::size_t p = 0; p < positions; ++p, x += 2 * half, dy += 2 * half) {
+    for (std::size_t c = 0; c < half; ++c) {
+      const float length = v[c] * x[c] + v[half + c] * x[half + c];
+      const float slope = v[c] * dy[c] + v[half + c] * dy[half + c];
+      const float of_first = length * dy[c] + slope * x[c];
+      const float of_second = length * dy[half + c] + slope * x[half + c];
+      sums[c] += length > 0.0F ? of_first : 0.0F;
+      sums[half + c] += length > 0.0F ? of_second : 0.0F;
+    }
+  }
+}
+
 // v in float32, shortened unit by unit until no bound of its squared length, however rounded,
 // exceeds 2.
 void AppendShortened(const Pair& v, std::vector<float>& directions) {
@@ -44,7 +60,10 @@ void AppendShortened(const Pair& v, std::vector<float>& directions) {
 }  // namespace
 
 Householder::Householder(SampleShape shape, float initial_angle)
-    : shape_(shape), direction_gradient_(shape.channels) {
+    : shape_(shape),
+      directions_(shape.channels),
+      partial_sums_(shape.channels),
+      direction_gradient_(shape.channels) {
   assert(shape.channels % 2 == 0);
   parameters_.push_back(
       MakeParameter("angle", std::vector<float>(shape.channels / 2, initial_angle)));
@@ -55,8 +74,8 @@ void Householder::PrepareStep(bool /*training*/) {
   const std::vector<float>& angles = parameters_[0].values;
   for (std::size_t c = 0; c < angles.size(); ++c) {
     const Pair v = DirectionOf(angles[c]);
-    layer_.directions[2 * c] = static_cast<float>(v[0]);
-    layer_.directions[2 * c + 1] = static_cast<float>(v[1]);
+    directions_[c] = layer_.directions[2 * c] = static_cast<float>(v[0]);
+    directions_[angles.size() + c] = layer_.directions[2 * c + 1] = static_cast<float>(v[1]);
   }
 }
 
@@ -69,32 +88,30 @@ void Householder::Forward(ConstMatrixView x, MatrixView y) {
 
 void Householder::Backward(ConstMatrixView x, ConstMatrixView /*y*/, ConstMatrixView dy,
                            MatrixView dx) {
-  const std::size_t half = shape_.channels / 2;
+  const std::size_t channels = shape_.channels;
+  const std::size_t positions = x.size() / channels;
   std::fill(direction_gradient_.begin(), direction_gradient_.end(), 0.0);
-  for (std::size_t first = 0; first < x.size(); first += shape_.channels) {
-    for (std::size_t c = 0; c < half; ++c) {
-      const std::size_t i = first + c;
-      const std::size_t j = i + half;
-      const float v0 = layer_.directions[2 * c];
-      const float v1 = layer_.directions[2 * c + 1];
-      const float length = v0 * x.data[i] + v1 * x.data[j];
-      const float slope = v0 * dy.data[i] + v1 * dy.data[j];
-      const double of_first = static_cast<double>(length * dy.data[i] + slope * x.data[i]);
-      const double of_second = static_cast<double>(length * dy.data[j] + slope * x.data[j]);
-      direction_gradient_[2 * c] -= length > 0.0F ? of_first : 0.0;
-      direction_gradient_[2 * c + 1] -= length > 0.0F ? of_second : 0.0;
+  for (std::size_t first = 0; first < positions; first += kPositionsInFloat32) {
+    const std::size_t count = std::min(kPositionsInFloat32, positions - first);
+    const std::size_t offset = first * channels;
+    std::fill(partial_sums_.begin(), partial_sums_.end(), 0.0F);
+    AddDirectionGradient(directions_.data(), x.data + offset, dy.data + offset, channels / 2, count,
+                         partial_sums_.data());
+    for (std::size_t c = 0; c < channels; ++c) {
+      direction_gradient_[c] -= static_cast<double>(partial_sums_[c]);
     }
+    if (dx.data == nullptr) continue;
+    ActivationGradient(layer_, channels, count, x.data + offset, dy.data + offset,
+                       dx.data + offset);
   }
-  if (dx.data == nullptr) return;
-  ActivationGradient(layer_, shape_.channels, x.size() / shape_.channels, x.data, dy.data, dx.data);
 }
 
 void Householder::FinishStep() {
   Parameter& angle = parameters_[0];
   for (std::size_t c = 0; c < angle.values.size(); ++c) {
     const Pair turn = TurnOf(angle.values[c]);
-    angle.gradient[c] = static_cast<float>(direction_gradient_[2 * c] * turn[0] +
-                                           direction_gradient_[2 * c + 1] * turn[1]);
+    angle.gradient[c] = static_cast<float>(direction_gradient_[c] * turn[0] +
+                                           direction_gradient_[angle.values.size() + c] * turn[1]);
   }
 }
 

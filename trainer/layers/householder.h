@@ -45,7 +45,9 @@ class Householder final : public Layer {
  private:
   SampleShape shape_;
   HouseholderLayer layer_;                  // of the last PrepareStep
-  std::vector<double> direction_gradient_;  // dv, [C / 2, 2]
+  std::vector<float> directions_;           // its v, [2, C / 2]
+  std::vector<float> partial_sums_;         // of -dv, [2, C / 2], over a few positions
+  std::vector<double> direction_gradient_;  // dv, [2, C / 2]
 };
 
 }  // namespace lipserve::trainer

@@ -9,9 +9,24 @@
 #include "trainer/layers/dense.h"
 
 namespace lipserve::trainer {
+namespace {
+
+// Adds the positions' parts of the gradients in the slopes.
+void AddSlopeGradient(const float* x, const float* dy, std::size_t channels, std::size_t positions,
+                      float* sums) {
+  for (std::size_t p = 0; p < positions; ++p, x += channels, dy += channels) {
+    for (std::size_t c = 0; c < channels; ++c) {
+      const float value = x[c];
+      const float product = value * dy[c];
+      sums[c] += value < 0.0F ? product : 0.0F;
+    }
+  }
+}
+
+}  // namespace
 
 PRelu::PRelu(SampleShape shape, bool shared, float initial_slope)
-    : shape_(shape), slope_gradient_(shape.channels) {
+    : shape_(shape), partial_sums_(shape.channels), slope_gradient_(shape.channels) {
   assert(initial_slope >= -1.0F && initial_slope <= 1.0F);
   layer_.slopes.assign(shape.channels, initial_slope);
   parameters_.push_back(MakeParameter(
@@ -33,17 +48,20 @@ void PRelu::Forward(ConstMatrixView x, MatrixView y) {
 
 void PRelu::Backward(ConstMatrixView x, ConstMatrixView /*y*/, ConstMatrixView dy, MatrixView dx) {
   const std::size_t channels = shape_.channels;
+  const std::size_t positions = x.size() / channels;
   std::fill(slope_gradient_.begin(), slope_gradient_.end(), 0.0);
-  for (std::size_t first = 0; first < x.size(); first += channels) {
+  for (std::size_t first = 0; first < positions; first += kPositionsInFloat32) {
+    const std::size_t count = std::min(kPositionsInFloat32, positions - first);
+    const std::size_t offset = first * channels;
+    std::fill(partial_sums_.begin(), partial_sums_.end(), 0.0F);
+    AddSlopeGradient(x.data + offset, dy.data + offset, channels, count, partial_sums_.data());
     for (std::size_t c = 0; c < channels; ++c) {
-      const float value = x.data[first + c];
-      const float gradient = dy.data[first + c];
-      const double product = static_cast<double>(value) * static_cast<double>(gradient);
-      slope_gradient_[c] += value < 0.0F ? product : 0.0;
+      slope_gradient_[c] += static_cast<double>(partial_sums_[c]);
     }
+    if (dx.data == nullptr) continue;
+    ActivationGradient(layer_, channels, count, x.data + offset, dy.data + offset,
+                       dx.data + offset);
   }
-  if (dx.data == nullptr) return;
-  ActivationGradient(layer_, channels, x.size() / channels, x.data, dy.data, dx.data);
 }
 
 // A clipped slope does not change y, but a step back into [-1, 1] would.

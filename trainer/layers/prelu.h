@@ -42,6 +42,7 @@ class PRelu final : public Layer {
 
   SampleShape shape_;
   PReluLayer layer_;                    // of the last PrepareStep
+  std::vector<float> partial_sums_;     // [C], of slope_gradient_, over a few positions
   std::vector<double> slope_gradient_;  // [C], with respect to the clipped slopes
 };
 

@@ -90,4 +90,12 @@ std::string DescribeTimeEstimate(const TimeEstimate& estimate) {
                          estimate.steps_per_epoch, 1e3 * estimate.step_seconds);
 }
 
+std::string SlowThreadsWarning(const TimeEstimate& estimate, int threads,
+                               const TimeEstimate& with_one) {
+  return absl::StrFormat(
+      "warning: threads: an epoch takes %s with %d, %s with one: leave --threads at 1, or end what "
+      "else keeps the processors busy",
+      DurationText(estimate.epoch_seconds), threads, DurationText(with_one.epoch_seconds));
+}
+
 }  // namespace lipserve::trainer

@@ -30,6 +30,10 @@ TimeEstimate EstimateTime(TrainingLoop& loop, const Clock& clock);
 // "about 19 min: 20 epochs of 56 s, 372 steps of 139 ms each and validation".
 std::string DescribeTimeEstimate(const TimeEstimate& estimate);
 
+// A warning that `threads` take longer than one.
+std::string SlowThreadsWarning(const TimeEstimate& estimate, int threads,
+                               const TimeEstimate& with_one);
+
 }  // namespace lipserve::trainer
 
 #endif  // TRAINER_TRAINING_TIME_ESTIMATE_H_
