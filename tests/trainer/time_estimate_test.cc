@@ -110,8 +110,9 @@ TEST(DescribeTimeEstimateTest, TakesTheUnitThatPeopleRead) {
 
 TEST(SlowThreadsWarningTest, NamesBothTimesAndTheWayOut) {
   EXPECT_EQ(SlowThreadsWarning({.epoch_seconds = 54.2}, 2, {.epoch_seconds = 46.4}),
-            "warning: threads: an epoch takes 54 s with 2, 46 s with one: leave --threads at 1, or "
-            "end what else keeps the processors busy");
+            "warning: threads: an epoch takes 54 s with 2, 46 s with one: leave --threads at 1; "
+            "beside other programs, OMP_WAIT_POLICY=passive in the environment keeps threads from "
+            "waiting busily");
 }
 
 }  // namespace

@@ -115,13 +115,16 @@ std::size_t BatchBytes(TrainingLoop& loop, const FrozenSize& size) {
   TrainableNetwork& network = loop.network();
   std::size_t bytes = network.BatchBytes(std::min(wanted, dataset.train.size()));
   for (const Samples* split : {&dataset.train, &dataset.validation}) {
-    const std::size_t rows = std::min(wanted, split->size());
-    bytes += 2 * rows * (split->shape.size() * sizeof(float) + sizeof(std::int32_t));
+    bytes += 2 * std::min(wanted, split->size()) *
+             (split->shape.size() * sizeof(float) + sizeof(std::int32_t));
     bytes += 2 * split->size() * sizeof(std::uint32_t);  // their order, and the one before
   }
-  // The loss: some numbers in float64 for each score, and for each pair of rows of the last layer.
+  // The loss: some numbers in float64 for each score, and for each pair of rows of the last layer,
+  // but where they are prototypes.
   const std::size_t scores = network.num_scores();
-  bytes += 8 * sizeof(double) * (wanted * scores + scores * scores);
+  const std::size_t pairs = network.prototypes() == nullptr ? scores * scores : 0;
+  const std::size_t rows = std::min(wanted, dataset.train.size());
+  bytes += 8 * sizeof(double) * (rows * scores + pairs);
   // Matrices of the size of weights that optimisers and orthogonalisations make in a step.
   std::size_t parameters = 0;
   for (const Parameter* parameter : network.Parameters()) parameters += parameter->values.size();
@@ -135,8 +138,12 @@ std::size_t FreezingBytes(const TrainingLoop& loop, const FrozenSize& size) {
   const std::size_t activations =
       kFrozenBatch * (size.activations + loop.network().input_shape().size()) * 4 * sizeof(float);
   const std::size_t samples = loop.dataset().evaluation().size() * 256;  // outcomes, and the report
-  return size.weights * kBytesPerFrozenWeight + static_cast<std::size_t>(size.proof_bytes) +
-         activations + samples + size.convolutions * kConvolutionAllowance + kFreezingAllowance;
+  // Distances of rows of the last layer, in the certificate and in the attack.
+  const std::size_t scores = loop.network().num_scores();
+  const std::size_t distances = 3 * scores * scores * sizeof(double);
+  return size.weights * kBytesPerFrozenWeight + distances +
+         static_cast<std::size_t>(size.proof_bytes) + activations + samples +
+         size.convolutions * kConvolutionAllowance + kFreezingAllowance;
 }
 
 std::size_t MiB(std::size_t bytes) { return (bytes + kMiB - 1) / kMiB; }

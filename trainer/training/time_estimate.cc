@@ -93,8 +93,9 @@ std::string DescribeTimeEstimate(const TimeEstimate& estimate) {
 std::string SlowThreadsWarning(const TimeEstimate& estimate, int threads,
                                const TimeEstimate& with_one) {
   return absl::StrFormat(
-      "warning: threads: an epoch takes %s with %d, %s with one: leave --threads at 1, or end what "
-      "else keeps the processors busy",
+      "warning: threads: an epoch takes %s with %d, %s with one: leave --threads at 1; beside "
+      "other "
+      "programs, OMP_WAIT_POLICY=passive in the environment keeps threads from waiting busily",
       DurationText(estimate.epoch_seconds), threads, DurationText(with_one.epoch_seconds));
 }
 
