@@ -61,6 +61,8 @@ class UnaryCall : public PooledCall {
       // What gRPC's own retries obey.
       context_->AddTrailingMetadata("grpc-retry-pushback-ms", absl::StrCat(delay->count()));
     }
+    // Pairs with CloseEvent: whoever ends the call sees what this thread has written.
+    open_events_.fetch_add(0, std::memory_order_release);
     if (status.ok()) {
       responder_->Finish(response_, grpc::Status::OK, &finished_);
     } else {
