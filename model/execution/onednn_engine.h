@@ -54,6 +54,8 @@ class ReorderedWeights {
 
 // oneDNN's objects for what a primitive reads and writes in one execution. To make them costs as
 // much as a small layer computes, so they are lent from one execution to the next.
+//
+// Threads: all functions are safe to call from any thread.
 class ExecutionMemories {
  public:
   struct Set {
