@@ -8,25 +8,14 @@
 
 #include "server/model_repository.h"
 #include "server/process_statistics.h"
+#include "tests/sanitizers.h"
 #include "tests/server/repository_fixture.h"
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define LIPSERVE_SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define LIPSERVE_SANITIZED 1
-#endif
-#endif
 
 namespace lipserve {
 namespace {
 
 // The sanitizers keep what is freed, and are slow.
-#ifdef LIPSERVE_SANITIZED
-constexpr bool kMeasures = false;
-#else
-constexpr bool kMeasures = true;
-#endif
+constexpr bool kMeasures = !kSanitized;
 
 constexpr std::size_t kInputs = 256;
 constexpr std::size_t kHidden = 64;

@@ -11,16 +11,9 @@
 #include <string>
 #include <vector>
 
+#include "tests/sanitizers.h"
 #include "tests/trainer/tiny_experiment.h"
 #include "tests/trainer/train_process.h"
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define LIPSERVE_SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define LIPSERVE_SANITIZED 1
-#endif
-#endif
 
 namespace lipserve::trainer {
 namespace {
@@ -28,14 +21,6 @@ namespace {
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using Json = nlohmann::json;
-
-// Sanitizers keep memory of their own, beside and for every byte of the program: there the run is
-// checked, not its memory.
-#ifdef LIPSERVE_SANITIZED
-constexpr bool kSanitized = true;
-#else
-constexpr bool kSanitized = false;
-#endif
 
 constexpr std::size_t kMiB = std::size_t{1} << 20U;
 
@@ -88,7 +73,7 @@ class MemoryPlanTest : public ::testing::Test {
     const auto planned = measured.plan["peak_bytes"].get<std::size_t>();
     RecordProperty("planned_mib", static_cast<int>(planned / kMiB));
     RecordProperty("measured_mib", static_cast<int>(measured.peak_bytes / kMiB));
-    if (kSanitized) return;
+    if (kSanitized) return;  // the run is checked, not its memory
     EXPECT_LE(measured.peak_bytes, planned) << measured.plan;
     EXPECT_GE(measured.peak_bytes, planned / 2) << measured.plan;
   }
