@@ -3,11 +3,13 @@
 #define SERVER_BATCH_EXECUTOR_H_
 
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "model/certified_model.h"
 #include "server/classification_task.h"
 #include "server/clock.h"
+#include "server/connection_cork.h"
 
 namespace lipserve {
 
@@ -19,8 +21,8 @@ namespace lipserve {
 // buffers.
 class BatchExecutor {
  public:
-  // Requires: clock outlives the executor.
-  explicit BatchExecutor(const Clock& clock) : clock_(clock) {}
+  // Answers that are ready together leave under `cork`. Requires: clock outlives the executor.
+  BatchExecutor(const Clock& clock, ConnectionCork cork) : clock_(clock), cork_(std::move(cork)) {}
 
   // Completes every task of `batch`: Cancelled if its client has gone, DeadlineExceeded if its
   // deadline has passed (nothing is computed for either), else with its answers. Tasks of one
@@ -34,8 +36,11 @@ class BatchExecutor {
   // Computes and completes tasks of one model and one precision.
   void ExecuteTogether(std::span<ClassificationTask* const> tasks);
   ConstMatrixView Gather(std::span<ClassificationTask* const> tasks);
+  // Completes the tasks, each with its own of `answers`.
+  void Deliver(std::span<const Answer> answers, std::span<ClassificationTask* const> tasks);
 
   const Clock& clock_;
+  ConnectionCork cork_;
   std::vector<ClassificationTask*> live_;
   std::vector<float> gathered_;
   std::vector<Answer> answers_;  // grows only: an answer keeps the capacity of its scores

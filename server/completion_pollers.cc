@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "model/status_macros.h"
+#include "server/busy_poll.h"
 #include "server/completion_event.h"
 
 namespace lipserve {
@@ -26,15 +27,39 @@ void HandOnWhatHasCome(grpc::CompletionQueue& queue, int most) {
   }
 }
 
-void PollUntilShutdown(grpc::CompletionQueue& queue, PollerWork& work) {
-  bool crowded = false;  // whether there were several requests in the last round
+// Looks for the next event without sleeping. Like AsyncNext, says that the queue is shut down, or
+// that nothing has come in `longest`.
+grpc::CompletionQueue::NextStatus LookForNext(grpc::CompletionQueue& queue,
+                                              std::chrono::nanoseconds longest, void** tag,
+                                              bool* ok) {
+  const auto end = std::chrono::steady_clock::now() + longest;
+  grpc::CompletionQueue::NextStatus status = grpc::CompletionQueue::TIMEOUT;
+  do {
+    status = queue.AsyncNext(tag, ok, std::chrono::system_clock::time_point());
+  } while (status == grpc::CompletionQueue::TIMEOUT && std::chrono::steady_clock::now() < end);
+  return status;
+}
+
+void PollUntilShutdown(grpc::CompletionQueue& queue, PollerWork& work, BusyPoll busy_poll) {
+  std::size_t answered = 0;  // requests in the last round
   void* tag = nullptr;
   bool ok = false;
-  while (queue.Next(&tag, &ok)) {
+  const auto next = [&] {
+    if (answered > 0 && work.MayPollBusily() && busy_poll.Begin()) {
+      const auto status = LookForNext(queue, busy_poll.longest(), &tag, &ok);
+      busy_poll.Ended(status == grpc::CompletionQueue::GOT_EVENT);
+      if (status != grpc::CompletionQueue::TIMEOUT) {
+        return status == grpc::CompletionQueue::GOT_EVENT;
+      }
+    }
+    return queue.Next(&tag, &ok);
+  };
+  while (next()) {
+    const bool crowded = answered > 1;
     static_cast<CompletionEvent*>(tag)->Happen(ok);
-    const std::size_t alone = crowded ? 0 : work.AnswerQuickRequests();
+    answered = crowded ? 0 : work.AnswerQuickRequests();
     HandOnWhatHasCome(queue, kMostEventsInARound - 1);
-    crowded = alone + work.AnswerQuickRequests() > 1;
+    answered += work.AnswerQuickRequests();
     work.CleanUp();
   }
 }
@@ -42,11 +67,12 @@ void PollUntilShutdown(grpc::CompletionQueue& queue, PollerWork& work) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<CompletionPollers>> CompletionPollers::Start(
-    std::size_t count, grpc::CompletionQueue& queue, NewWork new_work, const ThreadCheck& check) {
+    std::size_t count, grpc::CompletionQueue& queue, NewWork new_work,
+    std::chrono::nanoseconds busy_poll, const ThreadCheck& check) {
   std::unique_ptr<CompletionPollers> pollers(new CompletionPollers(queue));
-  const auto body = [&pollers = *pollers, new_work = std::move(new_work)] {
+  const auto body = [&pollers = *pollers, new_work = std::move(new_work), busy_poll] {
     pollers.WaitForBegin();
-    PollUntilShutdown(pollers.queue_, *new_work());
+    PollUntilShutdown(pollers.queue_, *new_work(), BusyPoll(busy_poll));
   };
   LIPSERVE_ASSIGN_OR_RETURN(pollers->threads_, CheckedThreads::Start(count, body, check));
   return pollers;

@@ -4,7 +4,9 @@
 
 #include <grpcpp/completion_queue.h>
 
+#include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
 
 #include "absl/status/statusor.h"
@@ -26,26 +28,29 @@ class PollerWork {
 
   // What no client waits for.
   virtual void CleanUp() = 0;
+
+  // Whether the poller may look for events without sleeping: false while others need the cores.
+  virtual bool MayPollBusily() const = 0;
 };
 
 // Threads that hand the events of one completion queue to their calls. Every tag on the queue must
 // be a CompletionEvent.
 //
 // A poller takes all events that have come and then answers the requests among them together, in a
-// batch. While requests come one by one it answers each before it looks for more.
+// batch. While requests come one by one it answers each before it looks for more. After answers it
+// polls busily for a while where BusyPoll expects that to be worth it.
 class CompletionPollers {
  public:
   using NewWork = std::function<std::unique_ptr<PollerWork>()>;
 
   // Starts `count` threads, once each has passed `check`, since it may compute; each makes work of
-  // its own. They wait for Begin.
+  // its own. They wait for Begin. `busy_poll`: BusyPoll's longest look.
   //
   // Requires: queue, and what the work refers to, outlive the pollers.
   // Errors:   those of CheckedThreads::Start.
-  static absl::StatusOr<std::unique_ptr<CompletionPollers>> Start(std::size_t count,
-                                                                  grpc::CompletionQueue& queue,
-                                                                  NewWork new_work,
-                                                                  const ThreadCheck& check);
+  static absl::StatusOr<std::unique_ptr<CompletionPollers>> Start(
+      std::size_t count, grpc::CompletionQueue& queue, NewWork new_work,
+      std::chrono::nanoseconds busy_poll, const ThreadCheck& check);
 
   // Lets the threads take events. What the caller has put on the queue before is whole for them,
   // which ThreadSanitizer can see too.

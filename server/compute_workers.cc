@@ -14,8 +14,8 @@ namespace {
 // wait for a worker's time slice: so refusals come soon when the workers have all cores.
 constexpr int kNiceness = 5;
 
-void ExecuteUntilClosed(RequestQueue& queue, const Clock& clock) {
-  BatchExecutor executor(clock);
+void ExecuteUntilClosed(RequestQueue& queue, const Clock& clock, const ConnectionCork& cork) {
+  BatchExecutor executor(clock, cork);
   std::vector<ClassificationTask*> batch;
   while (queue.TakeBatch(batch)) {
     executor.Execute(batch);
@@ -28,11 +28,12 @@ void ExecuteUntilClosed(RequestQueue& queue, const Clock& clock) {
 absl::StatusOr<std::unique_ptr<ComputeWorkers>> ComputeWorkers::Start(std::size_t count,
                                                                       RequestQueue& queue,
                                                                       const Clock& clock,
+                                                                      const ConnectionCork& cork,
                                                                       const ThreadCheck& check) {
   std::unique_ptr<ComputeWorkers> workers(new ComputeWorkers(queue, clock));
-  const auto body = [&queue, &clock] {
+  const auto body = [&queue, &clock, cork] {
     ::setpriority(PRIO_PROCESS, 0, kNiceness);  // of this thread, in Linux
-    ExecuteUntilClosed(queue, clock);
+    ExecuteUntilClosed(queue, clock, cork);
   };
   LIPSERVE_ASSIGN_OR_RETURN(workers->threads_, CheckedThreads::Start(count, body, check));
   return workers;
@@ -41,7 +42,7 @@ absl::StatusOr<std::unique_ptr<ComputeWorkers>> ComputeWorkers::Start(std::size_
 ComputeWorkers::~ComputeWorkers() {
   queue_.Close();
   onednn::SetThreadsOfThisThread(1);
-  ExecuteUntilClosed(queue_, clock_);
+  ExecuteUntilClosed(queue_, clock_, ConnectionCork());
 }
 
 }  // namespace lipserve

@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "server/checked_threads.h"
 #include "server/clock.h"
+#include "server/connection_cork.h"
 #include "server/request_queue.h"
 
 namespace lipserve {
@@ -16,13 +17,14 @@ namespace lipserve {
 // from many requests, not from splitting one. They make way for the threads that wait for gRPC.
 class ComputeWorkers {
  public:
-  // Starts `count` threads, once each has passed `check`.
+  // Starts `count` threads, once each has passed `check`. They answer under `cork`.
   //
   // Requires: queue and clock outlive the workers; the calling thread has passed the check too.
   // Errors:   those of CheckedThreads::Start.
   static absl::StatusOr<std::unique_ptr<ComputeWorkers>> Start(std::size_t count,
                                                                RequestQueue& queue,
                                                                const Clock& clock,
+                                                               const ConnectionCork& cork,
                                                                const ThreadCheck& check);
 
   // Closes the queue, finishes what is left in it (with the calling thread's help, so that this

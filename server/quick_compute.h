@@ -4,10 +4,12 @@
 
 #include <chrono>
 #include <cstddef>
+#include <utility>
 #include <vector>
 
 #include "server/batch_executor.h"
 #include "server/clock.h"
+#include "server/connection_cork.h"
 #include "server/request_queue.h"
 
 namespace lipserve {
@@ -24,8 +26,9 @@ class QuickCompute {
 
   // Run computes batches that are expected to take at most `budget`, and spends about
   // kBatchesInARow times that. Requires: queue and clock outlive it.
-  QuickCompute(RequestQueue& queue, std::chrono::nanoseconds budget, const Clock& clock)
-      : queue_(queue), budget_(budget), clock_(clock), executor_(clock) {}
+  QuickCompute(RequestQueue& queue, std::chrono::nanoseconds budget, const Clock& clock,
+               ConnectionCork cork)
+      : queue_(queue), budget_(budget), clock_(clock), executor_(clock, std::move(cork)) {}
 
   // Returns how many requests it has answered. What it leaves is the workers'.
   std::size_t Run();

@@ -108,7 +108,7 @@ void RequestQueue::BatchDone() {
   MutexLock lock(mutex_);
   assert(running_batches_ > 0);
   --running_batches_;
-  if (running_batches_ == 0 && lanes_.empty()) became_idle_.NotifyAll();
+  if (NothingIsLeft()) became_idle_.NotifyAll();
 }
 
 void RequestQueue::Close() {
@@ -120,7 +120,12 @@ void RequestQueue::Close() {
 void RequestQueue::WaitUntilIdle() {
   MutexLock lock(mutex_);
   assert(closed_);
-  while (!lanes_.empty() || running_batches_ > 0) became_idle_.Wait(mutex_);
+  while (!NothingIsLeft()) became_idle_.Wait(mutex_);
+}
+
+bool RequestQueue::IsIdle() const {
+  MutexLock lock(mutex_);
+  return NothingIsLeft();
 }
 
 std::size_t RequestQueue::queued_images() const {

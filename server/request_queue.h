@@ -75,6 +75,9 @@ class RequestQueue {
   // Waits until nothing is queued and nobody computes. Requires: Close was called.
   void WaitUntilIdle();
 
+  // Whether nothing is queued and nobody computes.
+  bool IsIdle() const;
+
   std::size_t queued_images() const;
 
  private:
@@ -86,6 +89,9 @@ class RequestQueue {
 
   absl::Status FindRoom(const ServedModel& model, std::size_t images, bool is_background) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool NothingIsLeft() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return lanes_.empty() && running_batches_ == 0;
+  }
   void Append(ClassificationTask& task) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void CountQueued(const ServedModel& model, std::ptrdiff_t images)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -55,14 +55,16 @@ void LimitConnections(const ServerOptions& options, grpc::ServerBuilder& builder
 
 class ComputeAndReplenish final : public PollerWork {
  public:
-  ComputeAndReplenish(QuickCompute compute, CallPools& calls)
-      : compute_(std::move(compute)), calls_(calls) {}
+  ComputeAndReplenish(QuickCompute compute, const RequestQueue& queue, CallPools& calls)
+      : compute_(std::move(compute)), queue_(queue), calls_(calls) {}
 
   std::size_t AnswerQuickRequests() override { return compute_.Run(); }
   void CleanUp() override { calls_.Replenish(); }
+  bool MayPollBusily() const override { return queue_.IsIdle(); }
 
  private:
   QuickCompute compute_;
+  const RequestQueue& queue_;
   CallPools& calls_;
 };
 
@@ -155,16 +157,18 @@ absl::Status Server::StartGrpc() {
 }
 
 absl::Status Server::StartThreads() {
+  const ConnectionCork cork(grpc_port_, clock_);
   LIPSERVE_ASSIGN_OR_RETURN(workers_,
-                            ComputeWorkers::Start(options_.workers, queue_, clock_, check_));
+                            ComputeWorkers::Start(options_.workers, queue_, clock_, cork, check_));
   LIPSERVE_ASSIGN_OR_RETURN(pollers_,
                             CompletionPollers::Start(
                                 options_.pollers, *completion_queue_,
-                                [this] {
+                                [this, cork] {
                                   return std::make_unique<ComputeAndReplenish>(
-                                      QuickCompute(queue_, options_.inline_budget, clock_), calls_);
+                                      QuickCompute(queue_, options_.inline_budget, clock_, cork),
+                                      queue_, calls_);
                                 },
-                                check_));
+                                options_.busy_poll, check_));
   loader_ = std::make_unique<RepositoryLoader>(
       RepositoryLoader::Settings{.poll_interval = options_.repository_poll, .check = check_},
       repository_, [this](const absl::Status& status) { ModelsAreLoaded(status); });

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <iostream>
+#include <optional>
 #include <string>
 
 #include "model/status_macros.h"
@@ -61,6 +62,7 @@ struct Flags {
   std::size_t workers = 0;
   std::uint32_t repository_poll_ms = 0;
   std::uint32_t inline_budget_us = 0;
+  std::optional<std::uint32_t> busy_poll_us;
   std::uint32_t drain_grace_ms = 0;
   std::uint32_t max_connection_age_s = 0;
   std::uint32_t tls_refresh_s = 0;
@@ -112,6 +114,10 @@ void DeclareServing(CLI::App& app, Flags& flags) {
          "Batches that take no longer are computed without a thread switch, up to five times this "
          "long between two looks at the network")
       ->capture_default_str();
+  app.add_option("--busy-poll-us", flags.busy_poll_us,
+                 "How long to look for the next request before sleeping, while clients call again "
+                 "at once; 0: not at all")
+      ->option_text("UINT [100, on one core 0]");
   app.add_option("--max-connection-age-s", flags.max_connection_age_s,
                  "Clients are told to connect anew after this long, and so to look for other "
                  "servers; 0: never")
@@ -169,6 +175,9 @@ absl::StatusOr<ServerOptions> Resolve(Flags flags) {
   options.repository_mode = ParseRepositoryMode(flags.repository_mode);
   options.repository_poll = std::chrono::milliseconds(flags.repository_poll_ms);
   options.inline_budget = std::chrono::microseconds(flags.inline_budget_us);
+  options.busy_poll = flags.busy_poll_us.has_value()
+                          ? std::chrono::microseconds(*flags.busy_poll_us)
+                          : DefaultBusyPoll(cores);
   options.drain_grace = std::chrono::milliseconds(flags.drain_grace_ms);
   options.max_connection_age = std::chrono::seconds(flags.max_connection_age_s);
   options.security.refresh = std::chrono::seconds(flags.tls_refresh_s);

@@ -51,6 +51,8 @@ absl::Status CheckServerOptions(const ServerOptions& options) {
   LIPSERVE_RETURN_IF_ERROR(CheckSecurityFiles(options.security));
   LIPSERVE_RETURN_IF_ERROR(CheckRange("--workers", options.workers, 0, 1024));
   LIPSERVE_RETURN_IF_ERROR(CheckRange("pollers", options.pollers, 1, 1024));
+  LIPSERVE_RETURN_IF_ERROR(
+      CheckRange("--busy-poll-us", static_cast<std::size_t>(options.busy_poll.count()), 0, 10'000));
   LIPSERVE_RETURN_IF_ERROR(CheckRange("--max-batch", options.max_batch, 1, 1024));
   LIPSERVE_RETURN_IF_ERROR(CheckRange("--queue-capacity", options.queue_capacity, 1, 1U << 20));
   if (options.max_request_bytes > 0) {
@@ -62,6 +64,10 @@ absl::Status CheckServerOptions(const ServerOptions& options) {
 }
 
 std::size_t DefaultPollers(std::size_t cores) { return std::max<std::size_t>(cores / 2, 1); }
+
+std::chrono::microseconds DefaultBusyPoll(std::size_t cores) {
+  return std::chrono::microseconds(cores > 1 ? 100 : 0);
+}
 
 int MaxRequestBytes(const ServerOptions& options, std::size_t input_size) {
   constexpr std::size_t kLeast = std::size_t{4} << 20;  // gRPC's default

@@ -45,6 +45,10 @@ struct ServerOptions {
   // QuickCompute::kBatchesInARow times that between two looks at the network.
   std::chrono::microseconds inline_budget{200};
 
+  // How long at most a poller looks for the next request without sleeping (BusyPoll); 0: not at
+  // all.
+  std::chrono::microseconds busy_poll{0};
+
   // When clients are told to connect anew, without losing a call, so that those that find servers
   // by name come to see new ones; 0: never.
   std::chrono::seconds max_connection_age{1800};
@@ -67,6 +71,9 @@ absl::Status CheckServerOptions(const ServerOptions& options);
 // Threads that wait for gRPC on a machine of `cores`: one for two. Each further one takes events
 // that another has been woken for; on two cores a second one doubles the CPU of a call.
 std::size_t DefaultPollers(std::size_t cores);
+
+// ServerOptions::busy_poll on a machine of `cores`: none on one, where clients and workers need it.
+std::chrono::microseconds DefaultBusyPoll(std::size_t cores);
 
 // Largest request message in bytes, if one image has `input_size` numbers.
 int MaxRequestBytes(const ServerOptions& options, std::size_t input_size);

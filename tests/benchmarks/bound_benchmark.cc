@@ -162,7 +162,7 @@ int Run(double seconds) {
   const FrozenModel wide = Named("wide", {kInputs, 512, 512, 10});
   const auto serve = [](const FrozenModel& model) {
     return [&model](const std::string& /*given*/, const auto& take_port) {
-      ServeModel(model, ServerOptions().inline_budget, take_port);
+      ServeModel(model, OptionsOfThisMachine(), take_port);
     };
   };
   ServiceProcess demo_process(serve(demo));

@@ -4,17 +4,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
 #include <memory>
-#include <thread>
 
 #include "model/execution/onednn.h"
+#include "server/cpu_allowance.h"
 #include "server/server.h"
-#include "server/server_options.h"
 #include "tests/server/small_model.h"
 
 namespace lipserve {
@@ -75,19 +73,24 @@ std::string ServiceProcess::ReadGiven() const {
   return given;
 }
 
-void ServeModel(const FrozenModel& model, std::chrono::microseconds inline_budget,
+ServerOptions OptionsOfThisMachine() {
+  const std::size_t cores = AllowedCores();
+  ServerOptions options;
+  options.workers = cores;
+  options.pollers = DefaultPollers(cores);
+  options.busy_poll = DefaultBusyPoll(cores);
+  return options;
+}
+
+void ServeModel(const FrozenModel& model, ServerOptions options,
                 const ServiceProcess::PortTaker& take_port) {
   onednn::UseStrictFloat32();
   const SteadyClock clock;
   const TemporaryFolder folder;
   folder.Add(model.name, "1", model);
-  ServerOptions options;
   options.models_folder = folder.path();
   options.grpc.port = 0;
   options.http.port = 0;
-  options.workers = std::max(1U, std::thread::hardware_concurrency());
-  options.pollers = DefaultPollers(options.workers);
-  options.inline_budget = inline_budget;
   const std::unique_ptr<Server> server = Server::Start(options, clock).value();
   if (!server->WaitUntilServing().ok()) std::abort();
   take_port(server->grpc_address().port);

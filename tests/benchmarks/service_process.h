@@ -4,11 +4,11 @@
 
 #include <sys/types.h>
 
-#include <chrono>
 #include <functional>
 #include <string>
 
 #include "model/network/model_file.h"
+#include "server/server_options.h"
 
 namespace lipserve {
 
@@ -38,8 +38,11 @@ class ServiceProcess {
   pid_t pid_ = -1;
 };
 
-// Serves `model` as lipserve-server does on this machine.
-void ServeModel(const FrozenModel& model, std::chrono::microseconds inline_budget,
+// What lipserve-server takes on this machine where no flag says otherwise.
+ServerOptions OptionsOfThisMachine();
+
+// Serves `model` on free ports.
+void ServeModel(const FrozenModel& model, ServerOptions options,
                 const ServiceProcess::PortTaker& take_port);
 
 }  // namespace lipserve

@@ -80,7 +80,7 @@ void Compare(std::vector<Contender> contenders, std::size_t concurrency, double 
 int RunSparse(int calls) {
   ServiceProcess floor(ServeEcho);
   ServiceProcess classify([](const std::string& /*given*/, const auto& take_port) {
-    ServeModel(Demo(), ServerOptions().inline_budget, take_port);
+    ServeModel(Demo(), OptionsOfThisMachine(), take_port);
   });
   ClassifyClient client(classify.Begin(""), 1, OneImage());
   client.Run(0.0);
@@ -109,12 +109,20 @@ int RunSparse(int calls) {
 int Run(double seconds) {
   ServiceProcess floor(ServeEcho);
   ServiceProcess classify([](const std::string& /*given*/, const auto& take_port) {
-    ServeModel(Demo(), ServerOptions().inline_budget, take_port);
+    ServeModel(Demo(), OptionsOfThisMachine(), take_port);
+  });
+  ServiceProcess sleeping([](const std::string& /*given*/, const auto& take_port) {
+    ServerOptions options = OptionsOfThisMachine();
+    options.busy_poll = std::chrono::microseconds(0);
+    ServeModel(Demo(), std::move(options), take_port);
   });
   ServiceProcess queued([](const std::string& /*given*/, const auto& take_port) {
-    ServeModel(Demo(), std::chrono::microseconds(0), take_port);
+    ServerOptions options = OptionsOfThisMachine();
+    options.inline_budget = std::chrono::microseconds(0);
+    ServeModel(Demo(), std::move(options), take_port);
   });
   const int classify_port = classify.Begin("");
+  const int sleeping_port = sleeping.Begin("");
   const int queued_port = queued.Begin("");
   ClassifyClient once(classify_port, 1, OneImage());
   once.Run(0.0);
@@ -126,6 +134,7 @@ int Run(double seconds) {
   for (const std::size_t concurrency : {std::size_t{1}, std::size_t{16}, std::size_t{64}}) {
     Compare({{"floor: echo", floor, floor_port, {}, {}, {}},
              {"Classify", classify, classify_port, {}, {}, {}},
+             {"Classify, --busy-poll-us 0", sleeping, sleeping_port, {}, {}, {}},
              {"Classify, --inline-budget-us 0", queued, queued_port, {}, {}, {}}},
             concurrency, seconds);
   }

@@ -50,7 +50,7 @@ class BatchExecutorTest : public ::testing::Test {
 
   SmallServedModel served_;
   FakeClock clock_;
-  BatchExecutor executor_{clock_};
+  BatchExecutor executor_{clock_, ConnectionCork()};
 };
 
 TEST_F(BatchExecutorTest, GivesEachTaskOfABatchItsOwnAnswers) {

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <memory>
 #include <string>
 #include <utility>
@@ -54,6 +55,7 @@ class DiaryWork final : public PollerWork {
     return requests_at_a_look_;
   }
   void CleanUp() override { diary_.Add('c'); }
+  bool MayPollBusily() const override { return true; }
 
  private:
   Diary& diary_;
@@ -61,13 +63,15 @@ class DiaryWork final : public PollerWork {
 };
 
 // Puts events on the queue one round after the other, and returns what one poller did.
-std::string RunRounds(std::size_t requests_at_a_look, int rounds) {
+std::string RunRounds(std::size_t requests_at_a_look, int rounds,
+                      std::chrono::nanoseconds busy_poll = {}) {
   Diary diary;
   DiaryEvent event(diary);
   grpc::CompletionQueue queue;
   const auto new_work = [&] { return std::make_unique<DiaryWork>(diary, requests_at_a_look); };
-  auto pollers =
-      CompletionPollers::Start(1, queue, new_work, [] { return absl::OkStatus(); }).value();
+  auto pollers = CompletionPollers::Start(1, queue, new_work, busy_poll, [] {
+                   return absl::OkStatus();
+                 }).value();
   pollers->Begin();
   std::vector<grpc::Alarm> alarms(static_cast<std::size_t>(rounds));
   std::string entries;
@@ -87,10 +91,19 @@ TEST(CompletionPollersTest, LooksForMoreFirstWhileThereAreSeveral) {
   EXPECT_EQ(RunRounds(2, 3), "eaaceaceac");
 }
 
+TEST(CompletionPollersTest, GivesNoEventAwayWhilePollingBusily) {
+  // One request at each look: two in the first round, so that the second one gathers.
+  const std::string expected = "eaaceaceaac";
+  EXPECT_EQ(RunRounds(1, 3), expected);
+  // Each event comes within the busy poll after the one before, then after its end.
+  EXPECT_EQ(RunRounds(1, 3, std::chrono::hours(1)), expected);
+  EXPECT_EQ(RunRounds(1, 3, std::chrono::nanoseconds(1)), expected);
+}
+
 TEST(CompletionPollersTest, StartFailsIfAThreadFailsItsCheck) {
   grpc::CompletionQueue queue;
   const auto pollers = CompletionPollers::Start(
-      2, queue, [] { return nullptr; }, [] { return absl::InternalError("cannot round"); });
+      2, queue, [] { return nullptr; }, {}, [] { return absl::InternalError("cannot round"); });
   EXPECT_EQ(pollers.status().code(), absl::StatusCode::kInternal);
   queue.Shutdown();
 }

@@ -43,7 +43,7 @@ class QuickComputeTest : public ::testing::Test {
   FakeClock clock_;
   Metrics metrics_{BuildInfo{}};
   RequestQueue queue_{100, metrics_};
-  QuickCompute compute_{queue_, kBudget, clock_};
+  QuickCompute compute_{queue_, kBudget, clock_, ConnectionCork()};
   std::vector<std::unique_ptr<FakeTask>> tasks_;
 };
 
@@ -61,7 +61,7 @@ TEST_F(QuickComputeTest, LeavesTheRestAfterFiveBudgets) {
 }
 
 TEST_F(QuickComputeTest, TakesNothingThatIsExpectedToTakeLongerThanTheBudget) {
-  QuickCompute no_time(queue_, nanoseconds(0), clock_);
+  QuickCompute no_time(queue_, nanoseconds(0), clock_, ConnectionCork());
   Queue(1, nanoseconds(1));
   EXPECT_EQ(no_time.Run(), 0U);
   EXPECT_EQ(queue_.queued_images(), 1U);

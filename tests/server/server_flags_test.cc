@@ -53,6 +53,8 @@ TEST(ServerFlagsTest, ReadsEveryFlag) {
                                        "6",
                                        "--inline-budget-us",
                                        "7",
+                                       "--busy-poll-us",
+                                       "11",
                                        "--drain-grace-ms",
                                        "8",
                                        "--skip-bad-models",
@@ -79,6 +81,7 @@ TEST(ServerFlagsTest, ReadsEveryFlag) {
   EXPECT_EQ(options.max_images_per_call, 5U);
   EXPECT_EQ(options.queue_capacity, 6U);
   EXPECT_EQ(options.inline_budget, std::chrono::microseconds(7));
+  EXPECT_EQ(options.busy_poll, std::chrono::microseconds(11));
   EXPECT_EQ(options.drain_grace, std::chrono::milliseconds(8));
   EXPECT_EQ(options.max_connection_age, std::chrono::seconds(9));
   EXPECT_TRUE(options.skip_bad_models);
