@@ -36,21 +36,7 @@ void BatchExecutor::ExecuteTogether(std::span<ClassificationTask* const> tasks) 
   model->metrics().ObserveBatch(inputs.rows, SecondsBetween(start, clock_.Now()), tasks.size());
   model->metrics().ObserveAnswers(answers);
 
-  Deliver(answers, tasks);
-}
-
-void BatchExecutor::Deliver(std::span<const Answer> answers,
-                            std::span<ClassificationTask* const> tasks) {
-  while (!tasks.empty()) {
-    const auto together = tasks.first(std::min(tasks.size(), ConnectionCork::kMostAnswers));
-    tasks = tasks.subspan(together.size());
-    const ConnectionCork::Hold hold = cork_.HoldBack(together.size());
-    for (ClassificationTask* const task : together) {
-      const std::size_t count = task->images().num_images;
-      task->Complete(absl::OkStatus(), answers.first(count));
-      answers = answers.subspan(count);
-    }
-  }
+  delivery_.Deliver(tasks, answers_);
 }
 
 void BatchExecutor::DropTheDead(std::span<ClassificationTask* const> batch) {

@@ -3,13 +3,12 @@
 #define SERVER_BATCH_EXECUTOR_H_
 
 #include <span>
-#include <utility>
 #include <vector>
 
 #include "model/certified_model.h"
+#include "server/answer_delivery.h"
 #include "server/classification_task.h"
 #include "server/clock.h"
-#include "server/connection_cork.h"
 
 namespace lipserve {
 
@@ -21,12 +20,13 @@ namespace lipserve {
 // buffers.
 class BatchExecutor {
  public:
-  // Answers that are ready together leave under `cork`. Requires: clock outlives the executor.
-  BatchExecutor(const Clock& clock, ConnectionCork cork) : clock_(clock), cork_(std::move(cork)) {}
+  // Requires: clock and delivery outlive the executor.
+  BatchExecutor(const Clock& clock, AnswerDelivery& delivery)
+      : clock_(clock), delivery_(delivery) {}
 
   // Completes every task of `batch`: Cancelled if its client has gone, DeadlineExceeded if its
-  // deadline has passed (nothing is computed for either), else with its answers. Tasks of one
-  // precision are completed in their order.
+  // deadline has passed (nothing is computed for either), else, by way of the delivery, with its
+  // answers. Those of tasks of one precision are delivered in the tasks' order.
   //
   // Requires: all tasks are of the same model.
   void Execute(std::span<ClassificationTask* const> batch);
@@ -36,11 +36,9 @@ class BatchExecutor {
   // Computes and completes tasks of one model and one precision.
   void ExecuteTogether(std::span<ClassificationTask* const> tasks);
   ConstMatrixView Gather(std::span<ClassificationTask* const> tasks);
-  // Completes the tasks, each with its own of `answers`.
-  void Deliver(std::span<const Answer> answers, std::span<ClassificationTask* const> tasks);
 
   const Clock& clock_;
-  ConnectionCork cork_;
+  AnswerDelivery& delivery_;
   std::vector<ClassificationTask*> live_;
   std::vector<float> gathered_;
   std::vector<Answer> answers_;  // grows only: an answer keeps the capacity of its scores

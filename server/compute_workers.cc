@@ -14,8 +14,8 @@ namespace {
 // wait for a worker's time slice: so refusals come soon when the workers have all cores.
 constexpr int kNiceness = 5;
 
-void ExecuteUntilClosed(RequestQueue& queue, const Clock& clock, const ConnectionCork& cork) {
-  BatchExecutor executor(clock, cork);
+void ExecuteUntilClosed(RequestQueue& queue, const Clock& clock, AnswerDelivery& delivery) {
+  BatchExecutor executor(clock, delivery);
   std::vector<ClassificationTask*> batch;
   while (queue.TakeBatch(batch)) {
     executor.Execute(batch);
@@ -28,12 +28,12 @@ void ExecuteUntilClosed(RequestQueue& queue, const Clock& clock, const Connectio
 absl::StatusOr<std::unique_ptr<ComputeWorkers>> ComputeWorkers::Start(std::size_t count,
                                                                       RequestQueue& queue,
                                                                       const Clock& clock,
-                                                                      const ConnectionCork& cork,
+                                                                      AnswerDelivery& delivery,
                                                                       const ThreadCheck& check) {
   std::unique_ptr<ComputeWorkers> workers(new ComputeWorkers(queue, clock));
-  const auto body = [&queue, &clock, cork] {
+  const auto body = [&queue, &clock, &delivery] {
     ::setpriority(PRIO_PROCESS, 0, kNiceness);  // of this thread, in Linux
-    ExecuteUntilClosed(queue, clock, cork);
+    ExecuteUntilClosed(queue, clock, delivery);
   };
   LIPSERVE_ASSIGN_OR_RETURN(workers->threads_, CheckedThreads::Start(count, body, check));
   return workers;
@@ -42,7 +42,8 @@ absl::StatusOr<std::unique_ptr<ComputeWorkers>> ComputeWorkers::Start(std::size_
 ComputeWorkers::~ComputeWorkers() {
   queue_.Close();
   onednn::SetThreadsOfThisThread(1);
-  ExecuteUntilClosed(queue_, clock_, ConnectionCork());
+  PromptDelivery delivery{ConnectionCork()};
+  ExecuteUntilClosed(queue_, clock_, delivery);
 }
 
 }  // namespace lipserve

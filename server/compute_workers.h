@@ -6,9 +6,9 @@
 #include <memory>
 
 #include "absl/status/statusor.h"
+#include "server/answer_delivery.h"
 #include "server/checked_threads.h"
 #include "server/clock.h"
-#include "server/connection_cork.h"
 #include "server/request_queue.h"
 
 namespace lipserve {
@@ -17,14 +17,14 @@ namespace lipserve {
 // from many requests, not from splitting one. They make way for the threads that wait for gRPC.
 class ComputeWorkers {
  public:
-  // Starts `count` threads, once each has passed `check`. They answer under `cork`.
+  // Starts `count` threads, once each has passed `check`; they share the delivery.
   //
-  // Requires: queue and clock outlive the workers; the calling thread has passed the check too.
-  // Errors:   those of CheckedThreads::Start.
+  // Requires: queue, clock and delivery outlive the workers; the calling thread has passed the
+  // check too. Errors:   those of CheckedThreads::Start.
   static absl::StatusOr<std::unique_ptr<ComputeWorkers>> Start(std::size_t count,
                                                                RequestQueue& queue,
                                                                const Clock& clock,
-                                                               const ConnectionCork& cork,
+                                                               AnswerDelivery& delivery,
                                                                const ThreadCheck& check);
 
   // Closes the queue, finishes what is left in it (with the calling thread's help, so that this

@@ -4,12 +4,11 @@
 
 #include <chrono>
 #include <cstddef>
-#include <utility>
 #include <vector>
 
+#include "server/answer_delivery.h"
 #include "server/batch_executor.h"
 #include "server/clock.h"
-#include "server/connection_cork.h"
 #include "server/request_queue.h"
 
 namespace lipserve {
@@ -25,10 +24,10 @@ class QuickCompute {
   static constexpr int kBatchesInARow = 5;
 
   // Run computes batches that are expected to take at most `budget`, and spends about
-  // kBatchesInARow times that. Requires: queue and clock outlive it.
+  // kBatchesInARow times that. Requires: queue, clock and delivery outlive it.
   QuickCompute(RequestQueue& queue, std::chrono::nanoseconds budget, const Clock& clock,
-               ConnectionCork cork)
-      : queue_(queue), budget_(budget), clock_(clock), executor_(clock, std::move(cork)) {}
+               PromptDelivery& delivery)
+      : queue_(queue), budget_(budget), clock_(clock), executor_(clock, delivery) {}
 
   // Returns how many requests it has answered. What it leaves is the workers'.
   std::size_t Run();

@@ -53,19 +53,32 @@ void LimitConnections(const ServerOptions& options, grpc::ServerBuilder& builder
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
 }
 
-class ComputeAndReplenish final : public PollerWork {
+// A poller's share of what the server does.
+class ServerWork final : public PollerWork {
  public:
-  ComputeAndReplenish(QuickCompute compute, const RequestQueue& queue, CallPools& calls)
-      : compute_(std::move(compute)), queue_(queue), calls_(calls) {}
+  struct Shared {
+    RequestQueue& queue;
+    AnswerHandover& handover;
+    CallPools& calls;
+  };
 
-  std::size_t AnswerQuickRequests() override { return compute_.Run(); }
-  void CleanUp() override { calls_.Replenish(); }
-  bool MayPollBusily() const override { return queue_.IsIdle(); }
+  ServerWork(const Shared& shared, std::chrono::nanoseconds inline_budget, const Clock& clock,
+             ConnectionCork cork)
+      : shared_(shared),
+        delivery_(std::move(cork)),
+        compute_(shared.queue, inline_budget, clock, delivery_) {}
+
+  std::size_t AnswerQuickRequests() override {
+    shared_.handover.DeliverAll(delivery_);
+    return compute_.Run();
+  }
+  void CleanUp() override { shared_.calls.Replenish(); }
+  bool MayPollBusily() const override { return shared_.queue.IsIdle(); }
 
  private:
+  const Shared shared_;
+  PromptDelivery delivery_;
   QuickCompute compute_;
-  const RequestQueue& queue_;
-  CallPools& calls_;
 };
 
 // The same, with a log that gets only the lines that `control` lets through.
@@ -157,18 +170,17 @@ absl::Status Server::StartGrpc() {
 }
 
 absl::Status Server::StartThreads() {
-  const ConnectionCork cork(grpc_port_, clock_);
-  LIPSERVE_ASSIGN_OR_RETURN(workers_,
-                            ComputeWorkers::Start(options_.workers, queue_, clock_, cork, check_));
+  handover_ = std::make_unique<AnswerHandover>(*completion_queue_);
+  LIPSERVE_ASSIGN_OR_RETURN(
+      workers_, ComputeWorkers::Start(options_.workers, queue_, clock_, *handover_, check_));
+  const auto new_work = [this] {
+    return std::make_unique<ServerWork>(ServerWork::Shared{queue_, *handover_, calls_},
+                                        options_.inline_budget, clock_,
+                                        ConnectionCork(grpc_port_, clock_));
+  };
   LIPSERVE_ASSIGN_OR_RETURN(pollers_,
-                            CompletionPollers::Start(
-                                options_.pollers, *completion_queue_,
-                                [this, cork] {
-                                  return std::make_unique<ComputeAndReplenish>(
-                                      QuickCompute(queue_, options_.inline_budget, clock_, cork),
-                                      queue_, calls_);
-                                },
-                                options_.busy_poll, check_));
+                            CompletionPollers::Start(options_.pollers, *completion_queue_, new_work,
+                                                     options_.busy_poll, check_));
   loader_ = std::make_unique<RepositoryLoader>(
       RepositoryLoader::Settings{.poll_interval = options_.repository_poll, .check = check_},
       repository_, [this](const absl::Status& status) { ModelsAreLoaded(status); });
@@ -241,7 +253,7 @@ void Server::Stop() {
     std::this_thread::sleep_for(options_.drain_grace);
   }
   health_.Enter(ServingPhase::kRefusing);
-  workers_.reset();  // closes the queue and finishes what is in it
+  workers_.reset();  // closes the queue and finishes what is in it; pollers deliver it
   if (intake_ != nullptr) {
     queue_.WaitUntilIdle();  // a poller may be executing a request itself
     grpc_server_->Shutdown(std::chrono::system_clock::now() + kShutdownTimeout);

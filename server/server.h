@@ -18,6 +18,7 @@
 #include "model/certificate/floating_point_canary.h"
 #include "model/concurrency/mutex.h"
 #include "server/access_control.h"
+#include "server/answer_handover.h"
 #include "server/call_pools.h"
 #include "server/checked_threads.h"
 #include "server/classification_intake.h"
@@ -116,6 +117,7 @@ class Server {
   std::unique_ptr<grpc::Server> grpc_server_;
   std::unique_ptr<ClassificationIntake> intake_;
   CallPools calls_;
+  std::unique_ptr<AnswerHandover> handover_;
   std::unique_ptr<CompletionPollers> pollers_;
   std::unique_ptr<ComputeWorkers> workers_;
 

@@ -50,7 +50,8 @@ class BatchExecutorTest : public ::testing::Test {
 
   SmallServedModel served_;
   FakeClock clock_;
-  BatchExecutor executor_{clock_, ConnectionCork()};
+  PromptDelivery delivery_{ConnectionCork()};
+  BatchExecutor executor_{clock_, delivery_};
 };
 
 TEST_F(BatchExecutorTest, GivesEachTaskOfABatchItsOwnAnswers) {

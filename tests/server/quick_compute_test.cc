@@ -43,7 +43,8 @@ class QuickComputeTest : public ::testing::Test {
   FakeClock clock_;
   Metrics metrics_{BuildInfo{}};
   RequestQueue queue_{100, metrics_};
-  QuickCompute compute_{queue_, kBudget, clock_, ConnectionCork()};
+  PromptDelivery delivery_{ConnectionCork()};
+  QuickCompute compute_{queue_, kBudget, clock_, delivery_};
   std::vector<std::unique_ptr<FakeTask>> tasks_;
 };
 
@@ -61,7 +62,7 @@ TEST_F(QuickComputeTest, LeavesTheRestAfterFiveBudgets) {
 }
 
 TEST_F(QuickComputeTest, TakesNothingThatIsExpectedToTakeLongerThanTheBudget) {
-  QuickCompute no_time(queue_, nanoseconds(0), clock_, ConnectionCork());
+  QuickCompute no_time(queue_, nanoseconds(0), clock_, delivery_);
   Queue(1, nanoseconds(1));
   EXPECT_EQ(no_time.Run(), 0U);
   EXPECT_EQ(queue_.queued_images(), 1U);
