@@ -76,7 +76,7 @@ bool RequestQueue::TakeBatch(std::vector<ClassificationTask*>& batch) {
   return true;
 }
 
-bool RequestQueue::TakeQuickBatch(std::chrono::nanoseconds budget,
+bool RequestQueue::TakeQuickBatch(std::chrono::nanoseconds budget, std::chrono::nanoseconds enough,
                                   std::vector<ClassificationTask*>& batch) {
   batch.clear();
   MutexLock lock(mutex_);
@@ -87,6 +87,7 @@ bool RequestQueue::TakeQuickBatch(std::chrono::nanoseconds budget,
   const auto quick = std::find_if(lanes_.begin(), lanes_.end(), is_quick);
   if (quick != lanes_.end()) {
     PopBatch(quick, batch);
+    if (waiting_workers_ > 0 && ExpectedTimeOfTheQueued() > enough) work_arrived_.NotifyOne();
     return true;
   }
   if (!lanes_.empty() && waiting_workers_ > 0) work_arrived_.NotifyAll();
@@ -121,6 +122,12 @@ void RequestQueue::WaitUntilIdle() {
   MutexLock lock(mutex_);
   assert(closed_);
   while (!NothingIsLeft()) became_idle_.Wait(mutex_);
+}
+
+std::chrono::nanoseconds RequestQueue::ExpectedTimeOfTheQueued() const {
+  std::chrono::nanoseconds time{0};
+  for (const Lane& lane : lanes_) time += lane.model->ExpectedTime(lane.images);
+  return time;
 }
 
 bool RequestQueue::IsIdle() const {

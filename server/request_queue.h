@@ -62,9 +62,11 @@ class RequestQueue {
 
   // For a thread that can compute a little between other duties, which saves the context switches
   // to a worker and back: moves the next batch that is expected to take no longer than `budget`
-  // into `batch`, which is cleared first. Call BatchDone when it is done. Where there is none it
+  // into `batch`, which is cleared first. Call BatchDone when it is done. If the rest is expected
+  // to take longer than `enough`, it wakes a worker to share in it. Where there is no such batch it
   // returns false and leaves what is queued to the workers, which it wakes.
-  bool TakeQuickBatch(std::chrono::nanoseconds budget, std::vector<ClassificationTask*>& batch);
+  bool TakeQuickBatch(std::chrono::nanoseconds budget, std::chrono::nanoseconds enough,
+                      std::vector<ClassificationTask*>& batch);
 
   // Ends a batch from TakeBatch or TakeQuickBatch.
   void BatchDone();
@@ -92,6 +94,7 @@ class RequestQueue {
   bool NothingIsLeft() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return lanes_.empty() && running_batches_ == 0;
   }
+  std::chrono::nanoseconds ExpectedTimeOfTheQueued() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Append(ClassificationTask& task) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void CountQueued(const ServedModel& model, std::ptrdiff_t images)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -21,6 +21,9 @@ using ::testing::ElementsAreArray;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
+// For TakeQuickBatch: however much is left, no worker is woken to share it.
+constexpr std::chrono::hours kNoSharing{24};
+
 class RequestQueueTest : public ::testing::Test {
  protected:
   ~RequestQueueTest() override {
@@ -203,16 +206,16 @@ TEST_F(RequestQueueTest, HandsOutAQuickBatchOnlyWithinTheBudget) {
   FakeTask& c = NewTask(1);
   for (FakeTask* task : {&a, &b, &c}) ASSERT_TRUE(queue_.Admit(*task, Attendant::kCaller).ok());
   const std::chrono::nanoseconds expected = first_.model->ExpectedTime(4);
-  EXPECT_FALSE(queue_.TakeQuickBatch(expected - std::chrono::nanoseconds(1), batch_));
+  EXPECT_FALSE(queue_.TakeQuickBatch(expected - std::chrono::nanoseconds(1), kNoSharing, batch_));
   EXPECT_THAT(batch_, IsEmpty());
-  ASSERT_TRUE(queue_.TakeQuickBatch(expected, batch_));
+  ASSERT_TRUE(queue_.TakeQuickBatch(expected, kNoSharing, batch_));
   EXPECT_THAT(batch_, ElementsAre(&a, &b));  // a batch has room for 4 images
   EXPECT_EQ(queue_.queued_images(), 1U);
-  ASSERT_TRUE(queue_.TakeQuickBatch(expected, batch_));
+  ASSERT_TRUE(queue_.TakeQuickBatch(expected, kNoSharing, batch_));
   EXPECT_THAT(batch_, ElementsAre(&c));
   queue_.BatchDone();
   queue_.BatchDone();
-  EXPECT_FALSE(queue_.TakeQuickBatch(expected, batch_));
+  EXPECT_FALSE(queue_.TakeQuickBatch(expected, kNoSharing, batch_));
 }
 
 TEST_F(RequestQueueTest, AQuickModelNeedNotWaitBehindASlowRequest) {
@@ -222,7 +225,7 @@ TEST_F(RequestQueueTest, AQuickModelNeedNotWaitBehindASlowRequest) {
   ASSERT_TRUE(queue_.Admit(quick, Attendant::kCaller).ok());
   const std::chrono::nanoseconds budget = second_.model->ExpectedTime(1);
   ASSERT_LT(budget, first_.model->ExpectedTime(9));
-  ASSERT_TRUE(queue_.TakeQuickBatch(budget, batch_));
+  ASSERT_TRUE(queue_.TakeQuickBatch(budget, kNoSharing, batch_));
   EXPECT_THAT(batch_, ElementsAre(&quick));
   queue_.BatchDone();
   ASSERT_TRUE(queue_.TakeBatch(batch_));
@@ -239,7 +242,22 @@ TEST_F(RequestQueueTest, WhatACallerLeavesGoesToAWaitingWorker) {
     queue_.BatchDone();
   });
   ASSERT_TRUE(queue_.Admit(task, Attendant::kCaller).ok());
-  EXPECT_FALSE(queue_.TakeQuickBatch(std::chrono::nanoseconds(0), batch_));
+  EXPECT_FALSE(queue_.TakeQuickBatch(std::chrono::nanoseconds(0), kNoSharing, batch_));
+  worker.join();
+}
+
+// Would hang if nobody were woken.
+TEST_F(RequestQueueTest, ACallerWithMoreThanEnoughSharesItWithAWaitingWorker) {
+  std::thread worker([this] {
+    std::vector<ClassificationTask*> batch;
+    EXPECT_TRUE(queue_.TakeBatch(batch));
+    queue_.BatchDone();
+  });
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_TRUE(queue_.Admit(NewTask(4), Attendant::kCaller).ok());  // a batch each
+  }
+  EXPECT_TRUE(queue_.TakeQuickBatch(std::chrono::hours(1), std::chrono::nanoseconds(0), batch_));
+  queue_.BatchDone();
   worker.join();
 }
 
