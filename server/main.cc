@@ -42,7 +42,8 @@ class Log {
 };
 
 std::string DescribePlan(const ServerOptions& options) {
-  return absl::StrCat("threads: ", options.pollers, " for gRPC, ", options.workers,
+  return absl::StrCat("threads: ", options.pollers, " for gRPC (busy poll ",
+                      options.busy_poll.count(), " us), ", options.workers,
                       " to compute with 1 OpenMP thread each, 2 for HTTP; oneDNN ",
                       onednn::Version(), " on ", onednn::InstructionSet());
 }
