@@ -20,7 +20,8 @@ class ComputeWorkers {
   // Starts `count` threads, once each has passed `check`; they share the delivery.
   //
   // Requires: queue, clock and delivery outlive the workers; the calling thread has passed the
-  // check too. Errors:   those of CheckedThreads::Start.
+  //           check too.
+  // Errors:   those of CheckedThreads::Start.
   static absl::StatusOr<std::unique_ptr<ComputeWorkers>> Start(std::size_t count,
                                                                RequestQueue& queue,
                                                                const Clock& clock,
