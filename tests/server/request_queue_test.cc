@@ -233,14 +233,23 @@ TEST_F(RequestQueueTest, AQuickModelNeedNotWaitBehindASlowRequest) {
   queue_.BatchDone();
 }
 
+// A thread that waits for a batch, takes it and ends.
+std::thread WaitingWorker(RequestQueue& queue) {
+  std::thread worker([&queue] {
+    std::vector<ClassificationTask*> batch;
+    EXPECT_TRUE(queue.TakeBatch(batch));
+    queue.BatchDone();
+  });
+  // If it does not wait by then, it finds what is queued without being woken: the test is then
+  // weaker, not wrong.
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  return worker;
+}
+
 // Would hang if nobody were woken.
 TEST_F(RequestQueueTest, WhatACallerLeavesGoesToAWaitingWorker) {
   FakeTask& task = NewTask(1);
-  std::thread worker([this] {
-    std::vector<ClassificationTask*> batch;
-    EXPECT_TRUE(queue_.TakeBatch(batch));
-    queue_.BatchDone();
-  });
+  std::thread worker = WaitingWorker(queue_);
   ASSERT_TRUE(queue_.Admit(task, Attendant::kCaller).ok());
   EXPECT_FALSE(queue_.TakeQuickBatch(std::chrono::nanoseconds(0), kNoSharing, batch_));
   worker.join();
@@ -248,11 +257,7 @@ TEST_F(RequestQueueTest, WhatACallerLeavesGoesToAWaitingWorker) {
 
 // Would hang if nobody were woken.
 TEST_F(RequestQueueTest, ACallerWithMoreThanEnoughSharesItWithAWaitingWorker) {
-  std::thread worker([this] {
-    std::vector<ClassificationTask*> batch;
-    EXPECT_TRUE(queue_.TakeBatch(batch));
-    queue_.BatchDone();
-  });
+  std::thread worker = WaitingWorker(queue_);
   for (int i = 0; i < 2; ++i) {
     ASSERT_TRUE(queue_.Admit(NewTask(4), Attendant::kCaller).ok());  // a batch each
   }
