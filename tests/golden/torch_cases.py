@@ -47,6 +47,23 @@ def set_parameters(module, values):
     return trained
 
 
+def case_of(peer, ours, tensors, parameters, gradients):
+    """A case as the file has it. `tensors`: input with its gradient, output, gradient of that."""
+    x, y, dy = tensors
+    return {
+        "peer": peer,
+        "ours": ours,
+        "input_shape": golden_file.image_shape(x.shape),
+        "output_shape": golden_file.image_shape(y.shape),
+        "x": numbers(x),
+        "y": numbers(y),
+        "dy": numbers(dy),
+        "dx": numbers(x.grad),
+        "parameters": {k: numbers(v) for k, v in parameters.items()},
+        "gradients": {k: numbers(v) for k, v in gradients.items()},
+    }
+
+
 def layer_case(peer, ours, module, x, parameters=None, names=("weight", "bias"), settle=0):
     """`parameters`: what ours calls "kernel" and "bias"; `names`: what the peer calls them."""
     parameters = parameters or {}
@@ -61,18 +78,8 @@ def layer_case(peer, ours, module, x, parameters=None, names=("weight", "bias"),
     for target in trained.values():
         target.grad = None
     (y * dy).sum().backward()
-    return {
-        "peer": peer,
-        "ours": ours,
-        "input_shape": golden_file.image_shape(x.shape),
-        "output_shape": golden_file.image_shape(y.shape),
-        "x": numbers(x),
-        "y": numbers(y),
-        "dy": numbers(dy),
-        "dx": numbers(x.grad),
-        "parameters": {k: numbers(v) for k, v in parameters.items()},
-        "gradients": {k: numbers(trained[renamed[k]].grad) for k in parameters},
-    }
+    return case_of(peer, ours, (x, y, dy), parameters,
+                   {k: trained[renamed[k]].grad for k in parameters})
 
 
 def ortho_params(orthogonalizer, power_iterations=0):
@@ -93,18 +100,9 @@ def function_case(peer, ours, function, x, parameters=None, settle=0):
     y = function(x, **trained)
     dy = normal(*y.shape)
     (y * dy).sum().backward()
-    case = {
-        "peer": peer,
-        "ours": ours,
-        "input_shape": golden_file.image_shape(x.shape),
-        "output_shape": golden_file.image_shape(y.shape),
-        "x": numbers(x),
-        "y": numbers(y),
-        "dy": numbers(dy),
-        "dx": numbers(x.grad),
-        "parameters": {k.replace("_dot_", "."): numbers(v) for k, v in trained.items()},
-        "gradients": {k.replace("_dot_", "."): numbers(v.grad) for k, v in trained.items()},
-    }
+    parameters = {k.replace("_dot_", "."): v for k, v in trained.items()}
+    case = case_of(peer, ours, (x, y, dy), parameters,
+                   {k: v.grad for k, v in parameters.items()})
     return case | {"settle": settle} if settle else case
 
 
