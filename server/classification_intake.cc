@@ -29,14 +29,11 @@ absl::Status ClassificationIntake::WithRetryDelay(absl::Status refusal,
   return refusal;
 }
 
-// At least.
 std::chrono::milliseconds ClassificationIntake::TimeUntilThereIsRoom(
     const ServedModel& model) const {
   using std::chrono::milliseconds;
-  const std::size_t ahead =
-      server_.queue.queued_images() / std::max<std::size_t>(server_.workers, 1);
-  const auto wait = std::chrono::ceil<milliseconds>(
-      model.time_per_image() * static_cast<std::chrono::nanoseconds::rep>(ahead));
+  const auto workers = static_cast<std::int64_t>(std::max<std::size_t>(server_.workers, 1));
+  const auto wait = std::chrono::ceil<milliseconds>(server_.queue.ExpectedWait(model) / workers);
   return std::clamp(wait, milliseconds(1), milliseconds(1000));
 }
 

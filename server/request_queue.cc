@@ -135,6 +135,22 @@ bool RequestQueue::IsIdle() const {
   return NothingIsLeft();
 }
 
+std::chrono::nanoseconds RequestQueue::ExpectedWait(const ServedModel& model) const {
+  MutexLock lock(mutex_);
+  const auto own = std::find_if(lanes_.begin(), lanes_.end(),
+                                [&model](const Lane& lane) { return lane.model == &model; });
+  if (own == lanes_.end()) return std::chrono::nanoseconds(0);
+  const std::size_t turns = (own->images - 1) / model.batch_limit() + 1;
+  std::chrono::nanoseconds wait{0};
+  for (const Lane& lane : lanes_) {
+    const std::size_t images = lane.model == &model
+                                   ? lane.images
+                                   : std::min(lane.images, turns * lane.model->batch_limit());
+    wait += lane.model->ExpectedTime(images);
+  }
+  return wait;
+}
+
 std::size_t RequestQueue::queued_images() const {
   MutexLock lock(mutex_);
   return queued_images_;

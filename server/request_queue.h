@@ -80,6 +80,10 @@ class RequestQueue {
   // Whether nothing is queued and nobody computes.
   bool IsIdle() const;
 
+  // How long one thread is expected to take for what is queued of `model`, and for other models'
+  // turns in between.
+  std::chrono::nanoseconds ExpectedWait(const ServedModel& model) const;
+
   std::size_t queued_images() const;
 
  private:

@@ -233,6 +233,19 @@ TEST_F(RequestQueueTest, AQuickModelNeedNotWaitBehindASlowRequest) {
   queue_.BatchDone();
 }
 
+TEST_F(RequestQueueTest, ExpectsToWaitForItsOwnImagesAndForTheTurnsOfOthers) {
+  EXPECT_EQ(queue_.ExpectedWait(*first_.model), std::chrono::nanoseconds(0));
+  AdmitQueued(NewTask(4, second_));
+  EXPECT_EQ(queue_.ExpectedWait(*first_.model), std::chrono::nanoseconds(0));
+  // A batch has room for 4 images: one turn each.
+  AdmitQueued(NewTask(3, first_));
+  AdmitQueued(NewTask(2, second_));
+  const auto one_turn = first_.model->ExpectedTime(3) + second_.model->ExpectedTime(4);
+  EXPECT_EQ(queue_.ExpectedWait(*first_.model), one_turn);
+  EXPECT_EQ(queue_.ExpectedWait(*second_.model),
+            first_.model->ExpectedTime(3) + second_.model->ExpectedTime(6));
+}
+
 // A thread that waits for a batch, takes it and ends.
 std::thread WaitingWorker(RequestQueue& queue) {
   std::thread worker([&queue] {
