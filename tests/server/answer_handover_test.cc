@@ -40,19 +40,6 @@ class AnswerHandoverTest : public ::testing::Test {
   bool PollerIsWoken() { return HandOnAnEvent(std::chrono::seconds(60)); }
   bool PollerSleeps() { return !HandOnAnEvent(std::chrono::seconds(0)); }
 
-  void ExpectOwnAnswers(const FakeTask& task) {
-    ASSERT_TRUE(task.status.has_value());
-    ASSERT_TRUE(task.status->ok());
-    std::vector<Answer> expected(task.images().num_images);
-    const auto worker = served_.model->certified().NewWorker();
-    served_.model->certified().Classify(task.inputs(), *worker, expected, task.images().precision);
-    ASSERT_EQ(task.answers.size(), expected.size());
-    for (std::size_t i = 0; i < expected.size(); ++i) {
-      EXPECT_EQ(task.answers[i].scores, expected[i].scores);
-      EXPECT_EQ(task.answers[i].radius_l2, expected[i].radius_l2);
-    }
-  }
-
   SmallServedModel served_;
   FakeClock clock_;
   grpc::CompletionQueue queue_;

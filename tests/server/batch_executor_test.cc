@@ -27,21 +27,6 @@ class BatchExecutorTest : public ::testing::Test {
     return task;
   }
 
-  // What the model says without any server around it.
-  void ExpectOwnAnswers(const FakeTask& task) {
-    ASSERT_TRUE(task.status.has_value());
-    ASSERT_TRUE(task.status->ok());
-    std::vector<Answer> expected(task.images().num_images);
-    const auto worker = served_.model->certified().NewWorker();
-    served_.model->certified().Classify(task.inputs(), *worker, expected, task.images().precision);
-    ASSERT_EQ(task.answers.size(), expected.size());
-    for (std::size_t i = 0; i < expected.size(); ++i) {
-      EXPECT_EQ(task.answers[i].class_index, expected[i].class_index);
-      EXPECT_EQ(task.answers[i].scores, expected[i].scores);
-      EXPECT_EQ(task.answers[i].radius_l2, expected[i].radius_l2);
-    }
-  }
-
   FakeTask NewTask(std::uint64_t seed, std::size_t images, RadiusPrecision precision) {
     FakeTask task = NewTask(seed, images);
     task.SetPrecision(precision);

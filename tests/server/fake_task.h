@@ -3,6 +3,8 @@
 #ifndef TESTS_SERVER_FAKE_TASK_H_
 #define TESTS_SERVER_FAKE_TASK_H_
 
+#include <gtest/gtest.h>
+
 #include <functional>
 #include <memory>
 #include <optional>
@@ -50,6 +52,21 @@ class FakeTask final : public ClassificationTask {
   std::optional<absl::Status> status;  // set once completed
   std::vector<Answer> answers;
 };
+
+// That the task has got what its model says of its images, without any server around it.
+inline void ExpectOwnAnswers(const FakeTask& task) {
+  ASSERT_TRUE(task.status.has_value());
+  ASSERT_TRUE(task.status->ok());
+  const CertifiedModel& certified = task.model()->certified();
+  std::vector<Answer> expected(task.images().num_images);
+  certified.Classify(task.inputs(), *certified.NewWorker(), expected, task.images().precision);
+  ASSERT_EQ(task.answers.size(), expected.size());
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    EXPECT_EQ(task.answers[i].class_index, expected[i].class_index);
+    EXPECT_EQ(task.answers[i].scores, expected[i].scores);
+    EXPECT_EQ(task.answers[i].radius_l2, expected[i].radius_l2);
+  }
+}
 
 }  // namespace lipserve
 

@@ -58,6 +58,16 @@ TEST_F(RequestQueueTest, HandsOutWhatIsQueuedInOneBatchInOrder) {
   queue_.BatchDone();
 }
 
+TEST_F(RequestQueueTest, IsIdleWhenNothingIsQueuedAndNobodyComputes) {
+  EXPECT_TRUE(queue_.IsIdle());
+  AdmitQueued(NewTask());
+  EXPECT_FALSE(queue_.IsIdle());
+  ASSERT_TRUE(queue_.TakeBatch(batch_));
+  EXPECT_FALSE(queue_.IsIdle());
+  queue_.BatchDone();
+  EXPECT_TRUE(queue_.IsIdle());
+}
+
 TEST_F(RequestQueueTest, DoesNotWaitForAFullBatch) {
   FakeTask& task = NewTask();
   AdmitQueued(task);
