@@ -8,13 +8,13 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "model/arithmetic/vector_norm.h"
 #include "model/certificate/certificate.h"
 #include "model/certificate/network_bounds.h"
-#include "model/certificate/vector_norm.h"
 #include "model/execution/exact_network.h"
 #include "model/execution/float64_network.h"
 #include "model/execution/inference_graph.h"
-#include "model/status_macros.h"
+#include "model/foundation/status_macros.h"
 
 namespace lipserve {
 

@@ -10,15 +10,15 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "model/certificate/floating_point_canary.h"
+#include "model/arithmetic/floating_point_canary.h"
 #include "model/execution/onednn.h"
-#include "server/clock.h"
-#include "server/grpc_log.h"
-#include "server/log_lines.h"
+#include "server/operations/clock.h"
+#include "server/operations/grpc_log.h"
+#include "server/operations/log_lines.h"
+#include "server/operations/termination_signals.h"
 #include "server/repository_check.h"
 #include "server/server.h"
 #include "server/server_flags.h"
-#include "server/termination_signals.h"
 
 namespace lipserve {
 namespace {

@@ -12,14 +12,14 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "model/certificate/floating_point_canary.h"
+#include "model/arithmetic/floating_point_canary.h"
 #include "model/certified_model.h"
 #include "model/execution/onednn.h"
+#include "model/foundation/status_macros.h"
 #include "model/network/sealed_file.h"
-#include "model/status_macros.h"
-#include "server/repository_folder.h"
-#include "server/serving_config.h"
-#include "server/version_policy.h"
+#include "server/repository/repository_folder.h"
+#include "server/repository/serving_config.h"
+#include "server/repository/version_policy.h"
 
 namespace lipserve {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <ostream>
 
-#include "server/clock.h"
+#include "server/operations/clock.h"
 #include "server/server_options.h"
 
 namespace lipserve {

@@ -2,22 +2,43 @@
 #include "server/server.h"
 
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/grpcpp.h>
 
 #include <algorithm>
-#include <chrono>
-#include <string>
+#include <map>
+#include <optional>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "grpc/health/v1/health.grpc.pb.h"
+#include "inference/grpc_service.grpc.pb.h"
+#include "lipserve/v1/classifier.grpc.pb.h"
 #include "model/execution/onednn.h"
-#include "model/status_macros.h"
-#include "server/answer_delivery.h"
-#include "server/classifier_calls.h"
-#include "server/connection_cork.h"
-#include "server/health_calls.h"
-#include "server/inference_calls.h"
-#include "server/log_lines.h"
-#include "server/quick_compute.h"
+#include "model/foundation/mutex.h"
+#include "model/foundation/status_macros.h"
+#include "server/calls/classification_intake.h"
+#include "server/calls/service_context.h"
+#include "server/operations/health.h"
+#include "server/operations/http_endpoint.h"
+#include "server/operations/log_control.h"
+#include "server/operations/log_lines.h"
+#include "server/operations/metrics.h"
+#include "server/operations/request_log.h"
+#include "server/protocols/classifier_service.h"
+#include "server/protocols/health_service.h"
+#include "server/protocols/inference_service.h"
+#include "server/repository/model_repository.h"
+#include "server/repository/repository_loader.h"
+#include "server/rpc/answer_handover.h"
+#include "server/rpc/call_pool.h"
+#include "server/rpc/completion_pollers.h"
+#include "server/scheduling/answer_delivery.h"
+#include "server/scheduling/compute_workers.h"
+#include "server/scheduling/quick_compute.h"
+#include "server/scheduling/request_queue.h"
+#include "server/security/access_control.h"
+#include "server/security/transport_security.h"
 
 namespace lipserve {
 namespace {
@@ -64,11 +85,8 @@ class ServerWork final : public PollerWork {
     CallPools& calls;
   };
 
-  ServerWork(const Shared& shared, std::chrono::nanoseconds inline_budget, const Clock& clock,
-             ConnectionCork cork)
-      : shared_(shared),
-        delivery_(std::move(cork)),
-        compute_(shared.queue, inline_budget, clock, delivery_) {}
+  ServerWork(const Shared& shared, std::chrono::nanoseconds inline_budget, const Clock& clock)
+      : shared_(shared), compute_(shared.queue, inline_budget, clock, delivery_) {}
 
   std::size_t AnswerQuickRequests() override {
     shared_.handover.DeliverAll(delivery_);
@@ -94,20 +112,77 @@ ServerOptions WithControlledLog(ServerOptions options, const LogControl& control
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& options,
-                                                      const Clock& clock, ThreadCheck check) {
-  LIPSERVE_RETURN_IF_ERROR(CheckServerOptions(options));
-  LIPSERVE_RETURN_IF_ERROR(check());  // this thread helps to finish what is queued at the end
-  std::unique_ptr<Server> server(new Server(options, clock, std::move(check)));
-  LIPSERVE_RETURN_IF_ERROR(server->access_.Read());
-  LIPSERVE_RETURN_IF_ERROR(server->StartHttp());
-  LIPSERVE_RETURN_IF_ERROR(server->repository_.Read());
-  LIPSERVE_RETURN_IF_ERROR(server->StartGrpc());
-  LIPSERVE_RETURN_IF_ERROR(server->StartThreads());
-  return server;
+class Server::Impl {
+ public:
+  Impl(const ServerOptions& options, const Clock& clock, ThreadCheck check);
+  ~Impl() { Stop(); }
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+
+  // The functions of Server.
+  absl::Status Start();
+  absl::Status WaitUntilServing();
+  void RequestStop();
+  void WaitForStopRequest();
+  void StartDraining();
+  void Stop();
+  ListenAddress grpc_address() const { return {.host = options_.grpc.host, .port = grpc_port_}; }
+  ListenAddress http_address() const { return {.host = options_.http.host, .port = http_->port()}; }
+  RepositoryLoader& loader() { return *loader_; }
+  const ModelRepository& repository() const { return repository_; }
+  bool WaitUntilLoaderEnds(std::chrono::milliseconds patience) const;
+  std::string MetricsText() { return metrics_.Text(); }
+
+ private:
+  absl::Status StartHttp();
+  absl::Status StartGrpc();
+  absl::Status StartThreads();
+  ServiceContext MakeContext();
+  void OnModelsLoaded(const absl::Status& status);
+  void OnModelsChanged(const std::map<std::string, bool>& answering);
+
+  LogControl log_control_;
+  const ServerOptions options_;  // whose log is under log_control_
+  const Clock& clock_;
+  const ThreadCheck check_;
+  Health health_;
+  Metrics metrics_;
+  AccessControl access_;
+  ModelRepository repository_;
+  RequestQueue queue_;
+  ClassificationIntake intake_;
+  RequestLog request_log_;
+  std::unique_ptr<HttpEndpoint> http_;
+
+  int grpc_port_ = 0;
+  v1::ClassifierService::AsyncService classifier_service_;
+  inference::GRPCInferenceService::AsyncService inference_service_;
+  grpc::health::v1::Health::AsyncService health_service_;
+  std::unique_ptr<grpc::ServerCompletionQueue> completion_queue_;
+  std::unique_ptr<grpc::Server> grpc_server_;
+  std::optional<ServiceContext> context_;
+  CallPools calls_;
+  std::unique_ptr<AnswerHandover> handover_;
+  std::unique_ptr<CompletionPollers> pollers_;
+  std::unique_ptr<ComputeWorkers> workers_;
+
+  Mutex mutex_;
+  CondVar changed_;
+  std::optional<absl::Status> loaded_ ABSL_GUARDED_BY(mutex_);
+  bool stop_requested_ ABSL_GUARDED_BY(mutex_) = false;
+  bool stopped_ = false;
+  std::unique_ptr<RepositoryLoader> loader_;
+};
+
+absl::Status Server::Impl::Start() {
+  LIPSERVE_RETURN_IF_ERROR(access_.Read());
+  LIPSERVE_RETURN_IF_ERROR(StartHttp());
+  LIPSERVE_RETURN_IF_ERROR(repository_.Read());
+  LIPSERVE_RETURN_IF_ERROR(StartGrpc());
+  return StartThreads();
 }
 
-Server::Server(const ServerOptions& options, const Clock& clock, ThreadCheck check)
+Server::Impl::Impl(const ServerOptions& options, const Clock& clock, ThreadCheck check)
     : log_control_({.errors = options.log_requests > 0, .requests = options.log_requests}),
       options_(WithControlledLog(options, log_control_)),
       clock_(clock),
@@ -129,21 +204,23 @@ Server::Server(const ServerOptions& options, const Clock& clock, ThreadCheck che
                    .queue_capacity = options.queue_capacity,
                    .skip_bad_models = options.skip_bad_models,
                    .log = options_.log,
-                   .published = [this](const auto& answering) { ModelsHaveChanged(answering); }},
+                   .published = [this](const auto& answering) { OnModelsChanged(answering); }},
                   metrics_, clock),
       queue_(options.queue_capacity, metrics_),
+      intake_({.max_images_per_call = options.max_images_per_call,
+               .workers = options.workers,
+               .inline_budget = options.inline_budget},
+              queue_),
       request_log_(log_control_, options.log_request, clock) {
   metrics_.SetComputeWorkers(options.workers);
 }
 
-Server::~Server() { Stop(); }
-
-absl::Status Server::StartHttp() {
+absl::Status Server::Impl::StartHttp() {
   LIPSERVE_ASSIGN_OR_RETURN(http_, HttpEndpoint::Start(options_.http, metrics_, health_));
   return absl::OkStatus();
 }
 
-absl::Status Server::StartGrpc() {
+absl::Status Server::Impl::StartGrpc() {
   // Acts on every server of the process that is built after it.
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
 
@@ -171,27 +248,36 @@ absl::Status Server::StartGrpc() {
   return absl::OkStatus();
 }
 
-absl::Status Server::StartThreads() {
+absl::Status Server::Impl::StartThreads() {
   handover_ = std::make_unique<AnswerHandover>(*completion_queue_);
   LIPSERVE_ASSIGN_OR_RETURN(
       workers_, ComputeWorkers::Start(options_.workers, queue_, clock_, *handover_, check_));
   const auto new_work = [this] {
     return std::make_unique<ServerWork>(ServerWork::Shared{queue_, *handover_, calls_},
-                                        options_.inline_budget, clock_,
-                                        ConnectionCork(grpc_port_, clock_));
+                                        options_.inline_budget, clock_);
   };
   LIPSERVE_ASSIGN_OR_RETURN(pollers_,
                             CompletionPollers::Start(options_.pollers, *completion_queue_, new_work,
                                                      options_.busy_poll, check_));
   loader_ = std::make_unique<RepositoryLoader>(
       RepositoryLoader::Settings{.poll_interval = options_.repository_poll, .check = check_},
-      repository_, [this](const absl::Status& status) { ModelsAreLoaded(status); });
-  intake_ = std::make_unique<ClassificationIntake>(ServiceContext{
+      repository_, [this](const absl::Status& status) { OnModelsLoaded(status); });
+  context_.emplace(MakeContext());
+  AddClassifierCalls(*context_, classifier_service_, *completion_queue_, calls_);
+  AddInferenceCalls(*context_, inference_service_, *completion_queue_, calls_);
+  AddHealthCalls(health_.statuses(), health_service_, *completion_queue_, calls_);
+  calls_.Post();
+  pollers_->Begin();
+  return absl::OkStatus();
+}
+
+ServiceContext Server::Impl::MakeContext() {
+  return {
       .health = health_,
       .access = access_,
       .repository = repository_,
       .loader = *loader_,
-      .queue = queue_,
+      .intake = intake_,
       .request_log = request_log_,
       .log_control = log_control_,
       .metrics = metrics_,
@@ -199,24 +285,17 @@ absl::Status Server::StartThreads() {
       .max_images_per_call = options_.max_images_per_call,
       .queue_capacity = options_.queue_capacity,
       .workers = options_.workers,
-      .log_may_change = IsLoopback(options_.grpc.host) || !options_.security.access_policy.empty(),
-      .inline_budget = options_.inline_budget});
-  AddClassifierCalls(*intake_, classifier_service_, *completion_queue_, calls_);
-  AddInferenceCalls(*intake_, inference_service_, *completion_queue_, calls_);
-  AddHealthCalls(health_.statuses(), health_service_, *completion_queue_, calls_);
-  calls_.Post();
-  pollers_->Begin();
-  return absl::OkStatus();
+      .log_may_change = IsLoopback(options_.grpc.host) || !options_.security.access_policy.empty()};
 }
 
-void Server::ModelsAreLoaded(const absl::Status& status) {
+void Server::Impl::OnModelsLoaded(const absl::Status& status) {
   MutexLock lock(mutex_);
   if (status.ok() && !stop_requested_) health_.Enter(ServingPhase::kServing);
   loaded_ = status;
   changed_.NotifyAll();
 }
 
-void Server::ModelsHaveChanged(const std::map<std::string, bool>& answering) {
+void Server::Impl::OnModelsChanged(const std::map<std::string, bool>& answering) {
   // Who loads by request decides what is enough.
   const bool enough = options_.repository_mode == RepositoryMode::kExplicit ||
                       std::any_of(answering.begin(), answering.end(),
@@ -224,29 +303,29 @@ void Server::ModelsHaveChanged(const std::map<std::string, bool>& answering) {
   health_.SetModels(answering, enough);
 }
 
-absl::Status Server::WaitUntilServing() {
+absl::Status Server::Impl::WaitUntilServing() {
   MutexLock lock(mutex_);
   while (!loaded_.has_value() && !stop_requested_) changed_.Wait(mutex_);
   if (!loaded_.has_value()) return absl::CancelledError("stopped before the models were loaded");
   return *loaded_;
 }
 
-void Server::RequestStop() {
+void Server::Impl::RequestStop() {
   MutexLock lock(mutex_);
   stop_requested_ = true;
   changed_.NotifyAll();
 }
 
-void Server::WaitForStopRequest() {
+void Server::Impl::WaitForStopRequest() {
   MutexLock lock(mutex_);
   while (!stop_requested_) changed_.Wait(mutex_);
 }
 
-void Server::StartDraining() {
+void Server::Impl::StartDraining() {
   if (health_.phase() == ServingPhase::kServing) health_.Enter(ServingPhase::kDraining);
 }
 
-void Server::Stop() {
+void Server::Impl::Stop() {
   if (std::exchange(stopped_, true)) return;
   RequestStop();
   if (loader_ != nullptr) loader_->RequestStop();
@@ -256,7 +335,7 @@ void Server::Stop() {
   }
   health_.Enter(ServingPhase::kRefusing);
   workers_.reset();  // closes the queue and finishes what is in it; pollers deliver it
-  if (intake_ != nullptr) {
+  if (context_.has_value()) {
     queue_.WaitUntilIdle();  // a poller may be executing a request itself
     grpc_server_->Shutdown(std::chrono::system_clock::now() + kShutdownTimeout);
     calls_.StopAndWait();
@@ -264,16 +343,34 @@ void Server::Stop() {
   pollers_.reset();
 }
 
-bool Server::WaitUntilLoaderEnds(std::chrono::milliseconds patience) const {
+bool Server::Impl::WaitUntilLoaderEnds(std::chrono::milliseconds patience) const {
   return loader_ == nullptr || loader_->WaitUntilEnded(patience);
 }
 
-ListenAddress Server::grpc_address() const {
-  return {.host = options_.grpc.host, .port = grpc_port_};
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& options,
+                                                      const Clock& clock, ThreadCheck check) {
+  LIPSERVE_RETURN_IF_ERROR(CheckServerOptions(options));
+  LIPSERVE_RETURN_IF_ERROR(check());  // this thread helps to finish what is queued at the end
+  auto impl = std::make_unique<Impl>(options, clock, std::move(check));
+  LIPSERVE_RETURN_IF_ERROR(impl->Start());
+  return std::unique_ptr<Server>(new Server(std::move(impl)));
 }
 
-ListenAddress Server::http_address() const {
-  return {.host = options_.http.host, .port = http_->port()};
+Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Server::~Server() = default;
+
+absl::Status Server::WaitUntilServing() { return impl_->WaitUntilServing(); }
+void Server::RequestStop() { impl_->RequestStop(); }
+void Server::WaitForStopRequest() { impl_->WaitForStopRequest(); }
+void Server::StartDraining() { impl_->StartDraining(); }
+void Server::Stop() { impl_->Stop(); }
+ListenAddress Server::grpc_address() const { return impl_->grpc_address(); }
+ListenAddress Server::http_address() const { return impl_->http_address(); }
+RepositoryLoader& Server::loader() { return impl_->loader(); }
+const ModelRepository& Server::repository() const { return impl_->repository(); }
+bool Server::WaitUntilLoaderEnds(std::chrono::milliseconds patience) const {
+  return impl_->WaitUntilLoaderEnds(patience);
 }
+std::string Server::MetricsText() { return impl_->MetricsText(); }
 
 }  // namespace lipserve

@@ -2,39 +2,22 @@
 #ifndef SERVER_SERVER_H_
 #define SERVER_SERVER_H_
 
-#include <grpcpp/grpcpp.h>
-
 #include <chrono>
-#include <map>
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "grpc/health/v1/health.grpc.pb.h"
-#include "inference/grpc_service.grpc.pb.h"
-#include "lipserve/v1/classifier.grpc.pb.h"
-#include "model/certificate/floating_point_canary.h"
-#include "model/concurrency/mutex.h"
-#include "server/access_control.h"
-#include "server/answer_handover.h"
-#include "server/call_pools.h"
-#include "server/checked_threads.h"
-#include "server/classification_intake.h"
-#include "server/clock.h"
-#include "server/completion_pollers.h"
-#include "server/compute_workers.h"
-#include "server/health.h"
-#include "server/http_endpoint.h"
-#include "server/metrics.h"
-#include "server/model_repository.h"
-#include "server/repository_loader.h"
-#include "server/request_log.h"
-#include "server/request_queue.h"
+#include "model/arithmetic/floating_point_canary.h"
+#include "server/operations/checked_threads.h"
+#include "server/operations/clock.h"
+#include "server/operations/listen_address.h"
 #include "server/server_options.h"
 
 namespace lipserve {
+
+class ModelRepository;
+class RepositoryLoader;
 
 // A whole server, from its ports to its threads.
 //
@@ -78,55 +61,22 @@ class Server {
   ListenAddress grpc_address() const;
   ListenAddress http_address() const;
 
-  // Loads, unloads and looks at models by request.
-  RepositoryLoader& loader() { return *loader_; }
-  const ModelRepository& repository() const { return repository_; }
+  // Loads and unloads models by request, and lists them.
+  RepositoryLoader& loader();
+  const ModelRepository& repository() const;
 
   // After Stop: waits, at most so long, until no model is being loaded any more. Destruction waits
   // without a limit. Returns whether it has ended.
   bool WaitUntilLoaderEnds(std::chrono::milliseconds patience) const;
 
   // All metrics, as /metrics gives them.
-  std::string MetricsText() { return metrics_.Text(); }
+  std::string MetricsText();
 
  private:
-  Server(const ServerOptions& options, const Clock& clock, ThreadCheck check);
-  absl::Status StartHttp();
-  absl::Status StartGrpc();
-  absl::Status StartThreads();
-  void ModelsAreLoaded(const absl::Status& status);
-  void ModelsHaveChanged(const std::map<std::string, bool>& answering);
+  class Impl;
+  explicit Server(std::unique_ptr<Impl> impl);
 
-  LogControl log_control_;
-  const ServerOptions options_;  // whose log is under log_control_
-  const Clock& clock_;
-  const ThreadCheck check_;
-  Health health_;
-  Metrics metrics_;
-  AccessControl access_;
-  ModelRepository repository_;
-  RequestQueue queue_;
-  RequestLog request_log_;
-  std::unique_ptr<HttpEndpoint> http_;
-
-  int grpc_port_ = 0;
-  v1::ClassifierService::AsyncService classifier_service_;
-  inference::GRPCInferenceService::AsyncService inference_service_;
-  grpc::health::v1::Health::AsyncService health_service_;
-  std::unique_ptr<grpc::ServerCompletionQueue> completion_queue_;
-  std::unique_ptr<grpc::Server> grpc_server_;
-  std::unique_ptr<ClassificationIntake> intake_;
-  CallPools calls_;
-  std::unique_ptr<AnswerHandover> handover_;
-  std::unique_ptr<CompletionPollers> pollers_;
-  std::unique_ptr<ComputeWorkers> workers_;
-
-  Mutex mutex_;
-  CondVar changed_;
-  std::optional<absl::Status> loaded_ ABSL_GUARDED_BY(mutex_);
-  bool stop_requested_ ABSL_GUARDED_BY(mutex_) = false;
-  bool stopped_ = false;
-  std::unique_ptr<RepositoryLoader> loader_;
+  std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace lipserve

@@ -8,8 +8,8 @@
 #include <optional>
 #include <string>
 
-#include "model/status_macros.h"
-#include "server/cpu_allowance.h"
+#include "model/foundation/status_macros.h"
+#include "server/operations/cpu_allowance.h"
 
 namespace lipserve {
 namespace {

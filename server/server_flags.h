@@ -4,7 +4,7 @@
 
 #include <optional>
 
-#include "server/log_lines.h"
+#include "server/operations/log_lines.h"
 #include "server/server_options.h"
 
 namespace lipserve {

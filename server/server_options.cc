@@ -5,8 +5,8 @@
 #include <limits>
 
 #include "absl/strings/str_cat.h"
-#include "model/status_macros.h"
-#include "server/repository_folder.h"
+#include "model/foundation/status_macros.h"
+#include "server/repository/repository_folder.h"
 
 namespace lipserve {
 namespace {

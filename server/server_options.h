@@ -10,10 +10,10 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "server/listen_address.h"
-#include "server/repository_mode.h"
-#include "server/request_log.h"
-#include "server/transport_security.h"
+#include "server/operations/listen_address.h"
+#include "server/operations/request_log.h"
+#include "server/repository/repository_mode.h"
+#include "server/security/transport_security.h"
 
 namespace lipserve {
 

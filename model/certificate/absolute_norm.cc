@@ -8,8 +8,8 @@
 #include <span>
 #include <vector>
 
+#include "model/arithmetic/vector_norm.h"
 #include "model/certificate/convolution_operator.h"
-#include "model/certificate/vector_norm.h"
 #include "model/certificate/window_reads.h"
 
 namespace lipserve {

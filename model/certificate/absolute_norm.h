@@ -7,7 +7,7 @@
 #ifndef MODEL_CERTIFICATE_ABSOLUTE_NORM_H_
 #define MODEL_CERTIFICATE_ABSOLUTE_NORM_H_
 
-#include "model/certificate/outward_rounding.h"
+#include "model/arithmetic/outward_rounding.h"
 #include "model/network/frozen_network.h"
 
 namespace lipserve {

@@ -9,8 +9,8 @@
 #include <span>
 #include <vector>
 
+#include "model/arithmetic/outward_rounding.h"
 #include "model/certificate/network_bounds.h"
-#include "model/certificate/outward_rounding.h"
 
 namespace lipserve {
 

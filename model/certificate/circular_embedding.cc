@@ -6,12 +6,12 @@
 #include <numeric>
 #include <span>
 
+#include "model/arithmetic/vector_norm.h"
 #include "model/certificate/banded_cholesky.h"
 #include "model/certificate/convolution_operator.h"
 #include "model/certificate/lanczos.h"
 #include "model/certificate/roots_of_unity.h"
 #include "model/certificate/symmetric_panel.h"
-#include "model/certificate/vector_norm.h"
 
 namespace lipserve {
 namespace {

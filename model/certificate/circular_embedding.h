@@ -14,8 +14,8 @@
 #include <optional>
 #include <vector>
 
+#include "model/arithmetic/outward_rounding.h"
 #include "model/certificate/norm_proof.h"
-#include "model/certificate/outward_rounding.h"
 #include "model/network/frozen_network.h"
 
 namespace lipserve {

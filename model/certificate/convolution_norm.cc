@@ -8,15 +8,15 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "model/arithmetic/outward_rounding.h"
 #include "model/certificate/circular_embedding.h"
 #include "model/certificate/convolution_gram.h"
 #include "model/certificate/convolution_operator.h"
 #include "model/certificate/lanczos.h"
 #include "model/certificate/operator_norm.h"
-#include "model/certificate/outward_rounding.h"
 #include "model/certificate/window_reads.h"
+#include "model/foundation/status_macros.h"
 #include "model/network/matrix_view.h"
-#include "model/status_macros.h"
 
 namespace lipserve {
 namespace {

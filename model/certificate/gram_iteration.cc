@@ -5,8 +5,8 @@
 #include <cmath>
 #include <vector>
 
+#include "model/arithmetic/vector_norm.h"
 #include "model/certificate/symmetric_panel.h"
-#include "model/certificate/vector_norm.h"
 
 namespace lipserve {
 namespace {

@@ -12,7 +12,7 @@
 #include <cstddef>
 #include <span>
 
-#include "model/certificate/outward_rounding.h"
+#include "model/arithmetic/outward_rounding.h"
 
 namespace lipserve {
 

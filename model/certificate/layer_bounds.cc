@@ -9,14 +9,14 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "model/arithmetic/vector_norm.h"
 #include "model/certificate/absolute_norm.h"
 #include "model/certificate/convolution_norm.h"
 #include "model/certificate/operator_norm.h"
-#include "model/certificate/vector_norm.h"
 #include "model/certificate/window_reads.h"
+#include "model/foundation/overloaded.h"
+#include "model/foundation/status_macros.h"
 #include "model/network/matrix_view.h"
-#include "model/network/overloaded.h"
-#include "model/status_macros.h"
 
 namespace lipserve {
 namespace {

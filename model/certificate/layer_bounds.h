@@ -7,7 +7,7 @@
 #include <cstddef>
 
 #include "absl/status/status.h"
-#include "model/certificate/outward_rounding.h"
+#include "model/arithmetic/outward_rounding.h"
 #include "model/network/frozen_network.h"
 
 namespace lipserve {

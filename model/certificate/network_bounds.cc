@@ -5,7 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
-#include "model/status_macros.h"
+#include "model/foundation/status_macros.h"
 
 namespace lipserve {
 namespace {

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "model/arithmetic/outward_rounding.h"
 #include "model/certificate/layer_bounds.h"
-#include "model/certificate/outward_rounding.h"
 #include "model/certificate/row_pairs.h"
 #include "model/network/frozen_network.h"
 

@@ -13,7 +13,7 @@
 #include <string>
 
 #include "absl/status/status.h"
-#include "model/certificate/outward_rounding.h"
+#include "model/arithmetic/outward_rounding.h"
 
 namespace lipserve {
 

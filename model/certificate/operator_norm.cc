@@ -10,12 +10,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "model/arithmetic/outward_rounding.h"
 #include "model/certificate/banded_cholesky.h"
 #include "model/certificate/gram_iteration.h"
 #include "model/certificate/lanczos.h"
-#include "model/certificate/outward_rounding.h"
 #include "model/execution/dense_float64.h"
-#include "model/status_macros.h"
+#include "model/foundation/status_macros.h"
 
 namespace lipserve {
 namespace {

@@ -6,7 +6,7 @@
 #include <variant>
 
 #include "absl/container/inlined_vector.h"
-#include "model/certificate/vector_norm.h"
+#include "model/arithmetic/vector_norm.h"
 
 namespace lipserve {
 namespace {

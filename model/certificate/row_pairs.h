@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <vector>
 
-#include "model/certificate/outward_rounding.h"
+#include "model/arithmetic/outward_rounding.h"
 #include "model/network/frozen_network.h"
 
 namespace lipserve {

@@ -13,8 +13,8 @@
 #include "model/execution/exact_integers.h"
 #include "model/execution/exact_linear.h"
 #include "model/execution/exact_pooling.h"
+#include "model/foundation/overloaded.h"
 #include "model/network/adjoint.h"
-#include "model/network/overloaded.h"
 
 namespace lipserve {
 namespace {

@@ -7,7 +7,7 @@
 #include <span>
 #include <vector>
 
-#include "model/certificate/outward_rounding.h"
+#include "model/arithmetic/outward_rounding.h"
 #include "model/execution/layer_step.h"
 #include "model/network/frozen_network.h"
 #include "model/network/matrix_view.h"

@@ -6,7 +6,7 @@
 #include <span>
 #include <utility>
 
-#include "model/certificate/vector_norm.h"
+#include "model/arithmetic/vector_norm.h"
 
 namespace lipserve {
 

@@ -8,7 +8,7 @@
 #include <memory>
 #include <vector>
 
-#include "model/certificate/outward_rounding.h"
+#include "model/arithmetic/outward_rounding.h"
 
 namespace lipserve {
 

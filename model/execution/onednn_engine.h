@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "model/concurrency/mutex.h"
+#include "model/foundation/mutex.h"
 
 namespace lipserve::onednn {
 

@@ -5,9 +5,9 @@
 #include <optional>
 
 #include "absl/strings/str_cat.h"
+#include "model/foundation/overloaded.h"
+#include "model/foundation/status_macros.h"
 #include "model/network/adjoint.h"
-#include "model/network/overloaded.h"
-#include "model/status_macros.h"
 
 namespace lipserve {
 namespace {

@@ -4,10 +4,10 @@
 #include <cstdint>
 
 #include "absl/strings/str_cat.h"
-#include "model/certificate/pixel_scaling.h"
+#include "model/foundation/status_macros.h"
 #include "model/network/layer_proto.h"
+#include "model/network/pixel_scaling.h"
 #include "model/network/sealed_file.h"
-#include "model/status_macros.h"
 
 namespace lipserve {
 namespace {

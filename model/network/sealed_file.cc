@@ -15,7 +15,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "lipserve/v1/sealed_file.pb.h"
-#include "model/status_macros.h"
+#include "model/foundation/status_macros.h"
 
 namespace lipserve {
 namespace {

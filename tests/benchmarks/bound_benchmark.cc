@@ -21,8 +21,8 @@
 
 #include "model/certified_model.h"
 #include "model/execution/onednn.h"
-#include "server/batch_calibration.h"
-#include "server/clock.h"
+#include "server/operations/clock.h"
+#include "server/repository/batch_calibration.h"
 #include "server/server_options.h"
 #include "tests/benchmarks/classify_client.h"
 #include "tests/benchmarks/echo_service.h"

@@ -23,11 +23,11 @@
 #include "google/protobuf/text_format.h"
 #include "model/execution/onednn.h"
 #include "model/execution/onednn_training.h"
+#include "trainer/constraints/linear_map.h"
+#include "trainer/constraints/random_orthogonal.h"
 #include "trainer/layers/convex_potential.h"
 #include "trainer/layers/convolution.h"
 #include "trainer/layers/dense.h"
-#include "trainer/layers/linear_map.h"
-#include "trainer/layers/random_orthogonal.h"
 #include "trainer/network/trainable_network.h"
 #include "trainer/recipes/recipe_file.h"
 

@@ -20,7 +20,7 @@
 
 #include "google/protobuf/text_format.h"
 #include "model/execution/onednn.h"
-#include "trainer/layers/random_orthogonal.h"
+#include "trainer/constraints/random_orthogonal.h"
 #include "trainer/losses/make_loss.h"
 #include "trainer/network/trainable_network.h"
 #include "trainer/optimizers/make_optimizer.h"

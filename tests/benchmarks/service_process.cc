@@ -11,7 +11,7 @@
 #include <memory>
 
 #include "model/execution/onednn.h"
-#include "server/cpu_allowance.h"
+#include "server/operations/cpu_allowance.h"
 #include "server/server.h"
 #include "tests/server/small_model.h"
 

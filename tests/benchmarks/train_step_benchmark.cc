@@ -17,8 +17,8 @@
 
 #include "google/protobuf/text_format.h"
 #include "model/execution/onednn.h"
+#include "trainer/constraints/random_orthogonal.h"
 #include "trainer/layers/frobenius_dense.h"
-#include "trainer/layers/random_orthogonal.h"
 #include "trainer/layers/spectral_dense.h"
 #include "trainer/losses/make_loss.h"
 #include "trainer/network/trainable_network.h"

@@ -8,7 +8,7 @@
 
 #include "google/protobuf/stubs/logging.h"
 #include "lipserve/v1/classifier.pb.h"
-#include "server/request_codec.h"
+#include "server/protocols/classifier_codec.h"
 #include "tests/server/small_model.h"
 
 namespace {

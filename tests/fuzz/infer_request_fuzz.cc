@@ -7,8 +7,8 @@
 
 #include "google/protobuf/stubs/logging.h"
 #include "inference/grpc_service.pb.h"
-#include "server/inference_codec.h"
-#include "server/model_catalog.h"
+#include "server/protocols/inference_codec.h"
+#include "server/repository/model_catalog.h"
 #include "tests/server/small_model.h"
 
 namespace {

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "client/classifier_client.h"
-#include "model/concurrency/mutex.h"
+#include "model/foundation/mutex.h"
 
 namespace lipserve {
 

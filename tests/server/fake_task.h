@@ -12,8 +12,8 @@
 #include <utility>
 #include <vector>
 
-#include "server/classification_task.h"
-#include "server/clock.h"
+#include "server/operations/clock.h"
+#include "server/scheduling/classification_task.h"
 
 namespace lipserve {
 

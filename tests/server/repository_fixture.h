@@ -16,8 +16,8 @@
 #include <vector>
 
 #include "model/execution/onednn.h"
-#include "server/model_repository.h"
-#include "server/serving_config.h"
+#include "server/repository/model_repository.h"
+#include "server/repository/serving_config.h"
 #include "tests/server/small_model.h"
 
 namespace lipserve {

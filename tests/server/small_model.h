@@ -15,8 +15,8 @@
 
 #include "model/certificate/operator_norm.h"
 #include "model/network/model_file.h"
-#include "server/metrics.h"
-#include "server/served_model.h"
+#include "server/operations/metrics.h"
+#include "server/repository/served_model.h"
 
 namespace lipserve {
 

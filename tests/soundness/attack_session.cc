@@ -6,7 +6,7 @@
 #include <limits>
 #include <utility>
 
-#include "model/status_macros.h"
+#include "model/foundation/status_macros.h"
 
 namespace lipserve {
 

@@ -4,8 +4,8 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "model/foundation/status_macros.h"
 #include "model/network/sealed_file.h"
-#include "model/status_macros.h"
 
 namespace lipserve {
 

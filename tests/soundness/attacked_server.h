@@ -10,7 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "model/execution/onednn.h"
-#include "model/status_macros.h"
+#include "model/foundation/status_macros.h"
 #include "server/server.h"
 #include "tests/server/small_model.h"
 #include "tests/soundness/attack_target.h"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/soundness/attacks.h"
 
-#include "model/certificate/pixel_scaling.h"
-#include "model/status_macros.h"
+#include "model/foundation/status_macros.h"
+#include "model/network/pixel_scaling.h"
 
 namespace lipserve {
 

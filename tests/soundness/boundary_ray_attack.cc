@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <utility>
 
-#include "model/status_macros.h"
+#include "model/foundation/status_macros.h"
 #include "tests/soundness/attacks.h"
 
 namespace lipserve {

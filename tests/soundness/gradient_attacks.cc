@@ -4,7 +4,7 @@
 #include <cmath>
 #include <random>
 
-#include "model/status_macros.h"
+#include "model/foundation/status_macros.h"
 #include "tests/soundness/attacks.h"
 
 namespace lipserve {

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "model/status_macros.h"
+#include "model/foundation/status_macros.h"
 #include "tests/soundness/attacks.h"
 
 namespace lipserve {

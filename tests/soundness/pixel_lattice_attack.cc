@@ -5,8 +5,8 @@
 #include <queue>
 #include <utility>
 
-#include "model/certificate/pixel_scaling.h"
-#include "model/status_macros.h"
+#include "model/foundation/status_macros.h"
+#include "model/network/pixel_scaling.h"
 #include "tests/soundness/attacks.h"
 
 namespace lipserve {

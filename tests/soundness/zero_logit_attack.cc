@@ -3,7 +3,7 @@
 #include <random>
 #include <utility>
 
-#include "model/status_macros.h"
+#include "model/foundation/status_macros.h"
 #include "tests/soundness/attacks.h"
 
 namespace lipserve {

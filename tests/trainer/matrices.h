@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "model/network/matrix_view.h"
-#include "trainer/layers/random_orthogonal.h"
+#include "trainer/constraints/random_orthogonal.h"
 
 namespace lipserve::trainer {
 

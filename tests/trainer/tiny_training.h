@@ -13,8 +13,8 @@
 #include "tests/trainer/silent_observer.h"
 #include "tests/trainer/tiny_experiment.h"
 #include "trainer/recipes/recipe_file.h"
-#include "trainer/training/checkpoint.h"
-#include "trainer/training/training_run.h"
+#include "trainer/run/checkpoint.h"
+#include "trainer/run/training_run.h"
 
 namespace lipserve::trainer {
 

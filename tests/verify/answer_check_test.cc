@@ -15,8 +15,8 @@
 #include <utility>
 #include <vector>
 
-#include "model/certificate/pixel_scaling.h"
 #include "model/certified_model.h"
+#include "model/network/pixel_scaling.h"
 #include "tests/verify/convolutional_network.h"
 #include "tests/verify/frozen_model_bytes.h"
 

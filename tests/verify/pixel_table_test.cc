@@ -7,7 +7,7 @@
 #include <numeric>
 #include <string>
 
-#include "model/certificate/pixel_scaling.h"
+#include "model/network/pixel_scaling.h"
 
 namespace lipserve::verify {
 namespace {

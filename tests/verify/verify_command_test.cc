@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "client/certificate_file.h"
-#include "model/certificate/pixel_scaling.h"
 #include "model/certified_model.h"
+#include "model/network/pixel_scaling.h"
 #include "model/network/sealed_file.h"
 #include "nlohmann/json.hpp"
 #include "tests/verify/convolutional_network.h"

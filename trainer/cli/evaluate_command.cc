@@ -10,17 +10,17 @@
 #include "absl/strings/str_cat.h"
 #include "model/certified_model.h"
 #include "model/execution/onednn.h"
+#include "model/foundation/status_macros.h"
 #include "model/network/model_file.h"
 #include "model/network/sealed_file.h"
-#include "model/status_macros.h"
-#include "trainer/attack/robustness_attack.h"
 #include "trainer/cli/commands.h"
 #include "trainer/cli/evaluation_table.h"
 #include "trainer/data/dataset.h"
+#include "trainer/evaluation/evaluation.h"
+#include "trainer/evaluation/geometric_evaluation.h"
+#include "trainer/evaluation/json_lines.h"
+#include "trainer/evaluation/robustness_attack.h"
 #include "trainer/recipes/recipe_file.h"
-#include "trainer/training/evaluation.h"
-#include "trainer/training/geometric_evaluation.h"
-#include "trainer/training/json_lines.h"
 
 namespace lipserve::trainer {
 namespace {

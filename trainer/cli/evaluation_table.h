@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "trainer/training/evaluation.h"
+#include "trainer/evaluation/evaluation.h"
 
 namespace lipserve::trainer {
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "model/certificate/floating_point_canary.h"
+#include "model/arithmetic/floating_point_canary.h"
 #include "model/execution/onednn.h"
 #include "proto/text/near_name.h"
 #include "trainer/cli/commands.h"

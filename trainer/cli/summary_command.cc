@@ -8,7 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "model/execution/onednn.h"
-#include "model/status_macros.h"
+#include "model/foundation/status_macros.h"
 #include "trainer/cli/commands.h"
 #include "trainer/cli/summary_table.h"
 #include "trainer/cli/training_text.h"

@@ -8,7 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "model/status_macros.h"
+#include "model/foundation/status_macros.h"
 
 namespace lipserve::trainer {
 namespace {

@@ -12,7 +12,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "model/status_macros.h"
+#include "model/foundation/status_macros.h"
 #include "trainer/data/whole_file.h"
 
 namespace lipserve::trainer {

@@ -8,7 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "model/status_macros.h"
+#include "model/foundation/status_macros.h"
 #include "trainer/data/shuffle.h"
 
 namespace lipserve::trainer {

@@ -11,7 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "model/status_macros.h"
+#include "model/foundation/status_macros.h"
 #include "proto/image/image_file.h"
 #include "proto/text/near_name.h"
 

@@ -5,7 +5,7 @@
 
 #include <vector>
 
-#include "model/certificate/pixel_scaling.h"
+#include "model/network/pixel_scaling.h"
 #include "trainer/data/dataset.h"
 
 namespace lipserve::trainer {

@@ -17,9 +17,9 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "model/certificate/pixel_scaling.h"
-#include "model/concurrency/mutex.h"
+#include "model/foundation/mutex.h"
 #include "model/network/matrix_view.h"
+#include "model/network/pixel_scaling.h"
 #include "trainer/data/augmenter.h"
 #include "trainer/data/dataset.h"
 

@@ -12,7 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "model/status_macros.h"
+#include "model/foundation/status_macros.h"
 #include "trainer/data/npy_file.h"
 
 namespace lipserve::trainer {

@@ -10,7 +10,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "model/status_macros.h"
+#include "model/foundation/status_macros.h"
 #include "trainer/data/whole_file.h"
 
 namespace lipserve::trainer {

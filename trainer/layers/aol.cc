@@ -3,7 +3,7 @@
 
 #include <cassert>
 
-#include "trainer/layers/random_orthogonal.h"
+#include "trainer/constraints/random_orthogonal.h"
 
 namespace lipserve::trainer {
 

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "trainer/layers/aol_map.h"
+#include "trainer/constraints/aol_map.h"
 #include "trainer/layers/convolution.h"
 #include "trainer/layers/dense.h"
 

@@ -6,9 +6,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "model/execution/onednn.h"
-#include "trainer/layers/newton_retraction.h"
-#include "trainer/layers/polar_factor.h"
-#include "trainer/layers/random_orthogonal.h"
+#include "trainer/constraints/newton_retraction.h"
+#include "trainer/constraints/polar_factor.h"
+#include "trainer/constraints/random_orthogonal.h"
 
 namespace lipserve::trainer {
 namespace {

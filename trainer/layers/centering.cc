@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cassert>
 
-#include "trainer/layers/dense.h"
+#include "trainer/constraints/freezing_rounding.h"
 
 namespace lipserve::trainer {
 namespace {

@@ -9,12 +9,13 @@
 #include "absl/status/statusor.h"
 #include "model/certificate/convolution_norm.h"
 #include "model/certificate/operator_norm.h"
+#include "model/foundation/overloaded.h"
 #include "model/network/adjoint.h"
-#include "model/network/overloaded.h"
+#include "trainer/constraints/freezing_rounding.h"
+#include "trainer/constraints/inner_product.h"
+#include "trainer/constraints/random_orthogonal.h"
 #include "trainer/layers/convolution.h"
 #include "trainer/layers/dense.h"
-#include "trainer/layers/inner_product.h"
-#include "trainer/layers/random_orthogonal.h"
 
 namespace lipserve::trainer {
 namespace {

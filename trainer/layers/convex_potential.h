@@ -30,10 +30,10 @@
 #include <variant>
 #include <vector>
 
+#include "trainer/constraints/linear_map.h"
+#include "trainer/constraints/power_iteration.h"
+#include "trainer/constraints/sll_scale.h"
 #include "trainer/layers/layer.h"
-#include "trainer/layers/linear_map.h"
-#include "trainer/layers/power_iteration.h"
-#include "trainer/layers/sll_scale.h"
 
 namespace lipserve::trainer {
 

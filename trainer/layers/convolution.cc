@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "model/certificate/window_reads.h"
-#include "trainer/layers/dense.h"
-#include "trainer/layers/random_orthogonal.h"
+#include "trainer/constraints/freezing_rounding.h"
+#include "trainer/constraints/random_orthogonal.h"
 
 namespace lipserve::trainer {
 namespace {

@@ -26,8 +26,8 @@
 #include <utility>
 #include <vector>
 
+#include "trainer/constraints/linear_map.h"
 #include "trainer/layers/layer.h"
-#include "trainer/layers/linear_map.h"
 
 namespace lipserve::trainer {
 

@@ -3,15 +3,11 @@
 
 #include <algorithm>
 #include <cassert>
-#include <cmath>
 #include <utility>
 
-namespace lipserve::trainer {
+#include "trainer/constraints/freezing_rounding.h"
 
-float RoundForFreezing(double value) {
-  const float rounded = static_cast<float>(value);
-  return std::fpclassify(rounded) == FP_SUBNORMAL ? 0.0F : rounded;
-}
+namespace lipserve::trainer {
 
 Dense::Dense(std::size_t inputs, std::size_t outputs, bool use_bias, std::vector<float> kernel)
     : inputs_(inputs),

@@ -11,18 +11,10 @@
 #include <memory>
 #include <vector>
 
+#include "trainer/constraints/linear_map.h"
 #include "trainer/layers/layer.h"
-#include "trainer/layers/linear_map.h"
 
 namespace lipserve::trainer {
-
-// No kernel is divided by a smaller norm than this: a kernel of zeros gives weights of zeros and a
-// finite gradient instead of NaN, and a kernel below it gives weights of a norm below 1.
-inline constexpr float kSmallestNorm = 1e-6F;
-
-// Rounds to the nearest float; what is subnormal becomes 0, because a frozen model must not depend
-// on whether a processor flushes subnormals.
-float RoundForFreezing(double value);
 
 // Shapes: x: [N, inputs], y: [N, outputs], W: [outputs, inputs], b: [outputs].
 class Dense : public Layer {

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <vector>
 
-#include "trainer/layers/random_orthogonal.h"
+#include "trainer/constraints/random_orthogonal.h"
 
 namespace lipserve::trainer {
 namespace {

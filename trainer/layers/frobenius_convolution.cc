@@ -6,8 +6,8 @@
 #include <cstddef>
 #include <span>
 
-#include "trainer/layers/dense.h"
-#include "trainer/layers/inner_product.h"
+#include "trainer/constraints/freezing_rounding.h"
+#include "trainer/constraints/inner_product.h"
 
 namespace lipserve::trainer {
 namespace {

@@ -5,8 +5,9 @@
 #include <cmath>
 #include <span>
 
-#include "trainer/layers/inner_product.h"
-#include "trainer/layers/random_orthogonal.h"
+#include "trainer/constraints/freezing_rounding.h"
+#include "trainer/constraints/inner_product.h"
+#include "trainer/constraints/random_orthogonal.h"
 
 namespace lipserve::trainer {
 

@@ -8,8 +8,8 @@
 #include <numbers>
 
 #include "model/execution/activation.h"
+#include "trainer/constraints/freezing_rounding.h"
 #include "trainer/layers/activation_gradient.h"
-#include "trainer/layers/dense.h"
 
 namespace lipserve::trainer {
 namespace {

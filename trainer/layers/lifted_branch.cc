@@ -9,8 +9,8 @@
 #include <utility>
 #include <variant>
 
-#include "model/network/overloaded.h"
-#include "trainer/layers/dense.h"
+#include "model/foundation/overloaded.h"
+#include "trainer/constraints/freezing_rounding.h"
 #include "trainer/layers/linear_residual.h"
 
 namespace lipserve::trainer {

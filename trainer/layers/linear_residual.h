@@ -19,9 +19,9 @@
 #include <string>
 #include <vector>
 
+#include "trainer/constraints/power_iteration.h"
 #include "trainer/layers/convolution.h"
 #include "trainer/layers/dense.h"
-#include "trainer/layers/power_iteration.h"
 
 namespace lipserve::trainer {
 

@@ -4,11 +4,11 @@
 #include <algorithm>
 #include <vector>
 
-#include "trainer/layers/block_reflector_map.h"
-#include "trainer/layers/cayley_map.h"
-#include "trainer/layers/cholesky_map.h"
-#include "trainer/layers/polar_factor.h"
-#include "trainer/layers/random_orthogonal.h"
+#include "trainer/constraints/block_reflector_map.h"
+#include "trainer/constraints/cayley_map.h"
+#include "trainer/constraints/cholesky_map.h"
+#include "trainer/constraints/polar_factor.h"
+#include "trainer/constraints/random_orthogonal.h"
 
 namespace lipserve::trainer {
 namespace {

@@ -9,8 +9,8 @@
 #include <random>
 #include <string>
 
+#include "trainer/constraints/orthogonal_map.h"
 #include "trainer/layers/dense.h"
-#include "trainer/layers/orthogonal_map.h"
 
 namespace lipserve::trainer {
 

@@ -3,9 +3,9 @@
 
 #include <algorithm>
 
-#include "trainer/layers/newton_retraction.h"
-#include "trainer/layers/polar_factor.h"
-#include "trainer/layers/random_orthogonal.h"
+#include "trainer/constraints/newton_retraction.h"
+#include "trainer/constraints/polar_factor.h"
+#include "trainer/constraints/random_orthogonal.h"
 
 namespace lipserve::trainer {
 

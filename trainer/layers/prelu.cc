@@ -5,8 +5,8 @@
 #include <cassert>
 
 #include "model/execution/activation.h"
+#include "trainer/constraints/freezing_rounding.h"
 #include "trainer/layers/activation_gradient.h"
-#include "trainer/layers/dense.h"
 
 namespace lipserve::trainer {
 namespace {

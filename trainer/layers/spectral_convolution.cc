@@ -6,8 +6,8 @@
 #include <cstddef>
 #include <span>
 
-#include "trainer/layers/newton_retraction.h"
-#include "trainer/layers/polar_factor.h"
+#include "trainer/constraints/newton_retraction.h"
+#include "trainer/constraints/polar_factor.h"
 
 namespace lipserve::trainer {
 namespace {

@@ -16,7 +16,7 @@
 #include <string>
 #include <vector>
 
-#include "trainer/layers/bjorck_map.h"
+#include "trainer/constraints/bjorck_map.h"
 #include "trainer/layers/convolution.h"
 
 namespace lipserve::trainer {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "trainer/layers/spectral_dense.h"
 
-#include "trainer/layers/polar_factor.h"
-#include "trainer/layers/random_orthogonal.h"
+#include "trainer/constraints/polar_factor.h"
+#include "trainer/constraints/random_orthogonal.h"
 
 namespace lipserve::trainer {
 

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "trainer/layers/bjorck_map.h"
+#include "trainer/constraints/bjorck_map.h"
 #include "trainer/layers/dense.h"
 
 namespace lipserve::trainer {

@@ -5,7 +5,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_format.h"
-#include "model/status_macros.h"
+#include "model/foundation/status_macros.h"
 #include "trainer/losses/binary_losses.h"
 #include "trainer/losses/cross_entropy_losses.h"
 #include "trainer/losses/emma_losses.h"

@@ -6,8 +6,8 @@
 #include <string>
 
 #include "model/certificate/convolution_norm.h"
+#include "model/foundation/status_macros.h"
 #include "model/network/layer_proto.h"
-#include "model/status_macros.h"
 
 namespace lipserve::trainer {
 namespace {

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <numbers>
 
-#include "model/status_macros.h"
+#include "model/foundation/status_macros.h"
 #include "trainer/layers/exact_activations.h"
 #include "trainer/layers/householder.h"
 #include "trainer/layers/prelu.h"

@@ -9,7 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "model/certificate/convolution_norm.h"
-#include "model/status_macros.h"
+#include "model/foundation/status_macros.h"
 #include "trainer/layers/convolution.h"
 #include "trainer/layers/dense.h"
 #include "trainer/layers/free_dense.h"

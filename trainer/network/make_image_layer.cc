@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <utility>
 
-#include "model/status_macros.h"
+#include "model/foundation/status_macros.h"
 #include "trainer/layers/aol.h"
 #include "trainer/layers/block_orthogonal_convolution.h"
 #include "trainer/layers/centering.h"

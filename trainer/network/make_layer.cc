@@ -6,7 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_format.h"
-#include "model/status_macros.h"
+#include "model/foundation/status_macros.h"
 #include "trainer/layers/aol.h"
 #include "trainer/layers/convex_potential.h"
 #include "trainer/layers/exact_activations.h"

@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <utility>
 
+#include "model/foundation/status_macros.h"
 #include "model/network/adjoint.h"
-#include "model/status_macros.h"
 #include "trainer/layers/linear_residual.h"
 #include "trainer/network/convolution_geometry.h"
 

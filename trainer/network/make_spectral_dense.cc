@@ -5,8 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "model/status_macros.h"
-#include "trainer/layers/block_reflector_map.h"
+#include "model/foundation/status_macros.h"
+#include "trainer/constraints/block_reflector_map.h"
 #include "trainer/layers/mapped_dense.h"
 #include "trainer/layers/orthogonal_dense.h"
 #include "trainer/layers/spectral_dense.h"

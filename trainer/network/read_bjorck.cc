@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "model/status_macros.h"
+#include "model/foundation/status_macros.h"
 
 namespace lipserve::trainer {
 namespace {

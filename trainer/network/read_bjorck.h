@@ -6,7 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "lipserve/v1/layer.pb.h"
-#include "trainer/layers/bjorck_map.h"
+#include "trainer/constraints/bjorck_map.h"
 #include "trainer/network/layer_place.h"
 
 namespace lipserve::trainer {

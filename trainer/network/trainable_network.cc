@@ -9,7 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_format.h"
 #include "model/execution/image_layout.h"
-#include "model/status_macros.h"
+#include "model/foundation/status_macros.h"
 #include "trainer/layers/dense.h"
 #include "trainer/layers/free_dense.h"
 #include "trainer/layers/nearest_prototype.h"

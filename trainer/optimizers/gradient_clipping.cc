@@ -4,7 +4,7 @@
 #include <cmath>
 #include <span>
 
-#include "trainer/layers/inner_product.h"
+#include "trainer/constraints/inner_product.h"
 
 namespace lipserve::trainer {
 

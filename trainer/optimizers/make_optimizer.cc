@@ -7,7 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_format.h"
-#include "model/status_macros.h"
+#include "model/foundation/status_macros.h"
 #include "trainer/optimizers/adam.h"
 #include "trainer/optimizers/nadam.h"
 #include "trainer/optimizers/orthogonal_descent.h"

@@ -9,8 +9,8 @@
 
 #include "absl/strings/str_format.h"
 #include "model/execution/onednn.h"
-#include "trainer/layers/inner_product.h"
-#include "trainer/layers/newton_retraction.h"
+#include "trainer/constraints/inner_product.h"
+#include "trainer/constraints/newton_retraction.h"
 #include "trainer/optimizers/integer_power.h"
 
 namespace lipserve::trainer {

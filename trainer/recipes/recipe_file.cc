@@ -19,8 +19,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "model/certificate/pixel_scaling.h"
-#include "model/status_macros.h"
+#include "model/foundation/status_macros.h"
+#include "model/network/pixel_scaling.h"
 #include "proto/text/near_name.h"
 #include "proto/text/proto_text.h"
 #include "trainer/report/published_results.h"

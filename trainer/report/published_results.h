@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "trainer/training/json_lines.h"
+#include "trainer/evaluation/json_lines.h"
 
 namespace lipserve::trainer {
 

@@ -14,8 +14,8 @@
 #include "lipserve/v1/checkpoint.pb.h"
 #include "model/certified_model.h"
 #include "trainer/data/dataset.h"
-#include "trainer/training/evaluation.h"
-#include "trainer/training/json_lines.h"
+#include "trainer/evaluation/evaluation.h"
+#include "trainer/evaluation/json_lines.h"
 
 namespace lipserve::trainer {
 

@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "absl/strings/str_cat.h"
+#include "trainer/constraints/freezing_rounding.h"
 #include "trainer/layers/dense.h"
 
 namespace lipserve::trainer {

@@ -7,11 +7,11 @@
 #include <span>
 
 #include "absl/strings/str_cat.h"
-#include "model/certificate/pixel_scaling.h"
 #include "model/execution/onednn.h"
+#include "model/network/pixel_scaling.h"
+#include "trainer/constraints/inner_product.h"
 #include "trainer/data/minibatch_stream.h"
 #include "trainer/data/shuffle.h"
-#include "trainer/layers/inner_product.h"
 #include "trainer/layers/nearest_prototype.h"
 
 namespace lipserve::trainer {

@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "model/status_macros.h"
+#include "model/foundation/status_macros.h"
 #include "proto/text/near_name.h"
 
 namespace lipserve::trainer {

@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "model/certificate/pixel_scaling.h"
-#include "model/status_macros.h"
+#include "model/foundation/status_macros.h"
+#include "model/network/pixel_scaling.h"
 #include "trainer/data/mean_image.h"
 #include "trainer/data/shuffle.h"
 #include "trainer/losses/certified_estimates.h"

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef SERVER_CALLS_CALL_METER_H_
+#define SERVER_CALLS_CALL_METER_H_
+
+#include "absl/status/status.h"
+#include "server/calls/service_context.h"
+#include "server/operations/clock.h"
+#include "server/repository/served_model.h"
+
+namespace lipserve {
+
+// Counts, and tells the log of, one request after the other, each from its arrival to its answer.
+class CallMeter {
+ public:
+  // Requires: the server's parts outlive the meter.
+  CallMeter(const ServiceContext& server, RpcMethod method) : server_(server), method_(method) {}
+
+  Clock::TimePoint Arrive() {
+    server_.metrics.AddInflight(1);
+    arrival_ = server_.clock.Now();
+    return arrival_;
+  }
+
+  // `model` is null if none was found.
+  void Answer(const ServedModel* model, const absl::Status& status,
+              absl::string_view request_id = {}) {
+    ModelMetrics& metrics = model != nullptr ? model->metrics() : server_.metrics.WithoutModel();
+    const double seconds = SecondsBetween(arrival_, server_.clock.Now());
+    metrics.CountRequest(method_, status.code(), seconds);
+    server_.metrics.AddInflight(-1);
+    server_.request_log.Add({.method = MethodName(method_),
+                             .model = model != nullptr ? model->name() : absl::string_view(),
+                             .version = model != nullptr ? model->version() : 0,
+                             .request_id = request_id,
+                             .status = status,
+                             .seconds = seconds});
+  }
+
+ private:
+  const ServiceContext& server_;
+  const RpcMethod method_;
+  Clock::TimePoint arrival_;
+};
+
+}  // namespace lipserve
+
+#endif  // SERVER_CALLS_CALL_METER_H_

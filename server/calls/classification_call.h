@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef SERVER_CALLS_CLASSIFICATION_CALL_H_
+#define SERVER_CALLS_CLASSIFICATION_CALL_H_
+
+#include "server/calls/classification_request.h"
+#include "server/rpc/unary_call.h"
+
+namespace lipserve {
+
+// A call that classifies, of whatever protocol.
+template <typename Service, typename Protocol>
+class ClassificationCall final
+    : public UnaryCall<Service, typename Protocol::Request, typename Protocol::Response>,
+      public ClassificationRequest<Protocol> {
+  using Call = UnaryCall<Service, typename Protocol::Request, typename Protocol::Response>;
+
+ public:
+  ClassificationCall(CallPool& home, const typename Call::Method& method,
+                     const ServiceContext& server, RpcMethod counted_as)
+      : Call(home, method), ClassificationRequest<Protocol>(server, counted_as) {}
+
+  bool IsCancelled() const override { return this->cancelled(); }
+
+ private:
+  void Handle() override { this->Begin(this->request(), this->context(), this->response()); }
+
+  void Ended(const absl::Status& status) override { this->Finish(status); }
+};
+
+}  // namespace lipserve
+
+#endif  // SERVER_CALLS_CLASSIFICATION_CALL_H_

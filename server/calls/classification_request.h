@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef SERVER_CALLS_CLASSIFICATION_REQUEST_H_
+#define SERVER_CALLS_CLASSIFICATION_REQUEST_H_
+
+#include <grpcpp/server_context.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "model/foundation/status_macros.h"
+#include "server/calls/call_meter.h"
+#include "server/calls/service_context.h"
+#include "server/scheduling/classification_task.h"
+
+namespace lipserve {
+
+// A request to classify, from its message to its answer's message. `Protocol` has:
+//
+//   using Request, Response;
+//   static absl::string_view RequestId(const Request&);
+//   static absl::StatusOr<ModelPtr> FindModel(const ModelCatalog&, const Request&);
+//   static std::int64_t CountImages(const Request&);  // as the message says, unchecked; 0: unknown
+//   static absl::Status Decode(const Request&, const ServedModel&, max_images, DecodedImages&);
+//   static void Encode(const Request&, const DecodedImages&, const ServedModel&,
+//                      std::span<const Answer>, Response&);
+//
+// The object is used for one request after the other.
+template <typename Protocol>
+class ClassificationRequest : public ClassificationTask {
+ public:
+  using Request = typename Protocol::Request;
+  using Response = typename Protocol::Response;
+
+  // The answer is written to `response` if the status is OK, then the request has Ended.
+  void Complete(const absl::Status& status, std::span<const Answer> answers) final {
+    if (status.ok()) {
+      const Clock& clock = server_.clock;
+      const Clock::TimePoint start = clock.Now();
+      Protocol::Encode(*request_, images_, *model_, answers, *response_);
+      model_->metrics().ObserveEncoding(SecondsBetween(start, clock.Now()));
+    }
+    meter_.Answer(model_.get(), status, Protocol::RequestId(*request_));
+    // What is idle must keep neither a model alive nor the memory of a large request.
+    model_.reset();
+    if (images_.inputs.capacity() > kMostKeptInputs) {
+      server_.intake.input_buffers().Return(std::exchange(images_.inputs, {}));
+    }
+    Ended(status);
+  }
+
+ protected:
+  ClassificationRequest(const ServiceContext& server, RpcMethod method)
+      : server_(server), method_(method), meter_(server, method) {}
+
+  // Checks, decodes and hands on `request`. Leads to exactly one Ended, perhaps before this
+  // returns; until then both messages must stay.
+  void Begin(const Request& request, const grpc::ServerContext& context, Response& response) {
+    request_ = &request;
+    response_ = &response;
+    arrival_ = meter_.Arrive();
+    deadline_ = OnClock(context.deadline(), arrival_);
+    const absl::Status status = Prepare(context);
+    if (status.ok()) {
+      server_.intake.Take(*this);
+    } else {
+      Complete(status, {});
+    }
+  }
+
+  // The request is answered, or refused with an error.
+  virtual void Ended(const absl::Status& status) = 0;
+
+ private:
+  static constexpr std::size_t kMostKeptInputs = std::size_t{1} << 12;
+
+  absl::Status Prepare(const grpc::ServerContext& context) {
+    LIPSERVE_RETURN_IF_ERROR(server_.access.Check(context, method_));
+    LIPSERVE_RETURN_IF_ERROR(server_.health.CheckAnswering());
+    LIPSERVE_ASSIGN_OR_RETURN(model_,
+                              Protocol::FindModel(*server_.repository.catalog(), *request_));
+    const std::int64_t count = Protocol::CountImages(*request_);
+    LIPSERVE_RETURN_IF_ERROR(server_.intake.CheckRoom(*model_, count));
+    if (count > 0 && static_cast<std::uint64_t>(count) > kMostKeptInputs / model_->input_size()) {
+      images_.inputs = server_.intake.input_buffers().Take();
+    }
+    LIPSERVE_RETURN_IF_ERROR(
+        Protocol::Decode(*request_, *model_, server_.max_images_per_call, images_));
+    model_->metrics().ObserveDecoding(SecondsBetween(arrival_, server_.clock.Now()));
+    if (images_.timeout.count() > 0) {
+      deadline_ = std::min(deadline_, arrival_ + images_.timeout);
+    }
+    return absl::OkStatus();
+  }
+
+  const ServiceContext& server_;
+  const RpcMethod method_;
+  CallMeter meter_;
+  const Request* request_ = nullptr;
+  Response* response_ = nullptr;
+};
+
+}  // namespace lipserve
+
+#endif  // SERVER_CALLS_CLASSIFICATION_REQUEST_H_

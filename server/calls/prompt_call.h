@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef SERVER_CALLS_PROMPT_CALL_H_
+#define SERVER_CALLS_PROMPT_CALL_H_
+
+#include <functional>
+#include <memory>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "server/calls/call_meter.h"
+#include "server/rpc/unary_call.h"
+
+namespace lipserve {
+
+// Answers a request, or says why not. Sets `model` to what the request was about, if it was about
+// one model; the call is counted there.
+template <typename Request, typename Response>
+using PromptAnswer = std::function<absl::Status(const Request& request, Response& response,
+                                                std::shared_ptr<const ServedModel>& model)>;
+
+// A call that is answered by the thread that takes it.
+template <typename Service, typename Request, typename Response>
+class PromptCall final : public UnaryCall<Service, Request, Response> {
+  using Call = UnaryCall<Service, Request, Response>;
+
+ public:
+  PromptCall(CallPool& home, const typename Call::Method& method, const ServiceContext& server,
+             RpcMethod counted_as, PromptAnswer<Request, Response> answer)
+      : Call(home, method),
+        access_(server.access),
+        method_(counted_as),
+        meter_(server, counted_as),
+        answer_(std::move(answer)) {}
+
+ private:
+  void Handle() override {
+    meter_.Arrive();
+    this->response().Clear();
+    std::shared_ptr<const ServedModel> model;
+    absl::Status status = access_.Check(this->context(), method_);
+    if (status.ok()) status = answer_(this->request(), this->response(), model);
+    meter_.Answer(model.get(), status);
+    this->Finish(status);
+  }
+
+  AccessControl& access_;
+  const RpcMethod method_;
+  CallMeter meter_;
+  const PromptAnswer<Request, Response> answer_;
+};
+
+}  // namespace lipserve
+
+#endif  // SERVER_CALLS_PROMPT_CALL_H_

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef SERVER_OPERATIONS_CLOCK_H_
+#define SERVER_OPERATIONS_CLOCK_H_
+
+#include <chrono>
+
+namespace lipserve {
+
+// Where the server reads the time. Passed in, so that tests decide what time it is.
+//
+// Threads: Now is safe to call from any thread.
+class Clock {
+ public:
+  using TimePoint = std::chrono::steady_clock::time_point;
+
+  virtual ~Clock() = default;
+  virtual TimePoint Now() const = 0;
+};
+
+// The system's monotonic clock.
+class SteadyClock final : public Clock {
+ public:
+  TimePoint Now() const override { return std::chrono::steady_clock::now(); }
+};
+
+// Length of a time span, for metrics.
+inline double SecondsBetween(Clock::TimePoint from, Clock::TimePoint to) {
+  return std::chrono::duration<double>(to - from).count();
+}
+
+}  // namespace lipserve
+
+#endif  // SERVER_OPERATIONS_CLOCK_H_

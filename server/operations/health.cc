@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/operations/health.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace lipserve {
+
+Health::Health(std::vector<std::string> services) : services_(std::move(services)) {
+  MutexLock lock(mutex_);
+  Report();
+}
+
+void Health::Enter(ServingPhase phase) {
+  MutexLock lock(mutex_);
+  phase_.store(phase, std::memory_order_release);
+  Report();
+  if (phase == ServingPhase::kRefusing) statuses_.End();
+}
+
+void Health::SetModels(std::map<std::string, bool> answering, bool enough) {
+  MutexLock lock(mutex_);
+  for (const auto& [name, answers] : models_) answering.emplace(name, false);
+  models_ = std::move(answering);
+  enough_models_.store(enough);
+  Report();
+}
+
+void Health::Report() {
+  statuses_.Set("", IsReady());
+  for (const std::string& service : services_) statuses_.Set(service, IsReady());
+  for (const auto& [name, answers] : models_) {
+    // A model cannot speak for a service of the same name.
+    if (std::find(services_.begin(), services_.end(), name) != services_.end()) continue;
+    statuses_.Set(name, answers && phase() == ServingPhase::kServing);
+  }
+}
+
+absl::Status Health::CheckAnswering() const {
+  switch (phase()) {
+    case ServingPhase::kLoading:
+      return absl::UnavailableError("the server is loading its models; retry later");
+    case ServingPhase::kServing:
+    case ServingPhase::kDraining:
+      return absl::OkStatus();
+    case ServingPhase::kRefusing:
+      return absl::UnavailableError("the server is draining; try another instance");
+  }
+  return absl::InternalError("the server is in no known phase");
+}
+
+std::string Health::Describe() const {
+  switch (phase()) {
+    case ServingPhase::kLoading:
+      return "not ready: loading models";
+    case ServingPhase::kServing:
+      return enough_models_.load() ? "ready" : "not ready: no model is served";
+    case ServingPhase::kDraining:
+    case ServingPhase::kRefusing:
+      return "not ready: draining";
+  }
+  return "not ready: in no known phase";
+}
+
+}  // namespace lipserve

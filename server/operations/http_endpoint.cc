@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/operations/http_endpoint.h"
+
+#include <CivetServer.h>
+
+#include <chrono>
+#include <future>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+
+namespace lipserve {
+namespace {
+
+constexpr char kPlainText[] = "text/plain; charset=utf-8";
+constexpr char kPrometheusText[] = "text/plain; version=0.0.4; charset=utf-8";
+
+struct Page {
+  int status = 200;
+  const char* reason = "OK";
+  const char* content_type = kPlainText;
+  std::string body;
+};
+
+// Answers every path, so that there is one place that knows them all.
+class Pages final : public CivetHandler {
+ public:
+  Pages(Metrics& metrics, const Health& health) : metrics_(metrics), health_(health) {}
+
+  bool handleGet(CivetServer* /*server*/, mg_connection* connection) override {
+    Send(connection, /*with_body=*/true);
+    return true;
+  }
+  bool handleHead(CivetServer* /*server*/, mg_connection* connection) override {
+    Send(connection, /*with_body=*/false);
+    return true;
+  }
+
+ private:
+  Page Find(const std::string& path) {
+    if (path == "/metrics") return {.content_type = kPrometheusText, .body = metrics_.Text()};
+    if (path == "/livez") return {.body = "alive\n"};
+    if (path == "/readyz") {
+      const std::string body = absl::StrCat(health_.Describe(), "\n");
+      if (health_.IsReady()) return {.body = body};
+      return {.status = 503, .reason = "Service Unavailable", .body = body};
+    }
+    return {.status = 404,
+            .reason = "Not Found",
+            .body = "no such page; there are /metrics, /livez and /readyz\n"};
+  }
+
+  void Send(mg_connection* connection, bool with_body) {
+    const Page page = Find(mg_get_request_info(connection)->local_uri);
+    std::string response = absl::StrCat("HTTP/1.1 ", page.status, " ", page.reason,
+                                        "\r\nContent-Type: ", page.content_type,
+                                        "\r\nContent-Length: ", page.body.size(),
+                                        "\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n");
+    if (with_body) response += page.body;
+    mg_write(connection, response.data(), response.size());
+  }
+
+  Metrics& metrics_;
+  const Health& health_;
+};
+
+}  // namespace
+
+struct HttpEndpoint::Impl {
+  Impl(const std::vector<std::string>& options, Metrics& metrics, const Health& health)
+      : pages(metrics, health), server(options) {
+    server.addHandler("/**", pages);
+  }
+  ~Impl();
+
+  ListenAddress address;  // with the actual port
+  Pages pages;
+  CivetServer server;
+};
+
+namespace {
+
+// Makes a connection and drops it.
+void Touch(const ListenAddress& address) {
+  const bool bracketed = address.host.front() == '[';
+  const std::string host =
+      bracketed ? address.host.substr(1, address.host.size() - 2) : address.host;
+  char error[128];
+  mg_close_connection(
+      mg_connect_client(host.c_str(), address.port, /*use_ssl=*/0, error, sizeof(error)));
+}
+
+}  // namespace
+
+// Ends all of the server's threads before the pages go. Civetweb looks whether it should stop when
+// somebody connects, else every two seconds; so somebody does.
+HttpEndpoint::Impl::~Impl() {
+  constexpr std::chrono::milliseconds kBetweenTouches(2);
+  std::future<void> closed = std::async(std::launch::async, [this] { server.close(); });
+  while (closed.wait_for(kBetweenTouches) == std::future_status::timeout) Touch(address);
+}
+
+absl::StatusOr<std::unique_ptr<HttpEndpoint>> HttpEndpoint::Start(const ListenAddress& address,
+                                                                  Metrics& metrics,
+                                                                  const Health& health) {
+  const std::vector<std::string> options = {
+      "listening_ports", ToString(address), "num_threads", "2", "request_timeout_ms", "5000"};
+  try {
+    auto impl = std::make_unique<Impl>(options, metrics, health);
+    impl->address = {.host = address.host, .port = impl->server.getListeningPorts().at(0)};
+    return std::unique_ptr<HttpEndpoint>(new HttpEndpoint(std::move(impl)));
+  } catch (const CivetException&) {
+    // Its text says no more than that it failed.
+    return absl::UnavailableError(absl::StrCat("http: cannot listen on ", ToString(address),
+                                               ": is the port in use? choose another with "
+                                               "--http"));
+  }
+}
+
+HttpEndpoint::HttpEndpoint(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+HttpEndpoint::~HttpEndpoint() = default;
+
+int HttpEndpoint::port() const { return impl_->address.port; }
+
+}  // namespace lipserve

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// GET /metrics, /livez and /readyz, for Prometheus and for orchestrators.
+#ifndef SERVER_OPERATIONS_HTTP_ENDPOINT_H_
+#define SERVER_OPERATIONS_HTTP_ENDPOINT_H_
+
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "server/operations/health.h"
+#include "server/operations/listen_address.h"
+#include "server/operations/metrics.h"
+
+namespace lipserve {
+
+// The HTTP server. /metrics answers in Prometheus' text format 0.0.4; /livez always with 200;
+// /readyz with 200, or with 503 and the reason; anything else with 404.
+//
+// Threads: listens and answers on threads of its own from Start to destruction.
+class HttpEndpoint {
+ public:
+  // Requires: metrics and health outlive the endpoint.
+  // Errors:   Unavailable if the address cannot be listened on.
+  static absl::StatusOr<std::unique_ptr<HttpEndpoint>> Start(const ListenAddress& address,
+                                                             Metrics& metrics,
+                                                             const Health& health);
+  ~HttpEndpoint();
+  HttpEndpoint(const HttpEndpoint&) = delete;
+  HttpEndpoint& operator=(const HttpEndpoint&) = delete;
+
+  // The port that it listens on, also where 0 was asked for.
+  int port() const;
+
+ private:
+  struct Impl;
+  explicit HttpEndpoint(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace lipserve
+
+#endif  // SERVER_OPERATIONS_HTTP_ENDPOINT_H_

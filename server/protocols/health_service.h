@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef SERVER_PROTOCOLS_HEALTH_SERVICE_H_
+#define SERVER_PROTOCOLS_HEALTH_SERVICE_H_
+
+#include <grpcpp/grpcpp.h>
+
+#include "grpc/health/v1/health.grpc.pb.h"
+#include "server/operations/health_statuses.h"
+#include "server/rpc/call_pool.h"
+
+namespace lipserve {
+
+// Adds the calls of gRPC's health service. gRPC's own brings at least two threads that wait for
+// events beside ours; they take each other's, and a call then costs twice the CPU.
+//
+// Requires: statuses, service and queue outlive the calls.
+void AddHealthCalls(HealthStatuses& statuses, grpc::health::v1::Health::AsyncService& service,
+                    grpc::ServerCompletionQueue& queue, CallPools& calls);
+
+}  // namespace lipserve
+
+#endif  // SERVER_PROTOCOLS_HEALTH_SERVICE_H_

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// Between the messages of the Open Inference Protocol and the network. Wire types stop here and in
+// inference_description.
+#ifndef SERVER_PROTOCOLS_INFERENCE_CODEC_H_
+#define SERVER_PROTOCOLS_INFERENCE_CODEC_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "inference/grpc_service.pb.h"
+#include "model/certified_model.h"
+#include "server/protocols/image_decoding.h"
+#include "server/repository/model_catalog.h"
+#include "server/repository/served_model.h"
+
+namespace lipserve {
+
+// The model that a request means. `version` is a number, a label, or empty for the default.
+//
+// Errors: InvalidArgument and NotFound, naming `version_field` where that is wrong.
+absl::StatusOr<ModelCatalog::ModelPtr> FindInferenceModel(const ModelCatalog& catalog,
+                                                          const std::string& name,
+                                                          const std::string& version,
+                                                          absl::string_view version_field);
+
+// Checks `request` against `model`, with its parameters and requested outputs, and decodes its
+// images. `images` is overwritten and keeps its capacity from call to call; after an error its
+// content is unspecified.
+//
+// Errors: InvalidArgument naming the field, what was expected and what was found; Unimplemented for
+//         tensors in shared memory.
+absl::Status DecodeInferRequest(const inference::ModelInferRequest& request,
+                                const ServedModel& model, std::size_t max_images,
+                                DecodedImages& images);
+
+// Writes the answers to `request` into `response`; every field is overwritten.
+//
+// Guarantee: that of InUnitOf; of all classes the answer's own comes first in a classification.
+// Requires:  images is the decoded request; answers are its images' by `model`.
+void EncodeInferResponse(const inference::ModelInferRequest& request, const DecodedImages& images,
+                         const ServedModel& model, std::span<const Answer> answers,
+                         inference::ModelInferResponse& response);
+
+}  // namespace lipserve
+
+#endif  // SERVER_PROTOCOLS_INFERENCE_CODEC_H_

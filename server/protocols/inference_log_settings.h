@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// Between the log settings of the Open Inference Protocol and what the log tells of.
+#ifndef SERVER_PROTOCOLS_INFERENCE_LOG_SETTINGS_H_
+#define SERVER_PROTOCOLS_INFERENCE_LOG_SETTINGS_H_
+
+#include "absl/status/statusor.h"
+#include "inference/grpc_service.pb.h"
+#include "server/operations/log_control.h"
+
+namespace lipserve {
+
+// `choice` with the changes that `request` asks for; all of them or none.
+//
+// Errors: InvalidArgument naming the setting, what was expected and what was found.
+absl::StatusOr<LogChoice> ChangeLog(const inference::LogSettingsRequest& request, LogChoice choice);
+
+// Writes into an empty `response`.
+void DescribeLog(const LogChoice& choice, inference::LogSettingsResponse& response);
+
+}  // namespace lipserve
+
+#endif  // SERVER_PROTOCOLS_INFERENCE_LOG_SETTINGS_H_

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/repository/repository_loader.h"
+
+#include <sys/resource.h>
+
+#include <utility>
+
+#include "model/execution/onednn.h"
+
+namespace lipserve {
+namespace {
+
+// About a tenth of the CPU that a serving thread gets if both want it all.
+constexpr int kNiceness = 10;
+
+absl::Status Stopping() {
+  return absl::UnavailableError("the server is draining; try another instance");
+}
+
+}  // namespace
+
+RepositoryLoader::RepositoryLoader(const Settings& settings, ModelRepository& repository,
+                                   Done started)
+    : settings_(settings), repository_(repository) {
+  repository_.OnRetired([this] {
+    MutexLock lock(mutex_);
+    retired_ = true;
+    changed_.NotifyAll();
+  });
+  thread_ = std::thread([this, done = std::move(started)] { Run(done); });
+}
+
+RepositoryLoader::~RepositoryLoader() {
+  RequestStop();
+  thread_.join();
+  repository_.OnRetired(nullptr);
+}
+
+void RepositoryLoader::Load(std::string name, Done done) {
+  Add([name = std::move(name)](ModelRepository& repository) { return repository.Load(name); },
+      std::move(done));
+}
+
+void RepositoryLoader::Unload(std::string name, Done done) {
+  Add([name = std::move(name)](ModelRepository& repository) { return repository.Unload(name); },
+      std::move(done));
+}
+
+void RepositoryLoader::Poll(Done done) {
+  Add(
+      [](ModelRepository& repository) {
+        repository.Poll();
+        return absl::OkStatus();
+      },
+      std::move(done));
+}
+
+void RepositoryLoader::Add(Task task, Done done) {
+  {
+    MutexLock lock(mutex_);
+    if (!stop_requested_ && !ended_) {
+      requests_.push_back({std::move(task), std::move(done)});
+      changed_.NotifyAll();
+      return;
+    }
+  }
+  done(Stopping());
+}
+
+void RepositoryLoader::RequestStop() {
+  repository_.RequestStop();
+  MutexLock lock(mutex_);
+  stop_requested_ = true;
+  changed_.NotifyAll();
+}
+
+bool RepositoryLoader::WaitUntilEnded(std::chrono::milliseconds patience) const {
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  MutexLock lock(mutex_);
+  while (!ended_ && changed_.WaitUntil(mutex_, deadline)) {
+  }
+  return ended_;
+}
+
+void RepositoryLoader::Run(const Done& started) {
+  // oneDNN builds the width of the OpenMP team into what it creates.
+  onednn::SetThreadsOfThisThread(1);
+  absl::Status status = settings_.check();
+  if (status.ok()) status = repository_.Start();
+  started(status);
+  if (status.ok()) Serve();
+  RefuseTheRest();
+}
+
+void RepositoryLoader::Serve() {
+  // Linux keeps a priority per thread. Until now nobody was disturbed.
+  ::setpriority(PRIO_PROCESS, 0, kNiceness);
+  auto next_poll = std::chrono::steady_clock::now() + settings_.poll_interval;
+  while (const std::optional<Work> work = WaitForWork(next_poll)) {
+    if (work->free_retired) repository_.FreeRetired();
+    if (work->request.task != nullptr) work->request.done(work->request.task(repository_));
+    if (!work->poll) continue;
+    repository_.Poll();
+    next_poll = std::chrono::steady_clock::now() + settings_.poll_interval;
+  }
+}
+
+std::optional<RepositoryLoader::Work> RepositoryLoader::WaitForWork(
+    std::chrono::steady_clock::time_point next_poll) {
+  const bool polls = settings_.poll_interval.count() > 0;
+  MutexLock lock(mutex_);
+  while (!stop_requested_) {
+    Work work;
+    work.free_retired = std::exchange(retired_, false);
+    work.poll = polls && std::chrono::steady_clock::now() >= next_poll;
+    if (!requests_.empty()) {
+      work.request = std::move(requests_.front());
+      requests_.pop_front();
+    }
+    if (work.free_retired || work.poll || work.request.task != nullptr) return work;
+    if (polls) {
+      changed_.WaitUntil(mutex_, next_poll);
+    } else {
+      changed_.Wait(mutex_);
+    }
+  }
+  return std::nullopt;
+}
+
+void RepositoryLoader::RefuseTheRest() {
+  std::deque<Request> refused;
+  {
+    MutexLock lock(mutex_);
+    refused.swap(requests_);
+    ended_ = true;
+    changed_.NotifyAll();
+  }
+  for (Request& request : refused) request.done(Stopping());
+}
+
+}  // namespace lipserve

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/repository/repository_version.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "model/foundation/status_macros.h"
+#include "model/network/sealed_file.h"
+
+namespace lipserve {
+namespace {
+
+std::string ShortDigest(const std::string& digest) { return ToHex(digest).substr(0, 16); }
+
+absl::Status AboutFile(const std::string& path, const absl::Status& status) {
+  const std::string message(status.message());
+  if (status.ok() || message.find(path) != std::string::npos) return status;
+  return {status.code(), absl::StrCat(path, ": ", message)};
+}
+
+}  // namespace
+
+void RepositoryVersion::Look(const VersionFolder& folder) {
+  has_folder_ = true;
+  path_ = folder.model_path;
+  file_ = folder.model_file;
+  if (served_ != nullptr) {
+    LookAtServedFile();
+  } else if (file_ != judged_) {
+    refusal_ = absl::OkStatus();
+    read_.reset();
+  }
+}
+
+void RepositoryVersion::LookAtNothing() {
+  has_folder_ = false;
+  file_.reset();
+  if (served_ != nullptr) LookAtServedFile();
+}
+
+void RepositoryVersion::LookAtServedFile() {
+  if (file_ == judged_) return;
+  judged_ = file_;
+  refusal_ = absl::OkStatus();
+  const std::string difference = DifferenceOfFile();
+  if (difference == difference_) return;
+  context_.log(absl::StrCat(ShortName(), ": ",
+                            difference.empty() ? "the file is again what is served" : difference));
+  difference_ = difference;
+  served_->metrics().SetFileDiffers(!difference_.empty());
+}
+
+std::string RepositoryVersion::DifferenceOfFile() const {
+  constexpr char kStillServed[] = "; what was loaded from it is still served";
+  if (!has_folder_) return absl::StrCat("its folder was deleted", kStillServed);
+  if (!file_.has_value()) return absl::StrCat("its file was removed", kStillServed);
+  const absl::StatusOr<FrozenModel> model = ReadModelFile(path_);
+  if (!model.ok()) {
+    return absl::StrCat("its file was changed, and cannot be read: ",
+                        std::string(model.status().message()), kStillServed);
+  }
+  if (model->digest == served_->frozen().digest) return "";
+  return absl::StrCat("its file was changed: served is sha256 ",
+                      ShortDigest(served_->frozen().digest), ", the file has ",
+                      ShortDigest(model->digest), kStillServed,
+                      ". Put a new model into a new version folder");
+}
+
+bool RepositoryVersion::CanBeServed() const {
+  return has_folder_ && (served_ != nullptr || (file_.has_value() && refusal_.ok()));
+}
+
+void RepositoryVersion::RetryAndReload() {
+  refusal_ = absl::OkStatus();
+  reload_ = served_ != nullptr && !difference_.empty() && file_.has_value();
+}
+
+absl::Status RepositoryVersion::Read() {
+  refusal_ = AboutFile(path_, ReadFile());
+  return refusal_;
+}
+
+absl::Status RepositoryVersion::ReadFile() {
+  judged_ = file_;
+  LIPSERVE_ASSIGN_OR_RETURN(FrozenModel model, ReadModelFile(path_));
+  if (FingerprintOf(path_) != judged_) {
+    return absl::UnavailableError(
+        "changed while it was read; write it under another name and "
+        "rename it when it is complete");
+  }
+  const std::size_t size = model.network.input_shape.size();
+  if (context_.max_input_size > 0 && size > context_.max_input_size) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "input: expected at most ", context_.max_input_size,
+        " numbers, so that one image fits a request, got ", size,
+        "; start the server with a larger --max-request-bytes, or with this model in place"));
+  }
+  read_ = std::make_unique<FrozenModel>(std::move(model));
+  return absl::OkStatus();
+}
+
+absl::Status RepositoryVersion::Load() {
+  announced_ = false;
+  reload_ = false;
+  context_.log(absl::StrCat("loading ", ShortName()));
+  const Clock::TimePoint start = context_.clock.Now();
+  if (read_ == nullptr) LIPSERVE_RETURN_IF_ERROR(Read());
+  auto model = ServedModel::Load(model_name_, number_, std::move(*std::exchange(read_, nullptr)),
+                                 context_.max_batch, context_.metrics, context_.clock);
+  refusal_ = AboutFile(path_, model.status());
+  if (!model.ok()) return refusal_;
+  served_ = context_.retired->Guard(*std::move(model));
+  difference_.clear();
+  served_->metrics().SetFileDiffers(false);
+  context_.log(absl::StrFormat(
+      "loaded %s: sha256 %s, Lipschitz bound %.9g, proven and warm in %.1f ms", ShortName(),
+      ShortDigest(served_->frozen().digest), served_->certified().lipschitz_bound(),
+      1e3 * SecondsBetween(start, context_.clock.Now())));
+  context_.log(absl::StrCat(ShortName(), ": batches of up to ", served_->batch_limit(), " (",
+                            BatchTimesText(served_->batch_times()), ")"));
+  return absl::OkStatus();
+}
+
+void RepositoryVersion::Retire() {
+  context_.log(absl::StrCat("unloading ", ShortName()));
+  served_->metrics().SetUnloaded();
+  leaving_ = served_;
+  served_.reset();
+  difference_.clear();
+}
+
+std::size_t RepositoryVersion::read_input_size() const {
+  return read_ == nullptr ? 0 : read_->network.input_shape.size();
+}
+
+IndexEntry RepositoryVersion::Describe(const std::string& idle) const {
+  IndexEntry entry{.name = model_name_, .version = number_, .reason = "", .labels = {}};
+  if (served_ != nullptr) {
+    entry.state = VersionState::kReady;
+    entry.reason = refusal_.ok() ? difference_ : std::string(refusal_.message());
+  } else if (announced_) {
+    entry.state = VersionState::kLoading;
+  } else if (!leaving_.expired()) {
+    entry.state = VersionState::kUnloading;
+    entry.reason = "finishing its requests";
+  } else {
+    entry.reason = refusal_.ok() ? (file_.has_value() ? idle : "the folder has no model.lip yet")
+                                 : std::string(refusal_.message());
+  }
+  return entry;
+}
+
+std::string RepositoryVersion::ShortName() const { return absl::StrCat(model_name_, "/", number_); }
+
+}  // namespace lipserve

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/repository/served_model.h"
+
+#include <algorithm>
+#include <random>
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/strip.h"
+#include "model/foundation/status_macros.h"
+
+namespace lipserve {
+namespace {
+
+// A model file may hold any number of results; each one published becomes a time series.
+constexpr int kMostPublishedEpsilons = 16;
+
+// Publishes the results that the trainer names "certified_accuracy@EPSILON".
+void PublishTrainingResults(const FrozenModel& frozen, ModelMetrics& metrics) {
+  int published = 0;
+  for (const v1::NamedValue& result : frozen.training.results()) {
+    absl::string_view text = result.name();
+    double epsilon = 0.0;
+    if (!absl::ConsumePrefix(&text, "certified_accuracy@") || !absl::SimpleAtod(text, &epsilon) ||
+        !(epsilon >= 0.0) || !(result.value() >= 0.0 && result.value() <= 1.0)) {
+      continue;
+    }
+    if (++published > kMostPublishedEpsilons) return;
+    metrics.SetTrainingCertifiedAccuracy(epsilon, result.value());
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<const ServedModel>> ServedModel::Load(
+    const std::string& name, std::int64_t version, FrozenModel frozen, std::size_t max_batch,
+    Metrics& metrics, const Clock& clock) {
+  const Clock::TimePoint start = clock.Now();
+  LIPSERVE_ASSIGN_OR_RETURN(std::shared_ptr<const CertifiedModel> certified,
+                            CertifiedModel::Create(std::move(frozen), max_batch));
+  std::shared_ptr<ServedModel> model(
+      new ServedModel(name, version, std::move(certified), metrics.ForModel(name, version)));
+  model->MeasureTimes(max_batch);
+  PublishTrainingResults(model->frozen(), model->metrics());
+  model->metrics().SetLoaded(SecondsBetween(start, clock.Now()));
+  return model;
+}
+
+ServedModel::ServedModel(std::string name, std::int64_t version,
+                         std::shared_ptr<const CertifiedModel> certified,
+                         std::shared_ptr<ModelMetrics> metrics)
+    : name_(std::move(name)),
+      version_(version),
+      certified_(std::move(certified)),
+      pixel_scaling_(certified_->frozen().pixel_divisor),
+      metrics_(std::move(metrics)) {}
+
+void ServedModel::MeasureTimes(std::size_t max_batch) {
+  // Not zeros: a network without biases gives all classes the same score there, and a tie is
+  // decided by slower arithmetic.
+  std::vector<float> inputs(max_batch * input_size());
+  std::mt19937 random(1);
+  std::uniform_real_distribution<float> pixel(0.0F, 1.0F);
+  for (float& input : inputs) input = pixel(random);
+  std::vector<Answer> answers(max_batch);
+  const auto compute = [&](std::size_t images) {
+    Classify({inputs.data(), images, input_size()}, std::span(answers).first(images),
+             RadiusPrecision::kTight);
+  };
+  batch_times_ = MeasureBatchTimes(max_batch, compute, ThreadCpuClock());
+  LimitBatches(std::nullopt);
+  if (max_batch == 1) return;
+  const auto further = static_cast<std::int64_t>(max_batch - 1);
+  time_per_further_image_ = std::max((batch_times_.back().time - time_per_image()) / further,
+                                     std::chrono::nanoseconds(0));
+}
+
+void ServedModel::LimitBatches(std::optional<std::size_t> most_images) const {
+  const std::size_t limit =
+      std::min(most_images.value_or(ChooseBatchLimit(batch_times_)), batch_times_.back().images);
+  batch_limit_.store(limit, std::memory_order_relaxed);
+  metrics_->SetBatchLimit(limit);
+}
+
+void ServedModel::SetQueueing(std::size_t capacity, int default_priority) const {
+  queue_capacity_.store(capacity, std::memory_order_relaxed);
+  default_priority_.store(default_priority, std::memory_order_relaxed);
+  metrics_->SetQueueCapacity(capacity);
+}
+
+void ServedModel::Classify(ConstMatrixView inputs, std::span<Answer> answers,
+                           RadiusPrecision precision) const {
+  CertifiedModel::WorkerHandle worker;
+  {
+    MutexLock lock(mutex_);
+    if (!idle_workers_.empty()) {
+      worker = std::move(idle_workers_.back());
+      idle_workers_.pop_back();
+    }
+  }
+  if (worker == nullptr) worker = certified_->NewWorker();
+  certified_->Classify(inputs, *worker, answers, precision);
+  MutexLock lock(mutex_);
+  idle_workers_.push_back(std::move(worker));
+}
+
+}  // namespace lipserve

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef SERVER_REPOSITORY_SERVED_MODEL_H_
+#define SERVER_REPOSITORY_SERVED_MODEL_H_
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "model/certified_model.h"
+#include "model/foundation/mutex.h"
+#include "model/network/pixel_scaling.h"
+#include "server/operations/clock.h"
+#include "server/operations/metrics.h"
+#include "server/repository/batch_calibration.h"
+#include "server/repository/priority.h"
+
+namespace lipserve {
+
+// One version of a model that is proven, warm and ready to answer. A request holds a shared_ptr to
+// the version it was admitted with, which so outlives its replacement until the answer is sent.
+//
+// Threads: immutable but for its limits; all functions are safe to call from any thread.
+class ServedModel {
+ public:
+  // Proves and warms `frozen`, and times it in batches of up to `max_batch`.
+  //
+  // Requires: the calling thread's OpenMP team is as wide as those that will call Classify;
+  //           metrics and clock outlive the model.
+  // Errors:   those of CertifiedModel::Create.
+  static absl::StatusOr<std::shared_ptr<const ServedModel>> Load(
+      const std::string& name, std::int64_t version, FrozenModel frozen, std::size_t max_batch,
+      Metrics& metrics, const Clock& clock);
+
+  const std::string& name() const { return name_; }
+  std::int64_t version() const { return version_; }
+  const FrozenModel& frozen() const { return certified_->frozen(); }
+  const CertifiedModel& certified() const { return *certified_; }
+  const PixelScaling& pixel_scaling() const { return pixel_scaling_; }
+  std::size_t input_size() const { return certified_->input_size(); }
+  ModelMetrics& metrics() const { return *metrics_; }
+
+  // How long batches take, measured when loading; of ascending sizes.
+  std::span<const BatchTime> batch_times() const { return batch_times_; }
+  std::chrono::nanoseconds time_per_image() const { return batch_times_.front().time; }
+
+  // How long a batch of `images` is expected to take, from the smallest and the largest measured.
+  std::chrono::nanoseconds ExpectedTime(std::size_t images) const {
+    return time_per_image() + time_per_further_image_ * (static_cast<std::int64_t>(images) - 1);
+  }
+
+  // Most images of several requests that are computed together: what was found best when loading,
+  // or what LimitBatches said.
+  std::size_t batch_limit() const { return batch_limit_.load(std::memory_order_relaxed); }
+
+  // Puts another limit in force; none: what was found best. More than it was loaded for is that.
+  void LimitBatches(std::optional<std::size_t> most_images) const;
+
+  // Most images that may wait for it; no limit until SetQueueing gives one.
+  std::size_t queue_capacity() const { return queue_capacity_.load(std::memory_order_relaxed); }
+  // Priority of requests that name none.
+  int default_priority() const { return default_priority_.load(std::memory_order_relaxed); }
+
+  // Changes both for the requests to come.
+  void SetQueueing(std::size_t capacity, int default_priority) const;
+
+  // Classifies the rows of `inputs` on the calling thread. No lock is held meanwhile.
+  //
+  // Shapes:   inputs: [N, input_size()], answers: N.
+  // Requires: every input is finite.
+  void Classify(ConstMatrixView inputs, std::span<Answer> answers, RadiusPrecision precision) const;
+
+ private:
+  ServedModel(std::string name, std::int64_t version,
+              std::shared_ptr<const CertifiedModel> certified,
+              std::shared_ptr<ModelMetrics> metrics);
+  void MeasureTimes(std::size_t max_batch);
+
+  const std::string name_;
+  const std::int64_t version_;
+  const std::shared_ptr<const CertifiedModel> certified_;
+  const PixelScaling pixel_scaling_;
+  const std::shared_ptr<ModelMetrics> metrics_;
+  std::vector<BatchTime> batch_times_{BatchTime()};
+  std::chrono::nanoseconds time_per_further_image_{0};
+  mutable std::atomic<std::size_t> batch_limit_{1};
+  mutable std::atomic<std::size_t> queue_capacity_{std::numeric_limits<std::size_t>::max()};
+  mutable std::atomic<int> default_priority_{kDefaultPriority};
+
+  // Buffers that no thread uses at the moment: as many as ever computed at once.
+  mutable Mutex mutex_;
+  mutable std::vector<CertifiedModel::WorkerHandle> idle_workers_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace lipserve
+
+#endif  // SERVER_REPOSITORY_SERVED_MODEL_H_

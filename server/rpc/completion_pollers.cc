@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/rpc/completion_pollers.h"
+
+#include <chrono>
+#include <utility>
+
+#include "model/foundation/status_macros.h"
+#include "server/rpc/busy_poll.h"
+#include "server/rpc/completion_event.h"
+
+namespace lipserve {
+namespace {
+
+// So many that calls which wait for the end of the round do not wait for long.
+constexpr int kMostEventsInARound = 128;
+
+// Hands on what has come already, at most `most` events.
+void HandOnWhatHasCome(grpc::CompletionQueue& queue, int most) {
+  void* tag = nullptr;
+  bool ok = false;
+  for (int i = 0; i < most; ++i) {
+    if (queue.AsyncNext(&tag, &ok, std::chrono::system_clock::time_point()) !=
+        grpc::CompletionQueue::GOT_EVENT) {
+      return;
+    }
+    static_cast<CompletionEvent*>(tag)->Happen(ok);
+  }
+}
+
+// Looks for the next event without sleeping. Like AsyncNext, says that the queue is shut down, or
+// that nothing has come in `longest`.
+grpc::CompletionQueue::NextStatus LookForNext(grpc::CompletionQueue& queue,
+                                              std::chrono::nanoseconds longest, void** tag,
+                                              bool* ok) {
+  const auto end = std::chrono::steady_clock::now() + longest;
+  grpc::CompletionQueue::NextStatus status = grpc::CompletionQueue::TIMEOUT;
+  do {
+    status = queue.AsyncNext(tag, ok, std::chrono::system_clock::time_point());
+  } while (status == grpc::CompletionQueue::TIMEOUT && std::chrono::steady_clock::now() < end);
+  return status;
+}
+
+void PollUntilShutdown(grpc::CompletionQueue& queue, PollerWork& work, BusyPoll busy_poll) {
+  std::size_t answered = 0;  // requests in the last round
+  void* tag = nullptr;
+  bool ok = false;
+  const auto next = [&] {
+    if (answered > 0 && work.MayPollBusily() && busy_poll.Begin()) {
+      const auto status = LookForNext(queue, busy_poll.longest(), &tag, &ok);
+      busy_poll.Ended(status == grpc::CompletionQueue::GOT_EVENT);
+      if (status != grpc::CompletionQueue::TIMEOUT) {
+        return status == grpc::CompletionQueue::GOT_EVENT;
+      }
+    }
+    return queue.Next(&tag, &ok);
+  };
+  while (next()) {
+    const bool crowded = answered > 1;
+    static_cast<CompletionEvent*>(tag)->Happen(ok);
+    answered = crowded ? 0 : work.AnswerQuickRequests();
+    HandOnWhatHasCome(queue, kMostEventsInARound - 1);
+    answered += work.AnswerQuickRequests();
+    work.CleanUp();
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<CompletionPollers>> CompletionPollers::Start(
+    std::size_t count, grpc::CompletionQueue& queue, NewWork new_work,
+    std::chrono::nanoseconds busy_poll, const ThreadCheck& check) {
+  std::unique_ptr<CompletionPollers> pollers(new CompletionPollers(queue));
+  const auto body = [&pollers = *pollers, new_work = std::move(new_work), busy_poll] {
+    pollers.WaitForBegin();
+    PollUntilShutdown(pollers.queue_, *new_work(), BusyPoll(busy_poll));
+  };
+  LIPSERVE_ASSIGN_OR_RETURN(pollers->threads_, CheckedThreads::Start(count, body, check));
+  return pollers;
+}
+
+void CompletionPollers::Begin() {
+  MutexLock lock(mutex_);
+  begun_ = true;
+  changed_.NotifyAll();
+}
+
+void CompletionPollers::WaitForBegin() {
+  MutexLock lock(mutex_);
+  while (!begun_) changed_.Wait(mutex_);
+}
+
+CompletionPollers::~CompletionPollers() {
+  if (threads_ == nullptr) return;
+  Begin();
+  queue_.Shutdown();
+}
+
+}  // namespace lipserve

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/scheduling/batch_executor.h"
+
+#include <algorithm>
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+
+namespace lipserve {
+
+void BatchExecutor::Execute(std::span<ClassificationTask* const> batch) {
+  DropTheDead(batch);
+  std::span<ClassificationTask*> rest(live_);
+  while (!rest.empty()) {
+    const RadiusPrecision precision = rest.front()->images().precision;
+    // Allocates only if there are several precisions.
+    const auto others = std::stable_partition(rest.begin(), rest.end(),
+                                              [precision](const ClassificationTask* task) {
+                                                return task->images().precision == precision;
+                                              });
+    const auto count = static_cast<std::size_t>(others - rest.begin());
+    ExecuteTogether(rest.first(count));
+    rest = rest.subspan(count);
+  }
+}
+
+void BatchExecutor::ExecuteTogether(std::span<ClassificationTask* const> tasks) {
+  // Completed tasks may let go of the model; this batch still needs it.
+  const std::shared_ptr<const ServedModel> model = tasks.front()->model();
+  const ConstMatrixView inputs = tasks.size() == 1 ? tasks.front()->inputs() : Gather(tasks);
+  if (answers_.size() < inputs.rows) answers_.resize(inputs.rows);
+  const std::span<Answer> answers(answers_.data(), inputs.rows);
+
+  const Clock::TimePoint start = clock_.Now();
+  model->Classify(inputs, answers, tasks.front()->images().precision);
+  model->metrics().ObserveBatch(inputs.rows, SecondsBetween(start, clock_.Now()), tasks.size());
+  model->metrics().ObserveAnswers(answers);
+
+  delivery_.Deliver(tasks, answers_);
+}
+
+void BatchExecutor::DropTheDead(std::span<ClassificationTask* const> batch) {
+  live_.clear();
+  const Clock::TimePoint now = clock_.Now();
+  for (ClassificationTask* const task : batch) {
+    const double waited = SecondsBetween(task->arrival(), now);
+    task->model()->metrics().ObserveQueueDelay(waited);
+    if (task->deadline() <= now) {
+      task->Complete(absl::DeadlineExceededError(
+                         absl::StrCat("the deadline passed while the request was queued for ",
+                                      waited * 1e3, " ms; nothing was computed")),
+                     {});
+    } else if (task->IsCancelled()) {
+      task->Complete(absl::CancelledError("cancelled while queued; nothing was computed"), {});
+    } else {
+      live_.push_back(task);
+    }
+  }
+}
+
+ConstMatrixView BatchExecutor::Gather(std::span<ClassificationTask* const> tasks) {
+  gathered_.clear();
+  for (const ClassificationTask* const task : tasks) {
+    const std::vector<float>& inputs = task->images().inputs;
+    gathered_.insert(gathered_.end(), inputs.begin(), inputs.end());
+  }
+  const std::size_t input_size = tasks.front()->model()->input_size();
+  return {gathered_.data(), gathered_.size() / input_size, input_size};
+}
+
+}  // namespace lipserve

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef SERVER_SCHEDULING_CLASSIFICATION_TASK_H_
+#define SERVER_SCHEDULING_CLASSIFICATION_TASK_H_
+
+#include <memory>
+#include <span>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "model/certified_model.h"
+#include "server/operations/clock.h"
+#include "server/repository/served_model.h"
+#include "server/scheduling/decoded_images.h"
+
+namespace lipserve {
+
+// One decoded request on its way through queue and workers, whatever protocol it came by.
+//
+// Flow:    Prepare -> RequestQueue::Admit -> BatchExecutor::Execute -> Complete.
+// Threads: one thread has the task at a time; the queue hands it on.
+class ClassificationTask {
+ public:
+  virtual ~ClassificationTask() = default;
+
+  // Whether the client has gone, so that nobody would read the answer.
+  virtual bool IsCancelled() const = 0;
+
+  // Takes the answers, one per image, or the reason why there are none. Called exactly once; the
+  // task may be reused as soon as it returns.
+  virtual void Complete(const absl::Status& status, std::span<const Answer> answers) = 0;
+
+  const std::shared_ptr<const ServedModel>& model() const { return model_; }
+  const DecodedImages& images() const { return images_; }
+  ConstMatrixView inputs() const {
+    return {images_.inputs.data(), images_.num_images, model_->input_size()};
+  }
+  Clock::TimePoint arrival() const { return arrival_; }
+  Clock::TimePoint deadline() const { return deadline_; }
+
+ protected:
+  // Everything that may differ from one use of a pooled task to the next.
+  std::shared_ptr<const ServedModel> model_;
+  DecodedImages images_;
+  Clock::TimePoint arrival_;
+  Clock::TimePoint deadline_ = Clock::TimePoint::max();
+
+ private:
+  friend class PriorityLane;
+  ClassificationTask* next_in_lane_ = nullptr;  // the queue allocates nothing per task
+};
+
+}  // namespace lipserve
+
+#endif  // SERVER_SCHEDULING_CLASSIFICATION_TASK_H_

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/scheduling/compute_workers.h"
+
+#include <sys/resource.h>
+
+#include "model/execution/onednn.h"
+#include "model/foundation/status_macros.h"
+#include "server/scheduling/batch_executor.h"
+
+namespace lipserve {
+namespace {
+
+// A third of the CPU that a poller gets if both want it all, and a poller that wakes up need not
+// wait for a worker's time slice: so refusals come soon when the workers have all cores.
+constexpr int kNiceness = 5;
+
+void ExecuteUntilClosed(RequestQueue& queue, const Clock& clock, AnswerDelivery& delivery) {
+  BatchExecutor executor(clock, delivery);
+  std::vector<ClassificationTask*> batch;
+  while (queue.TakeBatch(batch)) {
+    executor.Execute(batch);
+    queue.BatchDone();
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<ComputeWorkers>> ComputeWorkers::Start(std::size_t count,
+                                                                      RequestQueue& queue,
+                                                                      const Clock& clock,
+                                                                      AnswerDelivery& delivery,
+                                                                      const ThreadCheck& check) {
+  std::unique_ptr<ComputeWorkers> workers(new ComputeWorkers(queue, clock));
+  const auto body = [&queue, &clock, &delivery] {
+    ::setpriority(PRIO_PROCESS, 0, kNiceness);  // of this thread, in Linux
+    ExecuteUntilClosed(queue, clock, delivery);
+  };
+  LIPSERVE_ASSIGN_OR_RETURN(workers->threads_, CheckedThreads::Start(count, body, check));
+  return workers;
+}
+
+ComputeWorkers::~ComputeWorkers() {
+  queue_.Close();
+  onednn::SetThreadsOfThisThread(1);
+  PromptDelivery delivery{ConnectionCork()};
+  ExecuteUntilClosed(queue_, clock_, delivery);
+}
+
+}  // namespace lipserve

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef SERVER_SCHEDULING_COMPUTE_WORKERS_H_
+#define SERVER_SCHEDULING_COMPUTE_WORKERS_H_
+
+#include <cstddef>
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "server/operations/checked_threads.h"
+#include "server/operations/clock.h"
+#include "server/scheduling/answer_delivery.h"
+#include "server/scheduling/request_queue.h"
+
+namespace lipserve {
+
+// Threads that execute the queue's batches, each with a single OpenMP thread: parallelism comes
+// from many requests, not from splitting one. They make way for the threads that wait for gRPC.
+class ComputeWorkers {
+ public:
+  // Starts `count` threads, once each has passed `check`; they share the delivery.
+  //
+  // Requires: queue, clock and delivery outlive the workers; the calling thread has passed the
+  //           check too.
+  // Errors:   those of CheckedThreads::Start.
+  static absl::StatusOr<std::unique_ptr<ComputeWorkers>> Start(std::size_t count,
+                                                               RequestQueue& queue,
+                                                               const Clock& clock,
+                                                               AnswerDelivery& delivery,
+                                                               const ThreadCheck& check);
+
+  // Closes the queue, finishes what is left in it (with the calling thread's help, so that this
+  // holds without any worker too), and joins.
+  ~ComputeWorkers();
+  ComputeWorkers(const ComputeWorkers&) = delete;
+  ComputeWorkers& operator=(const ComputeWorkers&) = delete;
+
+ private:
+  ComputeWorkers(RequestQueue& queue, const Clock& clock) : queue_(queue), clock_(clock) {}
+
+  RequestQueue& queue_;
+  const Clock& clock_;
+  std::unique_ptr<CheckedThreads> threads_;
+};
+
+}  // namespace lipserve
+
+#endif  // SERVER_SCHEDULING_COMPUTE_WORKERS_H_

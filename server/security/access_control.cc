@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/security/access_control.h"
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "model/foundation/status_macros.h"
+#include "server/operations/request_error.h"
+
+namespace lipserve {
+namespace {
+
+// The names of a client that has shown a certificate, as gRPC took them out of it.
+std::vector<std::string> ClientNames(const grpc::ServerContext& context) {
+  std::vector<std::string> names;
+  for (const grpc::string_ref& name : context.auth_context()->GetPeerIdentity()) {
+    names.emplace_back(name.data(), name.size());
+  }
+  return names;
+}
+
+}  // namespace
+
+absl::Status AccessControl::Read() {
+  if (settings_.path.empty()) return absl::OkStatus();
+  const std::optional<FileFingerprint> file = FingerprintOf(settings_.path);
+  LIPSERVE_ASSIGN_OR_RETURN(std::shared_ptr<const AccessPolicy> policy, ReadFile());
+  MutexLock lock(mutex_);
+  policy_ = std::move(policy);
+  file_ = file;
+  next_look_ = clock_.Now() + settings_.refresh;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::shared_ptr<const AccessPolicy>> AccessControl::ReadFile() const {
+  std::ifstream file(settings_.path, std::ios::binary);
+  if (!file) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--access-policy: expected a readable file, got ", settings_.path, ": ",
+                     std::strerror(errno)));
+  }
+  const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  LIPSERVE_ASSIGN_OR_RETURN(AccessPolicy policy, AccessPolicy::Parse(text, settings_.path));
+  return std::make_shared<const AccessPolicy>(std::move(policy));
+}
+
+std::shared_ptr<const AccessPolicy> AccessControl::Current() {
+  const Clock::TimePoint now = clock_.Now();
+  {
+    MutexLock lock(mutex_);
+    if (now < next_look_) return policy_;
+    next_look_ = now + settings_.refresh;  // whoever comes meanwhile takes the former policy
+    const std::optional<FileFingerprint> file = FingerprintOf(settings_.path);
+    if (file == file_) return policy_;
+    file_ = file;
+  }
+  absl::StatusOr<std::shared_ptr<const AccessPolicy>> policy = ReadFile();
+  settings_.log(policy.ok() ? absl::StrCat("access policy: read anew from ", settings_.path)
+                            : absl::StrCat("access policy: the former one stays in force: ",
+                                           std::string(policy.status().message())));
+  MutexLock lock(mutex_);
+  if (policy.ok()) policy_ = *std::move(policy);
+  return policy_;
+}
+
+absl::Status AccessControl::Check(const grpc::ServerContext& context, RpcMethod method) {
+  if (settings_.path.empty()) return absl::OkStatus();
+  const std::vector<std::string> names = ClientNames(context);
+  if (Current()->Allows(names, MethodName(method))) return absl::OkStatus();
+  return absl::PermissionDeniedError(absl::StrCat(
+      "the server's access policy does not allow ",
+      names.empty() ? "clients without a certificate" : Quoted(absl::StrJoin(names, ", ")),
+      " to call ", MethodName(method)));
+}
+
+}  // namespace lipserve

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef SERVER_SECURITY_ACCESS_CONTROL_H_
+#define SERVER_SECURITY_ACCESS_CONTROL_H_
+
+#include <grpcpp/server_context.h>
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "model/foundation/mutex.h"
+#include "server/operations/clock.h"
+#include "server/operations/file_fingerprint.h"
+#include "server/operations/metrics.h"
+#include "server/security/access_policy.h"
+
+namespace lipserve {
+
+// Asks the policy in a file about each call. The file is looked at again as calls come; one that is
+// wrong or gone leaves the former policy in force.
+//
+// Threads: all functions are safe to call from any thread.
+class AccessControl {
+ public:
+  struct Settings {
+    std::string path;  // empty: everything is allowed
+    std::chrono::seconds refresh{60};
+    std::function<void(const std::string&)> log = [](const std::string&) {};
+  };
+
+  // Requires: clock outlives the object.
+  AccessControl(Settings settings, const Clock& clock)
+      : settings_(std::move(settings)), clock_(clock) {}
+
+  // Reads the file.
+  //
+  // Errors: those of AccessPolicy::Parse; InvalidArgument if the file cannot be read.
+  absl::Status Read();
+
+  // The policy in force, read anew if it is time and the file has changed. Requires: as Check.
+  std::shared_ptr<const AccessPolicy> Current();
+
+  // Whether the call of `context` may go on. Requires: there is no path, or
+  // Read was OK.
+  //
+  // Errors: PermissionDenied naming client and method.
+  absl::Status Check(const grpc::ServerContext& context, RpcMethod method);
+
+ private:
+  absl::StatusOr<std::shared_ptr<const AccessPolicy>> ReadFile() const;
+
+  const Settings settings_;
+  const Clock& clock_;
+  Mutex mutex_;
+  std::shared_ptr<const AccessPolicy> policy_ ABSL_GUARDED_BY(mutex_);
+  std::optional<FileFingerprint> file_ ABSL_GUARDED_BY(mutex_);
+  Clock::TimePoint next_look_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace lipserve
+
+#endif  // SERVER_SECURITY_ACCESS_CONTROL_H_

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/operations/http_endpoint.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+
+#include "tests/server/http_get.h"
+
+namespace lipserve {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+const ListenAddress kAnyPort = {.host = "127.0.0.1", .port = 0};
+
+class HttpEndpointTest : public ::testing::Test {
+ protected:
+  std::string Get(const std::string& path) { return HttpGet(endpoint_->port(), path); }
+
+  Metrics metrics_{BuildInfo{}};
+  Health health_;
+  std::unique_ptr<HttpEndpoint> endpoint_ =
+      HttpEndpoint::Start(kAnyPort, metrics_, health_).value();
+};
+
+TEST_F(HttpEndpointTest, MetricsComeInPrometheusTextFormat) {
+  EXPECT_THAT(Get("/metrics"),
+              AllOf(StartsWith("HTTP/1.1 200 OK\r\n"),
+                    HasSubstr("Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n"),
+                    HasSubstr("\r\n\r\n# HELP "), HasSubstr("# TYPE lipserve_queue_depth gauge")));
+}
+
+TEST_F(HttpEndpointTest, IsReadyOnlyWhileServingAndSaysWhyNot) {
+  EXPECT_THAT(Get("/readyz"), AllOf(StartsWith("HTTP/1.1 503 "), HasSubstr("loading")));
+  health_.Enter(ServingPhase::kServing);
+  EXPECT_THAT(Get("/readyz"), AllOf(StartsWith("HTTP/1.1 200 "), HasSubstr("\r\n\r\nready\n")));
+  health_.Enter(ServingPhase::kDraining);
+  EXPECT_THAT(Get("/readyz"), AllOf(StartsWith("HTTP/1.1 503 "), HasSubstr("draining")));
+  health_.Enter(ServingPhase::kRefusing);
+  EXPECT_THAT(Get("/readyz"), AllOf(StartsWith("HTTP/1.1 503 "), HasSubstr("draining")));
+}
+
+TEST_F(HttpEndpointTest, IsAliveInEveryPhase) {
+  for (const ServingPhase phase : {ServingPhase::kLoading, ServingPhase::kServing,
+                                   ServingPhase::kDraining, ServingPhase::kRefusing}) {
+    health_.Enter(phase);
+    EXPECT_THAT(Get("/livez"), StartsWith("HTTP/1.1 200 "));
+  }
+}
+
+TEST_F(HttpEndpointTest, KnowsNoOtherPage) {
+  for (const char* path :
+       {"/", "/metric", "/metrics/", "/metrics/x", "/livez2", "/../etc/passwd"}) {
+    EXPECT_THAT(Get(path), AllOf(StartsWith("HTTP/1.1 404 "), HasSubstr("/readyz"))) << path;
+  }
+}
+
+TEST_F(HttpEndpointTest, IgnoresTheQuery) {
+  EXPECT_THAT(Get("/livez?verbose=1"), StartsWith("HTTP/1.1 200 "));
+}
+
+TEST_F(HttpEndpointTest, HeadGetsTheHeadersAlone) {
+  const std::string response =
+      HttpExchange(endpoint_->port(), "HEAD /livez HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  EXPECT_THAT(response, AllOf(StartsWith("HTTP/1.1 200 "), HasSubstr("Content-Length: 6\r\n"),
+                              Not(HasSubstr("alive"))));
+}
+
+TEST_F(HttpEndpointTest, APortInUseIsAnErrorThatNamesIt) {
+  const ListenAddress taken = {.host = "127.0.0.1", .port = endpoint_->port()};
+  const auto second = HttpEndpoint::Start(taken, metrics_, health_);
+  EXPECT_TRUE(absl::IsUnavailable(second.status()));
+  EXPECT_THAT(std::string(second.status().message()),
+              AllOf(HasSubstr(ToString(taken)), HasSubstr("--http")));
+}
+
+}  // namespace
+}  // namespace lipserve

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// Scores of a frozen network and their gradient in the input, in float32 and in batches: what an
+// attacker who holds the model file works with. Nothing that decides a class or a radius uses it.
+#ifndef TRAINER_EVALUATION_FROZEN_GRADIENT_H_
+#define TRAINER_EVALUATION_FROZEN_GRADIENT_H_
+
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+#include "model/network/frozen_network.h"
+#include "model/network/matrix_view.h"
+
+namespace lipserve::trainer {
+
+// One layer of the way there and back, on channels-last samples.
+class GradientStep {
+ public:
+  virtual ~GradientStep() = default;
+
+  // Shapes: x, dx: [batch, input size]; y, dy: [batch, output size]; no overlap. Backward gets the
+  //         x of the last Forward and overwrites dx.
+  virtual void Forward(std::size_t batch, const float* x, float* y) = 0;
+  virtual void Backward(std::size_t batch, const float* x, const float* dy, float* dx) = 0;
+};
+
+// Threads: not thread-safe; runs on the calling thread's OpenMP team.
+class FrozenGradient {
+ public:
+  // Requires: CheckNetwork(network) is OK; `network` outlives this.
+  explicit FrozenGradient(const FrozenNetwork& network);
+
+  // Scores of a batch, valid until the next call: [N, NumRows]. Shapes: inputs: [N, C * H * W].
+  ConstMatrixView Scores(ConstMatrixView inputs);
+
+  // d <weights, scores> / d inputs for each sample of the last Scores, valid until the next call:
+  // [N, C * H * W]. Where a sort, an activation or a window of zeros has no gradient, it is one of
+  // the neighbours' or 0. Shapes: weights: [N, NumRows].
+  ConstMatrixView Gradient(ConstMatrixView weights);
+
+ private:
+  SampleShape input_;
+  std::vector<std::size_t> sizes_;  // of a sample before each step, and of the scores
+  std::vector<std::unique_ptr<GradientStep>> steps_;
+  std::vector<std::vector<float>> values_;  // what each step reads, and the scores
+  std::vector<float> gradients_[2];
+};
+
+}  // namespace lipserve::trainer
+
+#endif  // TRAINER_EVALUATION_FROZEN_GRADIENT_H_

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// From trained weights to a frozen model: plain weights, claimed bounds, a self-check and the
+// results that the file records.
+#ifndef TRAINER_RUN_FREEZE_H_
+#define TRAINER_RUN_FREEZE_H_
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "model/certified_model.h"
+#include "model/network/model_file.h"
+#include "trainer/evaluation/evaluation.h"
+#include "trainer/training/training_loop.h"
+
+namespace lipserve::trainer {
+
+// A model ready to be written, and how it did.
+struct Frozen {
+  FrozenModel model;
+  Evaluation evaluation;
+  std::vector<double> layer_lipschitz_bounds;  // proven, of each layer
+};
+
+// Freezes the weights that a finished run yields (TrainingLoop::InstallResult), claims the operator
+// norm of each dense layer that BoundOperatorNorm proves, has CertifiedModel confirm them,
+// self-checks and evaluates.
+//
+// `attack_images` of the samples are attacked, for evaluation.empirical alone.
+//
+// Guarantee: the same loop gives the same model, without time or place in it.
+// Errors:    InvalidArgument or Internal, naming the layer or sample, if the model is refused or
+//            its float32 and float64 scores disagree.
+absl::StatusOr<Frozen> Freeze(TrainingLoop& loop, std::size_t attack_images = 0);
+
+// Compares the float32 scores of the model with the float64 scores of its answers on `samples`.
+//
+// Errors: Internal naming the first sample where they differ by more than rounding explains.
+absl::Status SelfCheck(const CertifiedModel& model, const Samples& samples);
+
+// Writes the model and reads it back, so that a finished run has a file that a server accepts.
+//
+// Errors: Internal, naming the path, if writing fails or another model is read.
+absl::Status WriteAndReadBack(const std::string& path, FrozenModel& model);
+
+}  // namespace lipserve::trainer
+
+#endif  // TRAINER_RUN_FREEZE_H_
