@@ -34,7 +34,7 @@ CONFINED_HEADERS = {
 }
 
 TOP_FOLDERS = {"proto", "server", "model", "trainer", "client", "tests", "docker", "data"}
-TOP_FILES = {"CMakeLists.txt", "CMakePresets.json", "LICENSE", "README.md", "demo.sh", "test.sh"}
+TOP_FILES = {"CMakeLists.txt", "CMakePresets.json", "README.md", "demo.sh", "test.sh"}
 
 LICENSE_LINE = "SPDX-License-Identifier: Apache-2.0"
 LICENSED_SUFFIXES = {".h", ".cc", ".proto", ".py", ".sh", ".cmake", ".textproto"}
