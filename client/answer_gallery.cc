@@ -10,11 +10,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/image_art.h"
+#include "client/text_table.h"
 
 namespace lipserve {
 namespace {
 
-constexpr std::size_t kGap = 2;
+constexpr std::size_t kTileGap = 2;
 constexpr std::size_t kWidestPicture = 48;
 
 // A line of a tile: painted text, and the columns that it takes without its escape sequences.
@@ -114,8 +115,6 @@ std::string Centered(const Line& line, std::size_t width) {
   return absl::StrCat(std::string(space / 2, ' '), line.text, std::string(space - space / 2, ' '));
 }
 
-void TrimRight(std::string& line) { line.erase(line.find_last_not_of(' ') + 1); }
-
 // The tiles [begin, end) side by side; all have the same number of lines.
 std::string RenderRow(const std::vector<Tile>& tiles, std::size_t begin, std::size_t end,
                       std::size_t width) {
@@ -123,7 +122,7 @@ std::string RenderRow(const std::vector<Tile>& tiles, std::size_t begin, std::si
   for (std::size_t line = 0; line < tiles[begin].size(); ++line) {
     std::string text;
     for (std::size_t t = begin; t < end; ++t) {
-      if (t > begin) text.append(kGap, ' ');
+      if (t > begin) text.append(kTileGap, ' ');
       text += Centered(tiles[t][line], width);
     }
     TrimRight(text);
@@ -140,7 +139,7 @@ std::string AnswerGallery(const AnswerReport& report, const ImageSet& images,
   const std::vector<Tile> tiles = MakeTiles(report, images, style);
   const std::size_t width = WidestLine(tiles);
   const auto columns = static_cast<std::size_t>(style.columns);
-  const std::size_t per_row = std::max<std::size_t>(1, (columns + kGap) / (width + kGap));
+  const std::size_t per_row = std::max<std::size_t>(1, (columns + kTileGap) / (width + kTileGap));
   std::string out = absl::StrCat(ModelLines(report, style), "\n");
   for (std::size_t begin = 0; begin < tiles.size(); begin += per_row) {
     const std::size_t end = std::min(begin + per_row, tiles.size());

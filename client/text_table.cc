@@ -10,9 +10,7 @@
 namespace lipserve {
 namespace {
 
-constexpr std::size_t kGap = 2;
-
-void TrimRight(std::string& line) { line.erase(line.find_last_not_of(' ') + 1); }
+constexpr std::size_t kColumnGap = 2;
 
 std::string PadAndPaint(const TableCell& cell, std::size_t width, Align align,
                         const TerminalStyle& style) {
@@ -22,6 +20,8 @@ std::string PadAndPaint(const TableCell& cell, std::size_t width, Align align,
 }
 
 }  // namespace
+
+void TrimRight(std::string& line) { line.erase(line.find_last_not_of(' ') + 1); }
 
 void TextTable::AddRow(std::vector<TableCell> row) {
   assert(row.size() == columns_.size());
@@ -39,7 +39,7 @@ std::string TextTable::Render(std::size_t indent, const TerminalStyle& style) co
   for (const auto& row : rows_) {
     std::string line(indent, ' ');
     for (std::size_t c = 0; c < row.size(); ++c) {
-      if (c > 0) line.append(kGap, ' ');
+      if (c > 0) line.append(kColumnGap, ' ');
       line += PadAndPaint(row[c], widths[c], columns_[c], style);
     }
     TrimRight(line);

@@ -12,6 +12,9 @@
 
 namespace lipserve {
 
+// Removes the spaces at the end of a line.
+void TrimRight(std::string& line);
+
 // Where a column's text stands.
 enum class Align { kLeft, kRight };
 

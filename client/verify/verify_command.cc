@@ -20,7 +20,7 @@
 namespace lipserve::verify {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
 constexpr std::size_t kMaxModelFile = std::size_t{1} << 28;
 constexpr std::size_t kMaxCertificateFile = std::size_t{1} << 30;
@@ -30,8 +30,8 @@ absl::Status At(const std::string& place, const absl::Status& status) {
   return {status.code(), absl::StrCat(place, ": ", std::string(status.message()))};
 }
 
-void WriteLine(const Json& json, std::ostream& out) {
-  out << json.dump(-1, ' ', false, Json::error_handler_t::replace) << '\n';
+void WriteLine(const OrderedJson& json, std::ostream& out) {
+  out << json.dump(-1, ' ', false, OrderedJson::error_handler_t::replace) << '\n';
 }
 
 std::string ModelPath(const std::string& argument) {
@@ -78,7 +78,7 @@ class Reporter {
     ++answers_;
     if (status.ok()) ++held_;
     if (json_) {
-      Json json = {{"checked", "answer"}, {"index", answers_ - 1}, {"holds", status.ok()}};
+      OrderedJson json = {{"checked", "answer"}, {"index", answers_ - 1}, {"holds", status.ok()}};
       if (!status.ok()) json["reason"] = std::string(status.message());
       return WriteLine(json, out_);
     }
@@ -109,9 +109,9 @@ class Reporter {
 
  private:
   void ModelJson(const verify::Model& model) {
-    Json layers = Json::array();
+    OrderedJson layers = OrderedJson::array();
     for (std::size_t k = 0; k < model.layers.size(); ++k) {
-      Json layer = {{"layer", k}, {"description", Describe(model.layers[k])}};
+      OrderedJson layer = {{"layer", k}, {"description", Describe(model.layers[k])}};
       if (const Dyadic* const norm = ClaimedNorm(model.layers[k])) {
         layer["operator_norm_bound_hex"] = HexText(*norm);
       }

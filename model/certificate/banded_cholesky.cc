@@ -10,9 +10,8 @@
 namespace lipserve {
 namespace {
 
-// Rows that are eliminated together, so that the trailing matrix is read once for all of them. A
-// multiple of SymmetricPanel::kTile.
-constexpr std::size_t kPanelRows = 64;
+// Rows that are eliminated together, so that the trailing matrix is read once for all of them.
+constexpr std::size_t kPanelRows = SymmetricPanel::kUsualDepth;
 
 // Turns the leading square of the panel into its factor R, [depth, depth] row-major.
 bool FactoriseSquare(SymmetricPanel& panel, std::span<double> r) {

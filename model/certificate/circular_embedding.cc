@@ -16,7 +16,6 @@
 namespace lipserve {
 namespace {
 
-constexpr std::size_t kPanelRows = 64;
 constexpr std::size_t kEstimateSteps = 24;
 
 std::size_t RoundUp(std::size_t value, std::size_t multiple) {
@@ -182,9 +181,9 @@ bool EmbeddingNormProof::Completes(const Block& block, double c) const {
   const std::size_t q = 2 * long_;
   const std::vector<double> columns = RealColumns(block);
   SymmetricBand b(p, p - 1);
-  SymmetricPanel panel(std::min(kPanelRows, q), p);
-  for (std::size_t first = 0; first < q; first += kPanelRows) {
-    panel.Reset(std::min(kPanelRows, q - first), p);
+  SymmetricPanel panel(std::min(SymmetricPanel::kUsualDepth, q), p);
+  for (std::size_t first = 0; first < q; first += SymmetricPanel::kUsualDepth) {
+    panel.Reset(std::min(SymmetricPanel::kUsualDepth, q - first), p);
     for (std::size_t t = 0; t < panel.depth(); ++t) {
       panel.SetRow(t, 0, std::span(columns).subspan((first + t) * p, p));
     }

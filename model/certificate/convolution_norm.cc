@@ -25,10 +25,6 @@ namespace {
 // embedding is far from the norm anyway.
 constexpr double kBandedTolerance = 5e-11;
 constexpr double kEmbeddingTolerance = 1e-9;
-// Lanczos steps: many where a search starts from the estimate, few where it only has to contradict
-// a claim that is far too low.
-constexpr std::size_t kStepsToSearch = 120;
-constexpr std::size_t kStepsToCheck = 16;
 
 // Whether T is 0: every weight whose tap ever reads a pixel is.
 bool IsZero(const ConvolutionLayer& layer) {
@@ -178,7 +174,7 @@ absl::StatusOr<double> BoundConvolutionNorm(const ConvolutionLayer& layer,
   LIPSERVE_ASSIGN_OR_RETURN(const ConvolutionNormMethod method,
                             ChooseConvolutionNormMethod(layer, limits));
   if (IsZero(layer)) return 0.0;
-  const double from_below = NormFromBelow(layer, kStepsToSearch);
+  const double from_below = NormFromBelow(layer, kLanczosStepsToSearch);
   std::optional<double> bound;
   if (method == ConvolutionNormMethod::kFlatKernel) {
     LIPSERVE_ASSIGN_OR_RETURN(bound, BoundByFlatKernel(layer, limits));
@@ -204,8 +200,8 @@ absl::Status ProveConvolutionNormAtMost(const ConvolutionLayer& layer, double cl
   }
   // Not worth more than the proof itself.
   const double products = static_cast<double>(layer.output().size() * layer.fan_in());
-  const bool is_cheap = 4.0 * static_cast<double>(kStepsToCheck) * products <= limits.flops;
-  const double from_below = is_cheap ? NormFromBelow(layer, kStepsToCheck) : 0.0;
+  const bool is_cheap = 4.0 * static_cast<double>(kLanczosStepsToCheck) * products <= limits.flops;
+  const double from_below = is_cheap ? NormFromBelow(layer, kLanczosStepsToCheck) : 0.0;
   if (!(claim >= from_below)) {
     return absl::InvalidArgumentError(absl::StrFormat(
         "the operator norm is about %.17g or more, the claim is %.17g", from_below, claim));

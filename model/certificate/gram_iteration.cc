@@ -14,7 +14,6 @@ namespace {
 // What underflow can add to the norm of a square, or of a matrix that is scaled down, of order up
 // to 2^22 and norm up to 1.
 constexpr double kUnderflow = 0x1p-900;
-constexpr std::size_t kPanelRows = 64;
 
 Upper FrobeniusNorm(std::span<const double> matrix, std::size_t p) {
   Upper squares;
@@ -39,9 +38,9 @@ void ScaleBy(std::span<double> matrix, int exponent) {
 // square = matrix^2, symmetric to the bit.
 void Square(std::span<const double> matrix, std::size_t p, std::span<double> square) {
   std::fill(square.begin(), square.end(), 0.0);
-  SymmetricPanel panel(std::min(kPanelRows, p), p);
-  for (std::size_t first = 0; first < p; first += kPanelRows) {
-    panel.Reset(std::min(kPanelRows, p - first), p);
+  SymmetricPanel panel(std::min(SymmetricPanel::kUsualDepth, p), p);
+  for (std::size_t first = 0; first < p; first += SymmetricPanel::kUsualDepth) {
+    panel.Reset(std::min(SymmetricPanel::kUsualDepth, p - first), p);
     for (std::size_t t = 0; t < panel.depth(); ++t) {
       panel.SetRow(t, 0, matrix.subspan((first + t) * p, p));
     }

@@ -8,6 +8,11 @@
 
 namespace lipserve {
 
+// Steps of an estimate from which a search starts.
+inline constexpr std::size_t kLanczosStepsToSearch = 120;
+// Steps of an estimate that only has to contradict a claim that is far too low.
+inline constexpr std::size_t kLanczosStepsToCheck = 16;
+
 // y = A x.
 using SymmetricMap = std::function<void(std::span<const double> x, std::span<double> y)>;
 

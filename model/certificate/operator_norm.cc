@@ -22,10 +22,6 @@ namespace {
 
 // How close the search for a bound comes to the smallest provable one, relative, in ||W||^2.
 constexpr double kTolerance = 2e-11;
-// Lanczos steps: many where a search starts from the estimate, few where it only has to contradict
-// a claim that is far too low.
-constexpr std::size_t kStepsToSearch = 120;
-constexpr std::size_t kStepsToCheck = 16;
 
 std::vector<float> Transposed(ConstMatrixView w) {
   std::vector<float> result(w.size());
@@ -162,7 +158,7 @@ absl::Status ProveOperatorNormAtMost(ConstMatrixView w, double claim, const Proo
     if (claim >= 0.0) return absl::OkStatus();
     return absl::InvalidArgumentError(absl::StrFormat("expected a claim >= 0, got %.17g", claim));
   }
-  const double from_below = NormFromBelow(w, kStepsToCheck);
+  const double from_below = NormFromBelow(w, kLanczosStepsToCheck);
   if (!(claim >= from_below)) {
     return absl::InvalidArgumentError(absl::StrFormat(
         "the operator norm is about %.17g or more, the claim is %.17g", from_below, claim));
@@ -178,7 +174,7 @@ absl::StatusOr<double> BoundOperatorNorm(ConstMatrixView w, const ProofLimits& l
   LIPSERVE_RETURN_IF_ERROR(CheckCost(w, limits));
   if (IsAllZero(w)) return 0.0;
   const DenseNormProof proof(w);
-  const double from_below = NormFromBelow(w, kStepsToSearch);
+  const double from_below = NormFromBelow(w, kLanczosStepsToSearch);
   const double estimate = proof.EigenvalueOf(from_below);
   const std::optional<double> by_factorisation = SearchNormBound(proof, estimate, kTolerance);
   if (!by_factorisation) {

@@ -20,6 +20,8 @@ namespace lipserve {
 class SymmetricPanel {
  public:
   static constexpr std::size_t kTile = 16;
+  // A good depth: rows that are read once for all that is done with them. A multiple of kTile.
+  static constexpr std::size_t kUsualDepth = 64;
 
   // Allocates; a panel can then be smaller but not larger.
   SymmetricPanel(std::size_t max_depth, std::size_t max_width);

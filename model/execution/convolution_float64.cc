@@ -9,7 +9,7 @@ namespace lipserve {
 namespace {
 
 // Windows that share one pass over the weights.
-constexpr std::size_t kChunk = 64;
+constexpr std::size_t kWindowsAtOnce = 64;
 
 // The weights of one group as [outputs, rows, columns, channels], the order in which a
 // channels-last image is read.
@@ -78,9 +78,9 @@ void ConvolutionFloat64::Run(const double* x, std::size_t rows, double* y, doubl
 }
 
 void ConvolutionFloat64::RunSample(const double* padded, double* y) const {
-  std::array<const double*, kChunk> windows;
-  for (std::size_t first = 0; first < window_starts_.size(); first += kChunk) {
-    const std::size_t count = std::min(kChunk, window_starts_.size() - first);
+  std::array<const double*, kWindowsAtOnce> windows;
+  for (std::size_t first = 0; first < window_starts_.size(); first += kWindowsAtOnce) {
+    const std::size_t count = std::min(kWindowsAtOnce, window_starts_.size() - first);
     for (std::size_t p = 0; p < count; ++p) windows[p] = padded + window_starts_[first + p];
     double* target = y + first * output_.channels;
     for (const ChainedProducts& group : groups_) {

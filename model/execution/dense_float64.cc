@@ -9,7 +9,7 @@ namespace lipserve {
 namespace {
 
 // Rows that share one pass over the weights.
-constexpr std::size_t kChunk = 64;
+constexpr std::size_t kRowsAtOnce = 64;
 
 }  // namespace
 
@@ -21,9 +21,9 @@ DenseFloat64::DenseFloat64(std::span<const float> weights, std::span<const float
 }
 
 void DenseFloat64::Run(const double* x, std::size_t rows, double* y) const {
-  std::array<const double*, kChunk> starts;
-  for (std::size_t first = 0; first < rows; first += kChunk) {
-    const std::size_t count = std::min(kChunk, rows - first);
+  std::array<const double*, kRowsAtOnce> starts;
+  for (std::size_t first = 0; first < rows; first += kRowsAtOnce) {
+    const std::size_t count = std::min(kRowsAtOnce, rows - first);
     for (std::size_t r = 0; r < count; ++r) starts[r] = x + (first + r) * inputs();
     products_.Run({starts.data(), count}, y + first * outputs(), outputs());
   }

@@ -14,9 +14,9 @@
 namespace lipserve {
 namespace {
 
-class DenseStep final : public LayerStep<double> {
+class Float64DenseStep final : public LayerStep<double> {
  public:
-  explicit DenseStep(const DenseLayer& layer)
+  explicit Float64DenseStep(const DenseLayer& layer)
       : dense_(layer.weights, layer.bias, layer.inputs, layer.outputs) {}
 
   void Run(const double* x, std::size_t rows, double* y, std::byte* /*scratch*/) const override {
@@ -27,9 +27,9 @@ class DenseStep final : public LayerStep<double> {
   DenseFloat64 dense_;
 };
 
-class ConvolutionStep final : public LayerStep<double> {
+class Float64ConvolutionStep final : public LayerStep<double> {
  public:
-  explicit ConvolutionStep(const ConvolutionLayer& layer) : convolution_(layer) {}
+  explicit Float64ConvolutionStep(const ConvolutionLayer& layer) : convolution_(layer) {}
 
   void Run(const double* x, std::size_t rows, double* y, std::byte* scratch) const override {
     convolution_.Run(x, rows, y, reinterpret_cast<double*>(scratch));
@@ -45,11 +45,11 @@ class ConvolutionStep final : public LayerStep<double> {
 class Float64LinearSteps final : public LinearSteps<double> {
  public:
   std::unique_ptr<const LayerStep<double>> Dense(const DenseLayer& layer) const override {
-    return std::make_unique<DenseStep>(layer);
+    return std::make_unique<Float64DenseStep>(layer);
   }
   std::unique_ptr<const LayerStep<double>> Convolution(
       const ConvolutionLayer& layer) const override {
-    return std::make_unique<ConvolutionStep>(layer);
+    return std::make_unique<Float64ConvolutionStep>(layer);
   }
   std::size_t rows_at_once() const override { return 8; }
 };

@@ -34,8 +34,6 @@ absl::StatusOr<std::vector<float>> FromBytes(const std::string& bytes, const cha
   return values;
 }
 
-std::size_t ToSize(std::int64_t value) { return value < 0 ? 0 : static_cast<std::size_t>(value); }
-
 std::int64_t FromSize(std::size_t value) { return static_cast<std::int64_t>(value); }
 
 absl::StatusOr<double> ToClaim(double bound) {

@@ -3,11 +3,19 @@
 #ifndef MODEL_NETWORK_LAYER_PROTO_H_
 #define MODEL_NETWORK_LAYER_PROTO_H_
 
+#include <cstddef>
+#include <cstdint>
+
 #include "absl/status/statusor.h"
 #include "lipserve/v1/model_file.pb.h"
 #include "model/network/frozen_network.h"
 
 namespace lipserve {
+
+// A size in a file is an int64. A negative one becomes 0, which every check refuses.
+inline std::size_t ToSize(std::int64_t value) {
+  return value < 0 ? 0 : static_cast<std::size_t>(value);
+}
 
 v1::FrozenLayer LayerToProto(const FrozenLayer& layer);
 

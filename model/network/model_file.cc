@@ -14,9 +14,6 @@ namespace {
 
 SealedFileKind ModelKind() { return {.kind = "lipserve.model", .format_version = 1}; }
 
-// Sizes in files are int64; negative ones become 0, which every check refuses.
-std::size_t ToSize(std::int64_t value) { return value < 0 ? 0 : static_cast<std::size_t>(value); }
-
 absl::Status CheckModel(const FrozenModel& model) {
   LIPSERVE_RETURN_IF_ERROR(CheckNetwork(model.network));
   if (!IsValidPixelDivisor(model.pixel_divisor)) {

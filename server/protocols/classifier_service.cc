@@ -13,7 +13,7 @@
 namespace lipserve {
 namespace {
 
-using Service = v1::ClassifierService::AsyncService;
+using ClassifierAsync = v1::ClassifierService::AsyncService;
 using ModelPtr = ModelCatalog::ModelPtr;
 
 // The protocol of Classify and ClassifyStream.
@@ -66,19 +66,20 @@ absl::Status ListModels(const ServiceContext& server, v1::ListModelsResponse& re
 
 }  // namespace
 
-void AddClassifierCalls(const ServiceContext& server, Service& service,
+void AddClassifierCalls(const ServiceContext& server, ClassifierAsync& service,
                         grpc::ServerCompletionQueue& queue, CallPools& calls) {
-  ServiceMethods<Service> methods(server, service, queue, calls);
-  methods.AddClassification<ClassifierProtocol>(RpcMethod::kClassify, &Service::RequestClassify);
+  ServiceMethods<ClassifierAsync> methods(server, service, queue, calls);
+  methods.AddClassification<ClassifierProtocol>(RpcMethod::kClassify,
+                                                &ClassifierAsync::RequestClassify);
   methods.AddClassificationStream<ClassifierProtocol>(RpcMethod::kClassifyStream,
-                                                      &Service::RequestClassifyStream);
+                                                      &ClassifierAsync::RequestClassifyStream);
   methods.AddPrompt<v1::DescribeModelRequest, v1::DescribeModelResponse>(
-      RpcMethod::kDescribeModel, &Service::RequestDescribeModel,
+      RpcMethod::kDescribeModel, &ClassifierAsync::RequestDescribeModel,
       [&server](const auto& request, auto& response, ModelPtr& model) {
         return DescribeModel(server, request, response, model);
       });
   methods.AddPrompt<v1::ListModelsRequest, v1::ListModelsResponse>(
-      RpcMethod::kListModels, &Service::RequestListModels,
+      RpcMethod::kListModels, &ClassifierAsync::RequestListModels,
       [&server](const auto& /*request*/, auto& response, ModelPtr& /*model*/) {
         return ListModels(server, response);
       });

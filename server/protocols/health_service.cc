@@ -13,11 +13,12 @@ namespace {
 
 using grpc::health::v1::HealthCheckRequest;
 using grpc::health::v1::HealthCheckResponse;
-using Service = grpc::health::v1::Health::AsyncService;
+using HealthService = grpc::health::v1::Health::AsyncService;
 
 constexpr std::size_t kPosted = 4;
 
-class HealthCheckCall final : public UnaryCall<Service, HealthCheckRequest, HealthCheckResponse> {
+class HealthCheckCall final
+    : public UnaryCall<HealthService, HealthCheckRequest, HealthCheckResponse> {
  public:
   HealthCheckCall(CallPool& home, const Method& method, const HealthStatuses& statuses)
       : UnaryCall(home, method), statuses_(statuses) {}
@@ -42,9 +43,9 @@ class HealthCheckCall final : public UnaryCall<Service, HealthCheckRequest, Heal
 
 }  // namespace
 
-void AddHealthCalls(HealthStatuses& statuses, Service& service, grpc::ServerCompletionQueue& queue,
-                    CallPools& calls) {
-  const HealthCheckCall::Method check{&service, &queue, &Service::RequestCheck};
+void AddHealthCalls(HealthStatuses& statuses, HealthService& service,
+                    grpc::ServerCompletionQueue& queue, CallPools& calls) {
+  const HealthCheckCall::Method check{&service, &queue, &HealthService::RequestCheck};
   calls.Add(kPosted, [check, &statuses](CallPool& home) {
     return std::make_unique<HealthCheckCall>(home, check, statuses);
   });

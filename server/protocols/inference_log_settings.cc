@@ -15,11 +15,11 @@ namespace {
 
 using Value = inference::LogSettingsRequest::SettingValue;
 
-std::string Field(const std::string& name) { return absl::StrCat("settings[", Quoted(name), "]"); }
+std::string SettingField(const std::string& name) { return absl::StrCat("settings[", Quoted(name), "]"); }
 
 absl::Status ReadBool(const std::string& name, const Value& value, bool& setting) {
   if (value.parameter_choice_case() != Value::kBoolParam) {
-    return InvalidField(Field(name), "expected a bool");
+    return InvalidField(SettingField(name), "expected a bool");
   }
   setting = value.bool_param();
   return absl::OkStatus();
@@ -27,7 +27,7 @@ absl::Status ReadBool(const std::string& name, const Value& value, bool& setting
 
 absl::Status ReadNumber(const std::string& name, const Value& value, std::uint32_t& setting) {
   if (value.parameter_choice_case() != Value::kUint32Param) {
-    return InvalidField(Field(name), "expected a uint32");
+    return InvalidField(SettingField(name), "expected a uint32");
   }
   setting = value.uint32_param();
   return absl::OkStatus();
@@ -42,14 +42,14 @@ absl::Status ReadVerbosity(const std::string& name, const Value& value, std::uin
 
 absl::Status Unknown(const std::string& name) {
   if (name == "log_file" || name == "log_format") {
-    return InvalidField(Field(name),
+    return InvalidField(SettingField(name),
                         "expected none: the log goes to standard error, in the format of "
                         "--log-format, as long as the server runs");
   }
   const std::vector<std::string> known = {"log_info", "log_warning", "log_error",
                                           "log_verbose_level", "log_requests"};
   const std::string near = NearName(name, known);
-  return InvalidField(Field(name),
+  return InvalidField(SettingField(name),
                       absl::StrCat("expected one of ", absl::StrJoin(known, ", "),
                                    near.empty() ? "" : absl::StrCat("; did you mean ", near, "?")));
 }

@@ -17,7 +17,7 @@
 namespace lipserve {
 namespace {
 
-using Service = inference::GRPCInferenceService::AsyncService;
+using InferenceAsync = inference::GRPCInferenceService::AsyncService;
 using ModelPtr = ModelCatalog::ModelPtr;
 
 // The protocol of ModelInfer and ModelStreamInfer.
@@ -183,50 +183,50 @@ absl::Status AnswerLogSettings(const ServiceContext& server,
   return absl::OkStatus();
 }
 
-void AddServerMethods(const ServiceContext& server, ServiceMethods<Service>& methods) {
+void AddServerMethods(const ServiceContext& server, ServiceMethods<InferenceAsync>& methods) {
   methods.AddPrompt<inference::ServerLiveRequest, inference::ServerLiveResponse>(
-      RpcMethod::kServerLive, &Service::RequestServerLive,
+      RpcMethod::kServerLive, &InferenceAsync::RequestServerLive,
       [](const auto& /*request*/, auto& response, ModelPtr& /*model*/) {
         response.set_live(true);
         return absl::OkStatus();
       });
   methods.AddPrompt<inference::ServerReadyRequest, inference::ServerReadyResponse>(
-      RpcMethod::kServerReady, &Service::RequestServerReady,
+      RpcMethod::kServerReady, &InferenceAsync::RequestServerReady,
       [&server](const auto& /*request*/, auto& response, ModelPtr& /*model*/) {
         response.set_ready(server.health.IsReady());
         return absl::OkStatus();
       });
   methods.AddPrompt<inference::ServerMetadataRequest, inference::ServerMetadataResponse>(
-      RpcMethod::kServerMetadata, &Service::RequestServerMetadata,
+      RpcMethod::kServerMetadata, &InferenceAsync::RequestServerMetadata,
       [](const auto& /*request*/, auto& response, ModelPtr& /*model*/) {
         DescribeServer(response);
         return absl::OkStatus();
       });
   methods.AddPrompt<inference::LogSettingsRequest, inference::LogSettingsResponse>(
-      RpcMethod::kLogSettings, &Service::RequestLogSettings,
+      RpcMethod::kLogSettings, &InferenceAsync::RequestLogSettings,
       [&server](const auto& request, auto& response, ModelPtr& /*model*/) {
         return AnswerLogSettings(server, request, response);
       });
 }
 
-void AddModelMethods(const ServiceContext& server, ServiceMethods<Service>& methods) {
+void AddModelMethods(const ServiceContext& server, ServiceMethods<InferenceAsync>& methods) {
   methods.AddPrompt<inference::ModelReadyRequest, inference::ModelReadyResponse>(
-      RpcMethod::kModelReady, &Service::RequestModelReady,
+      RpcMethod::kModelReady, &InferenceAsync::RequestModelReady,
       [&server](const auto& request, auto& response, ModelPtr& model) {
         return AnswerModelReady(server, request, response, model);
       });
   methods.AddPrompt<inference::ModelMetadataRequest, inference::ModelMetadataResponse>(
-      RpcMethod::kModelMetadata, &Service::RequestModelMetadata,
+      RpcMethod::kModelMetadata, &InferenceAsync::RequestModelMetadata,
       [&server](const auto& request, auto& response, ModelPtr& model) {
         return AnswerModelMetadata(server, request, response, model);
       });
   methods.AddPrompt<inference::ModelConfigRequest, inference::ModelConfigResponse>(
-      RpcMethod::kModelConfig, &Service::RequestModelConfig,
+      RpcMethod::kModelConfig, &InferenceAsync::RequestModelConfig,
       [&server](const auto& request, auto& response, ModelPtr& model) {
         return AnswerModelConfig(server, request, response, model);
       });
   methods.AddPrompt<inference::ModelStatisticsRequest, inference::ModelStatisticsResponse>(
-      RpcMethod::kModelStatistics, &Service::RequestModelStatistics,
+      RpcMethod::kModelStatistics, &InferenceAsync::RequestModelStatistics,
       [&server](const auto& request, auto& response, ModelPtr& model) {
         return AnswerModelStatistics(server, request, response, model);
       });
@@ -234,26 +234,27 @@ void AddModelMethods(const ServiceContext& server, ServiceMethods<Service>& meth
 
 }  // namespace
 
-void AddInferenceCalls(const ServiceContext& server, Service& service,
+void AddInferenceCalls(const ServiceContext& server, InferenceAsync& service,
                        grpc::ServerCompletionQueue& queue, CallPools& calls) {
-  ServiceMethods<Service> methods(server, service, queue, calls);
-  methods.AddClassification<InferenceProtocol>(RpcMethod::kModelInfer, &Service::RequestModelInfer);
+  ServiceMethods<InferenceAsync> methods(server, service, queue, calls);
+  methods.AddClassification<InferenceProtocol>(RpcMethod::kModelInfer,
+                                               &InferenceAsync::RequestModelInfer);
   methods.AddClassificationStream<InferenceProtocol>(RpcMethod::kModelStreamInfer,
-                                                     &Service::RequestModelStreamInfer);
+                                                     &InferenceAsync::RequestModelStreamInfer);
   AddServerMethods(server, methods);
   AddModelMethods(server, methods);
   methods.AddPrompt<inference::RepositoryIndexRequest, inference::RepositoryIndexResponse>(
-      RpcMethod::kRepositoryIndex, &Service::RequestRepositoryIndex,
+      RpcMethod::kRepositoryIndex, &InferenceAsync::RequestRepositoryIndex,
       [&server](const auto& request, auto& response, ModelPtr& /*model*/) {
         return AnswerRepositoryIndex(server, request, response);
       });
-  using Load = RepositoryCall<Service, inference::RepositoryModelLoadRequest,
+  using Load = RepositoryCall<InferenceAsync, inference::RepositoryModelLoadRequest,
                               inference::RepositoryModelLoadResponse>;
-  methods.Add<Load>({&service, &queue, &Service::RequestRepositoryModelLoad},
+  methods.Add<Load>({&service, &queue, &InferenceAsync::RequestRepositoryModelLoad},
                     RpcMethod::kRepositoryModelLoad, &RepositoryLoader::Load, &CheckLoad);
-  using Unload = RepositoryCall<Service, inference::RepositoryModelUnloadRequest,
+  using Unload = RepositoryCall<InferenceAsync, inference::RepositoryModelUnloadRequest,
                                 inference::RepositoryModelUnloadResponse>;
-  methods.Add<Unload>({&service, &queue, &Service::RequestRepositoryModelUnload},
+  methods.Add<Unload>({&service, &queue, &InferenceAsync::RequestRepositoryModelUnload},
                       RpcMethod::kRepositoryModelUnload, &RepositoryLoader::Unload, &CheckUnload);
 }
 

@@ -2,22 +2,14 @@
 #include "trainer/losses/cross_entropy_losses.h"
 
 #include <cstddef>
-#include <limits>
 
 #include "absl/strings/str_format.h"
 #include "trainer/losses/softmax_excess.h"
 
 namespace lipserve::trainer {
-namespace {
-
-constexpr double kSmallestPositive = std::numeric_limits<double>::min();
-constexpr double kLargest = std::numeric_limits<double>::max();
-
-}  // namespace
-
 TauCrossEntropyLoss::TauCrossEntropyLoss(double tau)
     : PairwiseLoss(MarginKind::kScores, /*needs_distances=*/false), tau_(tau) {
-  parameters_ = {{"tau", &tau_, kSmallestPositive, kLargest}};
+  parameters_ = {{"tau", &tau_, kSmallestParameter, kLargestParameter}};
 }
 
 std::string TauCrossEntropyLoss::description() const {
@@ -34,8 +26,8 @@ double TauCrossEntropyLoss::SampleLoss(const Sample& sample) const {
 
 OffsetCrossEntropyLoss::OffsetCrossEntropyLoss(const OffsetCrossEntropyOptions& options)
     : PairwiseLoss(options.kind, /*needs_distances=*/false), options_(options) {
-  parameters_ = {{"offset", &options_.offset, -kLargest, kLargest},
-                 {"temperature", &options_.temperature, kSmallestPositive, kLargest}};
+  parameters_ = {{"offset", &options_.offset, -kLargestParameter, kLargestParameter},
+                 {"temperature", &options_.temperature, kSmallestParameter, kLargestParameter}};
 }
 
 std::string OffsetCrossEntropyLoss::description() const {

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <limits>
 
 #include "absl/strings/str_format.h"
 #include "trainer/losses/softmax_excess.h"
@@ -12,8 +11,6 @@
 namespace lipserve::trainer {
 namespace {
 
-constexpr double kSmallestPositive = std::numeric_limits<double>::min();
-constexpr double kLargest = std::numeric_limits<double>::max();
 constexpr double kLeastShare = 0.01;
 
 // e_j: the share of epsilon that the adversary is given against one class.
@@ -26,7 +23,7 @@ double ShareOfEpsilon(double difference, double reach) {
 
 EmmaLoss::EmmaLoss(double epsilon)
     : PairwiseLoss(MarginKind::kScores, /*needs_distances=*/true), epsilon_(epsilon) {
-  parameters_ = {{"epsilon", &epsilon_, 0.0, kLargest}};
+  parameters_ = {{"epsilon", &epsilon_, 0.0, kLargestParameter}};
 }
 
 std::string EmmaLoss::description() const { return absl::StrFormat("EMMA(epsilon=%g)", epsilon_); }
@@ -50,10 +47,10 @@ double EmmaLoss::SampleLoss(const Sample& sample) const {
 LogitAnnealingLoss::LogitAnnealingLoss(const LogitAnnealingOptions& options)
     : PairwiseLoss(MarginKind::kScores, /*needs_distances=*/options.epsilon > 0.0),
       options_(options) {
-  parameters_ = {{"offset", &options_.offset, -kLargest, kLargest},
-                 {"temperature", &options_.temperature, kSmallestPositive, kLargest},
-                 {"power", &options_.power, 0.0, kLargest}};
-  if (UsesHead()) parameters_.push_back({"epsilon", &options_.epsilon, 0.0, kLargest});
+  parameters_ = {{"offset", &options_.offset, -kLargestParameter, kLargestParameter},
+                 {"temperature", &options_.temperature, kSmallestParameter, kLargestParameter},
+                 {"power", &options_.power, 0.0, kLargestParameter}};
+  if (UsesHead()) parameters_.push_back({"epsilon", &options_.epsilon, 0.0, kLargestParameter});
 }
 
 std::string LogitAnnealingLoss::description() const {

@@ -1,18 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "trainer/losses/hkr_terms.h"
 
-#include <limits>
-
 #include "absl/strings/str_format.h"
 
 namespace lipserve::trainer {
-namespace {
-
-constexpr double kLargest = std::numeric_limits<double>::max();
-constexpr double kSmallestPositive = std::numeric_limits<double>::min();
-
-}  // namespace
-
 double Alpha::hinge_weight() const {
   return convention == AlphaConvention::kKrDivisor ? 1.0 : value;
 }
@@ -37,8 +28,8 @@ std::string Alpha::ToString() const {
 }
 
 LossParameter Alpha::AsParameter() {
-  return {"alpha", &value, convention == AlphaConvention::kKrDivisor ? kSmallestPositive : 0.0,
-          convention == AlphaConvention::kConvex ? 1.0 : kLargest};
+  return {"alpha", &value, convention == AlphaConvention::kKrDivisor ? kSmallestParameter : 0.0,
+          convention == AlphaConvention::kConvex ? 1.0 : kLargestParameter};
 }
 
 std::string MinMargin::ToString() const {
@@ -46,7 +37,7 @@ std::string MinMargin::ToString() const {
 }
 
 LossParameter MinMargin::AsParameter() {
-  return {"min_margin", &value, kSmallestPositive, kLargest};
+  return {"min_margin", &value, kSmallestParameter, kLargestParameter};
 }
 
 double HkrOptions::hinge_weight() const {

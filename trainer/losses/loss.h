@@ -5,6 +5,7 @@
 #define TRAINER_LOSSES_LOSS_H_
 
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string>
 #include <vector>
@@ -20,6 +21,10 @@ struct Metric {
   std::string name;
   double value = 0.0;
 };
+
+// The range of a LossParameter that must be positive, and of one without an upper limit.
+inline constexpr double kSmallestParameter = std::numeric_limits<double>::min();
+inline constexpr double kLargestParameter = std::numeric_limits<double>::max();
 
 // A number of a loss that a schedule may change over the run, under its name in the recipe.
 struct LossParameter {

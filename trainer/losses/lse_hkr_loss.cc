@@ -35,12 +35,10 @@ double SmoothMaximumOfOthers(std::span<const float> f, std::size_t label, double
 }  // namespace
 
 LseHkrLoss::LseHkrLoss(const LseHkrOptions& options) : options_(options) {
-  constexpr double kSmallest = std::numeric_limits<double>::min();
-  constexpr double kLargest = std::numeric_limits<double>::max();
   parameters_ = {options_.alpha.AsParameter(),
                  options_.margin.AsParameter(),
-                 {"temperature", &options_.temperature, kSmallest, kLargest},
-                 {"penalty", &options_.penalty, kSmallest, kLargest}};
+                 {"temperature", &options_.temperature, kSmallestParameter, kLargestParameter},
+                 {"penalty", &options_.penalty, kSmallestParameter, kLargestParameter}};
 }
 
 std::string LseHkrLoss::description() const {

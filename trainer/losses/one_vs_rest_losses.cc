@@ -26,7 +26,8 @@ std::vector<KrWeight> KrWeights(std::span<const std::int32_t> labels, std::size_
   return weights;
 }
 
-double KantorovichRubinstein(ConstMatrixView scores, std::span<const std::int32_t> labels) {
+double OneVsRestKantorovichRubinstein(ConstMatrixView scores,
+                                      std::span<const std::int32_t> labels) {
   const std::vector<KrWeight> weights = KrWeights(labels, scores.cols);
   double sum = 0.0;
   for (std::size_t i = 0; i < scores.rows; ++i) {
@@ -78,7 +79,7 @@ double OneVsRestHkrLoss::Evaluate(const ScoredBatch& batch, const LossGradient& 
   const double bend = options_.margin.bend();
   double loss = 0.0;
   if (options_.has_kr()) {
-    loss -= options_.kr_weight() * KantorovichRubinstein(scores, batch.labels);
+    loss -= options_.kr_weight() * OneVsRestKantorovichRubinstein(scores, batch.labels);
   }
   if (options_.has_hinge()) {
     loss += options_.hinge_weight() * MeanHinge(scores, batch.labels, bend);
@@ -104,7 +105,7 @@ std::vector<Metric> OneVsRestHkrLoss::Metrics(ConstMatrixView scores,
                                               std::span<const std::int32_t> labels) const {
   std::vector<Metric> metrics;
   if (options_.has_kr()) {
-    metrics.push_back({"MulticlassKR", KantorovichRubinstein(scores, labels)});
+    metrics.push_back({"MulticlassKR", OneVsRestKantorovichRubinstein(scores, labels)});
   }
   if (options_.has_hinge()) {
     metrics.push_back({"MulticlassHinge", MeanHinge(scores, labels, options_.margin.bend())});

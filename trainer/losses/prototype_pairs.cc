@@ -13,7 +13,7 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-double Distance(std::span<const float> a, std::span<const float> b) {
+double PrototypeDistance(std::span<const float> a, std::span<const float> b) {
   constexpr std::size_t kLanes = 16;
   std::array<float, kLanes> squares{};
   std::size_t k = 0;
@@ -78,7 +78,7 @@ void PrototypePairs::Find(const ScoredBatch& batch, std::size_t n, std::size_t c
   for (auto end = candidates_.end(); end != candidates_.begin(); --end) {
     const auto [bound, j] = candidates_.front();
     if (pairs_.size() == count && bound >= pairs_.back().ratio) break;
-    const double apart = Distance(batch.head.row(own_), batch.head.row(j));
+    const double apart = PrototypeDistance(batch.head.row(own_), batch.head.row(j));
     Offer({j, difference(j), difference(j) / apart}, count);
     std::pop_heap(candidates_.begin(), end, std::greater<>());
   }

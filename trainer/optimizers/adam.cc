@@ -11,7 +11,7 @@
 namespace lipserve::trainer {
 namespace {
 
-struct StepFactors {
+struct AdamFactors {
   float rate;    // learning rate with both bias corrections
   float blend1;  // 1 - beta1
   float blend2;  // 1 - beta2
@@ -19,7 +19,7 @@ struct StepFactors {
 };
 
 // One pass over all four arrays: the step is bound by memory, not by arithmetic.
-void Update(const StepFactors& factors, std::size_t count, const float* __restrict gradient,
+void Update(const AdamFactors& factors, std::size_t count, const float* __restrict gradient,
             float* __restrict first, float* __restrict second, float* __restrict value) {
   for (std::size_t i = 0; i < count; ++i) {
     const float g = gradient[i];
@@ -48,7 +48,7 @@ void Adam::Step(std::int64_t step, double learning_rate_factor) {
   const double correction1 = 1.0 - IntegerPower(options_.beta1, step);
   const double correction2 = 1.0 - IntegerPower(options_.beta2, step);
   const double rate = learning_rate_factor * options_.learning_rate;
-  const StepFactors factors{static_cast<float>(rate * std::sqrt(correction2) / correction1),
+  const AdamFactors factors{static_cast<float>(rate * std::sqrt(correction2) / correction1),
                             static_cast<float>(1.0 - options_.beta1),
                             static_cast<float>(1.0 - options_.beta2),
                             static_cast<float>(options_.epsilon)};

@@ -11,7 +11,7 @@
 namespace lipserve::trainer {
 namespace {
 
-struct StepFactors {
+struct NAdamFactors {
   float gradient_rate;  // of g and of m, learning rate and momentum correction included
   float moment_rate;
   float blend1;      // 1 - beta1
@@ -20,7 +20,7 @@ struct StepFactors {
   float epsilon;
 };
 
-void Update(const StepFactors& factors, std::size_t count, const float* __restrict gradient,
+void Update(const NAdamFactors& factors, std::size_t count, const float* __restrict gradient,
             float* __restrict first, float* __restrict second, float* __restrict value) {
   for (std::size_t i = 0; i < count; ++i) {
     const float g = gradient[i];
@@ -58,7 +58,7 @@ void Nadam::Step(std::int64_t step, double learning_rate_factor) {
   product_state = static_cast<float>(static_cast<double>(product_state) * momentum);
   const double product = static_cast<double>(product_state);
   const double rate = learning_rate_factor * options_.learning_rate;
-  const StepFactors factors{
+  const NAdamFactors factors{
       static_cast<float>(rate * (1.0 - momentum) / (1.0 - product)),
       static_cast<float>(rate * next_momentum / (1.0 - product * next_momentum)),
       static_cast<float>(1.0 - options_.beta1),

@@ -20,7 +20,7 @@ namespace {
 
 constexpr std::size_t kMaxTaps = 1024;
 constexpr std::size_t kMaxPoints = std::size_t{1} << 20;
-constexpr std::size_t kMaxMultiplications = std::size_t{1} << 36;
+constexpr std::size_t kMaxCircleMultiplications = std::size_t{1} << 36;
 
 // N of one axis, or nothing if no circle fits.
 std::optional<std::size_t> CircleLength(const WindowAxis& axis) {
@@ -126,7 +126,7 @@ bool Torus::IsTooLarge() const {
   const std::size_t m = convolution_->output_channels_per_group();
   const std::size_t n = convolution_->input_channels_per_group();
   const std::size_t taps = convolution_->taps();
-  const std::size_t budget = kMaxMultiplications / convolution_->groups / (m * m);
+  const std::size_t budget = kMaxCircleMultiplications / convolution_->groups / (m * m);
   const std::size_t frequencies = height_ * width_;
   return taps * taps * n + frequencies * (lags_.size() + m) > budget;
 }

@@ -15,7 +15,7 @@ namespace {
 
 // Some minutes of the processor's multiplications, of a Gram matrix and of a witness, whose numbers
 // take 1 GiB and as much again to find.
-constexpr std::size_t kMaxMultiplications = std::size_t{1} << 38;
+constexpr std::size_t kMaxNormMultiplications = std::size_t{1} << 38;
 constexpr std::size_t kMaxWitnessNumbers = std::size_t{1} << 27;
 constexpr std::size_t kMaxReadings = std::size_t{1} << 23;
 
@@ -28,7 +28,7 @@ bool IsTooLarge(const BlockLayout& layout, std::size_t groups) {
     numbers += width;
     multiplications += width * (width + 1) / 2;
     if (width > kMaxRow || numbers > kMaxWitnessNumbers ||
-        multiplications > kMaxMultiplications / groups) {
+        multiplications > kMaxNormMultiplications / groups) {
       return true;
     }
   }
@@ -38,7 +38,7 @@ bool IsTooLarge(const BlockLayout& layout, std::size_t groups) {
 // Whether proofs of `count` dense layers of this size exceed the limits.
 bool IsTooLarge(std::size_t inputs, std::size_t outputs, std::size_t count) {
   const std::size_t order = std::min(inputs, outputs);
-  return inputs * outputs > kMaxMultiplications / order / count || order > kMaxRow ||
+  return inputs * outputs > kMaxNormMultiplications / order / count || order > kMaxRow ||
          order * (order + 1) / 2 > kMaxWitnessNumbers;
 }
 
