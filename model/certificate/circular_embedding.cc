@@ -213,7 +213,7 @@ Upper EmbeddingNormProof::Slack(double c) const {
   return slack + Upper(2.0) * entry_error_ * root + entry_error_ * entry_error_;
 }
 
-double EmbeddingNormProof::OrderByEstimate() {
+double EmbeddingNormProof::SortBlocksByEstimate() {
   const std::size_t p = 2 * short_;
   std::vector<std::pair<double, Block>> estimated;
   for (const Block& block : blocks_) {

@@ -64,7 +64,7 @@ const Cells& CellsOf(const WindowReads& reads, bool over_inputs) {
 }
 
 // The plan over one side with the better of the two slow axes.
-GramPlan PlanOver(bool over_inputs, const ConvolutionLayer& layer, const WindowReads& vertical,
+GramPlan MakePlan(bool over_inputs, const ConvolutionLayer& layer, const WindowReads& vertical,
                   const WindowReads& horizontal) {
   const auto positions = [&](const WindowReads& axis) {
     return over_inputs ? axis.length() : axis.outputs();
@@ -123,7 +123,7 @@ struct PixelRead {
 
 // Calls visit(first, second) for every ordered pair of reads with first.index <= second.index.
 template <typename Visit>
-void ForEachMeeting(std::span<const PixelRead> cell, const Visit& visit) {
+void ForEachPairOfReads(std::span<const PixelRead> cell, const Visit& visit) {
   for (const PixelRead& first : cell) {
     for (const PixelRead& second : cell) {
       if (first.index <= second.index) visit(first, second);
@@ -133,8 +133,8 @@ void ForEachMeeting(std::span<const PixelRead> cell, const Visit& visit) {
 
 GramPlan CheapestPlan(const ConvolutionLayer& layer, const WindowReads& vertical,
                       const WindowReads& horizontal) {
-  GramPlan inputs = PlanOver(true, layer, vertical, horizontal);
-  GramPlan outputs = PlanOver(false, layer, vertical, horizontal);
+  GramPlan inputs = MakePlan(true, layer, vertical, horizontal);
+  GramPlan outputs = MakePlan(false, layer, vertical, horizontal);
   return inputs.cost.flops <= outputs.cost.flops ? inputs : outputs;
 }
 
@@ -229,7 +229,7 @@ SymmetricBand BandedNormProof::NegatedGram(std::size_t group) const {
                           .tap = row.tap * layer_.horizontal.size + column.tap});
         }
       }
-      ForEachMeeting(cell, subtract);
+      ForEachPairOfReads(cell, subtract);
     }
   }
   return band;

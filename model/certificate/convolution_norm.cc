@@ -51,7 +51,7 @@ bool IsZero(const ConvolutionLayer& layer) {
 }
 
 // ||T||_2 from below: no proof.
-double NormFromBelow(const ConvolutionLayer& layer, std::size_t steps) {
+double EstimateNormFromBelow(const ConvolutionLayer& layer, std::size_t steps) {
   const ConvolutionOperator map(layer, ConvolutionOperator::Taps::kSigned);
   const bool by_inputs = map.inputs() <= map.outputs();
   std::vector<double> image(by_inputs ? map.outputs() : map.inputs());
@@ -108,7 +108,7 @@ std::optional<double> SearchByFactorisation(const ConvolutionLayer& layer,
                                             ConvolutionNormMethod method, double from_below) {
   if (method == ConvolutionNormMethod::kCircularEmbedding) {
     EmbeddingNormProof proof(layer, *EmbeddingTorus(layer));
-    return SearchNormBound(proof, proof.OrderByEstimate(), kEmbeddingTolerance);
+    return SearchNormBound(proof, proof.SortBlocksByEstimate(), kEmbeddingTolerance);
   }
   const BandedNormProof proof(layer);
   return SearchNormBound(proof, proof.EigenvalueOf(from_below), kBandedTolerance);
@@ -178,7 +178,7 @@ absl::StatusOr<double> BoundConvolutionNorm(const ConvolutionLayer& layer,
   LIPSERVE_ASSIGN_OR_RETURN(const ConvolutionNormMethod method,
                             ChooseConvolutionNormMethod(layer, limits));
   if (IsZero(layer)) return 0.0;
-  const double from_below = NormFromBelow(layer, kStepsToSearch);
+  const double from_below = EstimateNormFromBelow(layer, kStepsToSearch);
   std::optional<double> bound;
   if (method == ConvolutionNormMethod::kFlatKernel) {
     LIPSERVE_ASSIGN_OR_RETURN(bound, BoundByFlatKernel(layer, limits));
@@ -205,7 +205,7 @@ absl::Status ProveConvolutionNormAtMost(const ConvolutionLayer& layer, double cl
   // Not worth more than the proof itself.
   const double products = static_cast<double>(layer.output().size() * layer.fan_in());
   const bool is_cheap = 4.0 * static_cast<double>(kStepsToCheck) * products <= limits.flops;
-  const double from_below = is_cheap ? NormFromBelow(layer, kStepsToCheck) : 0.0;
+  const double from_below = is_cheap ? EstimateNormFromBelow(layer, kStepsToCheck) : 0.0;
   if (!(claim >= from_below)) {
     return absl::InvalidArgumentError(absl::StrFormat(
         "the operator norm is about %.17g or more, the claim is %.17g", from_below, claim));

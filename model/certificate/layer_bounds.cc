@@ -166,7 +166,7 @@ ConstMatrixView WeightsOf(const DenseLayer& dense) {
   return {dense.weights.data(), dense.outputs, dense.inputs};
 }
 
-absl::Status Explained(const absl::Status& proof, double claim) {
+absl::Status AddClaimToError(const absl::Status& proof, double claim) {
   if (proof.ok()) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrFormat(
       "the file claims an operator norm of at most %.17g, but the proof of it fails: %s; freeze "
@@ -187,12 +187,12 @@ absl::Status ClaimNorm(ConvolutionLayer& convolution) {
 
 absl::Status CheckNorm(const DenseLayer& dense) {
   const double claim = dense.claimed_operator_norm_bound;
-  return Explained(ProveOperatorNormAtMost(WeightsOf(dense), claim), claim);
+  return AddClaimToError(ProveOperatorNormAtMost(WeightsOf(dense), claim), claim);
 }
 
 absl::Status CheckNorm(const ConvolutionLayer& convolution) {
   const double claim = convolution.claimed_operator_norm_bound;
-  return Explained(ProveConvolutionNormAtMost(convolution, claim), claim);
+  return AddClaimToError(ProveConvolutionNormAtMost(convolution, claim), claim);
 }
 
 }  // namespace

@@ -16,8 +16,7 @@ constexpr double kCholeskyUnderflow = 0x1p-900;
 constexpr double kClaimSlack = 0x1p-36;
 
 // The smallest c, up to `tolerance`, at which a search sees the factorisation complete.
-std::optional<double> SmallestCompleting(const NormProof& proof, double estimate,
-                                         double tolerance) {
+std::optional<double> SmallestProvable(const NormProof& proof, double estimate, double tolerance) {
   double low = estimate;
   double high = estimate;
   bool completes = false;
@@ -58,7 +57,7 @@ bool ProvesNormAtMost(const NormProof& proof, double claim) {
 std::optional<double> SearchNormBound(const NormProof& proof, double estimate, double tolerance) {
   // Below the slack there is nothing to prove: taps that cancel each other can leave a map of 0.
   const double start = std::max(estimate, proof.Slack(0.0).value());
-  const std::optional<double> c = SmallestCompleting(proof, start, tolerance);
+  const std::optional<double> c = SmallestProvable(proof, start, tolerance);
   if (!c) return std::nullopt;
   double bound = proof.NormBoundOf(Upper(*c) + proof.Slack(*c));
   constexpr int kAttempts = 8;

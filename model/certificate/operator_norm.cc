@@ -103,7 +103,7 @@ class DenseNormProof : public NormProof {
 };
 
 // ||W||_2 from below, from the weights themselves and not from G.
-double NormFromBelow(ConstMatrixView w, std::size_t steps) {
+double EstimateNormFromBelow(ConstMatrixView w, std::size_t steps) {
   const std::size_t p = std::min(w.rows, w.cols);
   const std::size_t q = std::max(w.rows, w.cols);
   const int exponent = ScaleExponent(w);
@@ -162,7 +162,7 @@ absl::Status ProveOperatorNormAtMost(ConstMatrixView w, double claim, const Proo
     if (claim >= 0.0) return absl::OkStatus();
     return absl::InvalidArgumentError(absl::StrFormat("expected a claim >= 0, got %.17g", claim));
   }
-  const double from_below = NormFromBelow(w, kStepsToCheck);
+  const double from_below = EstimateNormFromBelow(w, kStepsToCheck);
   if (!(claim >= from_below)) {
     return absl::InvalidArgumentError(absl::StrFormat(
         "the operator norm is about %.17g or more, the claim is %.17g", from_below, claim));
@@ -178,7 +178,7 @@ absl::StatusOr<double> BoundOperatorNorm(ConstMatrixView w, const ProofLimits& l
   LIPSERVE_RETURN_IF_ERROR(CheckCost(w, limits));
   if (IsAllZero(w)) return 0.0;
   const DenseNormProof proof(w);
-  const double from_below = NormFromBelow(w, kStepsToSearch);
+  const double from_below = EstimateNormFromBelow(w, kStepsToSearch);
   const double estimate = proof.EigenvalueOf(from_below);
   const std::optional<double> by_factorisation = SearchNormBound(proof, estimate, kTolerance);
   if (!by_factorisation) {

@@ -133,7 +133,7 @@ Kernel ChooseKernel() {
   return {MultiplyPortable, SolvePortable};
 }
 
-const Kernel& TheKernel() {
+const Kernel& SelectedKernel() {
   static const Kernel kernel = ChooseKernel();
   return kernel;
 }
@@ -183,7 +183,7 @@ void SymmetricPanel::CopyRow(std::size_t t, std::size_t first, std::span<double>
 
 void SymmetricPanel::SolveTransposed(std::span<const double> r, std::size_t first) {
   assert(r.size() == depth_ * depth_);
-  const Kernel& kernel = TheKernel();
+  const Kernel& kernel = SelectedKernel();
   for (std::size_t index = first; index * kTile < width_; ++index) {
     kernel.solve(r.data(), depth_, tile(index));
   }
@@ -191,7 +191,7 @@ void SymmetricPanel::SolveTransposed(std::span<const double> r, std::size_t firs
 
 void SymmetricPanel::SubtractSquare(std::size_t first, double* c, std::size_t stride) const {
   assert(first % kTile == 0);
-  const Kernel& kernel = TheKernel();
+  const Kernel& kernel = SelectedKernel();
   const std::size_t n = width_ - first;
   std::array<double, kRows * kTile> products;
   for (std::size_t i = 0; i < n; i += kRows) {

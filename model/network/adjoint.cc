@@ -8,7 +8,7 @@
 namespace lipserve {
 namespace {
 
-WindowAxis Turned(WindowAxis axis) {
+WindowAxis Reversed(WindowAxis axis) {
   std::swap(axis.padding_before, axis.padding_after);
   return axis;
 }
@@ -43,8 +43,8 @@ ConvolutionLayer Adjoint(const ConvolutionLayer& layer) {
   ConvolutionLayer adjoint = layer;
   adjoint.input = layer.output();
   adjoint.output_channels = layer.input.channels;
-  adjoint.vertical = Turned(layer.vertical);
-  adjoint.horizontal = Turned(layer.horizontal);
+  adjoint.vertical = Reversed(layer.vertical);
+  adjoint.horizontal = Reversed(layer.horizontal);
   adjoint.bias.clear();
   const std::size_t taps = layer.vertical.size * layer.horizontal.size;
   const std::size_t inputs = layer.input.channels / layer.groups;

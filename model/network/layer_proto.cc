@@ -38,7 +38,7 @@ std::size_t ToSize(std::int64_t value) { return value < 0 ? 0 : static_cast<std:
 
 std::int64_t FromSize(std::size_t value) { return static_cast<std::int64_t>(value); }
 
-absl::StatusOr<double> ToClaim(double bound) {
+absl::StatusOr<double> ReadClaimedBound(double bound) {
   if (std::isfinite(bound) && bound >= 0.0) return bound;
   return absl::InvalidArgumentError(
       absl::StrCat("operator_norm_bound: expected finite and >= 0, got ", bound));
@@ -156,7 +156,8 @@ absl::StatusOr<DenseLayer> DenseFromProto(const v1::FrozenDense& in) {
   dense.outputs = ToSize(in.outputs());
   LIPSERVE_ASSIGN_OR_RETURN(dense.weights, FromBytes(in.weights_fp32(), "weights"));
   LIPSERVE_ASSIGN_OR_RETURN(dense.bias, FromBytes(in.bias_fp32(), "bias"));
-  LIPSERVE_ASSIGN_OR_RETURN(dense.claimed_operator_norm_bound, ToClaim(in.operator_norm_bound()));
+  LIPSERVE_ASSIGN_OR_RETURN(dense.claimed_operator_norm_bound,
+                            ReadClaimedBound(in.operator_norm_bound()));
   return dense;
 }
 
@@ -177,7 +178,7 @@ absl::StatusOr<ConvolutionLayer> ConvolutionFromProto(const v1::FrozenConvolutio
   LIPSERVE_ASSIGN_OR_RETURN(convolution.weights, FromBytes(in.weights_fp32(), "weights"));
   LIPSERVE_ASSIGN_OR_RETURN(convolution.bias, FromBytes(in.bias_fp32(), "bias"));
   LIPSERVE_ASSIGN_OR_RETURN(convolution.claimed_operator_norm_bound,
-                            ToClaim(in.operator_norm_bound()));
+                            ReadClaimedBound(in.operator_norm_bound()));
   return convolution;
 }
 
