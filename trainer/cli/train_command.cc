@@ -178,7 +178,8 @@ void PrintSelection(const TrainingLoop& loop) {
             << DescribeSelection(loop.recipe().selection()) << "\n";
 }
 
-void PrintModel(const TrainFlags& flags, TrainingRun& run, const Frozen& frozen, double seconds) {
+void PrintModel(const TrainFlags& flags, TrainingRun& run, const FreezeResult& frozen,
+                double seconds) {
   if (flags.json) {
     Json json;
     json["event"] = "model";
@@ -228,7 +229,7 @@ absl::Status Train(const TrainFlags& flags) {
   LIPSERVE_RETURN_IF_ERROR(PrintPlan(flags, *run, clock));
   const auto progress = Progress::Create(ChooseStyle(flags.json), std::cout, clock);
   LIPSERVE_RETURN_IF_ERROR(TrainObserved(flags, *run, *progress));
-  LIPSERVE_ASSIGN_OR_RETURN(const Frozen frozen, run->Finish(progress->epoch_seconds()));
+  LIPSERVE_ASSIGN_OR_RETURN(const FreezeResult frozen, run->Finish(progress->epoch_seconds()));
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
   PrintModel(flags, *run, frozen, elapsed.count());
   return absl::OkStatus();

@@ -59,7 +59,7 @@ class AolMap {
   template <typename Number>
   Scales<Number> ScalesOf(std::span<const Number> sums) const;
   // Puts the gradients of sums_ in their place, given those of the scales.
-  void TurnSumsIntoGradients(std::span<const float> scale_gradient);
+  void SumsToGradients(std::span<const float> scale_gradient);
 
   std::size_t rows_;
   TapCorrelation correlation_;

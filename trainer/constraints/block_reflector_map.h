@@ -29,7 +29,7 @@ class BlockReflectorMap final : public OrthogonalMap {
  public:
   BlockReflectorMap(std::size_t rows, std::size_t cols, std::size_t rank);
 
-  // For a reflector of `length` rows: half of its directions are turned around, as the paper
+  // For a reflector of `length` rows: half of its directions are reflected, as the paper
   // recommends.
   static std::size_t DefaultRank(std::size_t length) {
     return std::max<std::size_t>(1, length / 2);

@@ -48,12 +48,12 @@ class SllScale {
 
  private:
   // The kernel as [inputs, outputs * taps].
-  void Turn(ConstMatrixView kernel, std::vector<float>& turned) const;
+  void TransposeTaps(ConstMatrixView kernel, std::vector<float>& transposed) const;
 
   std::size_t inputs_;
   TapCorrelation correlation_;  // of the output channels
-  std::vector<float> turned_;
-  std::vector<float> turned_gradient_;
+  std::vector<float> transposed_;
+  std::vector<float> transposed_gradient_;
   std::vector<float> gram_;
   std::vector<float> sums_;
 };

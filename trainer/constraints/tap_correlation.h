@@ -39,13 +39,13 @@ class TapCorrelation {
 
   // The sums of two channels for a phase, one for each displacement.
   template <typename Number>
-  std::span<Number> Of(std::span<Number> sums, std::size_t i, std::size_t j,
-                       std::size_t phase) const {
+  std::span<Number> SumsOf(std::span<Number> sums, std::size_t i, std::size_t j,
+                           std::size_t phase) const {
     return sums.subspan(((i * channels_ + j) * phases_ + phase) * displacements_, displacements_);
   }
 
   // The gradient in a Gram matrix, given that in its sums; overwrites all of it.
-  void Spread(const std::vector<float>& sums_gradient, std::vector<float>& gram_gradient) const;
+  void Backward(const std::vector<float>& sums_gradient, std::vector<float>& gram_gradient) const;
 
  private:
   std::size_t channels_;

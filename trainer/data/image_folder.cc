@@ -167,7 +167,7 @@ absl::StatusOr<RawDataset> ReadImageFolder(const v1::DatasetSpec& spec, const st
   const bool has_test = has_parts && IsFolder(test_folder);
 
   RawDataset dataset;
-  if (has_test && which == WhichFiles::kTestIfThere && channels != 0) {
+  if (has_test && which == WhichFiles::kTestIfPresent && channels != 0) {
     LIPSERVE_ASSIGN_OR_RETURN(StoredImages test, ReadPart(spec, test_folder));
     dataset.test = Join(std::move(test), test_folder, channels);
     return dataset;

@@ -32,7 +32,7 @@ struct RawDataset {
 };
 
 // Which files to read.
-enum class WhichFiles { kAll, kTestIfThere };
+enum class WhichFiles { kAll, kTestIfPresent };
 
 }  // namespace lipserve::trainer
 

@@ -38,7 +38,7 @@ class SampleRandom {
   // Uniform in [low, high).
   double Between(double low, double high) { return low + (high - low) * Uniform(); }
 
-  bool Happens(double probability) { return Uniform() < probability; }
+  bool Bernoulli(double probability) { return Uniform() < probability; }
 
  private:
   std::uint64_t state_;

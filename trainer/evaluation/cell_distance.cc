@@ -260,20 +260,20 @@ double CellDistance::Radius(std::span<const float> input, std::size_t chosen,
   assert(input.size() == rows_.inputs);
   if (allowed == AllowedInputs::kUnitBox && !IsInUnitBox(input)) return 0.0;
   Search search(*this, input, chosen, allowed);
-  struct Rival {
+  struct OtherRow {
     std::size_t row;
     double radius;
   };
-  std::vector<Rival> rivals;
+  std::vector<OtherRow> rivals;
   for (std::size_t j = 0; j < rows_.outputs; ++j) {
     if (j / per_class_ == chosen) continue;
     rivals.push_back({j, search.PlaneRadius(j)});
     if (!(search.MarginDown(search.own[0], j) > 0.0)) return 0.0;  // NaN too
   }
   std::sort(rivals.begin(), rivals.end(),
-            [](const Rival& a, const Rival& b) { return a.radius < b.radius; });
+            [](const OtherRow& a, const OtherRow& b) { return a.radius < b.radius; });
   double radius = static_cast<double>(std::numeric_limits<float>::max());
-  for (const Rival& rival : rivals) {
+  for (const OtherRow& rival : rivals) {
     // The planes of those that follow are farther.
     if (rival.radius >= radius) break;
     radius = std::min(radius, std::max(rival.radius, search.CellRadius(rival.row)));

@@ -52,7 +52,7 @@ struct EmpiricalAccuracy {
 };
 
 // What attacks found (trainer/attack/robustness_attack.h).
-struct Empirical {
+struct EmpiricalEvaluation {
   std::size_t samples = 0;                    // attacked
   std::vector<EmpiricalAccuracy> accuracies;  // in the order asked for
   std::vector<double> radii_l2;               // certified, of the right ones, ascending
@@ -67,7 +67,7 @@ struct GeometricAccuracy {
 };
 
 // Two certificates of different adversaries, never to be mixed.
-struct Geometric {
+struct GeometricEvaluation {
   GeometricAccuracy any_input;           // every input within the radius, as a served radius says
   GeometricAccuracy inputs_in_unit_box;  // of those, the ones in [0, 1] alone
 };
@@ -83,8 +83,8 @@ struct Evaluation {
   std::vector<std::vector<std::size_t>> confusion;  // [true class][answered class]
   std::vector<ClassEvaluation> classes;             // by true class
   std::vector<SampleOutcome> outcomes;              // of every sample, in order
-  std::optional<Empirical> empirical;               // if attacks were asked for
-  std::optional<Geometric> geometric;               // if it was asked for
+  std::optional<EmpiricalEvaluation> empirical;     // if attacks were asked for
+  std::optional<GeometricEvaluation> geometric;     // if it was asked for
   std::size_t decided_by_float32 = 0;
   std::size_t decided_by_float64 = 0;
   std::size_t decided_by_exact = 0;  // too close to a boundary to certify

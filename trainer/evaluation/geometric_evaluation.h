@@ -21,9 +21,10 @@ namespace lipserve::trainer {
 // Errors:   InvalidArgument if the model's prototypes are not among its inputs, or its inputs not
 // in
 //           [0, 1]; Internal if a radius is below the served one, which it improves on.
-absl::StatusOr<Geometric> EvaluateGeometry(const CertifiedModel& model, const Samples& samples,
-                                           const Evaluation& evaluation,
-                                           std::span<const double> epsilons);
+absl::StatusOr<GeometricEvaluation> EvaluateGeometry(const CertifiedModel& model,
+                                                     const Samples& samples,
+                                                     const Evaluation& evaluation,
+                                                     std::span<const double> epsilons);
 
 }  // namespace lipserve::trainer
 

@@ -122,7 +122,7 @@ class BatchAttack {
   }
 
   // The row of point n's label with the largest score.
-  std::size_t Own(ConstMatrixView scores, std::size_t n) const {
+  std::size_t BestOwnRow(ConstMatrixView scores, std::size_t n) const {
     const std::size_t first = labels_[n] * per_class_;
     std::size_t own = first;
     for (std::size_t row = first + 1; row < first + per_class_; ++row) {
@@ -152,7 +152,7 @@ class BatchAttack {
     const ConstMatrixView scores = gradient_.Scores({points.data(), labels_.size(), size_});
     std::vector<float> weights(labels_.size() * scores_, 0.0F);
     for (std::size_t n = 0; n < labels_.size(); ++n) {
-      const std::size_t own = Own(scores, n);
+      const std::size_t own = BestOwnRow(scores, n);
       const std::size_t other = Nearest(scores, n, own);
       margins_[n] = Score(scores, n, own) - Score(scores, n, other);
       if (own < scores_) weights[n * scores_ + own] -= 1.0F;
@@ -261,10 +261,10 @@ void AttackBatch(const CertifiedModel& model, const Samples& samples,
   distances.insert(distances.end(), attack.distances().begin(), attack.distances().end());
 }
 
-Empirical Summarize(const std::vector<std::size_t>& right, const std::vector<double>& distances,
-                    const Evaluation& evaluation, std::span<const double> epsilons,
-                    std::size_t attacked) {
-  Empirical empirical;
+EmpiricalEvaluation Summarize(const std::vector<std::size_t>& right,
+                              const std::vector<double>& distances, const Evaluation& evaluation,
+                              std::span<const double> epsilons, std::size_t attacked) {
+  EmpiricalEvaluation empirical;
   empirical.samples = attacked;
   const auto share = [attacked](std::ptrdiff_t count) {
     return static_cast<double>(count) / static_cast<double>(attacked);
@@ -292,9 +292,11 @@ Empirical Summarize(const std::vector<std::size_t>& right, const std::vector<dou
 
 }  // namespace
 
-absl::StatusOr<Empirical> AttackSamples(const CertifiedModel& model, const Samples& samples,
-                                        const Evaluation& evaluation,
-                                        std::span<const double> epsilons, std::size_t images) {
+absl::StatusOr<EmpiricalEvaluation> AttackSamples(const CertifiedModel& model,
+                                                  const Samples& samples,
+                                                  const Evaluation& evaluation,
+                                                  std::span<const double> epsilons,
+                                                  std::size_t images) {
   constexpr std::uint64_t kSeed = 0;
   constexpr std::int64_t kDraw = 0;
   const std::vector<std::uint32_t> order = ShuffledOrder(samples.size(), kSeed, kDraw);

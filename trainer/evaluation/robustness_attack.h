@@ -31,9 +31,11 @@ namespace lipserve::trainer {
 // Requires:  evaluation is that of `samples`; epsilons as for Evaluate; images >= 1.
 // Errors:    Internal, naming the sample, if a distance is below the certified radius: the
 //            certificate is broken, and nothing that it says should be used.
-absl::StatusOr<Empirical> AttackSamples(const CertifiedModel& model, const Samples& samples,
-                                        const Evaluation& evaluation,
-                                        std::span<const double> epsilons, std::size_t images);
+absl::StatusOr<EmpiricalEvaluation> AttackSamples(const CertifiedModel& model,
+                                                  const Samples& samples,
+                                                  const Evaluation& evaluation,
+                                                  std::span<const double> epsilons,
+                                                  std::size_t images);
 
 }  // namespace lipserve::trainer
 

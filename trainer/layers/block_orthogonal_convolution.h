@@ -46,7 +46,7 @@ struct KernelStage {
 //            circular padding, stride 1 and as many outputs as inputs or more, where d is float32
 //            rounding, below 1e-5 for at most 256 channels; in training the same up to the square
 //            of the optimiser's last step.
-// Requires:  SharesNoOutputs(geometry), geometry.groups == 1.
+// Requires:  IsPartOfPlaneOrTorus(geometry), geometry.groups == 1.
 class BlockOrthogonalConvolution final : public Convolution {
  public:
   // All matrices start as random orthogonal ones drawn from `random`, the bias as 0.

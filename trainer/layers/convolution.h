@@ -35,7 +35,7 @@ namespace lipserve::trainer {
 // is: zero padding, or circular padding without an output that comes round to where another one
 // was. Bounds of such convolutions hold for it. Other paddings read positions near the border
 // twice.
-bool SharesNoOutputs(const ConvolutionLayer& layer);
+bool IsPartOfPlaneOrTorus(const ConvolutionLayer& layer);
 
 // A random orthogonal matrix [outputs, fan-in] for each group.
 std::vector<float> RandomKernels(const ConvolutionLayer& geometry, std::mt19937_64& random);
@@ -66,10 +66,14 @@ class Convolution : public Layer {
   // What follows is of one group: a matrix [outputs, fan-in].
   std::size_t rows() const { return geometry_.output_channels / geometry_.groups; }
   std::size_t cols() const { return geometry_.fan_in(); }
-  ConstMatrixView kernel(std::size_t group) const { return Of(parameters_[0].values, group); }
-  MatrixView kernel_gradient(std::size_t group) { return Of(parameters_[0].gradient, group); }
-  MatrixView weights(std::size_t group) { return Of(weights_, group); }
-  MatrixView weights_gradient(std::size_t group) { return Of(weights_gradient_, group); }
+  ConstMatrixView kernel(std::size_t group) const {
+    return GroupView(parameters_[0].values, group);
+  }
+  MatrixView kernel_gradient(std::size_t group) {
+    return GroupView(parameters_[0].gradient, group);
+  }
+  MatrixView weights(std::size_t group) { return GroupView(weights_, group); }
+  MatrixView weights_gradient(std::size_t group) { return GroupView(weights_gradient_, group); }
 
   // Of all groups.
   std::span<float> all_weights() { return weights_; }
@@ -86,10 +90,10 @@ class Convolution : public Layer {
   FrozenLayer FreezeWith(const std::vector<double>& weights) const;
 
  private:
-  MatrixView Of(std::vector<float>& values, std::size_t group) {
+  MatrixView GroupView(std::vector<float>& values, std::size_t group) {
     return {values.data() + group * rows() * cols(), rows(), cols()};
   }
-  ConstMatrixView Of(const std::vector<float>& values, std::size_t group) const {
+  ConstMatrixView GroupView(const std::vector<float>& values, std::size_t group) const {
     return {values.data() + group * rows() * cols(), rows(), cols()};
   }
 

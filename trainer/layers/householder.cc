@@ -22,7 +22,7 @@ Pair DirectionOf(float angle) {
 }
 
 // d DirectionOf / d angle.
-Pair TurnOf(float angle) {
+Pair DirectionDerivative(float angle) {
   const double half = 0.5 * static_cast<double>(angle);
   return {std::numbers::sqrt2 / 2.0 * std::cos(half), std::numbers::sqrt2 / 2.0 * std::sin(half)};
 }
@@ -109,7 +109,7 @@ void Householder::Backward(ConstMatrixView x, ConstMatrixView /*y*/, ConstMatrix
 void Householder::FinishStep() {
   Parameter& angle = parameters_[0];
   for (std::size_t c = 0; c < angle.values.size(); ++c) {
-    const Pair turn = TurnOf(angle.values[c]);
+    const Pair turn = DirectionDerivative(angle.values[c]);
     angle.gradient[c] = static_cast<float>(direction_gradient_[c] * turn[0] +
                                            direction_gradient_[angle.values.size() + c] * turn[1]);
   }

@@ -144,8 +144,8 @@ FrozenLayer LiftAffine(const ConvolutionLayer& convolution, const Placement& in,
   lifted.output_channels = out.channels;
   lifted.groups = 1;
   lifted.claimed_operator_norm_bound = 0.0;
-  const std::size_t own_tap =
-      OwnTap(convolution.vertical) * convolution.horizontal.size + OwnTap(convolution.horizontal);
+  const std::size_t own_tap = IdentityTap(convolution.vertical) * convolution.horizontal.size +
+                              IdentityTap(convolution.horizontal);
   Lift(convolution, convolution.input.channels, convolution.groups,
        convolution.vertical.size * convolution.horizontal.size, own_tap, in, out, factors)
       .MoveInto(lifted);
@@ -225,8 +225,8 @@ bool KeepsImage(const ConvolutionLayer& layer, const SampleShape& input) {
   const SampleShape output = layer.output();
   return output.height == input.height && output.width == input.width &&
          layer.vertical.stride == 1 && layer.horizontal.stride == 1 &&
-         OwnTap(layer.vertical) < layer.vertical.size &&
-         OwnTap(layer.horizontal) < layer.horizontal.size;
+         IdentityTap(layer.vertical) < layer.vertical.size &&
+         IdentityTap(layer.horizontal) < layer.horizontal.size;
 }
 
 }  // namespace

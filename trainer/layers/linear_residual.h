@@ -31,7 +31,7 @@ struct LinearResidualOptions {
 };
 
 // The tap through which an output reads its own position, or the number of taps if there is none.
-std::size_t OwnTap(const WindowAxis& axis);
+std::size_t IdentityTap(const WindowAxis& axis);
 
 // Whether a convolution has a weight through which every output reads its own position and channel,
 // and as many outputs as inputs.

@@ -54,7 +54,7 @@ class PairwiseLoss : public Loss {
   void ReadSample(const ScoredBatch& batch, std::size_t i);
   // Turns d_j into m_j, and afterwards their gradients back.
   void DivideByDistances();
-  void CarryBackThroughDivision();
+  void BackwardThroughDivision();
   void WriteGradient(const ScoredBatch& batch, std::size_t i, const LossGradient& gradient);
 
   const MarginKind kind_;

@@ -35,7 +35,7 @@ std::vector<Metric> PrototypeMarginLoss::Metrics(ConstMatrixView scores,
   return {{"accuracy", Accuracy(scores, labels, prototypes_per_class_)}};
 }
 
-void PrototypeMarginLoss::TakePlain(const ScoredBatch& batch, const PrototypeRatio& pair) {
+void PrototypeMarginLoss::SetPlainLimit(const ScoredBatch& batch, const PrototypeRatio& pair) {
   const std::span<const float> own = batch.head.row(limit_.own);
   const std::span<const float> other = batch.head.row(pair.other);
   double squares = 0.0;
@@ -54,7 +54,7 @@ void PrototypeMarginLoss::TakePlain(const ScoredBatch& batch, const PrototypeRat
   for (double& number : limit_.along) number *= scale;
 }
 
-void PrototypeMarginLoss::TakeInBox(const ScoredBatch& batch, std::size_t n) {
+void PrototypeMarginLoss::SetLimitInBox(const ScoredBatch& batch, std::size_t n) {
   const std::span<const float> x = batch.features.row(n);
   const std::span<const float> own = batch.head.row(limit_.own);
   BoxStep nearest{.multiplier = 0.0, .length = std::numeric_limits<double>::infinity()};
@@ -93,9 +93,9 @@ void PrototypeMarginLoss::FindLimit(const ScoredBatch& batch, std::size_t n) {
   between_.resize(batch.head.cols);
   const PrototypeRatio& least = pairs_.pairs()[0];
   if (options_.inputs_in_unit_box && least.difference > 0.0) {
-    TakeInBox(batch, n);
+    SetLimitInBox(batch, n);
   } else {
-    TakePlain(batch, least);
+    SetPlainLimit(batch, least);
   }
 }
 

@@ -57,8 +57,8 @@ class PrototypeMarginLoss final : public Loss {
   // Fills limit_ for sample n.
   void FindLimit(const ScoredBatch& batch, std::size_t n);
   // Likewise, of one pair: plain, and in the box.
-  void TakePlain(const ScoredBatch& batch, const PrototypeRatio& pair);
-  void TakeInBox(const ScoredBatch& batch, std::size_t n);
+  void SetPlainLimit(const ScoredBatch& batch, const PrototypeRatio& pair);
+  void SetLimitInBox(const ScoredBatch& batch, std::size_t n);
   void AddGradient(std::size_t n, double share, const LossGradient& gradient) const;
 
   PrototypeMarginOptions options_;

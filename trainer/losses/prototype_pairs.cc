@@ -40,7 +40,7 @@ double SquaredNorm(std::span<const float> x) {
 
 }  // namespace
 
-void PrototypePairs::Offer(const PrototypeRatio& pair, std::size_t count) {
+void PrototypePairs::KeepIfLeast(const PrototypeRatio& pair, std::size_t count) {
   const auto place = std::upper_bound(
       pairs_.begin(), pairs_.end(), pair,
       [](const PrototypeRatio& a, const PrototypeRatio& b) { return a.ratio < b.ratio; });
@@ -79,7 +79,7 @@ void PrototypePairs::Find(const ScoredBatch& batch, std::size_t n, std::size_t c
     const auto [bound, j] = candidates_.front();
     if (pairs_.size() == count && bound >= pairs_.back().ratio) break;
     const double apart = Distance(batch.head.row(own_), batch.head.row(j));
-    Offer({j, difference(j), difference(j) / apart}, count);
+    KeepIfLeast({j, difference(j), difference(j) / apart}, count);
     std::pop_heap(candidates_.begin(), end, std::greater<>());
   }
 }

@@ -47,7 +47,7 @@ class PrototypePairs {
 
  private:
   // Keeps a pair if it is among the least so far.
-  void Offer(const PrototypeRatio& pair, std::size_t count);
+  void KeepIfLeast(const PrototypeRatio& pair, std::size_t count);
 
   std::size_t own_ = 0;
   std::vector<PrototypeRatio> pairs_;

@@ -57,7 +57,7 @@ absl::StatusOr<std::unique_ptr<Layer>> MakeSpectral(const v1::ConvolutionSpec& s
 
 // Bounds of convolutions of the plane or a torus say nothing about other paddings.
 absl::Status CheckIsPartOfATorus(const ConvolutionLayer& geometry, const LayerPlace& place) {
-  if (SharesNoOutputs(geometry)) return absl::OkStatus();
+  if (IsPartOfPlaneOrTorus(geometry)) return absl::OkStatus();
   if (geometry.padding_mode != PaddingMode::kCircular) {
     return place.Error(
         ": expected padding_mode zero or circular, got reflect or replicate, with which positions "

@@ -29,7 +29,7 @@ class Lookahead {
   std::string description() const;
 
   // After the fast weights' step number `step`, from 1. Returns whether it moved them.
-  bool Follow(std::int64_t step);
+  bool Update(std::int64_t step);
 
   std::vector<State>& states() { return states_; }
 

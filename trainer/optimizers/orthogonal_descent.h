@@ -50,7 +50,7 @@ class OrthogonalDescent final : public UpdateRule {
 
   std::string description() const override;
   void Step(std::int64_t step, double learning_rate_factor) override;
-  void ReturnToConstraint() override;
+  void RestoreConstraint() override;
 
  private:
   // The rate of a matrix of so many numbers.

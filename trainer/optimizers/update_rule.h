@@ -37,7 +37,7 @@ class UpdateRule {
   virtual void Step(std::int64_t step, double learning_rate_factor) = 0;
 
   // Puts parameters that something else has moved back where the rule keeps them.
-  virtual void ReturnToConstraint() {}
+  virtual void RestoreConstraint() {}
 
   // The moments: with the step number everything that a checkpoint must hold. Names are unique.
   std::vector<State>& states() { return states_; }

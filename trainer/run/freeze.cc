@@ -94,9 +94,9 @@ absl::Status SelfCheck(const CertifiedModel& model, const Samples& samples) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<Frozen> Freeze(TrainingLoop& loop, std::size_t attack_images) {
+absl::StatusOr<FreezeResult> Freeze(TrainingLoop& loop, std::size_t attack_images) {
   loop.InstallResult();
-  Frozen frozen;
+  FreezeResult frozen;
   FrozenModel& model = frozen.model;
   model.name = loop.recipe().name();
   model.network = loop.network().Freeze();

@@ -19,7 +19,7 @@
 namespace lipserve::trainer {
 
 // A model ready to be written, and how it did.
-struct Frozen {
+struct FreezeResult {
   FrozenModel model;
   Evaluation evaluation;
   std::vector<double> layer_lipschitz_bounds;  // proven, of each layer
@@ -34,7 +34,7 @@ struct Frozen {
 // Guarantee: the same loop gives the same model, without time or place in it.
 // Errors:    InvalidArgument or Internal, naming the layer or sample, if the model is refused or
 //            its float32 and float64 scores disagree.
-absl::StatusOr<Frozen> Freeze(TrainingLoop& loop, std::size_t attack_images = 0);
+absl::StatusOr<FreezeResult> Freeze(TrainingLoop& loop, std::size_t attack_images = 0);
 
 // Compares the float32 scores of the model with the float64 scores of its answers on `samples`.
 //

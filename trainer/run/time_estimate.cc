@@ -18,9 +18,9 @@ constexpr double kMostSeconds = 1.0;
 constexpr double kShareOfTraining = 0.02;
 
 // Notes the time between calls.
-class Laps {
+class Stopwatch {
  public:
-  explicit Laps(const Clock& clock) : clock_(clock), last_(clock()) {}
+  explicit Stopwatch(const Clock& clock) : clock_(clock), last_(clock()) {}
 
   void Next() {
     const auto now = clock_();
@@ -46,9 +46,9 @@ class Laps {
 // The median time of a step after the first `skipped`.
 double SecondsPerStep(TrainingLoop& loop, const Clock& clock, std::int64_t steps,
                       std::size_t skipped) {
-  Laps laps(clock);
-  loop.Rehearse(steps, [&laps] { laps.Next(); });
-  return laps.Median(skipped);
+  Stopwatch stopwatch(clock);
+  loop.ProfileSteps(steps, [&stopwatch] { stopwatch.Next(); });
+  return stopwatch.Median(skipped);
 }
 
 // "0.6 s", "42 s", "19 min", "3 h 10 min".
@@ -73,8 +73,8 @@ TimeEstimate EstimateTime(TrainingLoop& loop, const Clock& clock) {
   // The first of a rehearsal waits for its minibatch; later ones were prepared beside the steps.
   estimate.step_seconds =
       more < 2 ? first : SecondsPerStep(loop, clock, std::min(more, kMostSteps), 1);
-  Laps validation(clock);
-  loop.RehearseValidation(3, [&validation] { validation.Next(); });
+  Stopwatch validation(clock);
+  loop.ProfileValidation(3, [&validation] { validation.Next(); });
   const auto batches = std::ceil(static_cast<double>(loop.dataset().validation.size()) /
                                  static_cast<double>(loop.recipe().batch_size()));
   estimate.epoch_seconds = static_cast<double>(estimate.steps_per_epoch) * estimate.step_seconds +

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How long a training will take, from rehearsed steps (TrainingLoop::Rehearse).
+// How long a training will take, from rehearsed steps (TrainingLoop::ProfileSteps).
 #ifndef TRAINER_RUN_TIME_ESTIMATE_H_
 #define TRAINER_RUN_TIME_ESTIMATE_H_
 

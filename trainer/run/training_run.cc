@@ -17,7 +17,7 @@ namespace lipserve::trainer {
 namespace {
 
 // metrics.json, for people and plots; unlike the model it may hold times.
-std::string MetricsFile(const RunOptions& options, TrainingLoop& loop, const Frozen& frozen,
+std::string MetricsFile(const RunOptions& options, TrainingLoop& loop, const FreezeResult& frozen,
                         const std::vector<double>& epoch_seconds) {
   Json json;
   json["model"] = frozen.model.name;
@@ -91,8 +91,8 @@ absl::Status TrainingRun::Train(TrainingObserver& observer) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<Frozen> TrainingRun::Finish(const std::vector<double>& epoch_seconds) {
-  LIPSERVE_ASSIGN_OR_RETURN(Frozen frozen, Freeze(*loop_, options_.attack_images));
+absl::StatusOr<FreezeResult> TrainingRun::Finish(const std::vector<double>& epoch_seconds) {
+  LIPSERVE_ASSIGN_OR_RETURN(FreezeResult frozen, Freeze(*loop_, options_.attack_images));
   LIPSERVE_RETURN_IF_ERROR(WriteAndReadBack(folder_.model_path(), frozen.model));
   LIPSERVE_RETURN_IF_ERROR(WriteFileAtomically(
       folder_.metrics_path(), MetricsFile(options_, *loop_, frozen, epoch_seconds)));

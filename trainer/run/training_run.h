@@ -6,7 +6,7 @@
 //   LIPSERVE_ASSIGN_OR_RETURN(const auto run, TrainingRun::Start(options));
 //   if (run->already_finished()) return absl::OkStatus();
 //   LIPSERVE_RETURN_IF_ERROR(run->Train(progress));
-//   LIPSERVE_ASSIGN_OR_RETURN(const Frozen frozen, run->Finish(progress.epoch_seconds()));
+//   LIPSERVE_ASSIGN_OR_RETURN(const FreezeResult frozen, run->Finish(progress.epoch_seconds()));
 #ifndef TRAINER_RUN_TRAINING_RUN_H_
 #define TRAINER_RUN_TRAINING_RUN_H_
 
@@ -63,7 +63,7 @@ class TrainingRun {
 
   // Freezes, writes model.lip, metrics.json and report.html and removes the checkpoint.
   // `epoch_seconds` are the times of the last epochs, for metrics and report.
-  absl::StatusOr<Frozen> Finish(const std::vector<double>& epoch_seconds);
+  absl::StatusOr<FreezeResult> Finish(const std::vector<double>& epoch_seconds);
 
  private:
   TrainingRun(RunOptions options, OutputFolder folder)

@@ -75,10 +75,10 @@ class TrainingLoop {
   // change: no byte of the run depends on it. Calls `after_step` after each. For measuring.
   //
   // Requires: !finished(); steps >= 1.
-  void Rehearse(std::int64_t steps, const std::function<void()>& after_step);
+  void ProfileSteps(std::int64_t steps, const std::function<void()>& after_step);
 
   // The same for the first `batches` of validation, which change nothing.
-  void RehearseValidation(std::int64_t batches, const std::function<void()>& after_batch);
+  void ProfileValidation(std::int64_t batches, const std::function<void()>& after_batch);
 
   // All epochs are done, or the recipe's selection has seen no better one for long enough.
   bool finished() const { return epochs_done() >= recipe_.epochs() || stopped_early(); }
@@ -110,7 +110,7 @@ class TrainingLoop {
   std::vector<NamedArrayReference> Arrays();
 
   // Continues after `history`; the caller has restored Arrays() and optimizer().steps.
-  void ContinueAfter(std::vector<v1::EpochRecord> history) { history_ = std::move(history); }
+  void RestoreHistory(std::vector<v1::EpochRecord> history) { history_ = std::move(history); }
 
  private:
   TrainingLoop(const v1::Recipe& recipe, const Dataset& dataset,
