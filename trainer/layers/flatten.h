@@ -11,8 +11,8 @@
 
 namespace lipserve::trainer {
 
-// How the numbers of a sample [C, H, W] lie: as the network is given them, or as its layers hand
-// them on.
+// The memory layout of a sample [C, H, W]: row-major in the network's inputs, channels last between
+// its layers.
 enum class SampleLayout { kRowMajor, kChannelsLast };
 
 // Shapes:    x, y: [N, C*H*W].

@@ -129,7 +129,7 @@ std::size_t BatchBytes(TrainingLoop& loop, const FrozenSize& size) {
   std::size_t parameters = 0;
   for (const Parameter* parameter : network.Parameters()) parameters += parameter->values.size();
   bytes += 4 * parameters * sizeof(float);
-  bytes += ArrayBytes(loop);  // a rehearsal's copy
+  bytes += ArrayBytes(loop);  // the copy that ProfileSteps restores
   return bytes + size.convolutions * kConvolutionAllowance + kStepAllowance;
 }
 

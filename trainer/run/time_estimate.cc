@@ -17,7 +17,7 @@ constexpr std::int64_t kMostSteps = 20;
 constexpr double kMostSeconds = 1.0;
 constexpr double kShareOfTraining = 0.02;
 
-// Notes the time between calls.
+// Records the time between calls.
 class Stopwatch {
  public:
   explicit Stopwatch(const Clock& clock) : clock_(clock), last_(clock()) {}
@@ -70,7 +70,7 @@ TimeEstimate EstimateTime(TrainingLoop& loop, const Clock& clock) {
   const double first = SecondsPerStep(loop, clock, 2, 1);
   const double budget = std::min(kMostSeconds, kShareOfTraining * first * steps_left);
   const auto more = static_cast<std::int64_t>(budget / std::max(first, 1e-9));
-  // The first of a rehearsal waits for its minibatch; later ones were prepared beside the steps.
+  // The first step waits for its minibatch. Later minibatches are prepared while steps run.
   estimate.step_seconds =
       more < 2 ? first : SecondsPerStep(loop, clock, std::min(more, kMostSteps), 1);
   Stopwatch validation(clock);
