@@ -13,7 +13,7 @@
 namespace lipserve {
 namespace {
 
-// `value`, which the compiler must take for any number: arithmetic on it happens at run time.
+// Returns `value`, hidden from the optimiser, so that arithmetic on it happens at run time.
 template <typename T>
 T Opaque(T value) {
   volatile T opaque = value;

@@ -19,7 +19,7 @@ Upper RoundingFactor(std::size_t size) {
   return Upper(1.0 + static_cast<double>(size + 8) * 0x1p-52);
 }
 
-// Eight independent sums, so that the processor need not wait for one addition per value.
+// Eight independent sums, so that additions overlap in the processor's pipeline.
 template <typename Number, typename Term>
 double Sum(std::span<const Number> values, Term term) {
   constexpr std::size_t kLanes = 8;

@@ -39,7 +39,7 @@ Certifier::BoundByNorm Certifier::Underflow(const LayerBounds& layer, Arithmetic
           .per_norm = two_lambda * SqrtUp(Upper(n))};  // ||x||_1 <= sqrt(n) ||x||_2
 }
 
-// The norm of what rounding adds to a layer's outputs.
+// The norm of the rounding errors of a layer's outputs.
 Certifier::BoundByNorm Certifier::Rounding(const LayerBounds& layer, Arithmetic arithmetic) {
   const Upper gamma = LayerGamma(layer, arithmetic);
   const BoundByNorm underflow = Underflow(layer, arithmetic);
@@ -117,7 +117,7 @@ Upper Certifier::ScoreDifferenceError(std::size_t i, std::size_t j,
 }
 
 // Whether some partial sum of a float32 evaluation, in any order, could reach 2^127. Without this
-// test an infinity that a later minimum hides would pass for a number.
+// test, a later minimum could hide an infinity.
 bool Certifier::MayOverflow(std::span<const Upper> rounding_input_norms) const {
   for (std::size_t l = 0; l < partial_sums32_.size(); ++l) {
     const Upper largest = partial_sums32_[l].At(rounding_input_norms[l]);
@@ -171,7 +171,7 @@ Certificate Certifier::Certify(std::size_t chosen, std::span<const double> score
   const RowPairs& pairs = bounds_.pairs();
   const std::size_t best = BestRow(chosen, scores);
   const CommonError common = CommonErrorOf(rounding_input_norms, arithmetic);
-  // What is proven of the pair (best, j) with these bounds; zero if no margin is.
+  // The certificate of the pair (best, j) with these bounds; zero if no margin is proven.
   const auto certify_pair = [&](std::size_t j, const PairBounds& pair) -> Certificate {
     const Upper error = PairError(pair, common);
     const double margin =
@@ -186,7 +186,8 @@ Certificate Certifier::Certify(std::size_t chosen, std::span<const double> score
   for (std::size_t j = 0; j < pairs.num_rows(); ++j) {
     if (pairs.ClassOf(j) == chosen) continue;
     Certificate pair = certify_pair(j, pairs.QuickBounds(best, j));
-    // What the quick bounds prove is true; the others are for pairs that it would limit.
+    // The quick bounds are valid too. The tighter ones are computed only for pairs that would limit
+    // the radius.
     if (pair.radius_l2 < least.radius_l2 && !pairs.AreTabulated()) {
       pair = certify_pair(j, pairs.Bounds(best, j));
     }

@@ -52,7 +52,7 @@ AxisOrder NarrowestOrder(const Cells& cells, std::size_t length, std::size_t dil
 
 double Square(double x) { return x * x; }
 
-// Pairs of reads that meet in a cell.
+// Number of pairs of reads in the same cell.
 double PairsIn(const Cells& cells) {
   double pairs = 0.0;
   for (const auto& cell : cells) pairs += Square(static_cast<double>(cell.size()));
@@ -152,7 +152,8 @@ BandedNormProof::BandedNormProof(const ConvolutionLayer& layer)
       horizontal_(layer.horizontal, layer.padding_mode, layer.input.width),
       plan_(CheapestPlan(layer, vertical_, horizontal_)) {
   // An entry of G is a sum of exact products: over the channels of the other side, then over the
-  // reads of one of its two pixels, each met by at most so many reads of the other in a cell.
+  // reads of one of its two pixels, each paired with at most this many reads of the other pixel in
+  // a cell.
   const std::size_t channels = plan_.over_inputs ? layer.output_channels / layer.groups
                                                  : layer.input.channels / layer.groups;
   const auto meetings = [&](const WindowReads& axis, std::size_t taps) {
@@ -210,7 +211,7 @@ SymmetricBand BandedNormProof::NegatedGram(std::size_t group) const {
   const std::vector<double> products = TapProducts(group);
   const std::size_t channels = plan_.channels;
   const std::size_t taps = layer_.vertical.size * layer_.horizontal.size;
-  // Subtracts the products of two taps that meet.
+  // Subtracts the products of the taps of two reads in one cell.
   const auto subtract = [&](const PixelRead& first, const PixelRead& second) {
     const double* block = products.data() + (first.tap * taps + second.tap) * channels * channels;
     for (std::size_t a = 0; a < channels; ++a, block += channels) {

@@ -50,7 +50,7 @@ bool IsZero(const ConvolutionLayer& layer) {
   return true;
 }
 
-// ||T||_2 from below: no proof.
+// An estimate of ||T||_2 from below; no proof.
 double EstimateNormFromBelow(const ConvolutionLayer& layer, std::size_t steps) {
   const ConvolutionOperator map(layer, ConvolutionOperator::Taps::kSigned);
   const bool by_inputs = map.inputs() <= map.outputs();
@@ -66,7 +66,7 @@ double EstimateNormFromBelow(const ConvolutionLayer& layer, std::size_t steps) {
   };
   const std::size_t n = std::min(map.inputs(), map.outputs());
   const double eigenvalue = std::max(LargestEigenvalueEstimate(n, gram, steps), 0.0);
-  // Less what its own sums may be off.
+  // Minus the possible error of its own sums.
   const double rounding =
       static_cast<double>(map.depth() + map.transposed_depth() + n + 100) * kUnitRoundoff64;
   return std::ldexp(std::sqrt(eigenvalue * (1.0 - 4.0 * rounding)), -ScaleExponent(layer));
@@ -78,7 +78,7 @@ ConstMatrixView FlatKernel(const ConvolutionLayer& layer, std::size_t group) {
   return {layer.weights.data() + group * rows * layer.fan_in(), rows, layer.fan_in()};
 }
 
-// The root of the most times that a pixel is read: the norm of gathering all windows.
+// The norm of gathering all windows: the square root of the largest number of reads of a pixel.
 Upper GatheringNorm(const ConvolutionLayer& layer) {
   const WindowReads vertical(layer.vertical, layer.padding_mode, layer.input.height);
   const WindowReads horizontal(layer.horizontal, layer.padding_mode, layer.input.width);
@@ -122,7 +122,7 @@ bool ProvesByFactorisation(const ConvolutionLayer& layer, ConvolutionNormMethod 
   return ProvesNormAtMost(BandedNormProof(layer), claim);
 }
 
-// Every method lists what the windows read along each axis.
+// Limits the number of reads along each axis, because every method lists them.
 absl::Status CheckReads(const ConvolutionLayer& layer) {
   constexpr std::size_t kMaxReads = std::size_t{1} << 22;
   const std::size_t reads =
@@ -202,7 +202,7 @@ absl::Status ProveConvolutionNormAtMost(const ConvolutionLayer& layer, double cl
     if (claim >= 0.0) return absl::OkStatus();
     return absl::InvalidArgumentError(absl::StrFormat("expected a claim >= 0, got %.17g", claim));
   }
-  // Not worth more than the proof itself.
+  // Must not cost more than the proof itself.
   const double products = static_cast<double>(layer.output().size() * layer.fan_in());
   const bool is_cheap = 4.0 * static_cast<double>(kStepsToCheck) * products <= limits.flops;
   const double from_below = is_cheap ? EstimateNormFromBelow(layer, kStepsToCheck) : 0.0;

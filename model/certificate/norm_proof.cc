@@ -12,7 +12,7 @@ namespace {
 
 // What underflow can add in a factorisation of numbers below 2^100 and at most 2^22 rows.
 constexpr double kCholeskyUnderflow = 0x1p-900;
-// A claim is a hair above the smallest provable bound, so that another machine proves it too.
+// A claim is slightly above the smallest provable bound, so that another machine proves it too.
 constexpr double kClaimSlack = 0x1p-36;
 
 // The smallest c, up to `tolerance`, at which a search sees the factorisation complete.

@@ -60,7 +60,7 @@ class DenseNormProof : public NormProof {
       scaled[i] = std::ldexp(static_cast<double>(a[i]), 2 * exponent);
     }
     DenseFloat64(a, {}, q_, p_).Run(scaled.data(), p_, gram_.data());
-    // One triangle decides, so that the matrix is symmetric to the bit.
+    // One triangle is copied to the other, so that the matrix is symmetric to the bit.
     for (std::size_t i = 0; i < p_; ++i) {
       for (std::size_t j = 0; j < i; ++j) gram_[i * p_ + j] = gram_[j * p_ + i];
       diagonal_.push_back(gram_[i * p_ + i]);
@@ -125,7 +125,7 @@ double EstimateNormFromBelow(ConstMatrixView w, std::size_t steps) {
     }
   };
   const double eigenvalue = LargestEigenvalueEstimate(p, gram, steps);
-  // Less what its own sums of p + q terms may be off.
+  // Minus the possible error of its own sums of p + q terms.
   const double rounding = static_cast<double>(p + q + 100) * kUnitRoundoff64;
   return std::ldexp(std::sqrt(eigenvalue * (1.0 - 4.0 * rounding)), -exponent);
 }
@@ -196,7 +196,7 @@ absl::StatusOr<double> BoundOperatorNorm(ConstMatrixView w, const ProofLimits& l
         "%.17g; expected agreement to 1e-3",
         w.rows, w.cols, smaller, from_below));
   }
-  // The check at load is a factorisation: what it cannot prove is of no use.
+  // The check at load is a factorisation, so a bound that a factorisation cannot prove is useless.
   return ProvesNormAtMost(proof, smaller) ? smaller : *by_factorisation;
 }
 

@@ -81,7 +81,7 @@ __attribute__((target("avx512f"))) void SolveAvx512(const double* r, std::size_t
   SolveTile(r, depth, tile);
 }
 
-// A quarter of the result, 4 x 8: as much as sixteen registers hold.
+// A quarter of the result, 4 x 8, which fits into sixteen registers.
 __attribute__((target("avx2,fma"))) void MultiplyQuarterAvx2(const double* a, const double* b,
                                                              std::size_t depth, double* out) {
   __m256d sum[4][2];
@@ -121,7 +121,8 @@ struct Kernel {
   void (*solve)(const double* r, std::size_t depth, double* tile);
 };
 
-// As wide as oneDNN goes, so that its environment variable ONEDNN_MAX_CPU_ISA caps both.
+// The instruction set that oneDNN uses, so that its environment variable ONEDNN_MAX_CPU_ISA limits
+// both.
 Kernel ChooseKernel() {
 #if defined(__x86_64__)
   const std::string instruction_set = onednn::InstructionSet();

@@ -63,8 +63,8 @@ void ExecutionMemories::Release(SetPtr set) {
   idle_.push_back(std::move(set));
 }
 
-// By the C interface: the map of arguments that the C++ one asks for costs five allocations, of the
-// few microseconds that a small layer takes.
+// Calls the C interface. The map of arguments of the C++ interface costs five allocations, a
+// notable part of the few microseconds that a small layer takes.
 void FrozenPrimitive::Execute(const float* x, float* y, std::byte* scratch) const {
   ExecutionMemories::SetPtr memories = memories_->Acquire();
   // oneDNN's memory wants a writable pointer even for what it only reads.

@@ -15,7 +15,7 @@ namespace {
 
 constexpr double kDefaultFlip = 0.5;
 constexpr double kDefaultSmoothness = 4.0;
-// No image is larger; keeps what is computed from a field far from overflow.
+// No image is larger. Keeps numbers computed from a field far from overflow.
 constexpr double kMaxPixels = 1 << 14;
 
 absl::Status Refuse(const std::string& field, const std::string& expected, double got) {
@@ -229,7 +229,7 @@ float Augmenter::Interpolated(std::size_t channel, double y, double x) const {
   const auto down = static_cast<float>(y - row);
   const auto right = static_cast<float>(x - column);
   const float above = (1.0F - right) * Pixel(channel, r, c) + right * Pixel(channel, r, c + 1);
-  // Whole shifts need no second row, and are most of what happens.
+  // Whole shifts need no second row, and they are the most frequent case.
   if (down == 0.0F) return above;
   const float below =
       (1.0F - right) * Pixel(channel, r + 1, c) + right * Pixel(channel, r + 1, c + 1);

@@ -87,7 +87,7 @@ absl::StatusOr<CellDistance> CellDistance::Create(const FrozenNetwork& network) 
   return distance;
 }
 
-// What the proof of one input works on.
+// The state of the proof for one input.
 struct CellDistance::Search {
   Search(const CellDistance& of, std::span<const float> at, std::size_t chosen,
          AllowedInputs allowed_inputs);
@@ -96,9 +96,9 @@ struct CellDistance::Search {
   Upper Between(std::size_t i, std::size_t j);
   // At most f_i - f_j.
   double MarginDown(std::size_t i, std::size_t j) const;
-  // What the plane of the best own row proves.
+  // The radius that the plane of the best own row proves.
   double PlaneRadius(std::size_t j);
-  // What the lemma proves with weights that a search finds.
+  // The radius that the lemma proves with weights that a search finds.
   double CellRadius(std::size_t j);
 
   void FindWeights(std::size_t j);

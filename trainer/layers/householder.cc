@@ -43,8 +43,8 @@ void AddDirectionGradient(const float* v, const float* x, const float* dy, std::
   }
 }
 
-// v in float32, shortened unit by unit until no bound of its squared length, however rounded,
-// exceeds 2.
+// v in float32, shortened by one ulp at a time until every bound of its squared length, however
+// rounded, is at most 2.
 void AppendShortened(const Pair& v, std::vector<float>& directions) {
   std::array<float, 2> rounded = {RoundForFreezing(v[0]), RoundForFreezing(v[1])};
   const auto square = [](float value) {

@@ -16,7 +16,7 @@
 namespace lipserve::trainer {
 namespace {
 
-// Where the numbers of one position lie: the channels of the branch, and those that go round it.
+// The channel indices at one position: those of the branch, and those of the skipped input.
 struct Placement {
   std::vector<std::size_t> branch;
   std::vector<std::size_t> skip;
@@ -52,7 +52,7 @@ Placement InHalves(std::size_t branch, std::size_t skip, bool neighbours) {
   return placement;
 }
 
-// As the activation that reads it needs it; null: an affine layer does.
+// The placement that the activation which reads it needs; null if an affine layer reads it.
 Placement PlacementFor(const FrozenLayer* next, std::size_t branch, std::size_t skip) {
   if (next == nullptr) return SideBySide(branch, skip);
   if (std::holds_alternative<GroupSortLayer>(*next)) return InHalves(branch, skip, true);
@@ -99,8 +99,8 @@ class Blocks {
   std::vector<float> bias_;
 };
 
-// Adds what the branch computes, and, through `own_tap`, what goes round it. Where `out` has no
-// branch of its own, the block is closed: both end in the same channels.
+// Adds the branch's weights, and, through `own_tap`, the identity for the skipped input. If `out`
+// has no branch of its own, this layer closes the block: both end in the same channels.
 template <typename Affine>
 Blocks Lift(const Affine& affine, std::size_t channels_in, std::size_t groups, std::size_t taps,
             std::size_t own_tap, const Placement& in, const Placement& out,
@@ -160,7 +160,7 @@ FrozenLayer LiftAffine(const FrozenLayer& layer, const Placement& in, const Plac
   return LiftAffine(std::get<ConvolutionLayer>(layer), in, out, factors);
 }
 
-// The layer that does nothing, to close a branch that ends in an activation.
+// The identity layer, which closes a branch that ends in an activation.
 FrozenLayer Identity(const SampleShape& shape) {
   if (shape.height * shape.width == 1) {
     DenseLayer dense;

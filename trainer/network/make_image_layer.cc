@@ -20,7 +20,7 @@
 namespace lipserve::trainer {
 namespace {
 
-// The side of a window that a pool takes if it is not told.
+// The default side of a pool's window.
 constexpr std::size_t kDefaultPoolSize = 2;
 constexpr double kDefaultMomentum = 0.1;
 
@@ -55,7 +55,7 @@ absl::StatusOr<std::unique_ptr<Layer>> MakeSpectral(const v1::ConvolutionSpec& s
   return std::make_unique<OrthogonalConvolution>(geometry, spec.use_bias(), random);
 }
 
-// Bounds of convolutions of the plane or a torus say nothing about other paddings.
+// Bounds of convolutions of the plane or a torus do not hold for other paddings.
 absl::Status CheckIsPartOfATorus(const ConvolutionLayer& geometry, const LayerPlace& place) {
   if (IsPartOfPlaneOrTorus(geometry)) return absl::OkStatus();
   if (geometry.padding_mode != PaddingMode::kCircular) {

@@ -15,7 +15,7 @@
 namespace lipserve::trainer {
 namespace {
 
-// The fields that every method looks at.
+// The fields that every method uses.
 v1::SpectralDenseSpec SharedFields(const v1::SpectralDenseSpec& spec) {
   v1::SpectralDenseSpec shared;
   shared.set_units(spec.units());
@@ -24,7 +24,7 @@ v1::SpectralDenseSpec SharedFields(const v1::SpectralDenseSpec& spec) {
   return shared;
 }
 
-// A field that the method would not look at is a mistake.
+// A field that the method does not use is an error.
 absl::Status CheckNoUnusedField(const v1::SpectralDenseSpec& spec,
                                 const v1::SpectralDenseSpec& used, const char* fields,
                                 const LayerPlace& place) {

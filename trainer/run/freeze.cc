@@ -37,7 +37,7 @@ absl::Status ClaimOperatorNorms(FrozenNetwork& network) {
   return absl::OkStatus();
 }
 
-// What of the training is part of the model. Recipe and metrics are; times and paths are not.
+// The part of the training that the model records: recipe and metrics, but neither times nor paths.
 v1::TrainingRecord MakeRecord(const TrainingLoop& loop, const Evaluation& evaluation) {
   v1::TrainingRecord record;
   *record.mutable_recipe() = loop.recipe();

@@ -16,7 +16,7 @@
 namespace lipserve::trainer {
 namespace {
 
-// metrics.json, for people and plots; unlike the model it may hold times.
+// The text of metrics.json, for people and plots. Unlike the model it may hold times.
 std::string MetricsFile(const RunOptions& options, TrainingLoop& loop, const FreezeResult& frozen,
                         const std::vector<double>& epoch_seconds) {
   Json json;
@@ -51,7 +51,7 @@ absl::StatusOr<std::unique_ptr<TrainingRun>> TrainingRun::Start(const RunOptions
   LIPSERVE_ASSIGN_OR_RETURN(OutputFolder folder, OutputFolder::Open(options.out_folder));
   std::unique_ptr<TrainingRun> run(new TrainingRun(options, std::move(folder)));
   LIPSERVE_RETURN_IF_ERROR(run->PrepareFolder());
-  // With a checkpoint beside it, the model was written but the run not brought to its end.
+  // If a checkpoint is beside it, the model was written but the run did not finish.
   if (run->folder_.HasModel() && !run->folder_.HasCheckpoint() && options.resume) return run;
   LIPSERVE_RETURN_IF_ERROR(run->Prepare());
   return run;

@@ -35,7 +35,7 @@ absl::Status CheckClassCount(TrainableNetwork& network, const Dataset& dataset) 
                    " for the ", classes, " classes of the data, got ", network.num_scores()));
 }
 
-// Whether a loss that takes inputs to be in [0, 1] sees such inputs.
+// Checks that a loss which assumes inputs in [0, 1] gets such inputs.
 absl::Status CheckUnitBox(const v1::Recipe& recipe, const TrainableNetwork& network) {
   if (!recipe.loss().prototype_margin().inputs_in_unit_box()) return absl::OkStatus();
   const auto expected = [](const std::string& what) {
