@@ -35,7 +35,7 @@ struct LoadResult {
   absl::Duration duration;
   std::map<grpc::StatusCode, std::uint64_t> calls;  // by how they ended
   LatencyHistogram answered;                        // OK
-  LatencyHistogram refused;                         // RESOURCE_EXHAUSTED: how soon it was told
+  LatencyHistogram refused;                         // RESOURCE_EXHAUSTED: time until the refusal
   LatencyHistogram refused_since_sent;              // the same, without the generator's lateness
   std::uint64_t images = 0;                         // in answers
   std::uint64_t uncertified = 0;                    // answers with a radius of 0

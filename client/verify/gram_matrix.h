@@ -59,7 +59,7 @@ class GramMatrix {
 // W W^T or W^T W, whichever is smaller.
 GramMatrix GramOf(const Dense& dense);
 
-// c I - G, likewise.
+// c I - G, row by row as well.
 class ShiftedGram {
  public:
   // Borrows `gram`.

@@ -55,7 +55,7 @@ bool ProvesNormAtMost(const NormProof& proof, double claim) {
 }
 
 std::optional<double> SearchNormBound(const NormProof& proof, double estimate, double tolerance) {
-  // Below the slack there is nothing to prove: taps that cancel each other can leave a map of 0.
+  // Nothing can be proven below the slack. Taps that cancel each other can make the map 0.
   const double start = std::max(estimate, proof.Slack(0.0).value());
   const std::optional<double> c = SmallestProvable(proof, start, tolerance);
   if (!c) return std::nullopt;

@@ -89,14 +89,15 @@ template <typename Number>
 class StepBuilder {
  public:
   StepBuilder(const SampleShape& input, const LinearSteps<Number>& linear)
-      : linear_(linear), shape_(input), lies_as_(input), steps_(input.size()) {}
+      : linear_(linear), shape_(input), layout_shape_(input), steps_(input.size()) {}
 
   // A flatten changes only the shape. The memory layout stays as it is, because a dense layer that
   // follows can read the numbers in any order.
   void operator()(const FlattenLayer&) { shape_ = {shape_.size(), 1, 1}; }
 
   void operator()(const DenseLayer& layer) {
-    Append(layer, linear_.Dense(HasOneLayout(lies_as_) ? layer : OfChannelsLast(layer, lies_as_)));
+    Append(layer, linear_.Dense(
+                      HasOneLayout(layout_shape_) ? layer : OfChannelsLast(layer, layout_shape_)));
   }
 
   void operator()(const ConvolutionLayer& layer) {
@@ -128,21 +129,21 @@ class StepBuilder {
 
   // Moves the numbers for the flattens before a layer that is not dense.
   void MoveNumbers() {
-    if (lies_as_ != shape_ && !HasOneLayout(lies_as_)) {
-      steps_.Append(std::make_unique<RowMajorStep<Number>>(lies_as_), shape_.size(), false);
+    if (layout_shape_ != shape_ && !HasOneLayout(layout_shape_)) {
+      steps_.Append(std::make_unique<RowMajorStep<Number>>(layout_shape_), shape_.size(), false);
     }
-    lies_as_ = shape_;
+    layout_shape_ = shape_;
   }
 
   void Append(const FrozenLayer& layer, std::unique_ptr<const LayerStep<Number>> step) {
     shape_ = OutputShape(layer, shape_);
-    lies_as_ = shape_;
+    layout_shape_ = shape_;
     steps_.Append(std::move(step), shape_.size(), !OnlyMovesNumbers(layer));
   }
 
   const LinearSteps<Number>& linear_;
-  SampleShape shape_;    // of the numbers so far
-  SampleShape lies_as_;  // the shape in whose channels-last layout they lie
+  SampleShape shape_;         // of the numbers so far
+  SampleShape layout_shape_;  // the shape in whose channels-last layout they lie
   StepSequence<Number> steps_;
 };
 

@@ -5,8 +5,8 @@
 //   u = T v / ||T v||,   v = T^T u / ||T^T u||,   again and again;   sigma = ||T^T u|| = <u, T v>,
 //   dsigma / dw = gradient of <u, T(w) v>
 //
-// Each group of channels has a vector of its own length 1, and the largest sigma is taken. A single
-// vector that has converged within one group would never leave it.
+// Each group of channels has its own unit vector, and the largest sigma is taken. A single vector
+// that has converged within one group would never leave it.
 //
 // sigma approaches the norm from below: an estimate for training, never a bound.
 //

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Flatten: the image [C, H, W] as the vector [C*H*W, 1, 1], in row-major order. It only moves
-// values, and if they lie in that order already, not even that.
+// values, and not even that if they are in this order already.
 #ifndef TRAINER_LAYERS_FLATTEN_H_
 #define TRAINER_LAYERS_FLATTEN_H_
 

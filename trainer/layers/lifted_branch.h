@@ -27,9 +27,9 @@
 
 namespace lipserve::trainer {
 
-// Whether a frozen layer may stand in a branch that reads `input`: dense of a vector, a convolution
-// with a tap on each position itself and stride 1 that keeps the image's height and width, Abs,
-// PReLU, MaxMin, Householder, GroupSort2.
+// Whether a frozen layer may be part of a branch that reads `input`: dense of a vector, a
+// convolution with a tap on each position itself and stride 1 that keeps the image's height and
+// width, Abs, PReLU, MaxMin, Householder, GroupSort2.
 bool CanBeLifted(const FrozenLayer& layer, const SampleShape& input);
 
 // Whether a layer of a branch is affine; the others are activations.

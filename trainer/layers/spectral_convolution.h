@@ -40,7 +40,7 @@ class SpectralConvolution final : public Convolution {
 
  private:
   std::vector<BjorckMap> maps_;      // one for each group
-  std::vector<float> evaluation_u_;  // stands in for the state "u" while evaluating
+  std::vector<float> evaluation_u_;  // used in place of the state "u" in evaluation
 };
 
 // The same with kernels that are orthogonal themselves, kept so by the optimiser

@@ -69,7 +69,7 @@ absl::Status NoPart(const LayerPlace& place, const std::string& got) {
       got);
 }
 
-// Appends the shape of `layer`, which stands at `place`, to those of the branch before it.
+// Appends the shape of `layer`, whose place is `place`, to those of the branch before it.
 absl::Status AppendShape(const Layer& layer, const v1::LayerSpec& spec, const LayerPlace& place,
                          std::vector<FrozenLayer>& shapes) {
   if (!MayBePart(spec)) return NoPart(place, layer.type());
