@@ -5,8 +5,8 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "client/verify/exact/number_text.h"
 #include "client/verify/exact_evaluation.h"
-#include "client/verify/number_text.h"
 
 namespace lipserve::verify {
 namespace {

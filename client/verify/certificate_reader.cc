@@ -10,7 +10,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "client/verify/number_text.h"
+#include "client/verify/exact/number_text.h"
 #include "nlohmann/json.hpp"
 
 namespace lipserve::verify {

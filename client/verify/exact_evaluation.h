@@ -6,8 +6,8 @@
 #include <cstddef>
 #include <vector>
 
-#include "client/verify/exact_number.h"
-#include "client/verify/model_file.h"
+#include "client/verify/exact/exact_number.h"
+#include "client/verify/model/model_file.h"
 
 namespace lipserve::verify {
 

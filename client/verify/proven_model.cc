@@ -7,9 +7,9 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "client/verify/exact/number_text.h"
 #include "client/verify/exact_evaluation.h"
-#include "client/verify/number_text.h"
-#include "client/verify/operator_norm_proof.h"
+#include "client/verify/norms/operator_norm_proof.h"
 
 namespace lipserve::verify {
 namespace {

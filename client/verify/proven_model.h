@@ -23,7 +23,7 @@
 #include <utility>
 
 #include "absl/status/statusor.h"
-#include "client/verify/model_file.h"
+#include "client/verify/model/model_file.h"
 
 namespace lipserve::verify {
 

@@ -11,9 +11,9 @@
 #include "absl/strings/str_cat.h"
 #include "client/verify/answer_check.h"
 #include "client/verify/certificate_reader.h"
+#include "client/verify/exact/number_text.h"
 #include "client/verify/input_file.h"
-#include "client/verify/model_file.h"
-#include "client/verify/number_text.h"
+#include "client/verify/model/model_file.h"
 #include "client/verify/whole_file.h"
 #include "nlohmann/json.hpp"
 

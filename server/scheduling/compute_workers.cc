@@ -42,7 +42,7 @@ absl::StatusOr<std::unique_ptr<ComputeWorkers>> ComputeWorkers::Start(std::size_
 ComputeWorkers::~ComputeWorkers() {
   queue_.Close();
   onednn::SetThreadsOfThisThread(1);
-  PromptDelivery delivery{ConnectionCork()};
+  PromptDelivery delivery;
   ExecuteUntilClosed(queue_, clock_, delivery);
 }
 

@@ -3,38 +3,38 @@
 """Checks that the tree keeps the shape that the README promises.
 
 Prints one line per violation, `path[:line]: what is wrong; what to do`, and exits 1 if there is
-any. Each rule below is a function from the tree to its violations.
+any. Each rule is a function from the tree to its violations: those of files and folders are here,
+those of includes in include_rules.py, those of Markdown in document_rules.py.
 
     tests/architecture/check_architecture.py [ROOT]
 """
 
-import fnmatch
 import pathlib
 import re
-import subprocess
 import sys
 
-# Which folders a folder's sources may include, besides themselves. `tests` may include everything.
-ALLOWED_INCLUDES = {
-    "proto": set(),
-    "model": {"proto"},
-    "trainer": {"proto", "model"},
-    "server": {"proto", "model"},
-    "client": {"proto"},
-}
-SOURCE_FOLDERS = {*ALLOWED_INCLUDES, "tests"}
-
-# Headers of libraries that we may want to replace, and of ours that let them through: each is known
-# to the files that match.
-CONFINED_HEADERS = {
-    re.compile(r"(oneapi/dnnl/)?dnnl.*\.h(pp)?"): (
-        "model/execution/onednn*.cc", "model/execution/onednn_engine.h"),
-    re.compile(r"model/execution/onednn_engine\.h"): ("model/execution/onednn*.cc",),
-    re.compile(r"prometheus/.*"): ("server/metrics.cc",),
-}
+import document_rules
+import include_rules
+from source_tree import Tree
 
 TOP_FOLDERS = {"proto", "server", "model", "trainer", "client", "tests", "docker", "data"}
-TOP_FILES = {"CMakeLists.txt", "CMakePresets.json", "README.md", "demo.sh", "test.sh"}
+TOP_FILES = {"CMakeLists.txt", "CMakePresets.json", "LICENSE", "README.md", "demo.sh", "test.sh"}
+
+# The folder of sources whose rooms a folder of tests mirrors. The other folders of tests have
+# subjects of their own.
+MIRRORED = {
+    "tests/proto": "proto",
+    "tests/model": "model",
+    "tests/trainer": "trainer",
+    "tests/server": "server",
+    "tests/client": "client",
+    "tests/verify": "client/verify",
+}
+
+# A unit is x.h with x.cc, or one of them. These rooms hold one unit per formula.
+MAX_UNITS = 24
+ROOMS_OF_FORMULAS = {
+    "trainer/layers", "trainer/losses", "tests/trainer/layers", "tests/trainer/losses"}
 
 LICENSE_LINE = "SPDX-License-Identifier: Apache-2.0"
 LICENSED_SUFFIXES = {".h", ".cc", ".proto", ".py", ".sh", ".cmake", ".textproto"}
@@ -42,105 +42,41 @@ LICENSED_NAMES = {"CMakeLists.txt", "Dockerfile", "packages.txt", ".ci/run"}
 VAGUE_NAMES = {"util", "utils", "helper", "helpers", "common", "manager", "misc"}
 MAX_LINES = 500
 
-INCLUDE = re.compile(r'^\s*#\s*include\s*["<]([^">]+)[">]')
-CMAKE_INCLUDE = re.compile(r"^\s*include\(\s*([\w/.-]+\.cmake)\s*\)", re.MULTILINE)
-
-
-class Tree:
-    """The files of a working tree that are, or would be, committed."""
-
-    def __init__(self, root):
-        self.root = pathlib.Path(root)
-        self.paths = sorted(self._list())
-        self._texts = {}
-
-    def _list(self):
-        if (self.root / ".git").exists():
-            listing = subprocess.run(
-                ["git", "-c", "safe.directory=*", "-C", self.root, "ls-files", "-z", "--cached",
-                 "--others", "--exclude-standard"],
-                check=True, capture_output=True).stdout.decode()
-            return [p for p in map(pathlib.PurePosixPath, listing.split("\0")[:-1])
-                    if (self.root / p).is_file()]
-        files = (p.relative_to(self.root) for p in self.root.rglob("*") if p.is_file())
-        return [pathlib.PurePosixPath(p) for p in files if p.parts[0] not in ("build", "models")]
-
-    def text(self, path):
-        if path not in self._texts:
-            self._texts[path] = (self.root / path).read_text(encoding="utf-8", errors="replace")
-        return self._texts[path]
-
-    def sources(self):
-        return [p for p in self.paths if p.suffix in (".h", ".cc") and p.parts[0] in SOURCE_FOLDERS]
-
-    def build_files(self, path):
-        """Yields (folder, text) of every CMakeLists.txt above a file, with what it includes."""
-        for folder in path.parents:
-            build_file = folder / "CMakeLists.txt"
-            if build_file not in self.paths:
-                continue
-            text = self.text(build_file)
-            for name in CMAKE_INCLUDE.findall(text):
-                text += "\n" + self.text(folder / name)
-            yield folder, text
-
-    def includes(self, path):
-        """Yields (line number, included path)."""
-        for number, line in enumerate(self.text(path).splitlines(), start=1):
-            match = INCLUDE.match(line)
-            if match:
-                yield number, match.group(1)
-
-
-def includes_point_one_way(tree):
-    for path in tree.sources():
-        allowed = ALLOWED_INCLUDES.get(path.parts[0])
-        if allowed is None:
-            continue
-        for number, included in tree.includes(path):
-            # Generated code is included as "lipserve/v1/x.pb.h" and belongs to proto/.
-            target = "proto" if included.startswith("lipserve/") else included.split("/")[0]
-            if target in SOURCE_FOLDERS and target != path.parts[0] and target not in allowed:
-                may = ", ".join(sorted(allowed)) or "no other folder"
-                yield (f"{path}:{number}: {path.parts[0]}/ includes {included}; "
-                       f"it may include {may}")
-            if included.startswith("."):
-                yield f"{path}:{number}: includes {included}; start at the repository root"
-
-
-def confined_headers_stay_confined(tree):
-    for path in tree.sources():
-        for number, included in tree.includes(path):
-            for pattern, owners in CONFINED_HEADERS.items():
-                if pattern.fullmatch(included) and not any(
-                        fnmatch.fnmatchcase(str(path), owner) for owner in owners):
-                    yield f"{path}:{number}: includes {included}; only {' and '.join(owners)} may"
-
 
 def every_test_is_registered(tree):
     for path in tree.paths:
         if path.parts[0] != "tests" or not path.name.endswith("_test.cc"):
             continue
-        for folder, text in tree.build_files(path):
-            registration = re.compile(
-                r"^\s*lipserve_test\(\s*" + re.escape(str(path.relative_to(folder))) + r"[\s)]",
-                re.MULTILINE)
-            if registration.search(text):
-                break
-        else:
-            yield (f"{path}: is never run; add lipserve_test({path.name} LINK ...) to "
-                   f"{path.parent}/CMakeLists.txt")
+        if not tree.is_named_in_a_build_file(path):
+            yield f"{path}: is never run; add it to a lipserve_tests() in a CMakeLists.txt above it"
+
+
+def tests_mirror_the_rooms(tree):
+    rooms = {str(folder) for path in tree.sources() for folder in path.parents}
+    for path in tree.paths:
+        mirrored = MIRRORED.get("/".join(path.parts[:2]))
+        if mirrored is None or not path.name.endswith("_test.cc"):
+            continue
+        room = "/".join((mirrored, *path.parts[2:-1]))
+        if room not in rooms:
+            yield f"{path}: mirrors {room}/, which does not exist; move it to the room it tests"
 
 
 def every_source_is_built(tree):
     for path in tree.sources():
         if path.suffix != ".cc" or path.name.endswith("_test.cc"):
             continue
-        named = any(
-            re.search(r"(^|[\s(])" + re.escape(str(path.relative_to(folder))) + r"[\s)]", text)
-            for folder, text in tree.build_files(path))
-        if not named:
+        if not tree.is_named_in_a_build_file(path):
             yield f"{path}: no CMakeLists.txt above it names it; add it to a target or delete it"
+
+
+def folders_stay_small(tree):
+    units = {}
+    for path in tree.sources():
+        units.setdefault(str(path.parent), set()).add(path.stem)
+    for folder, stems in units.items():
+        if len(stems) > MAX_UNITS and folder not in ROOMS_OF_FORMULAS:
+            yield f"{folder}/: {len(stems)} units, at most {MAX_UNITS}; give an idea its own room"
 
 
 def files_stay_short(tree):
@@ -166,18 +102,9 @@ def names_say_something(tree):
                 break
 
 
-def recipes_are_documented(tree):
-    readmes = "".join(tree.text(p) for p in tree.paths
-                      if str(p) in ("trainer/README.md", "trainer/recipes/README.md"))
-    for path in tree.paths:
-        if path.suffix == ".textproto" and str(path.parent) == "trainer/recipes":
-            if path.stem not in readmes:
-                yield f"{path}: say in trainer/recipes/README.md what it reaches"
-
-
 def folders_explain_themselves(tree):
     for folder in sorted({p.parts[0] for p in tree.paths if len(p.parts) > 1} & TOP_FOLDERS):
-        if pathlib.PurePosixPath(folder, "README.md") not in tree.paths:
+        if pathlib.PurePosixPath(folder, "README.md") not in tree.path_set:
             yield f"{folder}/: has no README.md; say what it owns and what it must not know"
 
 
@@ -189,16 +116,17 @@ def top_level_is_fixed(tree):
 
 
 RULES = (
-    includes_point_one_way,
-    confined_headers_stay_confined,
+    *include_rules.RULES,
     every_test_is_registered,
+    tests_mirror_the_rooms,
     every_source_is_built,
+    folders_stay_small,
     files_stay_short,
     sources_name_their_license,
     names_say_something,
-    recipes_are_documented,
     folders_explain_themselves,
     top_level_is_fixed,
+    *document_rules.RULES,
 )
 
 

@@ -11,7 +11,7 @@
 
 #include "absl/strings/str_format.h"
 #include "client/verify/exact_evaluation.h"
-#include "client/verify/operator_norm_proof.h"
+#include "client/verify/norms/operator_norm_proof.h"
 #include "model/certificate/operator_norm.h"
 #include "tests/model/network_fixtures.h"
 #include "tests/model/orthonormal_rows.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Any file where a model is expected: the seal, with both readers.
-#include "client/verify/model_file.h"
+#include "client/verify/model/model_file.h"
 #include "model/network/model_file.h"
 #include "tests/fuzz/memory_file.h"
 

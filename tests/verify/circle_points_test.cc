@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "client/verify/circle_points.h"
+#include "client/verify/norms/circle_points.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <numbers>
 
-#include "client/verify/exact_number.h"
+#include "client/verify/exact/exact_number.h"
 
 namespace lipserve::verify {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "client/verify/circular_convolution.h"
+#include "client/verify/norms/circular_convolution.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "client/verify/eigenvalue_proof.h"
+#include "client/verify/norms/eigenvalue_proof.h"
 
 #include <gtest/gtest.h>
 
@@ -9,7 +9,7 @@
 #include <random>
 #include <vector>
 
-#include "client/verify/convolution_gram.h"
+#include "client/verify/norms/convolution_gram.h"
 #include "tests/verify/convolutional_network.h"
 #include "tests/verify/frozen_model_bytes.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "client/verify/exact_number.h"
+#include "client/verify/exact/exact_number.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

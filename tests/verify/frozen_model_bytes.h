@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "client/verify/answer_check.h"
-#include "client/verify/layer_reader.h"
-#include "client/verify/model_file.h"
+#include "client/verify/model/layer_reader.h"
+#include "client/verify/model/model_file.h"
 #include "client/verify/whole_file.h"
 #include "lipserve/v1/model_file.pb.h"
 #include "lipserve/v1/sealed_file.pb.h"

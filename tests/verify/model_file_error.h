@@ -6,7 +6,7 @@
 #include <functional>
 #include <string>
 
-#include "client/verify/model_file.h"
+#include "client/verify/model/model_file.h"
 #include "tests/verify/frozen_model_bytes.h"
 
 namespace lipserve::verify {

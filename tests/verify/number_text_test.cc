@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "client/verify/number_text.h"
+#include "client/verify/exact/number_text.h"
 
 #include <gtest/gtest.h>
 

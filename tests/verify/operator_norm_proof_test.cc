@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "client/verify/operator_norm_proof.h"
+#include "client/verify/norms/operator_norm_proof.h"
 
 #include <gtest/gtest.h>
 

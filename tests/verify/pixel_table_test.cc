@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "client/verify/pixel_table.h"
+#include "client/verify/model/pixel_table.h"
 
 #include <gtest/gtest.h>
 

@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <numbers>
 
-#include "client/verify/layer.h"
+#include "client/verify/model/layer.h"
 
 namespace lipserve::verify {
 

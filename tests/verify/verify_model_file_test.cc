@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "client/verify/model_file.h"
+#include "client/verify/model/model_file.h"
 #include "tests/verify/convolutional_network.h"
 #include "tests/verify/frozen_model_bytes.h"
 #include "tests/verify/model_file_error.h"

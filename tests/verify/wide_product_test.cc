@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "client/verify/wide_product.h"
+#include "client/verify/exact/wide_product.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "client/verify/window_axis.h"
+#include "client/verify/model/window_axis.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "client/verify/wire_message.h"
+#include "client/verify/model/wire_message.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

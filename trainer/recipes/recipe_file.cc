@@ -23,7 +23,7 @@
 #include "model/network/pixel_scaling.h"
 #include "proto/text/near_name.h"
 #include "proto/text/proto_text.h"
-#include "trainer/report/published_results.h"
+#include "trainer/data/published_results.h"
 
 namespace lipserve::trainer {
 namespace {

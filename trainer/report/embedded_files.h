@@ -11,7 +11,6 @@ extern const std::string_view kPageHtml;
 extern const std::string_view kPageCss;
 extern const std::string_view kPageJs;
 extern const std::string_view kChartJs;  // Debian's libjs-chart.js, MIT licence, notice included
-extern const std::string_view kPublishedResultsJson;
 
 }  // namespace lipserve::trainer
 

@@ -10,8 +10,8 @@
 
 #include "google/protobuf/text_format.h"
 #include "model/network/sealed_file.h"
+#include "trainer/data/published_results.h"
 #include "trainer/report/image_data.h"
-#include "trainer/report/published_results.h"
 #include "trainer/report/report.h"
 #include "trainer/report/singular_values.h"
 

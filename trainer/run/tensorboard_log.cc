@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "trainer/run/tensorboard_log.h"
 
+#include <bit>
 #include <cerrno>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <filesystem>
 #include <system_error>
@@ -11,7 +13,6 @@
 #include "absl/strings/str_cat.h"
 #include "lipserve/v1/tensorboard.pb.h"
 #include "model/foundation/status_macros.h"
-#include "trainer/run/crc32c.h"
 
 namespace lipserve::trainer {
 namespace {
@@ -31,6 +32,28 @@ std::string LittleEndian(Integer value) {
     bytes.push_back(static_cast<char>((value >> (8 * i)) & 0xff));
   }
   return bytes;
+}
+
+// CRC-32C, bit by bit: a record has a few hundred bytes.
+//
+// Source: RFC 3720, section 12.1.
+std::uint32_t Crc32c(const std::string& bytes) {
+  constexpr std::uint32_t kReflectedPolynomial = 0x82f63b78U;
+  std::uint32_t remainder = ~0U;
+  for (const char byte : bytes) {
+    remainder ^= static_cast<unsigned char>(byte);
+    for (int bit = 0; bit < 8; ++bit) {
+      remainder = (remainder >> 1U) ^ ((remainder & 1U) != 0 ? kReflectedPolynomial : 0U);
+    }
+  }
+  return ~remainder;
+}
+
+// The checksum of a record: a rotated CRC-32C plus a constant.
+//
+// Source: TensorFlow, tsl/lib/hash/crc32c.h, Mask.
+std::uint32_t MaskedCrc32c(const std::string& bytes) {
+  return std::rotr(Crc32c(bytes), 15) + 0xa282ead8U;
 }
 
 std::string Tag(const std::string& metric) {

@@ -45,7 +45,7 @@ class AnswerHandoverTest : public ::testing::Test {
   grpc::CompletionQueue queue_;
   AnswerHandover handover_{queue_};
   BatchExecutor worker_{clock_, handover_};
-  PromptDelivery delivery_{ConnectionCork()};
+  PromptDelivery delivery_;
 };
 
 TEST_F(AnswerHandoverTest, AnswersALoneTaskAtOnce) {

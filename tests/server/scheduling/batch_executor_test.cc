@@ -35,7 +35,7 @@ class BatchExecutorTest : public ::testing::Test {
 
   SmallServedModel served_;
   FakeClock clock_;
-  PromptDelivery delivery_{ConnectionCork()};
+  PromptDelivery delivery_;
   BatchExecutor executor_{clock_, delivery_};
 };
 

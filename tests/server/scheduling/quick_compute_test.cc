@@ -43,7 +43,7 @@ class QuickComputeTest : public ::testing::Test {
   FakeClock clock_;
   Metrics metrics_{BuildInfo{}};
   RequestQueue queue_{100, metrics_};
-  PromptDelivery delivery_{ConnectionCork()};
+  PromptDelivery delivery_;
   QuickCompute compute_{queue_, kBudget, clock_, delivery_};
   std::vector<std::unique_ptr<FakeTask>> tasks_;
 };

@@ -11,7 +11,8 @@
 #include <utility>
 #include <vector>
 
-#include "trainer/report/published_results.h"
+#include "trainer/data/published_results.h"
+#include "trainer/evaluation/json_lines.h"
 
 namespace lipserve::trainer {
 namespace {

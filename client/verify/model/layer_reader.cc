@@ -1,0 +1,419 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "client/verify/model/layer_reader.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <iterator>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "client/verify/model/wire_message.h"
+
+namespace lipserve::verify {
+namespace {
+
+constexpr FieldRule kFrozenLayer[] = {{1, WireType::kBytes, "flatten"},
+                                      {2, WireType::kBytes, "dense"},
+                                      {3, WireType::kBytes, "group_sort"},
+                                      {4, WireType::kBytes, "convolution"},
+                                      {5, WireType::kBytes, "average_pool"},
+                                      {6, WireType::kBytes, "l2_norm_pool"},
+                                      {30, WireType::kBytes, "abs"},
+                                      {31, WireType::kBytes, "max_min"},
+                                      {32, WireType::kBytes, "concatenated_relu"},
+                                      {33, WireType::kBytes, "prelu"},
+                                      {34, WireType::kBytes, "householder"},
+                                      {35, WireType::kBytes, "convex_potential"},
+                                      {40, WireType::kBytes, "up_sampling"}};
+constexpr FieldRule kFrozenDense[] = {{1, WireType::kVarint, "inputs"},
+                                      {2, WireType::kVarint, "outputs"},
+                                      {3, WireType::kBytes, "weights_fp32"},
+                                      {4, WireType::kBytes, "bias_fp32"},
+                                      {5, WireType::kFixed64, "operator_norm_bound"}};
+constexpr FieldRule kFrozenGroupSort[] = {{1, WireType::kVarint, "group_size"}};
+constexpr FieldRule kFrozenConvolution[] = {{1, WireType::kBytes, "input_shape"},
+                                            {2, WireType::kVarint, "output_channels"},
+                                            {3, WireType::kVarint, "groups"},
+                                            {4, WireType::kBytes, "vertical"},
+                                            {5, WireType::kBytes, "horizontal"},
+                                            {6, WireType::kVarint, "padding_mode"},
+                                            {7, WireType::kBytes, "weights_fp32"},
+                                            {8, WireType::kBytes, "bias_fp32"},
+                                            {9, WireType::kFixed64, "operator_norm_bound"}};
+constexpr FieldRule kWindowAxis[] = {{1, WireType::kVarint, "size"},
+                                     {2, WireType::kVarint, "stride"},
+                                     {3, WireType::kVarint, "dilation"},
+                                     {4, WireType::kVarint, "padding_before"},
+                                     {5, WireType::kVarint, "padding_after"}};
+constexpr FieldRule kFrozenAveragePool[] = {{1, WireType::kVarint, "window_height"},
+                                            {2, WireType::kVarint, "window_width"},
+                                            {3, WireType::kFixed32, "scale"}};
+constexpr FieldRule kFrozenL2NormPool[] = {{1, WireType::kVarint, "window_height"},
+                                           {2, WireType::kVarint, "window_width"}};
+
+constexpr FieldRule kFrozenUpSampling[] = {{1, WireType::kVarint, "window_height"},
+                                           {2, WireType::kVarint, "window_width"}};
+constexpr FieldRule kFrozenPRelu[] = {{1, WireType::kBytes, "slopes_fp32"}};
+constexpr FieldRule kFrozenConvexPotential[] = {{1, WireType::kBytes, "dense"},
+                                                {2, WireType::kBytes, "convolution"}};
+constexpr FieldRule kFrozenHouseholder[] = {{1, WireType::kBytes, "directions_fp32"}};
+
+bool IsDimension(std::uint64_t size) { return size >= 1 && size <= kMaxDimension; }
+
+bool IsSample(const Shape& shape) {
+  return IsDimension(shape[0]) && IsDimension(shape[1]) && IsDimension(shape[2]) &&
+         shape[0] * shape[1] <= kMaxDimension && SizeOf(shape) <= kMaxDimension;
+}
+
+std::string Text(const Shape& shape) { return absl::StrCat("[", absl::StrJoin(shape, ", "), "]"); }
+
+// The binary32 numbers of a field, as many as `size`.
+absl::StatusOr<ExactVector> ReadNumbers(std::string_view bytes, std::uint64_t size,
+                                        const std::string& name) {
+  if (bytes.size() != 4 * size) {
+    return absl::InvalidArgumentError(absl::StrCat(name, ": expected ", 4 * size, " bytes for ",
+                                                   size, " numbers, got ", bytes.size()));
+  }
+  absl::StatusOr<ExactVector> numbers =
+      FromBinary32(std::string(bytes), Binary32Rule::kZeroOrNormal);
+  if (!numbers.ok()) return StatusAt(name, numbers.status());
+  return numbers;
+}
+
+absl::StatusOr<ExactVector> ReadBias(std::string_view bytes, std::uint64_t size) {
+  return ReadNumbers(bytes, bytes.empty() ? 0 : size, "bias_fp32");
+}
+
+absl::StatusOr<Dyadic> ReadClaim(std::uint64_t bits) {
+  absl::StatusOr<Dyadic> claim = FromBinary64(bits);
+  if (!claim.ok()) return StatusAt("operator_norm_bound", claim.status());
+  if (claim->number < 0) {
+    return absl::InvalidArgumentError("operator_norm_bound: expected at least 0, got less");
+  }
+  return claim;
+}
+
+// A layer without fields.
+template <typename Plain>
+absl::StatusOr<Layer> ReadPlain(std::string_view bytes) {
+  const absl::StatusOr<WireMessage> message = WireMessage::Parse(bytes, {});
+  if (!message.ok()) return message.status();
+  return Plain{};
+}
+
+absl::StatusOr<Dense> ReadDense(std::string_view bytes, const Shape& input) {
+  const absl::StatusOr<WireMessage> message = WireMessage::Parse(bytes, kFrozenDense);
+  if (!message.ok()) return message.status();
+  const std::uint64_t outputs = message->value(2);
+  if (message->value(1) != SizeOf(input)) {
+    return absl::InvalidArgumentError(absl::StrCat("inputs: expected ", SizeOf(input),
+                                                   " (the size before this layer), got ",
+                                                   message->value(1)));
+  }
+  if (!IsDimension(outputs)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("outputs: expected 1 to ", kMaxDimension, ", got ", outputs));
+  }
+  const absl::StatusOr<Dyadic> claim = ReadClaim(message->value(5));
+  if (!claim.ok()) return claim.status();
+  absl::StatusOr<ExactVector> weights =
+      ReadNumbers(message->bytes(3), SizeOf(input) * outputs, "weights_fp32");
+  if (!weights.ok()) return weights.status();
+  absl::StatusOr<ExactVector> bias = ReadBias(message->bytes(4), outputs);
+  if (!bias.ok()) return bias.status();
+  return Dense{.inputs = SizeOf(input),
+               .outputs = outputs,
+               .weights = *std::move(weights),
+               .bias = *std::move(bias),
+               .claimed_norm = *claim};
+}
+
+absl::StatusOr<Layer> ReadGroupSort(std::string_view bytes, const Shape& input) {
+  const absl::StatusOr<WireMessage> message = WireMessage::Parse(bytes, kFrozenGroupSort);
+  if (!message.ok()) return message.status();
+  const std::uint64_t group_size = message->value(1);
+  if (group_size < 2 || input[0] % group_size != 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("group_size: expected at least 2 and a divisor of the ", input[0],
+                     " channels, got ", group_size));
+  }
+  return GroupSort{.group_size = group_size};
+}
+
+// A window along an axis of `length` positions.
+absl::StatusOr<WindowAxis> ReadAxis(std::string_view bytes, PaddingMode mode, std::size_t length) {
+  const absl::StatusOr<WireMessage> message = WireMessage::Parse(bytes, kWindowAxis);
+  if (!message.ok()) return message.status();
+  for (const std::uint32_t field : {1U, 2U, 3U}) {
+    if (!IsDimension(message->value(field))) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("expected size, stride and dilation of 1 to ", kMaxDimension, ", got ",
+                       message->value(1), ", ", message->value(2), " and ", message->value(3)));
+    }
+  }
+  const WindowAxis axis{.length = length,
+                        .taps = message->value(1),
+                        .stride = message->value(2),
+                        .dilation = message->value(3),
+                        .padding_before = message->value(4),
+                        .padding_after = message->value(5),
+                        .mode = mode};
+  if (axis.padding_before > kMaxDimension || axis.padding_after > kMaxDimension ||
+      !axis.IsValid()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "expected a window within the padded image, and paddings of at most ", kMaxDimension,
+        ", of less than the image if reflected, of no more than it if circular; got ", axis.taps,
+        " taps with dilation ", axis.dilation, " and paddings ", axis.padding_before, " and ",
+        axis.padding_after, " on ", length, " positions"));
+  }
+  return axis;
+}
+
+// The window, groups and sizes of a convolution.
+absl::StatusOr<Convolution> ReadGeometry(const WireMessage& message, const Shape& input) {
+  const absl::StatusOr<Shape> stated = ParseShape(message.bytes(1));
+  if (!stated.ok()) return StatusAt("input_shape", stated.status());
+  if (*stated != input) {
+    return absl::InvalidArgumentError(absl::StrCat("input_shape: expected ", Text(input),
+                                                   " (the shape before this layer), got ",
+                                                   Text(*stated)));
+  }
+  const std::uint64_t channels = message.value(2);
+  const std::uint64_t groups = message.value(3);
+  if (!IsDimension(channels) || !IsDimension(groups) || input[0] % groups != 0 ||
+      channels % groups != 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("groups: expected a divisor of the ", input[0], " input and the ", channels,
+                     " output channels, 1 to ", kMaxDimension, " each, got ", groups));
+  }
+  const auto mode = static_cast<PaddingMode>(message.value(6));
+  if (mode < PaddingMode::kZero || mode > PaddingMode::kCircular) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("padding_mode: expected 1 to 4, got ", message.value(6)));
+  }
+  const absl::StatusOr<WindowAxis> vertical = ReadAxis(message.bytes(4), mode, input[1]);
+  if (!vertical.ok()) return StatusAt("vertical", vertical.status());
+  const absl::StatusOr<WindowAxis> horizontal = ReadAxis(message.bytes(5), mode, input[2]);
+  if (!horizontal.ok()) return StatusAt("horizontal", horizontal.status());
+  const Shape padded = {input[0], vertical->padded(), horizontal->padded()};
+  if (!IsSample(padded)) {
+    return absl::InvalidArgumentError(absl::StrCat("padding: expected at most ", kMaxDimension,
+                                                   " numbers in the padded image, got ",
+                                                   Text(padded)));
+  }
+  return Convolution{.input = input,
+                     .output_channels = channels,
+                     .groups = groups,
+                     .vertical = *vertical,
+                     .horizontal = *horizontal,
+                     .weights = {},
+                     .bias = {},
+                     .claimed_norm = {}};
+}
+
+absl::StatusOr<Convolution> ReadConvolution(std::string_view bytes, const Shape& input) {
+  const absl::StatusOr<WireMessage> message = WireMessage::Parse(bytes, kFrozenConvolution);
+  if (!message.ok()) return message.status();
+  absl::StatusOr<Convolution> convolution = ReadGeometry(*message, input);
+  if (!convolution.ok()) return convolution.status();
+  // A window fits into the padded image, whose size ReadGeometry limits.
+  const Shape fan_in = {convolution->input_channels_per_group(), convolution->vertical.taps,
+                        convolution->horizontal.taps};
+  const absl::StatusOr<Dyadic> claim = ReadClaim(message->value(9));
+  if (!claim.ok()) return claim.status();
+  convolution->claimed_norm = *claim;
+  absl::StatusOr<ExactVector> weights =
+      ReadNumbers(message->bytes(7), convolution->output_channels * SizeOf(fan_in), "weights_fp32");
+  if (!weights.ok()) return weights.status();
+  convolution->weights = *std::move(weights);
+  absl::StatusOr<ExactVector> bias = ReadBias(message->bytes(8), convolution->output_channels);
+  if (!bias.ok()) return bias.status();
+  convolution->bias = *std::move(bias);
+  return convolution;
+}
+
+// The window of a pooling: fields 1 and 2.
+absl::Status CheckWindow(const WireMessage& message, const Shape& input) {
+  const std::uint64_t height = message.value(1);
+  const std::uint64_t width = message.value(2);
+  if (height >= 1 && width >= 1 && input[1] % height == 0 && input[2] % width == 0) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrCat("window: expected one that divides the image of ",
+                                                 input[1], " x ", input[2], ", got ", height, " x ",
+                                                 width));
+}
+
+absl::StatusOr<Layer> ReadAveragePool(std::string_view bytes, const Shape& input) {
+  const absl::StatusOr<WireMessage> message = WireMessage::Parse(bytes, kFrozenAveragePool);
+  if (!message.ok()) return message.status();
+  if (const absl::Status status = CheckWindow(*message, input); !status.ok()) return status;
+  const absl::StatusOr<Dyadic> scale =
+      FromBinary32(static_cast<std::uint32_t>(message->value(3)), Binary32Rule::kZeroOrNormal);
+  if (!scale.ok()) return StatusAt("scale", scale.status());
+  if (scale->number <= 0)
+    return absl::InvalidArgumentError("scale: expected more than 0, got less");
+  return AveragePool{
+      .window_height = message->value(1), .window_width = message->value(2), .scale = *scale};
+}
+
+absl::StatusOr<Layer> ReadL2NormPool(std::string_view bytes, const Shape& input) {
+  const absl::StatusOr<WireMessage> message = WireMessage::Parse(bytes, kFrozenL2NormPool);
+  if (!message.ok()) return message.status();
+  if (const absl::Status status = CheckWindow(*message, input); !status.ok()) return status;
+  return L2NormPool{.window_height = message->value(1), .window_width = message->value(2)};
+}
+
+absl::Status CheckPairs(const Shape& input) {
+  if (input[0] % 2 == 0) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("channels: expected an even number, got ", input[0]));
+}
+
+absl::StatusOr<Layer> ReadMaxMin(std::string_view bytes, const Shape& input) {
+  if (const absl::Status status = CheckPairs(input); !status.ok()) return status;
+  return ReadPlain<MaxMin>(bytes);
+}
+
+absl::StatusOr<Layer> ReadPRelu(std::string_view bytes, const Shape& input) {
+  const absl::StatusOr<WireMessage> message = WireMessage::Parse(bytes, kFrozenPRelu);
+  if (!message.ok()) return message.status();
+  absl::StatusOr<ExactVector> slopes = ReadNumbers(message->bytes(1), input[0], "slopes_fp32");
+  if (!slopes.ok()) return slopes.status();
+  return PRelu{.slopes = *std::move(slopes)};
+}
+
+absl::StatusOr<Layer> ReadHouseholder(std::string_view bytes, const Shape& input) {
+  if (const absl::Status status = CheckPairs(input); !status.ok()) return status;
+  const absl::StatusOr<WireMessage> message = WireMessage::Parse(bytes, kFrozenHouseholder);
+  if (!message.ok()) return message.status();
+  absl::StatusOr<ExactVector> directions =
+      ReadNumbers(message->bytes(1), input[0], "directions_fp32");
+  if (!directions.ok()) return directions.status();
+  return Householder{.directions = *std::move(directions)};
+}
+
+bool KeepsPositions(const WindowAxis& axis) {
+  return axis.stride == 1 && axis.outputs() == axis.length &&
+         (axis.mode == PaddingMode::kZero || axis.mode == PaddingMode::kCircular);
+}
+
+absl::StatusOr<Layer> ReadConvexPotential(std::string_view bytes, const Shape& input) {
+  const absl::StatusOr<WireMessage> message = WireMessage::Parse(bytes, kFrozenConvexPotential);
+  if (!message.ok()) return message.status();
+  if (message->fields().size() != 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("expected one inner layer, got ", message->fields().size()));
+  }
+  if (message->has(1)) {
+    absl::StatusOr<Dense> dense = ReadDense(message->bytes(1), input);
+    if (!dense.ok()) return StatusAt("dense", dense.status());
+    if (input[1] == 1 && input[2] == 1) return ConvexPotential{*std::move(dense)};
+    return absl::InvalidArgumentError(
+        absl::StrCat("dense: expected a vector as input, got ", Text(input)));
+  }
+  absl::StatusOr<Convolution> convolution = ReadConvolution(message->bytes(2), input);
+  if (!convolution.ok()) return StatusAt("convolution", convolution.status());
+  const Shape hidden = convolution->output();
+  if (KeepsPositions(convolution->vertical) && KeepsPositions(convolution->horizontal) &&
+      IsSample(hidden)) {
+    return ConvexPotential{*std::move(convolution)};
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "convolution: expected stride 1, zero or circular padding, and at most ", kMaxDimension,
+      " numbers on as many positions as the image has, got ", Describe(*convolution)));
+}
+
+absl::StatusOr<Layer> ReadUpSampling(std::string_view bytes, const Shape& input) {
+  const absl::StatusOr<WireMessage> message = WireMessage::Parse(bytes, kFrozenUpSampling);
+  if (!message.ok()) return message.status();
+  const std::uint64_t height = message->value(1);
+  const std::uint64_t width = message->value(2);
+  if (!IsDimension(height) || !IsDimension(width) || input[0] % (height * width) != 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("window: expected one whose positions divide the ", input[0],
+                     " channels, got ", height, " x ", width));
+  }
+  return UpSampling{.window_height = height, .window_width = width};
+}
+
+absl::StatusOr<Layer> ReadKind(const WireField& kind, const Shape& input) {
+  switch (kind.number) {
+    case 1:
+      return ReadPlain<Flatten>(kind.bytes);
+    case 2:
+      return ReadDense(kind.bytes, input);
+    case 3:
+      return ReadGroupSort(kind.bytes, input);
+    case 4:
+      return ReadConvolution(kind.bytes, input);
+    case 5:
+      return ReadAveragePool(kind.bytes, input);
+    case 6:
+      return ReadL2NormPool(kind.bytes, input);
+    case 30:
+      return ReadPlain<Abs>(kind.bytes);
+    case 31:
+      return ReadMaxMin(kind.bytes, input);
+    case 32:
+      return ReadPlain<ConcatenatedRelu>(kind.bytes);
+    case 33:
+      return ReadPRelu(kind.bytes, input);
+    case 34:
+      return ReadHouseholder(kind.bytes, input);
+    case 35:
+      return ReadConvexPotential(kind.bytes, input);
+    case 40:
+      return ReadUpSampling(kind.bytes, input);
+    default:
+      return absl::InternalError("expected a kind of layer that has a reader, got another");
+  }
+}
+
+const char* NameOf(const WireField& kind) {
+  const auto* const rule =
+      std::find_if(std::begin(kFrozenLayer), std::end(kFrozenLayer),
+                   [&](const FieldRule& named) { return named.number == kind.number; });
+  return rule == std::end(kFrozenLayer) ? "layer" : rule->name;
+}
+
+}  // namespace
+
+absl::StatusOr<Shape> ParseShape(std::string_view bytes) {
+  const absl::StatusOr<std::vector<std::uint64_t>> numbers = ParsePacked(bytes, 3);
+  if (!numbers.ok()) return numbers.status();
+  if (numbers->size() != 3) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("expected 3 numbers [C, H, W], got ", numbers->size()));
+  }
+  const Shape shape = {(*numbers)[0], (*numbers)[1], (*numbers)[2]};
+  if (IsSample(shape)) return shape;
+  return absl::InvalidArgumentError(
+      absl::StrCat("expected [C, H, W] of at least 1 each and at most ", kMaxDimension,
+                   " in all, got ", Text(shape)));
+}
+
+absl::StatusOr<Layer> ReadLayer(std::string_view bytes, const Shape& input) {
+  const absl::StatusOr<WireMessage> message = WireMessage::Parse(bytes, kFrozenLayer);
+  if (!message.ok()) return message.status();
+  if (message->fields().size() != 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("expected one kind of layer, got ", message->fields().size()));
+  }
+  const WireField& kind = message->fields()[0];
+  absl::StatusOr<Layer> layer = ReadKind(kind, input);
+  if (!layer.ok()) return StatusAt(NameOf(kind), layer.status());
+  if (const Shape output = OutputShape(*layer, input); !IsSample(output)) {
+    return absl::InvalidArgumentError(absl::StrCat(NameOf(kind), ": output: expected at most ",
+                                                   kMaxDimension, " numbers, got ", Text(output)));
+  }
+  return layer;
+}
+
+}  // namespace lipserve::verify
