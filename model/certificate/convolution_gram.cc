@@ -156,13 +156,13 @@ BandedNormProof::BandedNormProof(const ConvolutionLayer& layer)
   // a cell.
   const std::size_t channels = plan_.over_inputs ? layer.output_channels / layer.groups
                                                  : layer.input.channels / layer.groups;
-  const auto meetings = [&](const WindowReads& axis, std::size_t taps) {
+  const auto reads_in_cell = [&](const WindowReads& axis, std::size_t taps) {
     return plan_.over_inputs ? axis.most_reads() * axis.most_reads_by_one_output()
                              : taps * axis.most_reads_by_one_output();
   };
   const auto terms =
-      static_cast<double>(channels + meetings(vertical_, layer.vertical.size) *
-                                         meetings(horizontal_, layer.horizontal.size));
+      static_cast<double>(channels + reads_in_cell(vertical_, layer.vertical.size) *
+                                         reads_in_cell(horizontal_, layer.horizontal.size));
   const Upper absolute(std::ldexp(AbsoluteNormBound(layer).value(), ScaleExponent(layer)));
   gram_error_ = Gamma(terms, kUnitRoundoff64) * absolute * absolute;
   for (std::size_t g = 0; g < layer.groups; ++g) {

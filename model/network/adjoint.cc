@@ -53,8 +53,8 @@ ConvolutionLayer Adjoint(const ConvolutionLayer& layer) {
     for (std::size_t o = 0; o < outputs; ++o) {
       for (std::size_t c = 0; c < inputs; ++c) {
         const float* const kernel = &layer.weights[((g * outputs + o) * inputs + c) * taps];
-        float* const turned = &adjoint.weights[((g * inputs + c) * outputs + o) * taps];
-        for (std::size_t t = 0; t < taps; ++t) turned[taps - 1 - t] = kernel[t];
+        float* const reversed = &adjoint.weights[((g * inputs + c) * outputs + o) * taps];
+        for (std::size_t t = 0; t < taps; ++t) reversed[taps - 1 - t] = kernel[t];
       }
     }
   }

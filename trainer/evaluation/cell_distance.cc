@@ -264,19 +264,19 @@ double CellDistance::Radius(std::span<const float> input, std::size_t chosen,
     std::size_t row;
     double radius;
   };
-  std::vector<OtherRow> rivals;
+  std::vector<OtherRow> other_rows;
   for (std::size_t j = 0; j < rows_.outputs; ++j) {
     if (j / per_class_ == chosen) continue;
-    rivals.push_back({j, search.PlaneRadius(j)});
+    other_rows.push_back({j, search.PlaneRadius(j)});
     if (!(search.MarginDown(search.own[0], j) > 0.0)) return 0.0;  // NaN too
   }
-  std::sort(rivals.begin(), rivals.end(),
+  std::sort(other_rows.begin(), other_rows.end(),
             [](const OtherRow& a, const OtherRow& b) { return a.radius < b.radius; });
   double radius = static_cast<double>(std::numeric_limits<float>::max());
-  for (const OtherRow& rival : rivals) {
+  for (const OtherRow& other_row : other_rows) {
     // The planes of those that follow are farther.
-    if (rival.radius >= radius) break;
-    radius = std::min(radius, std::max(rival.radius, search.CellRadius(rival.row)));
+    if (other_row.radius >= radius) break;
+    radius = std::min(radius, std::max(other_row.radius, search.CellRadius(other_row.row)));
   }
   return radius;
 }

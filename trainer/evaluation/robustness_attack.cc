@@ -274,12 +274,12 @@ EmpiricalEvaluation Summarize(const std::vector<std::size_t>& right,
       return IsCertifiedAt(evaluation.outcomes[i].radius_l2, epsilon);
     }));
   };
-  const auto survived = [&](double epsilon) {
+  const auto robust = [&](double epsilon) {
     return share(std::count_if(distances.begin(), distances.end(),
                                [epsilon](double distance) { return distance > epsilon; }));
   };
   for (const double epsilon : epsilons) {
-    empirical.accuracies.push_back({epsilon, certified(epsilon), survived(epsilon)});
+    empirical.accuracies.push_back({epsilon, certified(epsilon), robust(epsilon)});
   }
   for (const std::size_t i : right) {
     empirical.radii_l2.push_back(evaluation.outcomes[i].radius_l2);

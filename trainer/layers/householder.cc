@@ -109,9 +109,10 @@ void Householder::Backward(ConstMatrixView x, ConstMatrixView /*y*/, ConstMatrix
 void Householder::FinishStep() {
   Parameter& angle = parameters_[0];
   for (std::size_t c = 0; c < angle.values.size(); ++c) {
-    const Pair turn = DirectionDerivative(angle.values[c]);
-    angle.gradient[c] = static_cast<float>(direction_gradient_[c] * turn[0] +
-                                           direction_gradient_[angle.values.size() + c] * turn[1]);
+    const Pair derivative = DirectionDerivative(angle.values[c]);
+    angle.gradient[c] =
+        static_cast<float>(direction_gradient_[c] * derivative[0] +
+                           direction_gradient_[angle.values.size() + c] * derivative[1]);
   }
 }
 

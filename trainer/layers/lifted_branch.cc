@@ -99,11 +99,11 @@ class Blocks {
   std::vector<float> bias_;
 };
 
-// Adds the branch's weights, and, through `own_tap`, the identity for the skipped input. If `out`
-// has no branch of its own, this layer closes the block: both end in the same channels.
+// Adds the branch's weights, and, through `identity_tap`, the identity for the skipped input. If
+// `out` has no branch of its own, this layer closes the block: both end in the same channels.
 template <typename Affine>
 Blocks Lift(const Affine& affine, std::size_t channels_in, std::size_t groups, std::size_t taps,
-            std::size_t own_tap, const Placement& in, const Placement& out,
+            std::size_t identity_tap, const Placement& in, const Placement& out,
             const Factors& factors) {
   Blocks lifted(out.channels, in.channels, taps);
   const std::size_t channels_out = out.branch.size();
@@ -122,7 +122,7 @@ Blocks Lift(const Affine& affine, std::size_t channels_in, std::size_t groups, s
     }
   }
   for (std::size_t c = 0; c < in.skip.size(); ++c) {
-    float& weight = lifted.at(out.skip[c], in.skip[c], own_tap);
+    float& weight = lifted.at(out.skip[c], in.skip[c], identity_tap);
     weight = RoundForFreezing(static_cast<double>(weight) + factors.skip);
   }
   return lifted;
@@ -144,10 +144,10 @@ FrozenLayer LiftAffine(const ConvolutionLayer& convolution, const Placement& in,
   lifted.output_channels = out.channels;
   lifted.groups = 1;
   lifted.claimed_operator_norm_bound = 0.0;
-  const std::size_t own_tap = IdentityTap(convolution.vertical) * convolution.horizontal.size +
-                              IdentityTap(convolution.horizontal);
+  const std::size_t identity_tap = IdentityTap(convolution.vertical) * convolution.horizontal.size +
+                                   IdentityTap(convolution.horizontal);
   Lift(convolution, convolution.input.channels, convolution.groups,
-       convolution.vertical.size * convolution.horizontal.size, own_tap, in, out, factors)
+       convolution.vertical.size * convolution.horizontal.size, identity_tap, in, out, factors)
       .MoveInto(lifted);
   return lifted;
 }

@@ -59,7 +59,7 @@ void PrototypeMarginLoss::SetLimitInBox(const ScoredBatch& batch, std::size_t n)
   const std::span<const float> own = batch.head.row(limit_.own);
   BoxStep nearest{.multiplier = 0.0, .length = std::numeric_limits<double>::infinity()};
   std::size_t other = 0;
-  const auto look_from_own_to = [&](std::size_t j) {
+  const auto set_between = [&](std::size_t j) {
     const std::span<const float> row = batch.head.row(j);
     for (std::size_t k = 0; k < row.size(); ++k) {
       between_[k] = static_cast<double>(row[k]) - static_cast<double>(own[k]);
@@ -68,7 +68,7 @@ void PrototypeMarginLoss::SetLimitInBox(const ScoredBatch& batch, std::size_t n)
   for (const PrototypeRatio& pair : pairs_.pairs()) {
     // No distance in the box is below the plain one.
     if (pair.ratio >= nearest.length) break;
-    look_from_own_to(pair.other);
+    set_between(pair.other);
     const BoxStep step = NearestInUnitBox(x, between_, pair.difference);
     if (step.length >= nearest.length) continue;
     nearest = step;
@@ -77,7 +77,7 @@ void PrototypeMarginLoss::SetLimitInBox(const ScoredBatch& batch, std::size_t n)
   limit_.radius = nearest.length;
   if (!std::isfinite(nearest.length) || nearest.length <= 0.0) return;
   limit_.other = other;
-  look_from_own_to(other);
+  set_between(other);
   limit_.slope = nearest.multiplier / nearest.length;
   for (std::size_t k = 0; k < x.size(); ++k) {
     const auto start = static_cast<double>(x[k]);

@@ -40,9 +40,9 @@ absl::StatusOr<std::unique_ptr<Layer>> MakeSpectral(const v1::ConvolutionSpec& s
         "convolution, got %s, which is for dense layers",
         spectral.ShortDebugString());
   }
-  v1::SpectralConvolutionSpec looked_at;
-  looked_at.set_method(spectral.method());
-  if (spectral.SerializeAsString() != looked_at.SerializeAsString()) {
+  v1::SpectralConvolutionSpec used;
+  used.set_method(spectral.method());
+  if (spectral.SerializeAsString() != used.SerializeAsString()) {
     return place.Error(": expected no field beside method: ORTHOGONAL_METHOD_RETRACTION, got %s",
                        spectral.ShortDebugString());
   }

@@ -50,11 +50,11 @@ CirclePoint PointAt(const mpz_class& angle) {
 }  // namespace
 
 std::vector<CirclePoint> CirclePoints(std::size_t count) {
-  const mpz_class turn = 2 * Pi();
+  const mpz_class full_turn = 2 * Pi();
   std::vector<CirclePoint> points;
   points.reserve(count);
   for (std::size_t k = 0; k < count; ++k) {
-    points.push_back(PointAt(turn * mpz_class(k) / mpz_class(count)));
+    points.push_back(PointAt(full_turn * mpz_class(k) / mpz_class(count)));
   }
   return points;
 }
