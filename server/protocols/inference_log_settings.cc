@@ -15,7 +15,9 @@ namespace {
 
 using Value = inference::LogSettingsRequest::SettingValue;
 
-std::string SettingField(const std::string& name) { return absl::StrCat("settings[", Quoted(name), "]"); }
+std::string SettingField(const std::string& name) {
+  return absl::StrCat("settings[", Quoted(name), "]");
+}
 
 absl::Status ReadBool(const std::string& name, const Value& value, bool& setting) {
   if (value.parameter_choice_case() != Value::kBoolParam) {
