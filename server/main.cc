@@ -23,9 +23,9 @@
 namespace lipserve {
 namespace {
 
-constexpr int kStoppedAsAsked = 0;
-constexpr int kCouldNotServe = 1;
-constexpr std::chrono::milliseconds kPatienceWithLoader{200};
+constexpr int kExitStopped = 0;
+constexpr int kExitFailed = 1;
+constexpr std::chrono::milliseconds kLoaderTimeout{200};
 
 // Writes to stderr, a line at a time.
 class Log {
@@ -41,7 +41,7 @@ class Log {
   LogFormat format_;
 };
 
-std::string DescribePlan(const ServerOptions& options) {
+std::string DescribeThreads(const ServerOptions& options) {
   return absl::StrCat("threads: ", options.pollers, " for gRPC (busy poll ",
                       options.busy_poll.count(), " us), ", options.workers,
                       " to compute with 1 OpenMP thread each, 2 for HTTP; oneDNN ",
@@ -50,7 +50,7 @@ std::string DescribePlan(const ServerOptions& options) {
 
 int Fail(const Log& log, const absl::Status& status) {
   log(std::string(status.message()));
-  return kCouldNotServe;
+  return kExitFailed;
 }
 
 int Check(const Log& log, const ServerOptions& options) {
@@ -58,21 +58,21 @@ int Check(const Log& log, const ServerOptions& options) {
   if (const absl::Status status = CheckStrictFloatingPoint(); !status.ok())
     return Fail(log, status);
   const SteadyClock clock;
-  return CheckRepository(options, clock, std::cout, std::cerr) ? kStoppedAsAsked : kCouldNotServe;
+  return CheckRepository(options, clock, std::cout, std::cerr) ? kExitStopped : kExitFailed;
 }
 
 int Serve(const Log& log, const ServerOptions& options) {
   BlockTerminationSignals();  // before any other thread
   const SteadyClock clock;
   const GrpcLog grpc_log(options.log, clock);
-  log(DescribePlan(options));
+  log(DescribeThreads(options));
   std::unique_ptr<Server> server;  // outlives `signals`
   std::atomic<Server*> running{nullptr};
   const TerminationSignals signals([&running, &log](int signal) {
     Server* const target = running.load();
     if (target == nullptr) {
       log(absl::StrCat("signal ", signal, ": stopped before anything was promised to anybody"));
-      std::_Exit(kStoppedAsAsked);
+      std::_Exit(kExitStopped);
     }
     log(absl::StrCat("signal ", signal, ": draining; the next signal ends at once"));
     target->RequestStop();
@@ -93,8 +93,8 @@ int Serve(const Log& log, const ServerOptions& options) {
   server->Stop();
   log(std::string("stopped"));
   // To prove a large model takes longer than those who stop a server want to wait.
-  if (!server->WaitUntilLoaderEnds(kPatienceWithLoader)) std::_Exit(kStoppedAsAsked);
-  return kStoppedAsAsked;
+  if (!server->WaitUntilLoaderEnds(kLoaderTimeout)) std::_Exit(kExitStopped);
+  return kExitStopped;
 }
 
 }  // namespace

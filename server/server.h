@@ -67,7 +67,7 @@ class Server {
 
   // After Stop: waits, at most so long, until no model is being loaded any more. Destruction waits
   // without a limit. Returns whether it has ended.
-  bool WaitUntilLoaderEnds(std::chrono::milliseconds patience) const;
+  bool WaitUntilLoaderEnds(std::chrono::milliseconds timeout) const;
 
   // All metrics, as /metrics gives them.
   std::string MetricsText();

@@ -14,7 +14,7 @@
 namespace lipserve {
 namespace {
 
-constexpr int kWrongCommandLine = 2;
+constexpr int kExitUsage = 2;
 
 // Values of --repository-mode.
 constexpr char kFixed[] = "fixed";
@@ -206,14 +206,14 @@ ServerCommand ParseServerFlags(int argc, const char* const* argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     const int code = app.exit(error, std::cout, std::cerr);  // prints help, version or the error
-    return {.options = {}, .exit_code = code == 0 ? 0 : kWrongCommandLine};
+    return {.options = {}, .exit_code = code == 0 ? 0 : kExitUsage};
   }
   const bool check_only = flags.check_only;
   const LogFormat log_format = flags.log_format == kJson ? LogFormat::kJson : LogFormat::kText;
   absl::StatusOr<ServerOptions> options = Resolve(std::move(flags));
   if (!options.ok()) {
     std::cerr << "lipserve-server: " << options.status().message() << "\n";
-    return {.options = {}, .exit_code = kWrongCommandLine};
+    return {.options = {}, .exit_code = kExitUsage};
   }
   return {.options = *std::move(options),
           .log_format = log_format,

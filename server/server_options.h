@@ -42,7 +42,7 @@ struct ServerOptions {
   std::size_t max_request_bytes = 0;
 
   // A poller computes batches itself that are expected to take no longer, up to
-  // QuickCompute::kBatchesInARow times that between two looks at the network.
+  // QuickCompute::kMaxBudgetsPerRun times that between two looks at the network.
   std::chrono::microseconds inline_budget{200};
 
   // How long at most a poller looks for the next request without sleeping (BusyPoll); 0: not at

@@ -15,16 +15,16 @@ class CallMeter {
   // Requires: the server's parts outlive the meter.
   CallMeter(const ServiceContext& server, RpcMethod method) : server_(server), method_(method) {}
 
-  Clock::TimePoint Arrive() {
+  Clock::TimePoint StartRequest() {
     server_.metrics.AddInflight(1);
     arrival_ = server_.clock.Now();
     return arrival_;
   }
 
   // `model` is null if none was found.
-  void Answer(const ServedModel* model, const absl::Status& status,
-              absl::string_view request_id = {}) {
-    ModelMetrics& metrics = model != nullptr ? model->metrics() : server_.metrics.WithoutModel();
+  void EndRequest(const ServedModel* model, const absl::Status& status,
+                  absl::string_view request_id = {}) {
+    ModelMetrics& metrics = model != nullptr ? model->metrics() : server_.metrics.ForNoModel();
     const double seconds = SecondsBetween(arrival_, server_.clock.Now());
     metrics.CountRequest(method_, status.code(), seconds);
     server_.metrics.AddInflight(-1);

@@ -34,8 +34,8 @@ class ClassificationIntake {
   // Refuses a request that the queue has no room for, before its images are decoded. `images` is
   // what its message says, still to be checked; what cannot be true is left to the decoder.
   //
-  // Errors: those that Take completes such a task with.
-  absl::Status CheckRoom(const ServedModel& model, std::int64_t images) const;
+  // Errors: those that Submit completes such a task with.
+  absl::Status CheckCapacity(const ServedModel& model, std::int64_t images) const;
 
   // Queues the task: for the end of the calling poller's round if it is expected to be quick, else
   // for a worker. Leads to exactly one Complete, perhaps before this returns: ResourceExhausted,
@@ -43,23 +43,24 @@ class ClassificationIntake {
   // otherwise.
   //
   // Requires: the task has a model and decoded images.
-  void Take(ClassificationTask& task);
+  void Submit(ClassificationTask& task);
 
  private:
   // Tells the client of a full queue how long to wait.
   absl::Status WithRetryDelay(absl::Status refusal, const ServedModel& model) const;
-  std::chrono::milliseconds TimeUntilThereIsRoom(const ServedModel& model) const;
+  std::chrono::milliseconds ExpectedRetryDelay(const ServedModel& model) const;
 
   // 4 MiB: as much as the queue holds of the images that MNIST has.
-  static constexpr std::size_t kMostKeptInputs = std::size_t{1} << 20;
+  static constexpr std::size_t kMaxKeptInputs = std::size_t{1} << 20;
 
   const Settings settings_;
   RequestQueue& queue_;
-  InputBuffers input_buffers_{kMostKeptInputs};
+  InputBuffers input_buffers_{kMaxKeptInputs};
 };
 
 // A deadline of the system clock, as gRPC has it, on the server's clock.
-Clock::TimePoint OnClock(std::chrono::system_clock::time_point deadline, Clock::TimePoint now);
+Clock::TimePoint ToServerClock(std::chrono::system_clock::time_point deadline,
+                               Clock::TimePoint now);
 
 }  // namespace lipserve
 

@@ -41,9 +41,9 @@ class ClassificationStream final : public AsyncCall {
  public:
   using Method = StreamMethod<Service, StreamRequest, StreamResponse>;
 
-  ClassificationStream(CallPool& home, const Method& method, const ServiceContext& server,
-                       RpcMethod counted_as)
-      : AsyncCall(home), method_(method), server_(server), counted_as_(counted_as) {}
+  ClassificationStream(CallPool& pool, const Method& method, const ServiceContext& server,
+                       RpcMethod rpc_method)
+      : AsyncCall(pool), method_(method), server_(server), rpc_method_(rpc_method) {}
 
  private:
   // Requests of one stream that are on their way at once: more than a batch's worth of the images
@@ -54,7 +54,7 @@ class ClassificationStream final : public AsyncCall {
   class Slot final : public ClassificationRequest<Protocol> {
    public:
     explicit Slot(ClassificationStream& stream)
-        : ClassificationRequest<Protocol>(stream.server_, stream.counted_as_), stream_(stream) {}
+        : ClassificationRequest<Protocol>(stream.server_, stream.rpc_method_), stream_(stream) {}
 
     bool IsCancelled() const override { return stream_.cancelled(); }
 
@@ -67,7 +67,7 @@ class ClassificationStream final : public AsyncCall {
     bool answered = false;  // guarded by the stream's mutex
 
    private:
-    void Ended(const absl::Status& status) override {
+    void OnCompleted(const absl::Status& status) override {
       if (!status.ok()) Protocol::EncodeError(Protocol::Unwrap(request), status, response);
       stream_.OnAnswered(*this);
     }
@@ -75,14 +75,14 @@ class ClassificationStream final : public AsyncCall {
     ClassificationStream& stream_;
   };
 
-  void Await(grpc::ServerContext& context, void* arrived) override {
+  void RequestNext(grpc::ServerContext& context, void* arrived) override {
     {
       MutexLock lock(mutex_);
       read_ = written_ = 0;
       reading_ = writing_ = reads_ended_ = finishing_ = false;
     }
     stream_.emplace(&context);
-    method_.AwaitCall(context, *stream_, arrived);
+    method_.RequestCall(context, *stream_, arrived);
   }
 
   void OnArrived() override {
@@ -151,7 +151,7 @@ class ClassificationStream final : public AsyncCall {
 
   const Method method_;
   const ServiceContext& server_;
-  const RpcMethod counted_as_;
+  const RpcMethod rpc_method_;
   std::optional<grpc::ServerAsyncReaderWriter<StreamResponse, StreamRequest>> stream_;
 
   Mutex mutex_;

@@ -24,22 +24,22 @@ class PromptCall final : public UnaryCall<Service, Request, Response> {
   using Call = UnaryCall<Service, Request, Response>;
 
  public:
-  PromptCall(CallPool& home, const typename Call::Method& method, const ServiceContext& server,
-             RpcMethod counted_as, PromptAnswer<Request, Response> answer)
-      : Call(home, method),
+  PromptCall(CallPool& pool, const typename Call::Method& method, const ServiceContext& server,
+             RpcMethod rpc_method, PromptAnswer<Request, Response> answer)
+      : Call(pool, method),
         access_(server.access),
-        method_(counted_as),
-        meter_(server, counted_as),
+        method_(rpc_method),
+        meter_(server, rpc_method),
         answer_(std::move(answer)) {}
 
  private:
   void Handle() override {
-    meter_.Arrive();
+    meter_.StartRequest();
     this->response().Clear();
     std::shared_ptr<const ServedModel> model;
     absl::Status status = access_.Check(this->context(), method_);
     if (status.ok()) status = answer_(this->request(), this->response(), model);
-    meter_.Answer(model.get(), status);
+    meter_.EndRequest(model.get(), status);
     this->Finish(status);
   }
 

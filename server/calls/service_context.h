@@ -31,7 +31,7 @@ struct ServiceContext {
   std::size_t queue_capacity = 0;
   std::size_t workers = 1;
   // Whether calls may change what the log tells of; the access policy holds as well.
-  bool log_may_change = false;
+  bool allow_log_changes = false;
 };
 
 }  // namespace lipserve

@@ -41,7 +41,7 @@ class CheckedThreads {
   CheckedThreads(std::function<void()> body, ThreadCheck check);
   void Run();
   // Waits until each of `count` threads has reported, and tells them whether to go on.
-  absl::Status Judge(std::size_t count);
+  absl::Status AwaitChecks(std::size_t count);
 
   const std::function<void()> body_;
   const ThreadCheck check_;

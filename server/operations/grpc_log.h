@@ -17,7 +17,7 @@ namespace lipserve {
 // Threads: `write` is called by any thread.
 class GrpcLog {
  public:
-  static constexpr std::uint32_t kMostPerSecond = 10;
+  static constexpr std::uint32_t kMaxPerSecond = 10;
 
   // gRPC has one log per process, and its lines come here while the object lives.
   //

@@ -30,16 +30,16 @@ class Health {
   // `services` are the gRPC services, which answer if the server does.
   explicit Health(std::vector<std::string> services = {});
 
-  void Enter(ServingPhase phase);
+  void SetPhase(ServingPhase phase);
   ServingPhase phase() const { return phase_.load(std::memory_order_acquire); }
 
   // OK if calls are answered, else Unavailable with the reason.
-  absl::Status CheckAnswering() const;
+  absl::Status CheckAcceptsCalls() const;
 
   // Which models answer, each under its name as a service of the health checks. A model that was
-  // named before and is not named now does not answer any more. `enough` says whether the server
-  // can be of use with these.
-  void SetModels(std::map<std::string, bool> answering, bool enough);
+  // named before and is not named now does not answer any more. `enough_models` says whether the
+  // server can be of use with these.
+  void SetModels(std::map<std::string, bool> answering, bool enough_models);
 
   // "ready", or why not.
   std::string Describe() const;
@@ -50,7 +50,7 @@ class Health {
   HealthStatuses& statuses() { return statuses_; }
 
  private:
-  void Report() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void UpdateStatuses() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const std::vector<std::string> services_;
   HealthStatuses statuses_;

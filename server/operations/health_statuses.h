@@ -31,7 +31,7 @@ class HealthStatuses {
 
   void Set(const std::string& service, bool serving);
   // nullopt if there is no such service.
-  std::optional<bool> Of(const std::string& service) const;
+  std::optional<bool> Get(const std::string& service) const;
 
   // Tells `watcher` at once, and of each change until it is removed.
   void Add(const std::string& service, Watcher& watcher);

@@ -83,7 +83,7 @@ struct HttpEndpoint::Impl {
 namespace {
 
 // Makes a connection and drops it.
-void Touch(const ListenAddress& address) {
+void ConnectOnce(const ListenAddress& address) {
   const bool bracketed = address.host.front() == '[';
   const std::string host =
       bracketed ? address.host.substr(1, address.host.size() - 2) : address.host;
@@ -97,9 +97,9 @@ void Touch(const ListenAddress& address) {
 // Ends all of the server's threads before the pages go. Civetweb looks whether it should stop when
 // somebody connects, else every two seconds; so somebody does.
 HttpEndpoint::Impl::~Impl() {
-  constexpr std::chrono::milliseconds kBetweenTouches(2);
+  constexpr std::chrono::milliseconds kConnectInterval(2);
   std::future<void> closed = std::async(std::launch::async, [this] { server.close(); });
-  while (closed.wait_for(kBetweenTouches) == std::future_status::timeout) Touch(address);
+  while (closed.wait_for(kConnectInterval) == std::future_status::timeout) ConnectOnce(address);
 }
 
 absl::StatusOr<std::unique_ptr<HttpEndpoint>> HttpEndpoint::Start(const ListenAddress& address,

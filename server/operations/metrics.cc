@@ -40,7 +40,7 @@ const Histogram::BucketBoundaries kRadiusL2 = {
     0,   0.01, 0.02, 0.05, 0.1, 36.0 / 255, 0.2, 0.25, 72.0 / 255, 0.35, 108.0 / 255, 0.5,  0.75,
     1.0, 1.25, 1.58, 2.0,  2.5, 3.0,        4.0, 5.0,  10.0,       20.0, 50.0,        100.0};
 
-bool Classifies(RpcMethod method) {
+bool IsClassification(RpcMethod method) {
   return method == RpcMethod::kClassify || method == RpcMethod::kClassifyStream ||
          method == RpcMethod::kModelInfer || method == RpcMethod::kModelStreamInfer;
 }
@@ -272,7 +272,7 @@ ModelMetrics::~ModelMetrics() = default;
 
 void ModelMetrics::CountRequest(RpcMethod method, absl::StatusCode code, double seconds) {
   series_->RequestCounter(method, code).Increment();
-  if (!Classifies(method)) return;
+  if (!IsClassification(method)) return;
   statistics_.AddRequest(code == absl::StatusCode::kOk, seconds);
   const char* const reason = RejectionReason(code);
   if (reason != nullptr) series_->RejectionCounter(code, reason).Increment();
@@ -401,7 +401,7 @@ struct Metrics::Impl {
   using ModelKey = std::pair<std::string, std::int64_t>;
 
   // The user of `metrics` was the last one.
-  void Forget(const ModelKey& key, std::unique_ptr<ModelMetrics> metrics) {
+  void RemoveIfUnused(const ModelKey& key, std::unique_ptr<ModelMetrics> metrics) {
     MutexLock lock(models_mutex);
     const auto model = models.find(key);
     // Somebody may have asked for the same series again meanwhile, and so taken them over.
@@ -436,15 +436,15 @@ std::shared_ptr<ModelMetrics> Metrics::ForModel(const std::string& name, std::in
   auto series = std::make_unique<ModelMetrics::Series>(
       impl_->families, Labels{{"model", name}, {"version", absl::StrCat(version)}});
   series->served = std::make_unique<ServedSeries>(impl_->families, series->labels);
-  std::shared_ptr<ModelMetrics> metrics(new ModelMetrics(std::move(series)),
-                                        [impl = impl_.get(), key](ModelMetrics* last) {
-                                          impl->Forget(key, std::unique_ptr<ModelMetrics>(last));
-                                        });
+  std::shared_ptr<ModelMetrics> metrics(
+      new ModelMetrics(std::move(series)), [impl = impl_.get(), key](ModelMetrics* last) {
+        impl->RemoveIfUnused(key, std::unique_ptr<ModelMetrics>(last));
+      });
   impl_->models[key] = {.address = metrics.get(), .metrics = metrics};
   return metrics;
 }
 
-ModelMetrics& Metrics::WithoutModel() { return *impl_->without_model; }
+ModelMetrics& Metrics::ForNoModel() { return *impl_->without_model; }
 
 void Metrics::SetRepositoryProblems(std::size_t count) {
   impl_->repository_problems.Set(static_cast<double>(count));

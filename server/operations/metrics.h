@@ -97,7 +97,7 @@ class Metrics {
 
   // The series of calls that name no served model: model="" and version="", so that what clients
   // send cannot create series.
-  ModelMetrics& WithoutModel();
+  ModelMetrics& ForNoModel();
 
   // The number of things in the model repository that should be served and cannot be.
   void SetRepositoryProblems(std::size_t count);

@@ -21,7 +21,7 @@ class RateLimit {
       : most_per_second_(most_per_second), clock_(clock) {}
 
   // Whether this event may pass: then how many could not since the last one that did.
-  std::optional<std::uint64_t> Pass() {
+  std::optional<std::uint64_t> TryPass() {
     const Clock::TimePoint now = clock_.Now();
     MutexLock lock(mutex_);
     if (now - second_began_ >= std::chrono::seconds(1)) {
@@ -29,11 +29,11 @@ class RateLimit {
       passed_ = 0;
     }
     if (passed_ == most_per_second_) {
-      ++held_back_;
+      ++suppressed_;
       return std::nullopt;
     }
     ++passed_;
-    return std::exchange(held_back_, 0);
+    return std::exchange(suppressed_, 0);
   }
 
  private:
@@ -42,7 +42,7 @@ class RateLimit {
   Mutex mutex_;
   Clock::TimePoint second_began_ ABSL_GUARDED_BY(mutex_);
   std::uint32_t passed_ ABSL_GUARDED_BY(mutex_) = 0;  // in this second
-  std::uint64_t held_back_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::uint64_t suppressed_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace lipserve

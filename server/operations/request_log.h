@@ -35,11 +35,11 @@ class RequestLog {
  public:
   using Write = std::function<void(const AnsweredRequest&)>;
 
-  static constexpr std::uint32_t kMostErrorsPerSecond = 10;
+  static constexpr std::uint32_t kMaxErrorsPerSecond = 10;
 
   // Requires: control and clock outlive the log.
   RequestLog(const LogControl& control, Write write, const Clock& clock)
-      : control_(control), write_(std::move(write)), errors_(kMostErrorsPerSecond, clock) {}
+      : control_(control), write_(std::move(write)), errors_(kMaxErrorsPerSecond, clock) {}
 
   void Add(AnsweredRequest request);
 

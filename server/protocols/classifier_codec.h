@@ -23,7 +23,7 @@ absl::Status DecodeClassifyRequest(const v1::ClassifyRequest& request, const Ser
 
 // Writes the answers to `request` into `response`; every field is overwritten.
 //
-// Guarantee: that of InUnitOf.
+// Guarantee: that of ToRequestUnit.
 // Requires:  images is the decoded request; answers are its images' by `model`.
 void EncodeClassifyResponse(const v1::ClassifyRequest& request, const DecodedImages& images,
                             const ServedModel& model, std::span<const Answer> answers,

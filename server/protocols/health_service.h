@@ -15,7 +15,7 @@ namespace lipserve {
 //
 // Requires: statuses, service and queue outlive the calls.
 void AddHealthCalls(HealthStatuses& statuses, grpc::health::v1::Health::AsyncService& service,
-                    grpc::ServerCompletionQueue& queue, CallPools& calls);
+                    grpc::ServerCompletionQueue& queue, MethodPools& pools);
 
 }  // namespace lipserve
 

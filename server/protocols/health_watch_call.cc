@@ -3,7 +3,7 @@
 
 namespace lipserve {
 
-void HealthWatchCall::Await(grpc::ServerContext& context, void* arrived) {
+void HealthWatchCall::RequestNext(grpc::ServerContext& context, void* arrived) {
   {
     MutexLock lock(mutex_);
     next_.reset();

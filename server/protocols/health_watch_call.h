@@ -25,9 +25,9 @@ class HealthWatchCall final : public AsyncCall, private HealthStatuses::Watcher 
  public:
   using Service = grpc::health::v1::Health::AsyncService;
 
-  HealthWatchCall(CallPool& home, Service& service, grpc::ServerCompletionQueue& queue,
+  HealthWatchCall(CallPool& pool, Service& service, grpc::ServerCompletionQueue& queue,
                   HealthStatuses& statuses)
-      : AsyncCall(home), service_(service), queue_(queue), statuses_(statuses) {}
+      : AsyncCall(pool), service_(service), queue_(queue), statuses_(statuses) {}
 
  private:
   using Response = grpc::health::v1::HealthCheckResponse;
@@ -35,7 +35,7 @@ class HealthWatchCall final : public AsyncCall, private HealthStatuses::Watcher 
   void OnStatus(std::optional<bool> serving) override;
   void OnEnd() override;
 
-  void Await(grpc::ServerContext& context, void* arrived) override;
+  void RequestNext(grpc::ServerContext& context, void* arrived) override;
   void OnArrived() override;
   void OnDone() override;
   void Release() override { writer_.reset(); }

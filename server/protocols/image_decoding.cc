@@ -72,8 +72,8 @@ absl::Status CheckFinite(const EncodedImages& encoded, const std::vector<float>&
 }  // namespace
 
 std::string ShapeText(std::span<const std::int64_t> shape) {
-  constexpr std::size_t kMostShown = 8;
-  const std::span<const std::int64_t> shown = shape.first(std::min(shape.size(), kMostShown));
+  constexpr std::size_t kMaxShown = 8;
+  const std::span<const std::int64_t> shown = shape.first(std::min(shape.size(), kMaxShown));
   const bool cut = shown.size() < shape.size();
   return absl::StrCat("[", absl::StrJoin(shown.begin(), shown.end(), ", "),
                       cut ? absl::StrCat(", ...] of rank ", shape.size()) : "]");
@@ -99,7 +99,8 @@ absl::Status DecodeImages(const EncodedImages& encoded, const ServedModel& model
   return CheckFinite(encoded, images.inputs, model.input_size());
 }
 
-ProvenAnswer InUnitOf(const DecodedImages& images, const ServedModel& model, const Answer& answer) {
+ProvenAnswer ToRequestUnit(const DecodedImages& images, const ServedModel& model,
+                           const Answer& answer) {
   if (answer.stages_disagreed) return {};
   ProvenAnswer proven;
   proven.margin = answer.margin_lower_bound;

@@ -47,7 +47,8 @@ struct ProvenAnswer {
 
 // Guarantee: an answer whose stages disagreed proves nothing, whatever radius it has.
 // Requires:  the environment of ScopedStrictFloatingPoint; the answer is to one of `images`.
-ProvenAnswer InUnitOf(const DecodedImages& images, const ServedModel& model, const Answer& answer);
+ProvenAnswer ToRequestUnit(const DecodedImages& images, const ServedModel& model,
+                           const Answer& answer);
 
 }  // namespace lipserve
 

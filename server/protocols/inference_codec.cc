@@ -67,7 +67,7 @@ absl::Status CheckInputs(const ModelInferRequest& request) {
 }
 
 // The field of `contents` that a datatype does not use and that is filled nevertheless.
-std::string StrayContents(const InferTensorContents& contents, absl::string_view used) {
+std::string UnexpectedContents(const InferTensorContents& contents, absl::string_view used) {
   const std::pair<const char*, int> sizes[] = {{"bool_contents", contents.bool_contents_size()},
                                                {"int_contents", contents.int_contents_size()},
                                                {"int64_contents", contents.int64_contents_size()},
@@ -102,11 +102,11 @@ absl::Status DecodeTypedImages(const InferTensorContents& contents, EncodedImage
                                DecodedImages& images) {
   const bool is_uint8 = encoded.element_type == ElementType::kUint8;
   const char* const used = is_uint8 ? "uint_contents" : "fp32_contents";
-  const std::string stray = StrayContents(contents, used);
-  if (!stray.empty()) {
+  const std::string unexpected = UnexpectedContents(contents, used);
+  if (!unexpected.empty()) {
     return InvalidField(absl::StrCat(kInputField, ".contents"),
                         absl::StrCat("expected the elements of ", encoded.type_name, " in ", used,
-                                     ", got ", stray));
+                                     ", got ", unexpected));
   }
   const int count = is_uint8 ? contents.uint_contents_size() : contents.fp32_contents_size();
   if (count == 0) {
@@ -240,7 +240,7 @@ void EncodeOutput(const OutputTensorType& type, std::size_t classes, const Decod
     if (shown > 0) {
       AppendClassification(answer, model, shown, raw);
     } else {
-      AppendValues(type.tensor, answer, InUnitOf(images, model, answer), raw);
+      AppendValues(type.tensor, answer, ToRequestUnit(images, model, answer), raw);
     }
   }
 }

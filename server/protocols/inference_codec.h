@@ -39,8 +39,8 @@ absl::Status DecodeInferRequest(const inference::ModelInferRequest& request,
 
 // Writes the answers to `request` into `response`; every field is overwritten.
 //
-// Guarantee: that of InUnitOf; of all classes the answer's own comes first in a classification.
-// Requires:  images is the decoded request; answers are its images' by `model`.
+// Guarantee: that of ToRequestUnit; of all classes the answer's own comes first in a
+// classification. Requires:  images is the decoded request; answers are its images' by `model`.
 void EncodeInferResponse(const inference::ModelInferRequest& request, const DecodedImages& images,
                          const ServedModel& model, std::span<const Answer> answers,
                          inference::ModelInferResponse& response);

@@ -9,13 +9,14 @@
 
 namespace lipserve {
 
-// `choice` with the changes that `request` asks for; all of them or none.
+// `settings` with the changes that `request` asks for; all of them or none.
 //
 // Errors: InvalidArgument naming the setting, what was expected and what was found.
-absl::StatusOr<LogChoice> ChangeLog(const inference::LogSettingsRequest& request, LogChoice choice);
+absl::StatusOr<LogSettings> ApplyLogSettings(const inference::LogSettingsRequest& request,
+                                             LogSettings settings);
 
 // Writes into an empty `response`.
-void DescribeLog(const LogChoice& choice, inference::LogSettingsResponse& response);
+void DescribeLog(const LogSettings& settings, inference::LogSettingsResponse& response);
 
 }  // namespace lipserve
 

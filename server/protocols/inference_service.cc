@@ -69,7 +69,7 @@ ServingLimits LimitsOf(const ServiceContext& server) {
 // The model that a request with a name and a version is about, if calls are answered.
 template <typename Request>
 absl::StatusOr<ModelPtr> FindNamed(const ServiceContext& server, const Request& request) {
-  LIPSERVE_RETURN_IF_ERROR(server.health.CheckAnswering());
+  LIPSERVE_RETURN_IF_ERROR(server.health.CheckAcceptsCalls());
   return FindInferenceModel(*server.repository.catalog(), request.name(), request.version(),
                             "version");
 }
@@ -104,7 +104,7 @@ absl::Status AnswerModelConfig(const ServiceContext& server,
 absl::Status AnswerModelStatistics(const ServiceContext& server,
                                    const inference::ModelStatisticsRequest& request,
                                    inference::ModelStatisticsResponse& response, ModelPtr& model) {
-  LIPSERVE_RETURN_IF_ERROR(server.health.CheckAnswering());
+  LIPSERVE_RETURN_IF_ERROR(server.health.CheckAcceptsCalls());
   const std::shared_ptr<const ModelCatalog> catalog = server.repository.catalog();
   if (!request.version().empty()) {
     if (request.name().empty()) {
@@ -171,13 +171,14 @@ absl::Status AnswerLogSettings(const ServiceContext& server,
                                const inference::LogSettingsRequest& request,
                                inference::LogSettingsResponse& response) {
   if (!request.settings().empty()) {
-    if (!server.log_may_change) {
+    if (!server.allow_log_changes) {
       return absl::FailedPreconditionError(
           "to change the log by request, let the server listen on loopback, or say with "
           "--access-policy who may call LogSettings");
     }
-    LIPSERVE_ASSIGN_OR_RETURN(const LogChoice choice, ChangeLog(request, server.log_control.Get()));
-    server.log_control.Set(choice);
+    LIPSERVE_ASSIGN_OR_RETURN(const LogSettings settings,
+                              ApplyLogSettings(request, server.log_control.Get()));
+    server.log_control.Set(settings);
   }
   DescribeLog(server.log_control.Get(), response);
   return absl::OkStatus();
@@ -235,8 +236,8 @@ void AddModelMethods(const ServiceContext& server, ServiceMethods<InferenceAsync
 }  // namespace
 
 void AddInferenceCalls(const ServiceContext& server, InferenceAsync& service,
-                       grpc::ServerCompletionQueue& queue, CallPools& calls) {
-  ServiceMethods<InferenceAsync> methods(server, service, queue, calls);
+                       grpc::ServerCompletionQueue& queue, MethodPools& pools) {
+  ServiceMethods<InferenceAsync> methods(server, service, queue, pools);
   methods.AddClassification<InferenceProtocol>(RpcMethod::kModelInfer,
                                                &InferenceAsync::RequestModelInfer);
   methods.AddClassificationStream<InferenceProtocol>(RpcMethod::kModelStreamInfer,

@@ -44,7 +44,7 @@ class ModelCatalog {
                                 const std::string& label = {}) const;
 
   // Whether a request that names the model and nothing else is answered.
-  bool Answers(const std::string& name) const;
+  bool HasDefaultVersion(const std::string& name) const;
 
   // Every version of every model, by name, then version.
   std::span<const ModelPtr> models() const { return models_; }
@@ -56,7 +56,7 @@ class ModelCatalog {
     std::span<const ModelPtr> versions;      // ascending
     std::map<std::string, ModelPtr> labels;  // few
     std::string default_label;
-    ModelPtr by_default;  // null if the default label stands for nothing
+    ModelPtr default_version;  // null if the default label stands for nothing
   };
 
   const Model* FindModel(const std::string& name) const;

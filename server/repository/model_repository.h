@@ -24,7 +24,7 @@
 
 namespace lipserve {
 
-// The models of a folder, each proven before it is served, and published by one pointer swap.
+// The models of a folder, each proven before it is served, and on_change by one pointer swap.
 //
 // Flow:      Read -> Start -> [Poll | Load | Unload | FreeRetired]*
 // Guarantee: what catalog() gives is complete and proven, and stays valid for whoever holds it. For
@@ -46,7 +46,7 @@ class ModelRepository {
     std::function<void(const std::string&)> log = [](const std::string&) {};
     // Gets, after each change and on the loader's thread, whether each model of the repository
     // answers.
-    std::function<void(const std::map<std::string, bool>&)> published =
+    std::function<void(const std::map<std::string, bool>&)> on_change =
         [](const std::map<std::string, bool>&) {};
   };
 
@@ -92,8 +92,10 @@ class ModelRepository {
 
   // Takes down the models whose last request has ended, and gives their memory back.
   void FreeRetired();
-  // Calls `arrived`, on any thread, whenever there is something for FreeRetired.
-  void OnRetired(std::function<void()> arrived) { retired_->OnArrival(std::move(arrived)); }
+  // Calls `callback`, on any thread, whenever there is something for FreeRetired.
+  void SetRetiredCallback(std::function<void()> callback) {
+    retired_->SetCallback(std::move(callback));
+  }
 
   // Every version that is on disk, served or finishing, as it stands.
   std::shared_ptr<const RepositoryIndex> Index() const;
@@ -105,12 +107,12 @@ class ModelRepository {
   void RequestStop() { stopping_.store(true); }
 
  private:
-  void LookAt(const RepositoryListing& listing);
+  void ApplyListing(const RepositoryListing& listing);
   absl::Status CheckMode(const char* action) const;
-  RepositoryModel& ModelNamed(const std::string& name);
+  RepositoryModel& FindOrAddModel(const std::string& name);
   void Update(RepositoryModel& model);
-  absl::Status Judge() const;
-  absl::Status WhyItCannotServe(const std::string& name) const;
+  absl::Status Validate() const;
+  absl::Status CheckServable(const std::string& name) const;
   void DropGone();
   void Publish();
   void PublishIndex();

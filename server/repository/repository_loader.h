@@ -54,7 +54,7 @@ class RepositoryLoader {
   void RequestStop();
 
   // Waits, at most so long, until it has ended and destruction would not wait; returns whether.
-  bool WaitUntilEnded(std::chrono::milliseconds patience) const;
+  bool WaitUntilEnded(std::chrono::milliseconds timeout) const;
 
  private:
   using Task = std::function<absl::Status(ModelRepository&)>;
@@ -75,7 +75,7 @@ class RepositoryLoader {
   void Add(Task task, Done done);
   // Waits for something to do; none once it is time to end.
   std::optional<Work> WaitForWork(std::chrono::steady_clock::time_point next_poll);
-  void RefuseTheRest();
+  void RejectPending();
 
   const Settings settings_;
   ModelRepository& repository_;

@@ -22,7 +22,7 @@ namespace lipserve {
 
 // One model of the repository: its versions, its configuration, and so what should be served of it.
 //
-// Flow:      Look -> [Load(*NextToLoad()) -> Settle], as long as there is one to load.
+// Flow:      ApplyFolder -> [Load(*NextToLoad()) -> Reconcile], as long as there is one to load.
 // Guarantee: a version that cannot be served never takes the place of one that is. A version that
 //            the configuration does not ask for any more goes when all that it asks for are served;
 //            one whose folder was deleted goes when another one serves, or with the whole model. A
@@ -39,12 +39,12 @@ class RepositoryModel {
   bool wanted() const { return wanted_; }
 
   // Takes notice of the folder as it is now.
-  void Look(const ModelFolder& folder);
-  // As Look for a folder that is gone.
-  void LookAtNothing();
+  void ApplyFolder(const ModelFolder& folder);
+  // As ApplyFolder for a folder that is gone.
+  void MarkMissing();
 
   // Lets loads try again what was refused, and replace what is served of changed files.
-  void RetryAndReload();
+  void AllowReload();
 
   // Reads and checks the files of all wanted versions without proving them; refusals are kept.
   void ReadWanted();
@@ -52,13 +52,13 @@ class RepositoryModel {
   // The newest version that should be loaded, if there is one.
   std::optional<std::int64_t> NextToLoad() const;
   // Announces all versions that should be loaded to the index.
-  void Announce();
+  void MarkLoading();
   // As RepositoryVersion::Load.
   absl::Status Load(std::int64_t version) { return versions_.at(version).Load(); }
 
   // Does what the configuration says: limits batches, moves the labels, then stops serving what
   // should not be served.
-  void Settle();
+  void Reconcile();
 
   // Forgets versions of which nothing is left on disk, served or finishing.
   void DropGone();
@@ -83,16 +83,16 @@ class RepositoryModel {
   std::size_t largest_input_size() const;
 
  private:
-  void LookAtConfig(const ModelFolder& folder);
+  void ApplyConfig(const ModelFolder& folder);
   // What the configuration asks for, of the versions that can be served.
   VersionChoice Choose() const;
   bool IsServed(std::int64_t version) const;
-  void Configure();
+  void ApplyLimits();
   void MoveLabels();
-  void RetireSuperfluous();
-  std::string WhyIdle(std::int64_t number, const VersionChoice& choice) const;
+  void RetireUnwanted();
+  std::string IdleReason(std::int64_t number, const VersionChoice& choice) const;
   // Those that are of no single version.
-  std::vector<absl::Status> ProblemsOfTheWhole() const;
+  std::vector<absl::Status> ModelProblems() const;
 
   const std::string name_;
   const LoadingContext& context_;

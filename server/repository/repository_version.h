@@ -45,8 +45,8 @@ class RepositoryVersion {
       : model_name_(std::move(model_name)), number_(number), context_(context) {}
 
   // Takes notice of the folder as it is now. A refusal is forgotten when the file has changed.
-  void Look(const VersionFolder& folder);
-  void LookAtNothing();  // the folder is gone
+  void ApplyFolder(const VersionFolder& folder);
+  void MarkMissing();  // the folder is gone
 
   bool has_folder() const { return has_folder_; }
   // Whether it is served, or has a file that was not refused, in a folder that is there.
@@ -54,7 +54,7 @@ class RepositoryVersion {
   bool NeedsLoading() const { return CanBeServed() && (served_ == nullptr || reload_); }
 
   // Lets Load try again what was refused, and replace what is served if the file has changed.
-  void RetryAndReload();
+  void AllowReload();
 
   // Reads and checks the file without proving it, so that Load is spared it.
   //
@@ -69,7 +69,7 @@ class RepositoryVersion {
   absl::Status Load();
 
   // For the index, before Load: that it will be loaded.
-  void Announce() { announced_ = true; }
+  void MarkLoading() { loading_ = true; }
 
   // Stops serving it. Requests that have it keep it until they end.
   void Retire();
@@ -79,7 +79,7 @@ class RepositoryVersion {
   // Null if it is not served.
   const ModelPtr& served() const { return served_; }
   // Whether nothing is left of it on disk, served or finishing.
-  bool IsGone() const { return !has_folder_ && served_ == nullptr && leaving_.expired(); }
+  bool IsGone() const { return !has_folder_ && served_ == nullptr && draining_.expired(); }
   // Numbers in one input of the file that Read has read, until Load takes it.
   std::size_t read_input_size() const;
 
@@ -88,8 +88,8 @@ class RepositoryVersion {
   IndexEntry Describe(const std::string& idle) const;
 
  private:
-  void LookAtServedFile();
-  std::string DifferenceOfFile() const;
+  void CompareServedFile();
+  std::string DescribeFileChange() const;
   absl::Status ReadFile();
   std::string ShortName() const;
 
@@ -99,16 +99,16 @@ class RepositoryVersion {
 
   std::string path_;
   bool has_folder_ = false;
-  std::optional<FileFingerprint> file_;    // as it is now; none: there is none
-  std::optional<FileFingerprint> judged_;  // the file that was last read
-  absl::Status refusal_;                   // of the judged file
-  std::unique_ptr<FrozenModel> read_;      // the judged file, not yet proven
-  bool announced_ = false;
+  std::optional<FileFingerprint> file_;          // as it is now; none: there is none
+  std::optional<FileFingerprint> checked_file_;  // the file that was last read
+  absl::Status refusal_;                         // of the judged file
+  std::unique_ptr<FrozenModel> read_;            // the judged file, not yet proven
+  bool loading_ = false;
 
   ModelPtr served_;
-  std::string difference_;  // between the file and what is served; empty: none
-  bool reload_ = false;     // take the file although something is served
-  std::weak_ptr<const ServedModel> leaving_;
+  std::string file_change_;  // between the file and what is served; empty: none
+  bool reload_ = false;      // take the file although something is served
+  std::weak_ptr<const ServedModel> draining_;
 };
 
 }  // namespace lipserve

@@ -22,13 +22,13 @@ class RetiredModels : public std::enable_shared_from_this<RetiredModels> {
 
   // The same model, which arrives here when the last copy of the result goes; also after everybody
   // else has let go of this object.
-  std::shared_ptr<const ServedModel> Guard(std::shared_ptr<const ServedModel> model);
+  std::shared_ptr<const ServedModel> DeferDestruction(std::shared_ptr<const ServedModel> model);
 
-  // Calls `arrived` after each arrival, on the thread that let go; null for nothing. Not called any
-  // more once this returns with another one.
-  void OnArrival(std::function<void()> arrived);
+  // Calls `callback` after each arrival, on the thread that let go; null for nothing. Not called
+  // any more once this returns with another one.
+  void SetCallback(std::function<void()> callback);
 
-  // Destroys what has arrived and gives the memory back to the system; returns how many models.
+  // Destroys what has callback and gives the memory back to the system; returns how many models.
   std::size_t Free();
 
  private:
@@ -36,7 +36,7 @@ class RetiredModels : public std::enable_shared_from_this<RetiredModels> {
   void Add(std::shared_ptr<const ServedModel> model);
 
   Mutex mutex_;
-  std::function<void()> arrived_ ABSL_GUARDED_BY(mutex_);
+  std::function<void()> callback_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::shared_ptr<const ServedModel>> models_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -13,7 +13,7 @@ namespace lipserve {
 namespace {
 
 // A model file may hold any number of results; each one published becomes a time series.
-constexpr int kMostPublishedEpsilons = 16;
+constexpr int kMaxPublishedEpsilons = 16;
 
 // Publishes the results that the trainer names "certified_accuracy@EPSILON".
 void PublishTrainingResults(const FrozenModel& frozen, ModelMetrics& metrics) {
@@ -25,7 +25,7 @@ void PublishTrainingResults(const FrozenModel& frozen, ModelMetrics& metrics) {
         !(epsilon >= 0.0) || !(result.value() >= 0.0 && result.value() <= 1.0)) {
       continue;
     }
-    if (++published > kMostPublishedEpsilons) return;
+    if (++published > kMaxPublishedEpsilons) return;
     metrics.SetTrainingCertifiedAccuracy(epsilon, result.value());
   }
 }
@@ -68,21 +68,21 @@ void ServedModel::MeasureTimes(std::size_t max_batch) {
              RadiusPrecision::kTight);
   };
   batch_times_ = MeasureBatchTimes(max_batch, compute, ThreadCpuClock());
-  LimitBatches(std::nullopt);
+  SetBatchLimit(std::nullopt);
   if (max_batch == 1) return;
   const auto further = static_cast<std::int64_t>(max_batch - 1);
-  time_per_further_image_ = std::max((batch_times_.back().time - time_per_image()) / further,
-                                     std::chrono::nanoseconds(0));
+  time_per_extra_image_ = std::max((batch_times_.back().time - time_per_image()) / further,
+                                   std::chrono::nanoseconds(0));
 }
 
-void ServedModel::LimitBatches(std::optional<std::size_t> most_images) const {
+void ServedModel::SetBatchLimit(std::optional<std::size_t> max_images) const {
   const std::size_t limit =
-      std::min(most_images.value_or(ChooseBatchLimit(batch_times_)), batch_times_.back().images);
+      std::min(max_images.value_or(ChooseBatchLimit(batch_times_)), batch_times_.back().images);
   batch_limit_.store(limit, std::memory_order_relaxed);
   metrics_->SetBatchLimit(limit);
 }
 
-void ServedModel::SetQueueing(std::size_t capacity, int default_priority) const {
+void ServedModel::SetQueueLimits(std::size_t capacity, int default_priority) const {
   queue_capacity_.store(capacity, std::memory_order_relaxed);
   default_priority_.store(default_priority, std::memory_order_relaxed);
   metrics_->SetQueueCapacity(capacity);

@@ -53,23 +53,23 @@ class ServedModel {
 
   // How long a batch of `images` is expected to take, from the smallest and the largest measured.
   std::chrono::nanoseconds ExpectedTime(std::size_t images) const {
-    return time_per_image() + time_per_further_image_ * (static_cast<std::int64_t>(images) - 1);
+    return time_per_image() + time_per_extra_image_ * (static_cast<std::int64_t>(images) - 1);
   }
 
   // Most images of several requests that are computed together: what was found best when loading,
-  // or what LimitBatches said.
+  // or what SetBatchLimit said.
   std::size_t batch_limit() const { return batch_limit_.load(std::memory_order_relaxed); }
 
   // Puts another limit in force; none: what was found best. More than it was loaded for is that.
-  void LimitBatches(std::optional<std::size_t> most_images) const;
+  void SetBatchLimit(std::optional<std::size_t> max_images) const;
 
-  // Most images that may wait for it; no limit until SetQueueing gives one.
+  // Most images that may wait for it; no limit until SetQueueLimits gives one.
   std::size_t queue_capacity() const { return queue_capacity_.load(std::memory_order_relaxed); }
   // Priority of requests that name none.
   int default_priority() const { return default_priority_.load(std::memory_order_relaxed); }
 
   // Changes both for the requests to come.
-  void SetQueueing(std::size_t capacity, int default_priority) const;
+  void SetQueueLimits(std::size_t capacity, int default_priority) const;
 
   // Classifies the rows of `inputs` on the calling thread. No lock is held meanwhile.
   //
@@ -89,7 +89,7 @@ class ServedModel {
   const PixelScaling pixel_scaling_;
   const std::shared_ptr<ModelMetrics> metrics_;
   std::vector<BatchTime> batch_times_{BatchTime()};
-  std::chrono::nanoseconds time_per_further_image_{0};
+  std::chrono::nanoseconds time_per_extra_image_{0};
   mutable std::atomic<std::size_t> batch_limit_{1};
   mutable std::atomic<std::size_t> queue_capacity_{std::numeric_limits<std::size_t>::max()};
   mutable std::atomic<int> default_priority_{kDefaultPriority};

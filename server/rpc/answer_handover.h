@@ -21,18 +21,18 @@ namespace lipserve {
 // its own. It is cheaper to leave a batch to the thread that uses the connection anyway; a task
 // that is alone is answered where it was computed, since to wake a poller takes longer.
 //
-// Threads: Deliver is for workers, DeliverAll for pollers; each is safe to call from any thread.
+// Threads: Deliver is for workers, Drain for pollers; each is safe to call from any thread.
 class AnswerHandover final : public AnswerDelivery {
  public:
   // Requires: queue outlives it, is polled as long as Deliver is called, and is drained before the
   // handover goes.
   explicit AnswerHandover(grpc::CompletionQueue& queue) : queue_(queue) {}
 
-  // Completes one task before it returns, and keeps several until DeliverAll. Wakes a poller.
+  // Completes one task before it returns, and keeps several until Drain. Wakes a poller.
   void Deliver(std::span<ClassificationTask* const> tasks, std::vector<Answer>& answers) override;
 
   // Delivers what there is by `delivery`.
-  void DeliverAll(PromptDelivery& delivery);
+  void Drain(PromptDelivery& delivery);
 
  private:
   struct Batch {
@@ -40,16 +40,16 @@ class AnswerHandover final : public AnswerDelivery {
     std::vector<Answer> answers;
   };
 
-  void PollerIsAwake(bool ok);
+  void OnWake(bool ok);
   std::unique_ptr<Batch> SpareBatch() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   grpc::CompletionQueue& queue_;
   Mutex mutex_;
   std::vector<std::unique_ptr<Batch>> waiting_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::unique_ptr<Batch>> spare_ ABSL_GUARDED_BY(mutex_);  // for their memory
-  bool waking_ ABSL_GUARDED_BY(mutex_) = false;  // the alarm's event is on the queue
+  bool wake_pending_ ABSL_GUARDED_BY(mutex_) = false;  // the alarm's event is on the queue
   grpc::Alarm alarm_ ABSL_GUARDED_BY(mutex_);
-  CallEvent<AnswerHandover, &AnswerHandover::PollerIsAwake> poller_is_awake_{*this};
+  CallEvent<AnswerHandover, &AnswerHandover::OnWake> wake_event_{*this};
 };
 
 }  // namespace lipserve

@@ -30,10 +30,10 @@ class AsyncCall : public PooledCall {
   void Post() final;
 
  protected:
-  explicit AsyncCall(CallPool& home) : home_(home) {}
+  explicit AsyncCall(CallPool& pool) : pool_(pool) {}
 
   // Forgets the last RPC, makes a responder and asks gRPC for the next RPC. `arrived` is the tag.
-  virtual void Await(grpc::ServerContext& context, void* arrived) = 0;
+  virtual void RequestNext(grpc::ServerContext& context, void* arrived) = 0;
 
   // An RPC has arrived. Must lead to exactly one Finish with the tag FinishTag(). The call returns
   // to its pool no earlier than this function returns.
@@ -56,13 +56,13 @@ class AsyncCall : public PooledCall {
  private:
   void HandleArrived(bool ok);
   void HandleDone(bool ok);
-  void HandleFinished(bool /*ok*/) { CloseEvent(); }
-  void CloseEvent();
+  void HandleFinished(bool /*ok*/) { CompleteEvent(); }
+  void CompleteEvent();
 
-  CallPool& home_;
+  CallPool& pool_;
   std::optional<grpc::ServerContext> context_;  // a context serves one RPC only
   std::atomic<bool> cancelled_{false};
-  std::atomic<int> open_events_{0};
+  std::atomic<int> pending_events_{0};
   CallEvent<AsyncCall, &AsyncCall::HandleArrived> arrived_{*this};
   CallEvent<AsyncCall, &AsyncCall::HandleDone> done_{*this};
   CallEvent<AsyncCall, &AsyncCall::HandleFinished> finished_{*this};

@@ -17,27 +17,27 @@ namespace lipserve {
 // Threads: one at a time.
 class BusyPoll {
  public:
-  // Looks for `longest` at a time; 0: never.
-  explicit BusyPoll(std::chrono::nanoseconds longest) : longest_(longest) {}
+  // Looks for `duration` at a time; 0: never.
+  explicit BusyPoll(std::chrono::nanoseconds duration) : duration_(duration) {}
 
-  std::chrono::nanoseconds longest() const { return longest_; }
+  std::chrono::nanoseconds duration() const { return duration_; }
 
-  // Whether to look now that answers have been given. If so, tell by Ended whether anything came.
-  bool Begin() {
-    if (longest_ <= std::chrono::nanoseconds::zero()) return false;
+  // Whether to look now that answers have been given. If so, tell by Record whether anything came.
+  bool ShouldPoll() {
+    if (duration_ <= std::chrono::nanoseconds::zero()) return false;
     if (answers_to_skip_ == 0) return true;
     --answers_to_skip_;
     return false;
   }
 
-  void Ended(bool came) {
-    constexpr int kMostSkipped = 64;
-    next_skip_ = came ? 1 : std::min(2 * next_skip_, kMostSkipped);
+  void Record(bool came) {
+    constexpr int kMaxSkipped = 64;
+    next_skip_ = came ? 1 : std::min(2 * next_skip_, kMaxSkipped);
     answers_to_skip_ = came ? 0 : next_skip_;
   }
 
  private:
-  const std::chrono::nanoseconds longest_;
+  const std::chrono::nanoseconds duration_;
   int answers_to_skip_ = 0;
   int next_skip_ = 1;
 };

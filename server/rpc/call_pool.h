@@ -32,7 +32,7 @@ class PooledCall {
 // Threads: all functions are safe to call from any thread.
 class CallPool {
  public:
-  using Factory = std::function<std::unique_ptr<PooledCall>(CallPool& home)>;
+  using Factory = std::function<std::unique_ptr<PooledCall>(CallPool& pool)>;
 
   explicit CallPool(Factory factory) : factory_(std::move(factory)) {}
   ~CallPool();
@@ -43,7 +43,7 @@ class CallPool {
   void Post(std::size_t count);
 
   // A posted call has got its request: the next Replenish posts another in its place.
-  void Arrive() { owed_.fetch_add(1, std::memory_order_relaxed); }
+  void CountArrival() { arrived_.fetch_add(1, std::memory_order_relaxed); }
 
   // Posts as many calls as have arrived since the last time.
   void Replenish();
@@ -62,7 +62,7 @@ class CallPool {
   void PostOne() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Factory factory_;
-  std::atomic<std::size_t> owed_{0};
+  std::atomic<std::size_t> arrived_{0};
   Mutex mutex_;
   CondVar returned_;
   std::vector<std::unique_ptr<PooledCall>> calls_ ABSL_GUARDED_BY(mutex_);
@@ -73,7 +73,7 @@ class CallPool {
 // The pools of all methods of a service.
 //
 // Threads: used by one thread, the one that starts and stops the server, but for Replenish.
-class CallPools {
+class MethodPools {
  public:
   // Adds a method of which `posted` calls are to wait for requests at any time.
   void Add(std::size_t posted, CallPool::Factory factory) {

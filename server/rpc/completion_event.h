@@ -8,7 +8,7 @@ namespace lipserve {
 class CompletionEvent {
  public:
   // Takes the event. `ok` is gRPC's: false if the operation did not take place.
-  virtual void Happen(bool ok) = 0;
+  virtual void Dispatch(bool ok) = 0;
 
  protected:
   ~CompletionEvent() = default;
@@ -19,7 +19,7 @@ template <typename Call, void (Call::*Handler)(bool)>
 class CallEvent final : public CompletionEvent {
  public:
   explicit CallEvent(Call& call) : call_(call) {}
-  void Happen(bool ok) override { (call_.*Handler)(ok); }
+  void Dispatch(bool ok) override { (call_.*Handler)(ok); }
 
  private:
   Call& call_;

@@ -12,10 +12,10 @@ namespace lipserve {
 namespace {
 
 // So many that calls which wait for the end of the round do not wait for long.
-constexpr int kMostEventsInARound = 128;
+constexpr int kMaxEventsPerRound = 128;
 
 // Hands on what has come already, at most `most` events.
-void HandOnWhatHasCome(grpc::CompletionQueue& queue, int most) {
+void DrainReadyEvents(grpc::CompletionQueue& queue, int most) {
   void* tag = nullptr;
   bool ok = false;
   for (int i = 0; i < most; ++i) {
@@ -23,16 +23,16 @@ void HandOnWhatHasCome(grpc::CompletionQueue& queue, int most) {
         grpc::CompletionQueue::GOT_EVENT) {
       return;
     }
-    static_cast<CompletionEvent*>(tag)->Happen(ok);
+    static_cast<CompletionEvent*>(tag)->Dispatch(ok);
   }
 }
 
 // Looks for the next event without sleeping. Like AsyncNext, says that the queue is shut down, or
-// that nothing has come in `longest`.
-grpc::CompletionQueue::NextStatus LookForNext(grpc::CompletionQueue& queue,
-                                              std::chrono::nanoseconds longest, void** tag,
-                                              bool* ok) {
-  const auto end = std::chrono::steady_clock::now() + longest;
+// that nothing has come in `duration`.
+grpc::CompletionQueue::NextStatus BusyPollNext(grpc::CompletionQueue& queue,
+                                               std::chrono::nanoseconds duration, void** tag,
+                                               bool* ok) {
+  const auto end = std::chrono::steady_clock::now() + duration;
   grpc::CompletionQueue::NextStatus status = grpc::CompletionQueue::TIMEOUT;
   do {
     status = queue.AsyncNext(tag, ok, std::chrono::system_clock::time_point());
@@ -45,9 +45,9 @@ void PollUntilShutdown(grpc::CompletionQueue& queue, PollerWork& work, BusyPoll 
   void* tag = nullptr;
   bool ok = false;
   const auto next = [&] {
-    if (answered > 0 && work.MayPollBusily() && busy_poll.Begin()) {
-      const auto status = LookForNext(queue, busy_poll.longest(), &tag, &ok);
-      busy_poll.Ended(status == grpc::CompletionQueue::GOT_EVENT);
+    if (answered > 0 && work.MayBusyPoll() && busy_poll.Begin()) {
+      const auto status = BusyPollNext(queue, busy_poll.duration(), &tag, &ok);
+      busy_poll.Record(status == grpc::CompletionQueue::GOT_EVENT);
       if (status != grpc::CompletionQueue::TIMEOUT) {
         return status == grpc::CompletionQueue::GOT_EVENT;
       }
@@ -55,10 +55,10 @@ void PollUntilShutdown(grpc::CompletionQueue& queue, PollerWork& work, BusyPoll 
     return queue.Next(&tag, &ok);
   };
   while (next()) {
-    const bool crowded = answered > 1;
-    static_cast<CompletionEvent*>(tag)->Happen(ok);
-    answered = crowded ? 0 : work.AnswerQuickRequests();
-    HandOnWhatHasCome(queue, kMostEventsInARound - 1);
+    const bool had_several = answered > 1;
+    static_cast<CompletionEvent*>(tag)->Dispatch(ok);
+    answered = had_several ? 0 : work.AnswerQuickRequests();
+    DrainReadyEvents(queue, kMaxEventsPerRound - 1);
     answered += work.AnswerQuickRequests();
     work.CleanUp();
   }

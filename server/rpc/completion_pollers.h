@@ -30,7 +30,7 @@ class PollerWork {
   virtual void CleanUp() = 0;
 
   // Whether the poller may look for events without sleeping: false while others need the cores.
-  virtual bool MayPollBusily() const = 0;
+  virtual bool MayBusyPoll() const = 0;
 };
 
 // Threads that hand the events of one completion queue to their calls. Every tag on the queue must

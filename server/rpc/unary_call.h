@@ -24,7 +24,7 @@ class UnaryCall : public AsyncCall {
  public:
   using Method = UnaryMethod<Service, Request, Response>;
 
-  UnaryCall(CallPool& home, const Method& method) : AsyncCall(home), method_(method) {}
+  UnaryCall(CallPool& pool, const Method& method) : AsyncCall(pool), method_(method) {}
 
  protected:
   // A request has arrived. Must lead to exactly one Finish.
@@ -51,9 +51,9 @@ class UnaryCall : public AsyncCall {
   Response& response() { return response_; }
 
  private:
-  void Await(grpc::ServerContext& context, void* arrived) final {
+  void RequestNext(grpc::ServerContext& context, void* arrived) final {
     responder_.emplace(&context);
-    method_.AwaitCall(context, request_, *responder_, arrived);
+    method_.RequestCall(context, request_, *responder_, arrived);
   }
 
   void OnArrived() final { Handle(); }
@@ -64,15 +64,15 @@ class UnaryCall : public AsyncCall {
 
   void Release() final {
     responder_.reset();
-    ForgetIfLarge(request_);
-    ForgetIfLarge(response_);
+    ReleaseIfLarge(request_);
+    ReleaseIfLarge(response_);
   }
 
   // Messages are reused with their memory. A pool must not keep that of a burst of large ones.
   template <typename Message>
-  static void ForgetIfLarge(Message& message) {
-    constexpr std::size_t kMostKeptBytes = std::size_t{16} << 10;
-    if (message.ByteSizeLong() > kMostKeptBytes) message = Message();
+  static void ReleaseIfLarge(Message& message) {
+    constexpr std::size_t kMaxKeptBytes = std::size_t{16} << 10;
+    if (message.ByteSizeLong() > kMaxKeptBytes) message = Message();
   }
 
   const Method method_;

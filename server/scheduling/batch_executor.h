@@ -32,9 +32,9 @@ class BatchExecutor {
   void Execute(std::span<ClassificationTask* const> batch);
 
  private:
-  void DropTheDead(std::span<ClassificationTask* const> batch);
+  void Expire(std::span<ClassificationTask* const> batch);
   // Computes and completes tasks of one model and one precision.
-  void ExecuteTogether(std::span<ClassificationTask* const> tasks);
+  void ExecuteSamePrecision(std::span<ClassificationTask* const> tasks);
   ConstMatrixView Gather(std::span<ClassificationTask* const> tasks);
 
   const Clock& clock_;

@@ -29,13 +29,13 @@ class PriorityLane {
 
   bool empty() const { return filled_levels_ == 0; }
 
-  // How many images a batch has that is taken now: as many as `most` allows of the first requests.
-  // None is split; one that is larger is a batch of its own. Requires: not empty.
-  std::size_t ImagesOfNextBatch(std::size_t most) const;
+  // How many images a batch has that is taken now: as many as `max_images` allows of the first
+  // requests. None is split; one that is larger is a batch of its own. Requires: not empty.
+  std::size_t NextBatchImages(std::size_t max_images) const;
 
   // Appends the tasks of that batch to `batch`, first to be computed first. Returns its images.
   // Requires: not empty.
-  std::size_t TakeBatch(std::size_t most, std::vector<ClassificationTask*>& batch);
+  std::size_t TakeBatch(std::size_t max_images, std::vector<ClassificationTask*>& batch);
 
  private:
   const ClassificationTask& First() const { return *first_[NextLevel()]; }

@@ -21,14 +21,14 @@ class QuickCompute {
  public:
   // Time in a row that Run takes, in batches: what it leaves to the workers costs a thread switch
   // for each batch and gRPC one for each answer, so the poller goes on while that is not felt.
-  static constexpr int kBatchesInARow = 5;
+  static constexpr int kMaxBudgetsPerRun = 5;
 
   // What is queued for so many budgets is not worth waking a worker for, which costs its caches and
   // a core that the clients may need; beyond, a second core is.
-  static constexpr int kBudgetsUnshared = 2;
+  static constexpr int kBudgetsBeforeSharing = 2;
 
   // Run computes batches that are expected to take at most `budget`, and spends about
-  // kBatchesInARow times that. Requires: queue, clock and delivery outlive it.
+  // kMaxBudgetsPerRun times that. Requires: queue, clock and delivery outlive it.
   QuickCompute(RequestQueue& queue, std::chrono::nanoseconds budget, const Clock& clock,
                PromptDelivery& delivery)
       : queue_(queue), budget_(budget), clock_(clock), executor_(clock, delivery) {}

@@ -15,7 +15,7 @@
 namespace lipserve {
 
 // Who looks after a task that was taken in.
-enum class Attendant {
+enum class ComputedBy {
   kWorker,  // a waiting worker is woken for it
   kCaller,  // nobody is woken: the caller is about to call TakeQuickBatch
 };
@@ -48,13 +48,13 @@ class RequestQueue {
   // is spent on one that will be refused.
   //
   // Errors: those of Admit.
-  absl::Status CheckRoom(const ServedModel& model, std::size_t images) const;
+  absl::Status CheckCapacity(const ServedModel& model, std::size_t images) const;
 
   // Takes the task in.
   //
   // Errors: ResourceExhausted if it does not fit; Unavailable once the queue is closed. The task
   //         is then still the caller's.
-  absl::Status Admit(ClassificationTask& task, Attendant attendant);
+  absl::Status Admit(ClassificationTask& task, ComputedBy computed_by);
 
   // Waits for work and moves it into `batch`, which is cleared first. Call BatchDone when it is
   // done. Returns false, with an empty batch, once the queue is closed and nothing is left.
@@ -63,9 +63,9 @@ class RequestQueue {
   // For a thread that can compute a little between other duties, which saves the context switches
   // to a worker and back: moves the next batch that is expected to take no longer than `budget`
   // into `batch`, which is cleared first. Call BatchDone when it is done. If the rest is expected
-  // to take longer than `enough`, it wakes a worker to share in it. Where there is no such batch it
-  // returns false and leaves what is queued to the workers, which it wakes.
-  bool TakeQuickBatch(std::chrono::nanoseconds budget, std::chrono::nanoseconds enough,
+  // to take longer than `share_above`, it wakes a worker to share in it. Where there is no such
+  // batch it returns false and leaves what is queued to the workers, which it wakes.
+  bool TakeQuickBatch(std::chrono::nanoseconds budget, std::chrono::nanoseconds share_above,
                       std::vector<ClassificationTask*>& batch);
 
   // Ends a batch from TakeBatch or TakeQuickBatch.
@@ -93,12 +93,12 @@ class RequestQueue {
     std::size_t images;
   };
 
-  absl::Status FindRoom(const ServedModel& model, std::size_t images, bool is_background) const
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  bool NothingIsLeft() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+  absl::Status CheckCapacityLocked(const ServedModel& model, std::size_t images,
+                                   bool is_background) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool IsIdleLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return lanes_.empty() && running_batches_ == 0;
   }
-  std::chrono::nanoseconds ExpectedTimeOfTheQueued() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::chrono::nanoseconds ExpectedQueueTime() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Append(ClassificationTask& task) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void CountQueued(const ServedModel& model, std::ptrdiff_t images)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -57,7 +57,7 @@ class AccessControl {
   Mutex mutex_;
   std::shared_ptr<const AccessPolicy> policy_ ABSL_GUARDED_BY(mutex_);
   std::optional<FileFingerprint> file_ ABSL_GUARDED_BY(mutex_);
-  Clock::TimePoint next_look_ ABSL_GUARDED_BY(mutex_);
+  Clock::TimePoint next_check_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace lipserve
