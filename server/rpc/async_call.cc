@@ -12,14 +12,14 @@ void AsyncCall::Post() {
 }
 
 void* AsyncCall::FinishTag() {
-  // Pairs with CompleteEvent: whoever ends the call sees what this thread has written.
+  // Pairs with CompleteEvent: the thread that completes the last event sees this thread's writes.
   pending_events_.fetch_add(0, std::memory_order_release);
   return &finished_;
 }
 
 void AsyncCall::HandleArrived(bool ok) {
   if (!ok) {
-    // The server shuts down: no RPC arrived, so no other event follows.
+    // The gRPC server shut down before an RPC arrived, so no other event follows.
     pool_.Return(*this);
     return;
   }

@@ -4,17 +4,19 @@
 
 namespace lipserve {
 
-// A tag on gRPC's completion queue.
+// A tag on gRPC's completion queue: what to do when the operation completes.
 class CompletionEvent {
  public:
-  // Takes the event. `ok` is gRPC's: false if the operation did not take place.
+  // Handles the event. `ok` comes from gRPC: false if the operation did not take place.
   virtual void Dispatch(bool ok) = 0;
 
  protected:
   ~CompletionEvent() = default;
 };
 
-// The event that calls one function of a call.
+// An event that calls one member function:
+//
+//   CallEvent<MyCall, &MyCall::OnWritten> written_event_{*this};
 template <typename Call, void (Call::*Handler)(bool)>
 class CallEvent final : public CompletionEvent {
  public:

@@ -11,14 +11,14 @@
 namespace lipserve {
 namespace {
 
-// So many that calls which wait for the end of the round do not wait for long.
+// Bounds a round, so that calls that wait for its end do not wait long.
 constexpr int kMaxEventsPerRound = 128;
 
-// Hands on what has come already, at most `most` events.
-void DrainReadyEvents(grpc::CompletionQueue& queue, int most) {
+// Dispatches events that are ready, at most `max_events`, without waiting for more.
+void DrainReadyEvents(grpc::CompletionQueue& queue, int max_events) {
   void* tag = nullptr;
   bool ok = false;
-  for (int i = 0; i < most; ++i) {
+  for (int i = 0; i < max_events; ++i) {
     if (queue.AsyncNext(&tag, &ok, std::chrono::system_clock::time_point()) !=
         grpc::CompletionQueue::GOT_EVENT) {
       return;
@@ -27,8 +27,8 @@ void DrainReadyEvents(grpc::CompletionQueue& queue, int most) {
   }
 }
 
-// Looks for the next event without sleeping. Like AsyncNext, says that the queue is shut down, or
-// that nothing has come in `duration`.
+// Polls for the next event without sleeping, for at most `duration`. Returns what AsyncNext
+// returns: an event, TIMEOUT, or SHUTDOWN of the queue.
 grpc::CompletionQueue::NextStatus BusyPollNext(grpc::CompletionQueue& queue,
                                                std::chrono::nanoseconds duration, void** tag,
                                                bool* ok) {
@@ -41,7 +41,7 @@ grpc::CompletionQueue::NextStatus BusyPollNext(grpc::CompletionQueue& queue,
 }
 
 void PollUntilShutdown(grpc::CompletionQueue& queue, PollerWork& work, BusyPoll busy_poll) {
-  std::size_t answered = 0;  // requests in the last round
+  std::size_t answered = 0;  // requests answered in the last round
   void* tag = nullptr;
   bool ok = false;
   const auto next = [&] {
@@ -57,6 +57,7 @@ void PollUntilShutdown(grpc::CompletionQueue& queue, PollerWork& work, BusyPoll 
   while (next()) {
     const bool had_several = answered > 1;
     static_cast<CompletionEvent*>(tag)->Dispatch(ok);
+    // One request at a time: answer at once. Several: collect the round first, for a larger batch.
     answered = had_several ? 0 : work.AnswerQuickRequests();
     DrainReadyEvents(queue, kMaxEventsPerRound - 1);
     answered += work.AnswerQuickRequests();

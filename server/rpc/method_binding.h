@@ -6,16 +6,19 @@
 
 namespace lipserve {
 
-// One method of a generated service, on a completion queue.
+// A unary method of a generated service, bound to a completion queue:
+//
+//   const UnaryMethod<Service, Request, Response> method{&service, &queue,
+//                                                        &Service::RequestClassify};
 template <typename Service, typename Request, typename Response>
 struct UnaryMethod {
-  // The generated function Request<Method>.
+  // The generated function Request<Method>, e.g. RequestClassify.
   using RequestFunction = void (Service::*)(grpc::ServerContext*, Request*,
                                             grpc::ServerAsyncResponseWriter<Response>*,
                                             grpc::CompletionQueue*, grpc::ServerCompletionQueue*,
                                             void*);
 
-  // Asks gRPC for the next call.
+  // Asks gRPC for the next call of this method.
   void RequestCall(grpc::ServerContext& context, Request& request,
                    grpc::ServerAsyncResponseWriter<Response>& responder, void* tag) const {
     (service->*request_function)(&context, &request, &responder, queue, queue, tag);
@@ -26,7 +29,7 @@ struct UnaryMethod {
   RequestFunction request_function;
 };
 
-// The same for a method with a stream of requests and one of responses.
+// The same for a bidirectional stream.
 template <typename Service, typename Request, typename Response>
 struct StreamMethod {
   using RequestFunction = void (Service::*)(grpc::ServerContext*,

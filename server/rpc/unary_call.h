@@ -16,9 +16,16 @@
 
 namespace lipserve {
 
-// A call with one request and one response. Derive from it and implement Handle.
+// A call with one request and one response. Derive from it and implement Handle:
 //
-// Threads: Handle runs on a poller; Finish may be called there or by any other thread, once.
+//   class LiveCall final : public UnaryCall<Service, LiveRequest, LiveResponse> {
+//     void Handle() override {
+//       response().set_live(true);
+//       Finish(absl::OkStatus());
+//     }
+//   };
+//
+// Threads: Handle runs on a poller. Finish may be called there or on another thread, once.
 template <typename Service, typename Request, typename Response>
 class UnaryCall : public AsyncCall {
  public:
@@ -27,17 +34,17 @@ class UnaryCall : public AsyncCall {
   UnaryCall(CallPool& pool, const Method& method) : AsyncCall(pool), method_(method) {}
 
  protected:
-  // A request has arrived. Must lead to exactly one Finish.
+  // Handles request(). Must lead to exactly one Finish, here or later on another thread.
   virtual void Handle() = 0;
 
   // The client cancelled. Finish must still be called once.
   virtual void OnCancelled() {}
 
-  // Sends the response if `status` is OK, else the error. After a Finish outside Handle the call
-  // may already serve another RPC.
+  // Sends the response if `status` is OK, otherwise the error. After a Finish outside Handle the
+  // call may already serve another RPC.
   void Finish(const absl::Status& status) {
     if (const auto delay = RetryDelay(status)) {
-      // gRPC's own retries wait this long.
+      // A gRPC client with a retry policy waits this long.
       context().AddTrailingMetadata("grpc-retry-pushback-ms", absl::StrCat(delay->count()));
     }
     if (status.ok()) {
@@ -68,7 +75,8 @@ class UnaryCall : public AsyncCall {
     ReleaseIfLarge(response_);
   }
 
-  // Messages are reused with their memory. A pool must not keep that of a burst of large ones.
+  // Messages are reused with their memory. A pool must not keep the memory of a burst of large
+  // ones.
   template <typename Message>
   static void ReleaseIfLarge(Message& message) {
     constexpr std::size_t kMaxKeptBytes = std::size_t{16} << 10;

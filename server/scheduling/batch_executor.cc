@@ -25,7 +25,7 @@ void BatchExecutor::Execute(std::span<ClassificationTask* const> batch) {
 }
 
 void BatchExecutor::ExecuteSamePrecision(std::span<ClassificationTask* const> tasks) {
-  // Completed tasks may let go of the model; this batch still needs it.
+  // Tasks release the model when they complete; this batch still needs it.
   const std::shared_ptr<const ServedModel> model = tasks.front()->model();
   const ConstMatrixView inputs = tasks.size() == 1 ? tasks.front()->inputs() : Gather(tasks);
   if (answers_.size() < inputs.rows) answers_.resize(inputs.rows);

@@ -10,16 +10,21 @@
 
 namespace lipserve {
 
-// Memory for the inputs of large requests, lent to one after the other. Calls that are idle then
-// hold none, and what is busy has memory that is warm: fresh one costs a page fault for each 4 KiB.
+// A pool of buffers for the inputs of large requests.
+//
+//   std::vector<float> buffer = buffers.Take();
+//   buffers.Return(std::move(buffer));
+//
+// Idle calls hold no buffer, and busy ones reuse warm memory: fresh memory costs a page fault for
+// each 4 KiB.
 //
 // Threads: all functions are safe to call from any thread.
 class InputBuffers {
  public:
-  // Keeps buffers for `max_floats` in all; what is returned beyond that is freed.
+  // Keeps idle buffers of at most `max_floats` floats in total, and frees any beyond that.
   explicit InputBuffers(std::size_t max_floats) : max_floats_(max_floats) {}
 
-  // The buffer that was returned last, with what is in it, or an empty one.
+  // Returns the most recently returned buffer, with its old content, or an empty one.
   std::vector<float> Take() {
     MutexLock lock(mutex_);
     if (idle_.empty()) return {};
@@ -40,7 +45,7 @@ class InputBuffers {
   const std::size_t max_floats_;
   Mutex mutex_;
   std::vector<std::vector<float>> idle_ ABSL_GUARDED_BY(mutex_);
-  std::size_t idle_floats_ ABSL_GUARDED_BY(mutex_) = 0;  // room in all that are idle
+  std::size_t idle_floats_ ABSL_GUARDED_BY(mutex_) = 0;  // total capacity of idle_
 };
 
 }  // namespace lipserve

@@ -7,7 +7,8 @@
 namespace lipserve {
 namespace {
 
-// When the request would have arrived at the highest level, to be computed when it is.
+// The time by which requests of all levels are compared: the arrival, later by kHeadStart per
+// level.
 Clock::TimePoint EffectiveArrival(const ClassificationTask& task, std::size_t level) {
   return task.arrival() + static_cast<int>(level) * PriorityLane::kHeadStart;
 }
@@ -47,7 +48,7 @@ ClassificationTask& PriorityLane::PopFirst() {
 }
 
 std::size_t PriorityLane::NextBatchImages(std::size_t max_images) const {
-  PriorityLane ahead = *this;  // to pop does not touch the tasks
+  PriorityLane ahead = *this;  // popping does not change the tasks
   std::size_t images = 0;
   do {
     images += ahead.PopFirst().images().num_images;
