@@ -7,7 +7,8 @@
 
 namespace lipserve {
 
-// A call that classifies, of whatever protocol.
+// A unary call that classifies, e.g. Classify or ModelInfer. `Protocol` is that of
+// ClassificationRequest.
 template <typename Service, typename Protocol>
 class ClassificationCall final
     : public UnaryCall<Service, typename Protocol::Request, typename Protocol::Response>,

@@ -20,7 +20,7 @@ void ClassificationIntake::Submit(ClassificationTask& task) {
       task.model()->ExpectedTime(task.images().num_images) <= settings_.inline_budget;
   const absl::Status admitted =
       queue_.Admit(task, is_quick ? ComputedBy::kCaller : ComputedBy::kWorker);
-  // Once it is queued, the task belongs to who computes it, and may even have been answered.
+  // Once admitted, the task belongs to the thread that computes it, and may already be answered.
   if (admitted.ok()) return;
   task.Complete(WithRetryDelay(admitted, *task.model()), {});
 }

@@ -20,24 +20,25 @@
 
 namespace lipserve {
 
-// A request to classify, from its message to its answer's message. `Protocol` has:
+// One request to classify, from its message to the message of its answer. `Protocol` has:
 //
 //   using Request, Response;
 //   static absl::string_view RequestId(const Request&);
 //   static absl::StatusOr<ModelPtr> FindModel(const ModelCatalog&, const Request&);
-//   static std::int64_t CountImages(const Request&);  // as the message says, unchecked; 0: unknown
+//   static std::int64_t CountImages(const Request&);  // as in the message, unchecked; 0: unknown
 //   static absl::Status Decode(const Request&, const ServedModel&, max_images, DecodedImages&);
 //   static void Encode(const Request&, const DecodedImages&, const ServedModel&,
 //                      std::span<const Answer>, Response&);
 //
-// The object is used for one request after the other.
+// Flow: Begin -> access, health, model, capacity, Decode -> queue -> Complete -> Encode ->
+//       OnCompleted. The object is reused for one request after another.
 template <typename Protocol>
 class ClassificationRequest : public ClassificationTask {
  public:
   using Request = typename Protocol::Request;
   using Response = typename Protocol::Response;
 
-  // The answer is written to `response` if the status is OK, then the request has OnCompleted.
+  // Encodes the answers into the response if `status` is OK, then calls OnCompleted.
   void Complete(const absl::Status& status, std::span<const Answer> answers) final {
     if (status.ok()) {
       const Clock& clock = server_.clock;
@@ -46,7 +47,7 @@ class ClassificationRequest : public ClassificationTask {
       model_->metrics().ObserveEncoding(SecondsBetween(start, clock.Now()));
     }
     meter_.EndRequest(model_.get(), status, Protocol::RequestId(*request_));
-    // What is idle must keep neither a model alive nor the memory of a large request.
+    // An idle call must keep neither a model alive nor the memory of a large request.
     model_.reset();
     if (images_.inputs.capacity() > kMaxKeptInputs) {
       server_.intake.input_buffers().Return(std::exchange(images_.inputs, {}));
@@ -58,8 +59,8 @@ class ClassificationRequest : public ClassificationTask {
   ClassificationRequest(const ServiceContext& server, RpcMethod method)
       : server_(server), method_(method), meter_(server, method) {}
 
-  // Checks, decodes and hands on `request`. Leads to exactly one OnCompleted, perhaps before this
-  // returns; until then both messages must stay.
+  // Checks, decodes and submits `request`. Leads to exactly one OnCompleted, perhaps before this
+  // returns. Both messages must live until then.
   void Begin(const Request& request, const grpc::ServerContext& context, Response& response) {
     request_ = &request;
     response_ = &response;
@@ -73,7 +74,7 @@ class ClassificationRequest : public ClassificationTask {
     }
   }
 
-  // The request is answered, or refused with an error.
+  // The response is complete, or `status` says why there is none.
   virtual void OnCompleted(const absl::Status& status) = 0;
 
  private:

@@ -12,13 +12,16 @@
 
 namespace lipserve {
 
-// Answers a request, or says why not. Sets `model` to what the request was about, if it was about
-// one model; the call is counted there.
+// Computes the response of a PromptCall. Sets `model` if the request is about one model, so that
+// the call is counted there.
 template <typename Request, typename Response>
 using PromptAnswer = std::function<absl::Status(const Request& request, Response& response,
                                                 std::shared_ptr<const ServedModel>& model)>;
 
-// A call that is answered by the thread that takes it.
+// A unary call that is answered promptly: on the poller that received it, before Handle returns.
+//
+//   methods.AddPrompt<ListModelsRequest, ListModelsResponse>(
+//       RpcMethod::kListModels, &Service::RequestListModels, answer);
 template <typename Service, typename Request, typename Response>
 class PromptCall final : public UnaryCall<Service, Request, Response> {
   using Call = UnaryCall<Service, Request, Response>;

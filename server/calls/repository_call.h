@@ -14,8 +14,8 @@
 
 namespace lipserve {
 
-// A call that loads or unloads a model, and is answered when that is done. What it has begun goes
-// on when the client does not wait for it; nor does the end of the server.
+// A call that loads or unloads a model, and is answered when that is done. A load that has begun
+// completes even if the client disconnects. Shutdown does not wait for the call.
 template <typename Service, typename Request, typename Response>
 class RepositoryCall final : public UnaryCall<Service, Request, Response> {
   using Call = UnaryCall<Service, Request, Response>;
@@ -24,7 +24,7 @@ class RepositoryCall final : public UnaryCall<Service, Request, Response> {
   using Action = void (RepositoryLoader::*)(std::string name, RepositoryLoader::Done done);
   using Check = absl::Status (*)(const Request& request);
 
-  // `check` refuses a request before anything is begun.
+  // `check` validates a request before its action starts.
   RepositoryCall(CallPool& pool, const typename Call::Method& method, const ServiceContext& server,
                  RpcMethod rpc_method, Action action, Check check)
       : Call(pool, method),
@@ -35,7 +35,7 @@ class RepositoryCall final : public UnaryCall<Service, Request, Response> {
         check_(check) {}
 
  private:
-  // Who waits for an outcome: the call, until it has been answered.
+  // The call that waits for an outcome. The first Complete answers it; later ones do nothing.
   class PendingCall {
    public:
     explicit PendingCall(RepositoryCall& call) : call_(&call) {}
@@ -68,7 +68,7 @@ class RepositoryCall final : public UnaryCall<Service, Request, Response> {
     (server_.loader.*action_)(this->request().model_name(), [pending](const absl::Status& outcome) {
       pending->Complete(outcome);
     });
-    // Cancelled before anybody could be told.
+    // The client may have cancelled before pending_ was set.
     if (this->cancelled()) OnCancelled();
   }
 

@@ -15,10 +15,14 @@
 
 namespace lipserve {
 
-// Adds the methods of one generated service to its calls. `request_function` is always the
-// service's function Request<Method>.
+// Adds the methods of one generated service to the call pools:
 //
-// Requires: what the constructor gets outlives the calls.
+//   ServiceMethods<Service> methods(server, service, queue, pools);
+//   methods.AddClassification<ClassifierProtocol>(RpcMethod::kClassify, &Service::RequestClassify);
+//
+// `request_function` is the generated function Request<Method>.
+//
+// Requires: the constructor's arguments outlive the calls.
 template <typename Service>
 class ServiceMethods {
  public:
@@ -50,6 +54,7 @@ class ServiceMethods {
     });
   }
 
+  // A PromptCall, which `answer` answers on the poller.
   template <typename Request, typename Response>
   void AddPrompt(RpcMethod rpc_method,
                  typename UnaryMethod<Service, Request, Response>::RequestFunction request_function,
@@ -58,7 +63,7 @@ class ServiceMethods {
     Add<Call>({&service_, &queue_, request_function}, rpc_method, std::move(answer));
   }
 
-  // Any other kind of call, made of its pool, its method, the server and the given arguments.
+  // Any other call. Its constructor takes its pool, its method, the server and `arguments`.
   template <typename Call, typename... Arguments>
   void Add(const typename Call::Method& method, Arguments... arguments) {
     pools_.Add(kPostedOthers, [method, &server = server_, arguments...](CallPool& pool) {
@@ -67,7 +72,7 @@ class ServiceMethods {
   }
 
  private:
-  // More than the calls that arrive between two looks at the completion queue.
+  // More than the calls that arrive between two polls of the completion queue.
   static constexpr std::size_t kPostedClassifications = 128;
   static constexpr std::size_t kPostedOthers = 4;
 

@@ -59,7 +59,7 @@ std::size_t ModelRepository::largest_input_size() const {
 absl::Status ModelRepository::Start() {
   for (auto& [name, model] : models_) model.MarkLoading();
   PublishIndex();
-  for (auto& [name, model] : models_) Update(model);
+  for (auto& [name, model] : models_) LoadWanted(model);
   if (stopping_.load()) return absl::CancelledError("stopped before the models were loaded");
   LIPSERVE_RETURN_IF_ERROR(Validate());
   started_ = true;
@@ -79,7 +79,7 @@ void ModelRepository::Poll() {
   } else {
     ApplyListing(*listing);
     if (settings_.mode == RepositoryMode::kPoll) {
-      for (auto& [name, model] : models_) Update(model);
+      for (auto& [name, model] : models_) LoadWanted(model);
     }
     DropGone();
   }
@@ -94,7 +94,7 @@ absl::Status ModelRepository::Load(const std::string& name) {
   model.ApplyFolder(folder);
   model.SetWanted(true);
   model.AllowReload();
-  Update(model);
+  LoadWanted(model);
   ReportProblems();
   Publish();
   if (stopping_.load()) return absl::UnavailableError("the server is draining");
@@ -148,7 +148,7 @@ void ModelRepository::ApplyListing(const RepositoryListing& listing) {
 
 RepositoryModel& ModelRepository::FindOrAddModel(const std::string& name) {
   const auto [model, is_new] = models_.try_emplace(name, name, context_);
-  // What comes to a fixed repository after its start is listed, and not served.
+  // A model that is added to a fixed repository after the start is listed, but not served.
   if (is_new && (settings_.mode == RepositoryMode::kPoll ||
                  (settings_.mode == RepositoryMode::kFixed && !started_))) {
     model->second.SetWanted(true);
@@ -156,14 +156,14 @@ RepositoryModel& ModelRepository::FindOrAddModel(const std::string& name) {
   return model->second;
 }
 
-// Loads what should be served, then stops serving what should not.
-void ModelRepository::Update(RepositoryModel& model) {
+// Loads the wanted versions of `model`, then retires the others.
+void ModelRepository::LoadWanted(RepositoryModel& model) {
   model.MarkLoading();
   PublishIndex();
   while (!stopping_.load()) {
     const std::optional<std::int64_t> next = model.NextToLoad();
     if (!next.has_value()) break;
-    model.Load(*next).IgnoreError();  // kept with the version, and reported from there
+    model.Load(*next).IgnoreError();  // the version keeps and reports its error
     model.Reconcile();
     Publish();
   }
@@ -228,7 +228,7 @@ void ModelRepository::Publish() {
   for (const auto& [name, model] : models_) answers.emplace(name, catalog->HasDefaultVersion(name));
   {
     MutexLock lock(mutex_);
-    catalog_.swap(catalog);  // the old one goes after the lock
+    catalog_.swap(catalog);  // the old catalog is destroyed after the lock is released
   }
   settings_.on_change(answers);
 }

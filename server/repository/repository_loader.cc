@@ -10,7 +10,7 @@
 namespace lipserve {
 namespace {
 
-// About a tenth of the CPU that a serving thread gets if both want it all.
+// Under contention, about a tenth of a serving thread's CPU.
 constexpr int kNiceness = 10;
 
 absl::Status DrainingError() {
@@ -83,7 +83,7 @@ bool RepositoryLoader::WaitUntilEnded(std::chrono::milliseconds timeout) const {
 }
 
 void RepositoryLoader::Run(const Done& started) {
-  // oneDNN builds the width of the OpenMP team into what it creates.
+  // oneDNN bakes the width of the OpenMP team into its primitives.
   onednn::SetThreadsOfThisThread(1);
   absl::Status status = settings_.check();
   if (status.ok()) status = repository_.Start();
@@ -93,7 +93,8 @@ void RepositoryLoader::Run(const Done& started) {
 }
 
 void RepositoryLoader::Serve() {
-  // Linux keeps a priority per thread. Until now nobody was disturbed.
+  // Lowers this thread's priority only (Linux). Before this nothing was served, so nothing was
+  // slowed down.
   ::setpriority(PRIO_PROCESS, 0, kNiceness);
   auto next_poll = std::chrono::steady_clock::now() + settings_.poll_interval;
   while (const std::optional<Work> work = WaitForWork(next_poll)) {

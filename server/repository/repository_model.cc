@@ -11,7 +11,7 @@ namespace lipserve {
 
 void RepositoryModel::ApplyFolder(const ModelFolder& folder) {
   if (!folder.readable.ok()) {
-    // Nothing is known: neither that versions have come nor that they have gone.
+    // The folder cannot be read: it is unknown which versions came or went.
     problems_ = {folder.readable};
     return;
   }
@@ -65,7 +65,7 @@ void RepositoryModel::AllowReload() {
 }
 
 void RepositoryModel::ReadWanted() {
-  // A refused file makes room for another version.
+  // If a file is refused, the policy may choose another version in its place.
   std::set<std::int64_t> read;
   for (bool more = true; more;) {
     more = false;
@@ -98,7 +98,7 @@ void RepositoryModel::Reconcile() {
   ApplyLimits();
   MoveLabels();
   RetireUnwanted();
-  // A label does not keep a version whose folder was deleted.
+  // A label does not keep a version alive whose folder was deleted.
   std::erase_if(names_.labels, [this](const auto& label) { return !IsServed(label.second); });
   DropGone();
 }
@@ -125,7 +125,7 @@ void RepositoryModel::MoveLabels() {
   for (const auto& [label, number] : config_->labels) {
     if (IsServed(number)) names_.labels[label] = number;
   }
-  // The default stays where it is until the new one is served.
+  // The default label changes only once its new version is served.
   const std::string& label = config_->default_label;
   if (!has_default_ || label.empty() || names_.labels.contains(label)) {
     names_.default_label = label;
@@ -137,7 +137,8 @@ void RepositoryModel::MoveLabels() {
 }
 
 void RepositoryModel::RetireUnwanted() {
-  if (wanted_ && !config_.has_value()) return;  // nobody knows what is superfluous
+  if (wanted_ && !config_.has_value())
+    return;  // without a configuration nothing is known to be unwanted
   const VersionChoice choice = Choose();
   const bool all_served = choice.missing.empty() &&
                           std::all_of(choice.wanted.begin(), choice.wanted.end(),
@@ -210,7 +211,8 @@ std::vector<absl::Status> RepositoryModel::ModelProblems() const {
   if (!config_refusal_.ok()) problems.push_back(config_refusal_);
   for (const std::int64_t number : Choose().missing) {
     const auto version = versions_.find(number);
-    if (version != versions_.end() && !version->second.refusal().ok()) continue;  // says more
+    if (version != versions_.end() && !version->second.refusal().ok())
+      continue;  // that error says more
     problems.push_back(absl::NotFoundError(absl::StrCat(
         config_path_, ": version ", number, " of model ", name_,
         " is asked for, and there is no such version with a complete file; what is served stays")));

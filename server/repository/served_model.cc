@@ -12,7 +12,7 @@
 namespace lipserve {
 namespace {
 
-// A model file may hold any number of results; each one published becomes a time series.
+// A model file may hold any number of results, and each published one becomes a time series.
 constexpr int kMaxPublishedEpsilons = 16;
 
 // Publishes the results that the trainer names "certified_accuracy@EPSILON".
@@ -56,8 +56,8 @@ ServedModel::ServedModel(std::string name, std::int64_t version,
       metrics_(std::move(metrics)) {}
 
 void ServedModel::MeasureTimes(std::size_t max_batch) {
-  // Not zeros: a network without biases gives all classes the same score there, and a tie is
-  // decided by slower arithmetic.
+  // Not zeros: a network without biases scores all classes the same there, and a tie is decided by
+  // slower arithmetic.
   std::vector<float> inputs(max_batch * input_size());
   std::mt19937 random(1);
   std::uniform_real_distribution<float> pixel(0.0F, 1.0F);

@@ -30,14 +30,14 @@ constexpr std::size_t kMaxLabelLength = 64;
 
 bool IsValidLabel(const std::string& name) {
   if (name.empty() || name.size() > kMaxLabelLength) return false;
-  // A label that starts with a letter cannot be taken for a version number.
+  // Starting with a letter, a label cannot be mistaken for a version number.
   if (!absl::ascii_isalpha(static_cast<unsigned char>(name[0]))) return false;
   return std::all_of(name.begin(), name.end(), [](char c) {
     return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '-' || c == '.';
   });
 }
 
-// Turns the message into a ServingConfig, and knows in which line a mistake is.
+// Converts the message to a ServingConfig. Errors name the line.
 class Reader {
  public:
   Reader(const v1::ServingConfig& message, const Locations& locations, const std::string& place)
