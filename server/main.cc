@@ -54,7 +54,7 @@ int Fail(const Log& log, const absl::Status& status) {
 }
 
 int Check(const Log& log, const ServerOptions& options) {
-  // Models are proven on this thread.
+  // This thread proves models, so it must pass the check.
   if (const absl::Status status = CheckStrictFloatingPoint(); !status.ok())
     return Fail(log, status);
   const SteadyClock clock;
@@ -62,7 +62,7 @@ int Check(const Log& log, const ServerOptions& options) {
 }
 
 int Serve(const Log& log, const ServerOptions& options) {
-  BlockTerminationSignals();  // before any other thread
+  BlockTerminationSignals();  // before any other thread starts
   const SteadyClock clock;
   const GrpcLog grpc_log(options.log, clock);
   log(DescribeThreads(options));
@@ -85,14 +85,14 @@ int Serve(const Log& log, const ServerOptions& options) {
   const absl::Status serving = server->WaitUntilServing();
   if (!serving.ok() && !absl::IsCancelled(serving)) return Fail(log, serving);
   if (serving.ok()) {
-    // For programs that start this one: the line comes once calls are answered.
+    // For programs that start this one: calls are answered once this line appears.
     std::cout << "serving: grpc=" << ToString(server->grpc_address())
               << " http=" << ToString(server->http_address()) << std::endl;
   }
   server->WaitForStopRequest();
   server->Stop();
   log(std::string("stopped"));
-  // To prove a large model takes longer than those who stop a server want to wait.
+  // Proving a large model takes longer than an operator wants to wait for the server to stop.
   if (!server->WaitUntilLoaderEnds(kLoaderTimeout)) std::_Exit(kExitStopped);
   return kExitStopped;
 }
@@ -101,8 +101,7 @@ int Serve(const Log& log, const ServerOptions& options) {
 }  // namespace lipserve
 
 int main(int argc, char** argv) {
-  // What one thread frees is there for the others in one arena only: with two, a server whose
-  // clients had vanished by the thousand kept up to 60 MiB of free memory.
+  // One malloc arena: with two, up to 60 MiB stayed unused after thousands of disconnects.
   ::mallopt(M_ARENA_MAX, 1);
   lipserve::ServerCommand command = lipserve::ParseServerFlags(argc, argv);
   if (command.exit_code.has_value()) return *command.exit_code;

@@ -26,7 +26,7 @@ namespace {
 
 constexpr char kRow[] = "%-24s %8s  %-6s %-8s %-16s %12s %9s  %s\n";
 
-// What a proof of one version found.
+// The result of proving one version.
 struct Proof {
   std::string digest;
   double lipschitz_bound = 0.0;

@@ -47,21 +47,22 @@ using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-// What still runs when the queue is empty: answers on their way to the network, and streams that
-// their clients do not end.
+// Time for what is left when the queue is empty: answers on their way to the network, and streams
+// that their clients keep open.
 constexpr seconds kShutdownTimeout{1};
 
 int Milliseconds(milliseconds duration) { return static_cast<int>(duration.count()); }
 
-// Keeps dead and greedy connections from using up the server.
+// Bounds what dead or greedy connections can use.
 void LimitConnections(const ServerOptions& options, grpc::ServerBuilder& builder) {
-  // More than can be queued: calls beyond this wait inside the client, where no refusal tells them.
+  // More than the queue holds. Calls beyond this limit wait inside the client and are never
+  // refused.
   const int most_streams = static_cast<int>(2 * options.queue_capacity);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, most_streams);
   builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, 16 << 10);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, Milliseconds(minutes(1)));
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, Milliseconds(seconds(20)));
-  // Clients that ping every 10 to 60 s are usual; by default gRPC hangs up on them.
+  // Clients that ping every 10 to 60 s are common; by default gRPC disconnects them.
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
                              Milliseconds(seconds(10)));
@@ -69,14 +70,14 @@ void LimitConnections(const ServerOptions& options, grpc::ServerBuilder& builder
   if (options.max_connection_age.count() > 0) {
     builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS,
                                Milliseconds(options.max_connection_age));
-    // For calls that last; a watch of the health service would keep the old connection for ever.
+    // For long calls: a health watch would keep the old connection open for ever.
     builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS, Milliseconds(seconds(30)));
   }
-  // By default a second server on the same port starts without an error and takes half the calls.
+  // By default a second server on the same port starts without an error, and takes half the calls.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
 }
 
-// A poller's share of what the server does.
+// The work of one poller.
 class ServerWork final : public PollerWork {
  public:
   struct Shared {
@@ -101,7 +102,7 @@ class ServerWork final : public PollerWork {
   QuickCompute compute_;
 };
 
-// The same, with a log that gets only the lines that `control` lets through.
+// Returns `options` with a log that is filtered by `control`.
 ServerOptions WithControlledLog(ServerOptions options, const LogControl& control) {
   options.log = [log = std::move(options.log), &control](const std::string& line) {
     const LogSettings settings = control.Get();
@@ -142,7 +143,7 @@ class Server::Impl {
   void OnModelsChanged(const std::map<std::string, bool>& answering);
 
   LogControl log_control_;
-  const ServerOptions options_;  // whose log is under log_control_
+  const ServerOptions options_;  // whose log is filtered by log_control_
   const Clock& clock_;
   const ThreadCheck check_;
   Health health_;
@@ -221,7 +222,7 @@ absl::Status Server::Impl::StartHttp() {
 }
 
 absl::Status Server::Impl::StartGrpc() {
-  // Acts on every server of the process that is built after it.
+  // Applies to every server of this process that is built after it.
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
 
   LIPSERVE_ASSIGN_OR_RETURN(const auto credentials, MakeServerCredentials(options_.security));
@@ -296,7 +297,7 @@ void Server::Impl::OnModelsLoaded(const absl::Status& status) {
 }
 
 void Server::Impl::OnModelsChanged(const std::map<std::string, bool>& answering) {
-  // Who loads by request decides what is enough.
+  // In explicit mode the operator decides which models are enough.
   const bool enough = options_.repository_mode == RepositoryMode::kExplicit ||
                       std::any_of(answering.begin(), answering.end(),
                                   [](const auto& model) { return model.second; });
@@ -350,7 +351,7 @@ bool Server::Impl::WaitUntilLoaderEnds(std::chrono::milliseconds timeout) const 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& options,
                                                       const Clock& clock, ThreadCheck check) {
   LIPSERVE_RETURN_IF_ERROR(CheckServerOptions(options));
-  LIPSERVE_RETURN_IF_ERROR(check());  // this thread helps to finish what is queued at the end
+  LIPSERVE_RETURN_IF_ERROR(check());  // this thread helps to empty the queue at the end
   auto impl = std::make_unique<Impl>(options, clock, std::move(check));
   LIPSERVE_RETURN_IF_ERROR(impl->Start());
   return std::unique_ptr<Server>(new Server(std::move(impl)));

@@ -51,7 +51,7 @@ constexpr char kExamples[] =
     "SIGTERM or SIGINT: not ready, finish what has arrived, exit 0; a second one ends at once.\n"
     "Exit codes: 0 stopped as asked, 1 could not serve or would not, 2 wrong command line.\n";
 
-// The flags as they are written; CLI11 checks the types.
+// The flags as typed. CLI11 checks their types.
 struct Flags {
   ServerOptions options;
   std::string grpc;

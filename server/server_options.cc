@@ -37,7 +37,7 @@ absl::Status CheckRepositoryOptions(const ServerOptions& options) {
   return absl::OkStatus();
 }
 
-// What a request has besides its images: names, shapes, options.
+// Room in a request for more than its images: names, shapes, options.
 constexpr std::size_t kRequestOverheadBytes = std::size_t{64} << 10;
 constexpr std::size_t kMaxRequestBytes = std::numeric_limits<int>::max();
 

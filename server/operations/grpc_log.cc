@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::size_t kLongestLine = 500;
 
-// gRPC takes a function without an object.
+// gRPC's log callback is a plain function, so the receiver is global.
 struct Receiver {
   Mutex mutex;
   GrpcLog* log ABSL_GUARDED_BY(mutex) = nullptr;
@@ -50,7 +50,7 @@ GrpcLog::GrpcLog(std::function<void(const std::string&)> write, const Clock& clo
 }
 
 GrpcLog::~GrpcLog() {
-  gpr_set_log_function(nullptr);  // its own
+  gpr_set_log_function(nullptr);  // back to gRPC's own
   Receiver& receiver = GlobalReceiver();
   MutexLock lock(receiver.mutex);
   receiver.log = nullptr;

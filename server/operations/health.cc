@@ -30,7 +30,7 @@ void Health::UpdateStatuses() {
   statuses_.Set("", IsReady());
   for (const std::string& service : services_) statuses_.Set(service, IsReady());
   for (const auto& [name, answers] : models_) {
-    // A model cannot speak for a service of the same name.
+    // A model must not override the status of a gRPC service of the same name.
     if (std::find(services_.begin(), services_.end(), name) != services_.end()) continue;
     statuses_.Set(name, answers && phase() == ServingPhase::kServing);
   }

@@ -7,20 +7,23 @@
 
 namespace lipserve {
 
-// What the log tells of.
+// What is logged.
 struct LogSettings {
   bool info = true;            // what the server does
-  bool warning = true;         // what somebody should look at
-  bool errors = false;         // requests that failed, a bounded number a second
-  std::uint32_t requests = 0;  // of those that went well, each so-many-th; 0: none
+  bool warning = true;         // what an operator should look at
+  bool errors = false;         // failed requests, at a bounded rate
+  std::uint32_t requests = 0;  // every n-th successful request; 0: none
 
   friend bool operator==(const LogSettings&, const LogSettings&) = default;
 };
 
-// What the log tells of at the moment.
+// The log settings in force; they can change while the server runs.
 //
-// Threads: all functions are safe to call from any thread. Who reads while another sets may see
-//          some of the new settings and some of the old.
+//   LogControl control(LogSettings{});
+//   control.Set({.requests = 100});  // log every 100th request
+//
+// Threads: all functions are safe to call from any thread. A reader during Set may see some of the
+//          new settings and some of the old.
 class LogControl {
  public:
   explicit LogControl(const LogSettings& settings) { Set(settings); }

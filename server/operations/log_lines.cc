@@ -19,7 +19,7 @@ std::string TimeText(std::chrono::system_clock::time_point time) {
 }
 
 std::string Text(const nlohmann::ordered_json& object) {
-  // What is no UTF-8 becomes U+FFFD.
+  // Invalid UTF-8 becomes U+FFFD.
   return object.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 

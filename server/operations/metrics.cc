@@ -34,8 +34,9 @@ const Histogram::BucketBoundaries kDurationSeconds = {
     1e-6,   2.5e-6, 5e-6, 1e-5,   2.5e-5, 5e-5, 1e-4,   2.5e-4, 5e-4, 1e-3,
     2.5e-3, 5e-3,   1e-2, 2.5e-2, 5e-2,   1e-1, 2.5e-1, 5e-1,   1.0,  2.5};
 const Histogram::BucketBoundaries kBatchImages = {1, 2, 4, 8, 16, 32, 64, 128, 256};
-// The first bucket holds the abstentions, whose radius is exactly 0. Among the rest are the radii
-// that certified accuracies are published at: 36, 72 and 108 of 255, 0.25, 0.5, 1, 1.58 and 2.
+// The first bucket holds the abstentions, whose radius is exactly 0. The other bounds include the
+// radii at which certified accuracies are published: 36, 72 and 108 of 255, 0.25, 0.5, 1, 1.58 and
+// 2.
 const Histogram::BucketBoundaries kRadiusL2 = {
     0,   0.01, 0.02, 0.05, 0.1, 36.0 / 255, 0.2, 0.25, 72.0 / 255, 0.35, 108.0 / 255, 0.5,  0.75,
     1.0, 1.25, 1.58, 2.0,  2.5, 3.0,        4.0, 5.0,  10.0,       20.0, 50.0,        100.0};
@@ -45,8 +46,7 @@ bool IsClassification(RpcMethod method) {
          method == RpcMethod::kModelInfer || method == RpcMethod::kModelStreamInfer;
 }
 
-// Why a request to classify that ended with `code` was not computed; null if it was, or if we
-// failed.
+// Why a request to classify was not computed; null if it was computed, or if the server failed.
 const char* RejectionReason(absl::StatusCode code) {
   switch (code) {
     case absl::StatusCode::kInvalidArgument:
@@ -96,7 +96,7 @@ Family<Histogram>& HistogramFamily(prometheus::Registry& registry, const char* n
   return BuildFamily<Histogram>(registry, prometheus::BuildHistogram(), name, help);
 }
 
-// The families whose series belong to a model.
+// The metric families whose series carry a model label.
 struct ModelFamilies {
   explicit ModelFamilies(prometheus::Registry& registry)
       : requests(CounterFamily(registry, "lipserve_requests_total",
@@ -158,7 +158,7 @@ struct ModelFamilies {
   Family<Gauge>& training_accuracy;
 };
 
-// Series that exist once a model is served; calls without a model have none of them.
+// Series that exist for every served model. Calls without a model have none of them.
 struct ServedSeries {
   ServedSeries(ModelFamilies& families, const Labels& labels)
       : certified(families.certified.Add(With(labels, "outcome", "certified"))),
@@ -234,7 +234,9 @@ struct ModelMetrics::Series {
                    [&] { return With(labels, "reason", reason); });
   }
 
-  // Takes all series out of the families. Requires: no other object has the same labels.
+  // Removes all series from the families.
+  //
+  // Requires: no other object has the same labels.
   void Remove() {
     if (served != nullptr) served->RemoveFrom(families);
     for (auto& by_code : requests) {
@@ -245,8 +247,8 @@ struct ModelMetrics::Series {
     for (Gauge* gauge : training_accuracies) families.training_accuracy.Remove(gauge);
   }
 
-  // Series appear with their first event. Two threads that resolve one at the same time get the
-  // same counter from the family, so either may store it.
+  // A series appears with its first event. Two threads that resolve it at once get the same counter
+  // from the family, so either may store it.
   template <typename MakeLabels>
   static Counter& Resolve(std::atomic<Counter*>& slot, Family<Counter>& family,
                           const MakeLabels& make_labels) {
@@ -400,11 +402,11 @@ struct Metrics::Impl {
 
   using ModelKey = std::pair<std::string, std::int64_t>;
 
-  // The user of `metrics` was the last one.
+  // Removes the series of `metrics`, whose last user is gone.
   void RemoveIfUnused(const ModelKey& key, std::unique_ptr<ModelMetrics> metrics) {
     MutexLock lock(models_mutex);
     const auto model = models.find(key);
-    // Somebody may have asked for the same series again meanwhile, and so taken them over.
+    // Another user may have asked for the same series in the meantime, and now owns them.
     if (model == models.end() || model->second.address != metrics.get()) return;
     metrics->series_->Remove();
     models.erase(model);

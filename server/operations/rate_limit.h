@@ -11,7 +11,9 @@
 
 namespace lipserve {
 
-// Lets so many events a second through, and counts the others.
+// Passes a limited number of events per second, and counts the suppressed ones.
+//
+//   if (const auto suppressed = limit.TryPass()) Log(event, *suppressed);
 //
 // Threads: all functions are safe to call from any thread.
 class RateLimit {
@@ -20,7 +22,8 @@ class RateLimit {
   RateLimit(std::uint32_t most_per_second, const Clock& clock)
       : most_per_second_(most_per_second), clock_(clock) {}
 
-  // Whether this event may pass: then how many could not since the last one that did.
+  // Returns none if this event is suppressed. If it passes, returns how many were suppressed since
+  // the last one that passed.
   std::optional<std::uint64_t> TryPass() {
     const Clock::TimePoint now = clock_.Now();
     MutexLock lock(mutex_);

@@ -18,7 +18,7 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "FP32 bytes are copied as they come");
 
-// Checks the shape and finds N.
+// Validates the shape and sets N.
 absl::Status DecodeShape(const EncodedImages& encoded, const SampleShape& shape,
                          std::size_t max_images, std::size_t& num_images) {
   const std::span<const std::int64_t> got = encoded.shape;
@@ -54,7 +54,7 @@ absl::Status CheckByteCount(const EncodedImages& encoded, std::size_t expected) 
 // Names the first value that is NaN or infinite, if any.
 absl::Status CheckFinite(const EncodedImages& encoded, const std::vector<float>& inputs,
                          std::size_t input_size) {
-  // The addition carries into the top bit exactly where the exponent is all ones. Almost all inputs
+  // The addition carries into the top bit exactly if the exponent is all ones. Almost all inputs
   // pass, and this loop vectorises on any machine.
   constexpr std::uint32_t kTopBit = 0x80000000U;
   std::uint32_t bits = 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Between the log settings of the Open Inference Protocol and what the log tells of.
+// Converts between the log settings of the Open Inference Protocol and LogSettings.
 #ifndef SERVER_PROTOCOLS_INFERENCE_LOG_SETTINGS_H_
 #define SERVER_PROTOCOLS_INFERENCE_LOG_SETTINGS_H_
 
@@ -9,7 +9,7 @@
 
 namespace lipserve {
 
-// `settings` with the changes that `request` asks for; all of them or none.
+// Returns `settings` with the changes of `request`: all of them, or an error.
 //
 // Errors: InvalidArgument naming the setting, what was expected and what was found.
 absl::StatusOr<LogSettings> ApplyLogSettings(const inference::LogSettingsRequest& request,

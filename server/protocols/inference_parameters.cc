@@ -20,7 +20,7 @@ namespace {
 
 using inference::InferParameter;
 
-// Long enough for everybody, and far from where adding to a time overflows.
+// Long enough for every client, and far from overflowing when added to a time.
 constexpr std::int64_t kMaxTimeoutUs = std::int64_t{24} * 3600 * 1000 * 1000;
 
 constexpr char kFinalResponseParameter[] = "triton_enable_empty_final_response";
@@ -47,7 +47,7 @@ std::string ValueText(const InferParameter& parameter) {
   return "no value";
 }
 
-// A number, which some clients can send only as text.
+// A number. Some clients can send it only as text.
 std::optional<double> AsNumber(const InferParameter& parameter) {
   double value = 0.0;
   switch (parameter.parameter_choice_case()) {
@@ -65,7 +65,7 @@ std::optional<double> AsNumber(const InferParameter& parameter) {
   }
 }
 
-// A whole number that fits.
+// A whole number in the range of int64.
 std::optional<std::int64_t> AsInteger(const InferParameter& parameter) {
   std::int64_t value = 0;
   switch (parameter.parameter_choice_case()) {

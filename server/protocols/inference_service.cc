@@ -52,7 +52,7 @@ struct InferenceProtocol {
   }
   static void EncodeError(const Request& request, const absl::Status& status,
                           StreamResponse& response) {
-    // All that a client of this protocol gets is a text; its first word is for programs.
+    // Clients of this protocol get only a text. Its first word is the code, for programs.
     response.set_error_message(
         absl::StrCat(absl::StatusCodeToString(status.code()), ": ", std::string(status.message())));
     response.mutable_infer_response()->Clear();
@@ -66,7 +66,7 @@ ServingLimits LimitsOf(const ServiceContext& server) {
           .workers = server.workers};
 }
 
-// The model that a request with a name and a version is about, if calls are answered.
+// Finds the model that a request names by name and version, if calls are accepted.
 template <typename Request>
 absl::StatusOr<ModelPtr> FindNamed(const ServiceContext& server, const Request& request) {
   LIPSERVE_RETURN_IF_ERROR(server.health.CheckAcceptsCalls());
@@ -152,7 +152,7 @@ absl::Status CheckLoad(const inference::RepositoryModelLoadRequest& request) {
 absl::Status CheckUnload(const inference::RepositoryModelUnloadRequest& request) {
   LIPSERVE_RETURN_IF_ERROR(CheckRepositoryModel(request));
   for (const auto& [name, value] : request.parameters()) {
-    if (name == "unload_dependents") continue;  // no model has any
+    if (name == "unload_dependents") continue;  // no model has dependents
     return InvalidField(absl::StrCat("parameters[", Quoted(name), "]"),
                         "expected unload_dependents or none");
   }

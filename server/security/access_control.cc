@@ -16,7 +16,7 @@
 namespace lipserve {
 namespace {
 
-// The names of a client that has shown a certificate, as gRPC took them out of it.
+// The names in the client's certificate, as gRPC extracted them.
 std::vector<std::string> ClientNames(const grpc::ServerContext& context) {
   std::vector<std::string> names;
   for (const grpc::string_ref& name : context.auth_context()->GetPeerIdentity()) {
@@ -55,7 +55,7 @@ std::shared_ptr<const AccessPolicy> AccessControl::Current() {
   {
     MutexLock lock(mutex_);
     if (now < next_check_) return policy_;
-    next_check_ = now + settings_.refresh;  // whoever comes meanwhile takes the former policy
+    next_check_ = now + settings_.refresh;  // concurrent calls use the former policy
     const std::optional<FileFingerprint> file = FingerprintOf(settings_.path);
     if (file == file_) return policy_;
     file_ = file;
