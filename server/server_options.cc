@@ -70,14 +70,14 @@ std::chrono::microseconds DefaultBusyPoll(std::size_t cores) {
 }
 
 int MaxRequestBytes(const ServerOptions& options, std::size_t input_size) {
-  constexpr std::size_t kLeast = std::size_t{4} << 20;  // gRPC's default
+  constexpr std::size_t kMinBytes = std::size_t{4} << 20;  // gRPC's default
   if (options.max_request_bytes > 0) return static_cast<int>(options.max_request_bytes);
   const std::size_t bytes_per_image = input_size * sizeof(float);
   if (bytes_per_image > (kMaxRequestBytes - kRequestOverheadBytes) / options.max_images_per_call) {
     return static_cast<int>(kMaxRequestBytes);
   }
   return static_cast<int>(
-      std::max(kLeast, bytes_per_image * options.max_images_per_call + kRequestOverheadBytes));
+      std::max(kMinBytes, bytes_per_image * options.max_images_per_call + kRequestOverheadBytes));
 }
 
 std::size_t MaxInputSize(std::size_t max_request_bytes) {

@@ -55,8 +55,8 @@ struct ServerOptions {
   // How long to answer calls after reporting "not ready", so that load balancers can notice.
   std::chrono::milliseconds drain_grace{0};
 
-  // Every n-th successful request is passed to log_request, and a bounded number of errors; 0: none
-  // of either.
+  // Every log_requests-th successful request goes to log_request, and failed ones at a bounded
+  // rate. With 0, neither does.
   std::uint32_t log_requests = 0;
   RequestLog::Write log_request = [](const AnsweredRequest&) {};
 

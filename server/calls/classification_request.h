@@ -20,7 +20,8 @@
 
 namespace lipserve {
 
-// One request to classify, from its message to the message of its answer. `Protocol` has:
+// One request to classify, from its message to the message of its answer. The object is reused for
+// one request after another. `Protocol` has:
 //
 //   using Request, Response;
 //   static absl::string_view RequestId(const Request&);
@@ -31,7 +32,7 @@ namespace lipserve {
 //                      std::span<const Answer>, Response&);
 //
 // Flow: Begin -> access, health, model, capacity, Decode -> queue -> Complete -> Encode ->
-//       OnCompleted. The object is reused for one request after another.
+//       OnCompleted.
 template <typename Protocol>
 class ClassificationRequest : public ClassificationTask {
  public:

@@ -35,7 +35,7 @@ class HealthStatuses {
 
   // Calls `watcher` with the current status, and on each change until it is removed.
   void Add(const std::string& service, Watcher& watcher);
-  // Once this returns, `watcher` is not called any more. It may be unknown.
+  // Removes a watcher, if it is there. Once this returns, it is not called any more.
   void Remove(Watcher& watcher);
 
   // Ends all watches, also those that are added later. Later changes are ignored.

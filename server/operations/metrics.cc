@@ -72,7 +72,7 @@ std::string CodeLabel(absl::StatusCode code) {
   return code == absl::StatusCode::kOk ? "OK" : absl::StatusCodeToString(code);
 }
 
-Labels With(Labels labels, const std::string& key, const std::string& value) {
+Labels WithLabel(Labels labels, const std::string& key, const std::string& value) {
   labels[key] = value;
   return labels;
 }
@@ -161,11 +161,11 @@ struct ModelFamilies {
 // Series that exist for every served model. Calls without a model have none of them.
 struct ServedSeries {
   ServedSeries(ModelFamilies& families, const Labels& labels)
-      : certified(families.certified.Add(With(labels, "outcome", "certified"))),
-        abstained(families.certified.Add(With(labels, "outcome", "abstain"))),
-        by_float32(families.decided.Add(With(labels, "by", "float32"))),
-        by_float64(families.decided.Add(With(labels, "by", "float64"))),
-        by_exact(families.decided.Add(With(labels, "by", "exact"))),
+      : certified(families.certified.Add(WithLabel(labels, "outcome", "certified"))),
+        abstained(families.certified.Add(WithLabel(labels, "outcome", "abstain"))),
+        by_float32(families.decided.Add(WithLabel(labels, "by", "float32"))),
+        by_float64(families.decided.Add(WithLabel(labels, "by", "float64"))),
+        by_exact(families.decided.Add(WithLabel(labels, "by", "exact"))),
         disagreements(families.disagreements.Add(labels)),
         request_duration(families.request_duration.Add(labels, kDurationSeconds)),
         queue_duration(families.queue_duration.Add(labels, kDurationSeconds)),
@@ -225,13 +225,14 @@ struct ModelMetrics::Series {
     const std::string method_label = MethodName(method);
     return Resolve(requests[static_cast<std::size_t>(method)][static_cast<std::size_t>(code)],
                    families.requests, [&] {
-                     return With(With(labels, "method", method_label), "code", CodeLabel(code));
+                     return WithLabel(WithLabel(labels, "method", method_label), "code",
+                                      CodeLabel(code));
                    });
   }
 
   Counter& RejectionCounter(absl::StatusCode code, const char* reason) {
     return Resolve(rejections[static_cast<std::size_t>(code)], families.rejected,
-                   [&] { return With(labels, "reason", reason); });
+                   [&] { return WithLabel(labels, "reason", reason); });
   }
 
   // Removes all series from the families.
@@ -337,7 +338,7 @@ void ModelMetrics::SetFileDiffers(bool differs) {
 
 void ModelMetrics::SetTrainingCertifiedAccuracy(double epsilon, double accuracy) {
   Gauge& gauge = series_->families.training_accuracy.Add(
-      With(series_->labels, "epsilon", absl::StrCat(epsilon)));
+      WithLabel(series_->labels, "epsilon", absl::StrCat(epsilon)));
   gauge.Set(accuracy);
   MutexLock lock(series_->mutex);
   series_->training_accuracies.insert(&gauge);

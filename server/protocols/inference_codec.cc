@@ -222,7 +222,7 @@ void AppendValues(OutputTensor tensor, const Answer& answer, const ProvenAnswer&
   }
 }
 
-// Adds one output. If `classes` is above 0, it is a classification of so many classes.
+// Adds one output. If `classes` is above 0, it is the classification of that many classes.
 void EncodeOutput(const OutputTensorType& type, std::size_t classes, const DecodedImages& images,
                   const ServedModel& model, std::span<const Answer> answers,
                   ModelInferResponse& response) {
@@ -255,7 +255,7 @@ void EncodeParameters(const ModelInferRequest& request, const DecodedImages& ima
   parameters["epsilon"].set_double_param(images.epsilon.value_or(0.0));
   const std::string& digest = model.frozen().digest;
   parameters["model_digest_sha256"].set_string_param(absl::BytesToHexString(digest));
-  if (WantsFinalResponseMarked(request.parameters())) {
+  if (WantsFinalResponseMark(request.parameters())) {
     parameters["triton_final_response"].set_bool_param(true);
   } else {
     parameters.erase("triton_final_response");

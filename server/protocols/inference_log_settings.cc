@@ -42,7 +42,7 @@ absl::Status ReadVerbosity(const std::string& name, const Value& value, std::uin
   return absl::OkStatus();
 }
 
-absl::Status Unknown(const std::string& name) {
+absl::Status UnknownSetting(const std::string& name) {
   if (name == "log_file" || name == "log_format") {
     return InvalidField(SettingField(name),
                         "expected none: the log goes to standard error, in the format of "
@@ -56,13 +56,13 @@ absl::Status Unknown(const std::string& name) {
                                    near.empty() ? "" : absl::StrCat("; did you mean ", near, "?")));
 }
 
-absl::Status Change(const std::string& name, const Value& value, LogSettings& settings) {
+absl::Status ChangeSetting(const std::string& name, const Value& value, LogSettings& settings) {
   if (name == "log_info") return ReadBool(name, value, settings.info);
   if (name == "log_warning") return ReadBool(name, value, settings.warning);
   if (name == "log_error") return ReadBool(name, value, settings.errors);
   if (name == "log_requests") return ReadNumber(name, value, settings.requests);
   if (name == "log_verbose_level") return ReadVerbosity(name, value, settings.requests);
-  return Unknown(name);
+  return UnknownSetting(name);
 }
 
 }  // namespace
@@ -74,7 +74,7 @@ absl::StatusOr<LogSettings> ApplyLogSettings(const inference::LogSettingsRequest
     return InvalidField("settings", "expected log_verbose_level or log_requests, got both");
   }
   for (const auto& [name, value] : request.settings()) {
-    LIPSERVE_RETURN_IF_ERROR(Change(name, value, settings));
+    LIPSERVE_RETURN_IF_ERROR(ChangeSetting(name, value, settings));
   }
   return settings;
 }

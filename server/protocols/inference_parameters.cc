@@ -200,7 +200,7 @@ absl::StatusOr<std::size_t> DecodeClassification(absl::string_view field,
   return classes;
 }
 
-bool WantsFinalResponseMarked(const InferParameters& parameters) {
+bool WantsFinalResponseMark(const InferParameters& parameters) {
   const auto found = parameters.find(kFinalResponseParameter);
   return found != parameters.end() && found->second.bool_param();
 }

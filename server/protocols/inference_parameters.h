@@ -38,7 +38,7 @@ absl::StatusOr<std::size_t> DecodeClassification(absl::string_view field,
                                                  const InferParameters& parameters);
 
 // Whether a stream's request asks for a mark on its final response (an extension of Triton).
-bool WantsFinalResponseMarked(const InferParameters& parameters);
+bool WantsFinalResponseMark(const InferParameters& parameters);
 
 }  // namespace lipserve
 

@@ -11,7 +11,7 @@
 namespace lipserve {
 namespace {
 
-std::string Lines(const std::vector<absl::Status>& problems) {
+std::string JoinLines(const std::vector<absl::Status>& problems) {
   std::string lines;
   for (const absl::Status& problem : problems) {
     absl::StrAppend(&lines, "\n  ", std::string(problem.message()));
@@ -174,27 +174,27 @@ void ModelRepository::LoadWanted(RepositoryModel& model) {
 
 absl::Status ModelRepository::Validate() const {
   const bool is_fixed = settings_.mode == RepositoryMode::kFixed;
-  std::vector<absl::Status> refusals;
-  if (is_fixed) refusals = problems_;
-  std::size_t good = 0;
+  std::vector<absl::Status> errors;
+  if (is_fixed) errors = problems_;
+  std::size_t usable = 0;
   for (const auto& [name, model] : models_) {
-    if (model.CanAnswer()) ++good;
+    if (model.CanAnswer()) ++usable;
     if (!model.wanted() || (model.CanAnswer() && !is_fixed)) continue;
-    for (const absl::Status& problem : model.Problems()) refusals.push_back(problem);
+    for (const absl::Status& problem : model.Problems()) errors.push_back(problem);
   }
   for (const std::string& name : settings_.load_models) {
     const auto model = models_.find(name);
     if (model == models_.end() ||
         (!model->second.CanAnswer() && model->second.Problems().empty())) {
-      refusals.push_back(CheckServable(name));
+      errors.push_back(CheckServable(name));
     }
   }
-  if (!refusals.empty() && !settings_.skip_bad_models) {
+  if (!errors.empty() && !settings_.skip_bad_models) {
     return absl::InvalidArgumentError(absl::StrCat(
-        "model repository ", settings_.folder, ": ", refusals.size(), " refused:", Lines(refusals),
+        "model repository ", settings_.folder, ": ", errors.size(), " refused:", JoinLines(errors),
         "\nrepair or remove them, or start with --skip-bad-models to serve the others"));
   }
-  if (good > 0 || !is_fixed) return absl::OkStatus();
+  if (usable > 0 || !is_fixed) return absl::OkStatus();
   return absl::NotFoundError(absl::StrCat("model repository ", settings_.folder,
                                           ": expected at least one model at <name>/<version>/",
                                           kModelFileName, ", got none; lipserve-train train --out ",
@@ -206,7 +206,7 @@ absl::Status ModelRepository::CheckServable(const std::string& name) const {
   const std::vector<absl::Status> problems =
       model == models_.end() ? std::vector<absl::Status>{} : model->second.Problems();
   if (!problems.empty()) {
-    return absl::InvalidArgumentError(absl::StrCat("model ", name, ":", Lines(problems)));
+    return absl::InvalidArgumentError(absl::StrCat("model ", name, ":", JoinLines(problems)));
   }
   if (model != models_.end() && model->second.CanAnswer()) return absl::OkStatus();
   return absl::NotFoundError(absl::StrCat("model ", name, ": expected a version at ",

@@ -13,7 +13,7 @@ namespace {
 
 std::string ShortDigest(const std::string& digest) { return ToHex(digest).substr(0, 16); }
 
-absl::Status AboutFile(const std::string& path, const absl::Status& status) {
+absl::Status WithPath(const std::string& path, const absl::Status& status) {
   const std::string message(status.message());
   if (status.ok() || message.find(path) != std::string::npos) return status;
   return {status.code(), absl::StrCat(path, ": ", message)};
@@ -77,7 +77,7 @@ void RepositoryVersion::AllowReload() {
 }
 
 absl::Status RepositoryVersion::Read() {
-  refusal_ = AboutFile(path_, ReadFile());
+  refusal_ = WithPath(path_, ReadFile());
   return refusal_;
 }
 
@@ -108,7 +108,7 @@ absl::Status RepositoryVersion::Load() {
   if (read_ == nullptr) LIPSERVE_RETURN_IF_ERROR(Read());
   auto model = ServedModel::Load(model_name_, number_, std::move(*std::exchange(read_, nullptr)),
                                  context_.max_batch, context_.metrics, context_.clock);
-  refusal_ = AboutFile(path_, model.status());
+  refusal_ = WithPath(path_, model.status());
   if (!model.ok()) return refusal_;
   served_ = context_.retired->DeferDestruction(*std::move(model));
   file_change_.clear();

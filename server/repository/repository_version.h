@@ -83,8 +83,8 @@ class RepositoryVersion {
   // The size of one input, in numbers, of the file that Read has read; 0 once Load has taken it.
   std::size_t read_input_size() const;
 
-  // The version's entry of the index, without labels. `idle` is the reason to show if it is not
-  // served although nothing is wrong with it.
+  // The version's entry in the index, without labels. `idle` is the reason to show for a version
+  // that is not served although nothing is wrong with it.
   IndexEntry Describe(const std::string& idle) const;
 
  private:

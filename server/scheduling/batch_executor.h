@@ -20,11 +20,11 @@ namespace lipserve {
 //     queue.BatchDone();
 //   }
 //
-// Drops tasks that are cancelled or past their deadline, gathers the inputs of the rest into one
-// matrix, classifies it, and completes each task with its own answers. Tasks of different precision
-// are computed separately, those of the oldest task's precision first.
+// Completes tasks that are cancelled or past their deadline without computing them. Gathers the
+// inputs of the rest into one matrix, classifies it, and completes each task with its own answers.
+// Tasks of different precision are computed separately, those of the oldest task's precision first.
 //
-// Threads: one at a time; the thread's OpenMP team is one thread. The executor keeps buffers.
+// Threads: one at a time, with an OpenMP team of one thread. The executor keeps buffers.
 class BatchExecutor {
  public:
   // Requires: clock and delivery outlive the executor.
@@ -49,7 +49,8 @@ class BatchExecutor {
   AnswerDelivery& delivery_;
   std::vector<ClassificationTask*> live_;
   std::vector<float> gathered_;
-  std::vector<Answer> answers_;  // grows only: an answer keeps the capacity of its scores
+  std::vector<Answer>
+      answers_;  // never shrinks, so that each answer keeps the memory of its scores
 };
 
 }  // namespace lipserve

@@ -18,7 +18,7 @@ class AnswerHandoverTest : public ::testing::Test {
  protected:
   ~AnswerHandoverTest() override {
     queue_.Shutdown();
-    while (HandOnAnEvent(std::chrono::hours(1))) {
+    while (DispatchNextEvent(std::chrono::hours(1))) {
     }
   }
 
@@ -29,7 +29,7 @@ class AnswerHandoverTest : public ::testing::Test {
   }
 
   // What a poller does with its next event. False if none comes in that time.
-  bool HandOnAnEvent(std::chrono::system_clock::duration patience) {
+  bool DispatchNextEvent(std::chrono::system_clock::duration patience) {
     void* tag = nullptr;
     bool ok = false;
     const auto deadline = std::chrono::system_clock::now() + patience;
@@ -37,8 +37,8 @@ class AnswerHandoverTest : public ::testing::Test {
     static_cast<CompletionEvent*>(tag)->Dispatch(ok);
     return true;
   }
-  bool PollerIsWoken() { return HandOnAnEvent(std::chrono::seconds(60)); }
-  bool PollerSleeps() { return !HandOnAnEvent(std::chrono::seconds(0)); }
+  bool PollerIsWoken() { return DispatchNextEvent(std::chrono::seconds(60)); }
+  bool PollerSleeps() { return !DispatchNextEvent(std::chrono::seconds(0)); }
 
   SmallServedModel served_;
   FakeClock clock_;
