@@ -45,7 +45,7 @@ void PollUntilShutdown(grpc::CompletionQueue& queue, PollerWork& work, BusyPoll 
   void* tag = nullptr;
   bool ok = false;
   const auto next = [&] {
-    if (answered > 0 && work.MayBusyPoll() && busy_poll.Begin()) {
+    if (answered > 0 && work.MayBusyPoll() && busy_poll.ShouldPoll()) {
       const auto status = BusyPollNext(queue, busy_poll.duration(), &tag, &ok);
       busy_poll.Record(status == grpc::CompletionQueue::GOT_EVENT);
       if (status != grpc::CompletionQueue::TIMEOUT) {
