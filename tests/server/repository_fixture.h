@@ -106,7 +106,7 @@ class RepositoryFixture : public ::testing::Test {
   Metrics metrics_{BuildInfo{}};
   SteadyClock clock_;
   std::string log_;
-  std::map<std::string, bool> answering_;  // as last on_change
+  std::map<std::string, bool> answering_;  // as last published
 };
 
 }  // namespace lipserve

@@ -70,7 +70,7 @@ TEST_F(RepositoryExplicitTest, UnloadStopsServingAndLoadBringsItBack) {
 
 TEST_F(RepositoryExplicitTest, NewVersionsWaitForALoad) {
   AddVersion("a", 1);
-  ApplyLimits("a", "version_policy { latest {} }");
+  Configure("a", "version_policy { latest {} }");
   ModelRepository repository(Loading({"a"}), metrics_, clock_);
   ASSERT_TRUE(ReadAndStart(repository).ok());
   AddVersion("a", 2);
@@ -84,10 +84,10 @@ TEST_F(RepositoryExplicitTest, NewVersionsWaitForALoad) {
 TEST_F(RepositoryExplicitTest, AChangedConfigurationWaitsForALoad) {
   AddVersion("a", 1);
   AddVersion("a", 2);
-  ApplyLimits("a", "labels { name: 'x' version: 1 } default_label: 'x'");
+  Configure("a", "labels { name: 'x' version: 1 } default_label: 'x'");
   ModelRepository repository(Loading({"a"}), metrics_, clock_);
   ASSERT_TRUE(ReadAndStart(repository).ok());
-  ApplyLimits("a", "labels { name: 'y' version: 2 } default_label: 'y'");
+  Configure("a", "labels { name: 'y' version: 2 } default_label: 'y'");
   repository.Poll();
   EXPECT_EQ(VersionOf(repository, "a"), 1);
   EXPECT_EQ(VersionOf(repository, "a", "y"), 0);

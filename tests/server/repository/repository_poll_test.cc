@@ -54,7 +54,7 @@ TEST_F(RepositoryPollTest, ANewVersionIsServedAndTheOldOneStaysByDefault) {
 
 TEST_F(RepositoryPollTest, LatestTwoKeepsTwo) {
   AddVersion("m", 1);
-  ApplyLimits("m", "version_policy { latest { num_versions: 2 } }");
+  Configure("m", "version_policy { latest { num_versions: 2 } }");
   ASSERT_TRUE(ReadAndStart(repository_).ok());
   EXPECT_EQ(Served(repository_, "m"), "1");
   for (std::int64_t version = 2; version <= 5; ++version) {
@@ -70,7 +70,7 @@ TEST_F(RepositoryPollTest, OnlyTheNewestVersionsAreReadAtTheStart) {
   AddVersion("m", 1);
   WriteGarbage("m", 2, 100);
   AddVersion("m", 3);
-  ApplyLimits("m", "version_policy { latest {} }");
+  Configure("m", "version_policy { latest {} }");
   ASSERT_TRUE(ReadAndStart(repository_).ok());
   EXPECT_EQ(Served(repository_, "m"), "3");
   EXPECT_THAT(log_, Not(HasSubstr("m/2")));
@@ -78,7 +78,7 @@ TEST_F(RepositoryPollTest, OnlyTheNewestVersionsAreReadAtTheStart) {
 
 TEST_F(RepositoryPollTest, ACorruptNewVersionLeavesTheOldOneServingAndTheIndexTellsWhy) {
   AddVersion("m", 1);
-  ApplyLimits("m", "version_policy { latest {} }");
+  Configure("m", "version_policy { latest {} }");
   ASSERT_TRUE(ReadAndStart(repository_).ok());
   const auto before = repository_.catalog()->models()[0];
   WriteGarbage("m", 2, 100);
@@ -123,7 +123,7 @@ TEST_F(RepositoryPollTest, AFolderWithoutACompleteFileIsNotAVersionYet) {
 TEST_F(RepositoryPollTest, DeletingTheNewestVersionRollsBack) {
   AddVersion("m", 1);
   AddVersion("m", 2);
-  ApplyLimits("m", "version_policy { latest {} }");
+  Configure("m", "version_policy { latest {} }");
   ASSERT_TRUE(ReadAndStart(repository_).ok());
   EXPECT_EQ(Served(repository_, "m"), "2");
   RemoveVersion("m", 2);
@@ -136,7 +136,7 @@ TEST_F(RepositoryPollTest, DeletingTheNewestVersionRollsBack) {
 TEST_F(RepositoryPollTest, ARollBackToABadVersionKeepsTheGoodOne) {
   folder_.Add("m", "1", BoastfulModel());
   AddVersion("m", 2);
-  ApplyLimits("m", "version_policy { latest {} }");
+  Configure("m", "version_policy { latest {} }");
   ASSERT_TRUE(ReadAndStart(repository_).ok());
   RemoveVersion("m", 2);
   repository_.Poll();
@@ -221,14 +221,14 @@ TEST_F(RepositoryPollTest, ARemovedOrCorruptedFileUnderAServedVersionIsTold) {
 TEST_F(RepositoryPollTest, ALabelMovesWithTheConfiguration) {
   AddVersion("m", 1);
   AddVersion("m", 2);
-  ApplyLimits("m", "labels { name: 'stable' version: 1 } default_label: 'stable'");
+  Configure("m", "labels { name: 'stable' version: 1 } default_label: 'stable'");
   ASSERT_TRUE(ReadAndStart(repository_).ok());
   EXPECT_EQ(VersionOf(repository_, "m", "stable"), 1);
   EXPECT_EQ(VersionOf(repository_, "m"), 1);  // not the newest
   EXPECT_EQ(Indexed(repository_, "m", 1), "READY [stable]");
-  ApplyLimits("m",
-              "labels { name: 'stable' version: 2 } labels { name: 'old' version: 1 }"
-              "default_label: 'stable'");
+  Configure("m",
+            "labels { name: 'stable' version: 2 } labels { name: 'old' version: 1 }"
+            "default_label: 'stable'");
   repository_.Poll();
   EXPECT_EQ(VersionOf(repository_, "m", "stable"), 2);
   EXPECT_EQ(VersionOf(repository_, "m", "old"), 1);
@@ -237,10 +237,10 @@ TEST_F(RepositoryPollTest, ALabelMovesWithTheConfiguration) {
 
 TEST_F(RepositoryPollTest, ALabelStaysUntilItsNewVersionIsServed) {
   AddVersion("m", 1);
-  ApplyLimits("m", "version_policy { latest {} } labels { name: 'stable' version: 1 }");
+  Configure("m", "version_policy { latest {} } labels { name: 'stable' version: 1 }");
   ASSERT_TRUE(ReadAndStart(repository_).ok());
   folder_.Add("m", "2", BoastfulModel());
-  ApplyLimits("m", "version_policy { latest {} } labels { name: 'stable' version: 2 }");
+  Configure("m", "version_policy { latest {} } labels { name: 'stable' version: 2 }");
   repository_.Poll();
   EXPECT_EQ(VersionOf(repository_, "m", "stable"), 1);
   AddVersion("m", 3);  // the policy would let version 1 go, the label keeps it
@@ -255,7 +255,7 @@ TEST_F(RepositoryPollTest, ALabelStaysUntilItsNewVersionIsServed) {
 
 TEST_F(RepositoryPollTest, ALabelOfAVersionThatIsNotThereIsTold) {
   AddVersion("m", 1);
-  ApplyLimits("m", "labels { name: 'next' version: 7 }");
+  Configure("m", "labels { name: 'next' version: 7 }");
   ASSERT_TRUE(ReadAndStart(repository_).ok());
   EXPECT_EQ(VersionOf(repository_, "m", "next"), 0);
   EXPECT_THAT(log_, HasSubstr("version 7 of model m is asked for"));
@@ -264,10 +264,10 @@ TEST_F(RepositoryPollTest, ALabelOfAVersionThatIsNotThereIsTold) {
 
 TEST_F(RepositoryPollTest, ASpecificVersionThatIsBadKeepsWhatItWasToReplace) {
   AddVersion("m", 1);
-  ApplyLimits("m", "version_policy { specific { versions: 1 } }");
+  Configure("m", "version_policy { specific { versions: 1 } }");
   ASSERT_TRUE(ReadAndStart(repository_).ok());
   folder_.Add("m", "2", BoastfulModel());
-  ApplyLimits("m", "version_policy { specific { versions: 2 } }");
+  Configure("m", "version_policy { specific { versions: 2 } }");
   repository_.Poll();
   EXPECT_EQ(Served(repository_, "m"), "1");
   AddVersion("m", 2);
@@ -281,18 +281,18 @@ TEST_F(RepositoryPollTest, AConfiguredBatchLimitHoldsUntilItIsTakenAway) {
   ASSERT_TRUE(ReadAndStart(repository).ok());
   const auto served = repository.catalog()->Find("m", 1).value();
   const std::size_t measured = served->batch_limit();
-  ApplyLimits("m", "batch_limit: 3");
+  Configure("m", "batch_limit: 3");
   repository.Poll();
   EXPECT_EQ(served->batch_limit(), 3U);
   EXPECT_THAT(log_, HasSubstr("m/1: batches of up to 3, as configured"));
   EXPECT_THAT(metrics_.Text(),
               HasSubstr("lipserve_model_batch_limit{model=\"m\",version=\"1\"} 3"));
   AddVersion("m", 2);
-  ApplyLimits("m", "batch_limit: 1000");
+  Configure("m", "batch_limit: 1000");
   repository.Poll();
   EXPECT_EQ(served->batch_limit(), 4U) << "what the model was loaded for";
   EXPECT_EQ(repository.catalog()->Find("m", 2).value()->batch_limit(), 4U);
-  ApplyLimits("m", "");
+  Configure("m", "");
   repository.Poll();
   EXPECT_EQ(served->batch_limit(), measured);
 }
@@ -308,12 +308,12 @@ TEST_F(RepositoryPollTest, AConfiguredQueueHoldsUntilItIsTakenAway) {
     return std::pair(served->queue_capacity(), served->default_priority());
   };
   EXPECT_EQ(queueing(), std::pair(std::size_t{50}, 3));
-  ApplyLimits("m", "queue_capacity: 7 default_priority: 5");
+  Configure("m", "queue_capacity: 7 default_priority: 5");
   repository.Poll();
   EXPECT_EQ(queueing(), std::pair(std::size_t{7}, 5));
   EXPECT_THAT(metrics_.Text(),
               HasSubstr("lipserve_model_queue_capacity{model=\"m\",version=\"1\"} 7"));
-  ApplyLimits("m", "queue_capacity: 51");
+  Configure("m", "queue_capacity: 51");
   repository.Poll();
   EXPECT_EQ(queueing(), std::pair(std::size_t{50}, 3)) << "not more than the server's";
 }
@@ -321,9 +321,9 @@ TEST_F(RepositoryPollTest, AConfiguredQueueHoldsUntilItIsTakenAway) {
 TEST_F(RepositoryPollTest, ABadConfigurationLeavesTheFormerOneInForce) {
   AddVersion("m", 1);
   AddVersion("m", 2);
-  ApplyLimits("m", "version_policy { latest {} }");
+  Configure("m", "version_policy { latest {} }");
   ASSERT_TRUE(ReadAndStart(repository_).ok());
-  ApplyLimits("m", "version_polcy { all {} }");
+  Configure("m", "version_polcy { all {} }");
   repository_.Poll();
   repository_.Poll();
   EXPECT_EQ(Served(repository_, "m"), "2");
@@ -331,7 +331,7 @@ TEST_F(RepositoryPollTest, ABadConfigurationLeavesTheFormerOneInForce) {
               AllOf(StartsWith("UNAVAILABLE: "), HasSubstr("config.textproto:1:"),
                     HasSubstr("Did you mean \"version_policy\"?")));
   EXPECT_EQ(Count(log_, "config.textproto:1:"), 1U);
-  ApplyLimits("m", "version_policy { all {} }");
+  Configure("m", "version_policy { all {} }");
   repository_.Poll();
   EXPECT_EQ(Served(repository_, "m"), "1, 2");
   EXPECT_EQ(Indexed(repository_, "m", 0), "");

@@ -19,7 +19,7 @@ TEST(BusyPollTest, LooksAfterEachAnswerWhileSomethingComes) {
   BusyPoll poll(microseconds(100));
   for (int i = 0; i < 10; ++i) {
     ASSERT_TRUE(poll.ShouldPoll()) << i;
-    poll.Record(/*came=*/true);
+    poll.Record(/*found_event=*/true);
   }
 }
 
@@ -27,7 +27,7 @@ TEST(BusyPollTest, LooksLessAndLessOftenWhileNothingComes) {
   BusyPoll poll(microseconds(100));
   for (const int passed : {0, 2, 4, 8, 16, 32, 64, 64, 64}) {
     EXPECT_EQ(AnswersUntilItLooks(poll), passed);
-    poll.Record(/*came=*/false);
+    poll.Record(/*found_event=*/false);
   }
 }
 
@@ -35,12 +35,12 @@ TEST(BusyPollTest, StartsAnewOnceSomethingComes) {
   BusyPoll poll(microseconds(100));
   for (int i = 0; i < 3; ++i) {
     AnswersUntilItLooks(poll);
-    poll.Record(/*came=*/false);
+    poll.Record(/*found_event=*/false);
   }
   AnswersUntilItLooks(poll);
-  poll.Record(/*came=*/true);
+  poll.Record(/*found_event=*/true);
   EXPECT_EQ(AnswersUntilItLooks(poll), 0);
-  poll.Record(/*came=*/false);
+  poll.Record(/*found_event=*/false);
   EXPECT_EQ(AnswersUntilItLooks(poll), 2);
 }
 
