@@ -41,7 +41,7 @@ class RepositoryModel {
 
   // Updates the model from the current content of its folder.
   void ApplyFolder(const ModelFolder& folder);
-  // The model's folder is gone.
+  // The model's folder was deleted.
   void MarkMissing();
 
   // Lets the next loads retry refused files, and reload served versions whose files have changed.
@@ -104,11 +104,10 @@ class RepositoryModel {
 
   std::string config_path_;
   std::optional<FileFingerprint> config_file_;
-  absl::Status config_refusal_;  // OK, or why the file was refused
-  std::optional<ServingConfig> config_ =
-      ServingConfig();        // in force; none: the first file was refused
-  VersionNames names_;        // in force
-  bool has_default_ = false;  // names_.default_label was once set
+  absl::Status config_refusal_;                            // OK, or why the file was refused
+  std::optional<ServingConfig> config_ = ServingConfig();  // in force; none: the first was refused
+  VersionNames names_;                                     // in force
+  bool has_default_ = false;                               // names_.default_label was once set
 };
 
 }  // namespace lipserve

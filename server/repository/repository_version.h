@@ -46,7 +46,7 @@ class RepositoryVersion {
 
   // Updates the version from the current content of its folder. A changed file clears its error.
   void ApplyFolder(const VersionFolder& folder);
-  void MarkMissing();  // the folder is gone
+  void MarkMissing();  // the folder was deleted
 
   bool has_folder() const { return has_folder_; }
   // Whether the folder exists, and the version is served or has a file that was not refused.
