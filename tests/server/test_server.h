@@ -20,6 +20,7 @@
 #include "inference/grpc_service.grpc.pb.h"
 #include "lipserve/v1/classifier.grpc.pb.h"
 #include "model/foundation/mutex.h"
+#include "server/repository/repository_loader.h"
 #include "server/server.h"
 #include "tests/server/http_get.h"
 #include "tests/server/small_model.h"
