@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Classifies one image and prints the class and its certificate.
 
-The server speaks the Open Inference Protocol, so Triton's client does, and nothing is generated:
+Triton's client works unchanged, because the server speaks the Open Inference Protocol:
 
     pip install 'tritonclient[grpc]'
     python classify.py 127.0.0.1:8001 mnist08
