@@ -4,7 +4,7 @@
 // Example:
 //   const ClassifierClient client({.address = "127.0.0.1:8001"});
 //   v1::ImageBatch images;  // fill in element_type, shape and data
-//   const auto answer = client.Classify(images, {.model_name = "mnist08", .epsilon = 1.0});
+//   const auto answer = client.Classify(images, {.model = {.name = "mnist08"}, .epsilon = 1.0});
 //   if (answer.ok() && answer->classifications(0).certified_at_epsilon()) ...
 #ifndef CLIENT_CLASSIFIER_CLIENT_H_
 #define CLIENT_CLASSIFIER_CLIENT_H_
