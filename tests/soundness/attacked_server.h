@@ -46,7 +46,7 @@ class AttackedServer {
   AttackedServer() = default;
 
   SteadyClock clock_;
-  TemporaryFolder folder_;
+  TemporaryModels folder_;
   std::unique_ptr<Server> server_;
   std::unique_ptr<AttackTarget> target_;
 };
