@@ -57,7 +57,7 @@ Line ClassLine(const AnsweredImage& image, const TerminalStyle& style) {
                  Ink::kBad, style);
 }
 
-// Appends what is said about an image.
+// Appends the caption of an image.
 void AddCaption(const AnswerReport& report, const AnsweredImage& image, const TerminalStyle& style,
                 Tile& tile) {
   tile.push_back(ClassLine(image, style));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Answers as JSON for programs.
+// Answers as JSON, for programs.
 #ifndef CLIENT_ANSWER_JSON_H_
 #define CLIENT_ANSWER_JSON_H_
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Answers next to the images they are about and, where labels were given, next to the truth.
+// Joins answers with their images and, where labels were given, with the true labels.
 #ifndef CLIENT_ANSWER_REPORT_H_
 #define CLIENT_ANSWER_REPORT_H_
 
@@ -35,8 +35,8 @@ struct AnswerReport {
   std::vector<AnsweredImage> images;
 };
 
-// Class index that number `label` of a labels file stands for: its position among the classes of
-// the model's training data, or the class labelled with that number if the model does not tell.
+// Class index for number `label` of a labels file: its position among the classes of the model's
+// training data. If the model does not say these, the class whose label is that number.
 std::optional<int> ClassOfLabel(const v1::DescribeModelResponse& model, std::int64_t label);
 
 // Joins images and answers.
@@ -60,7 +60,7 @@ std::string RadiusText(const v1::Classification& answer, v1::RadiusUnit unit);
 // "tight" or "fast", as --radius-precision takes it.
 std::string PrecisionText(v1::RadiusPrecision precision);
 
-// What was asked for as epsilon, in the shortest form.
+// The requested epsilon in its shortest decimal form.
 std::string EpsilonText(double epsilon);
 
 // Lines for people: which model answered, the unit and the precision of the radii.

@@ -5,9 +5,9 @@ namespace lipserve {
 namespace {
 
 // This client cancels nothing: CANCELLED comes from a gRPC server that shut down while the call was
-// on its way to it. The tokens are gRPC's: a failed try costs one, an answered call earns half a
-// one, and below half of them nothing is repeated. 1000 is the most that gRPC takes, so that many
-// calls may lose their server at once.
+// on its way. The tokens are gRPC's retry throttling: a failed attempt costs one, an answered call
+// earns half a token, and below half of the tokens gRPC does not retry. 1000 is the largest number
+// that gRPC allows, so that many calls may lose their server at once.
 constexpr char kServiceConfig[] = R"({
   "loadBalancingConfig": [{"round_robin": {}}],
   "healthCheckConfig": {"serviceName": ""},
@@ -24,14 +24,14 @@ constexpr char kServiceConfig[] = R"({
 constexpr int kKeepaliveMs = 30'000;
 constexpr int kKeepaliveTimeoutMs = 10'000;
 constexpr int kFirstReconnectMs = 200;
-// gRPC's own two minutes would leave a server that came back without calls for that long.
+// With gRPC's default of two minutes, a server that came back would get no calls for that long.
 constexpr int kSlowestReconnectMs = 5'000;
 
 grpc::ChannelArguments ConnectionArguments() {
   grpc::ChannelArguments arguments;
-  // An environment's http_proxy is for web pages; it would swallow calls to loopback.
+  // http_proxy in the environment is for web pages; it would intercept calls to loopback.
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  // A server that vanished without closing its connection is noticed, also between calls.
+  // Detects a server that vanished without closing its connection, also between calls.
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);

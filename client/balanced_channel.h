@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How calls find a server that answers them. The work is gRPC's; this file chooses its settings.
+// Channels to one or several servers. gRPC does the balancing; this file chooses its settings.
 #ifndef CLIENT_BALANCED_CHANNEL_H_
 #define CLIENT_BALANCED_CHANNEL_H_
 
@@ -10,18 +10,19 @@
 
 namespace lipserve {
 
-// A channel that spreads calls over all servers that `target` resolves to, in turn. It leaves out
-// those that cannot be reached or say that they are not serving (loading, draining), and comes back
-// to them. A call that a server refuses or loses (RESOURCE_EXHAUSTED, UNAVAILABLE, CANCELLED) is
-// tried up to four times, at the pace that the server asks for, as a rule at another server. When
-// half of all tries fail, calls are no longer repeated, so that an overload does not feed itself.
+// A round-robin channel over all servers that `target` resolves to. It skips servers that are
+// unreachable or report that they are not serving (loading, draining), and uses them again when
+// they recover. A call that a server refuses or loses (RESOURCE_EXHAUSTED, UNAVAILABLE, CANCELLED)
+// is attempted up to four times, as a rule at another server. The delay between attempts is the one
+// that the server asks for. When half of all attempts fail, retries stop, so that they do not add
+// to an overload.
 //
-// Requires: calls may be repeated. A target as ToGrpcTarget returns it.
+// Requires: calls are idempotent; a target as ToGrpcTarget returns it.
 std::shared_ptr<grpc::Channel> MakeBalancedChannel(
     const std::string& target, const std::shared_ptr<grpc::ChannelCredentials>& credentials);
 
-// A channel of its own connection to the first server of `target` that can be reached, whatever it
-// says of itself, for asking how it is and for loading it. Nothing is repeated.
+// A channel with a connection of its own to the first reachable server of `target`, whatever health
+// it reports. For health checks and load tests. It never retries.
 std::shared_ptr<grpc::Channel> MakePlainChannel(
     const std::string& target, const std::shared_ptr<grpc::ChannelCredentials>& credentials);
 

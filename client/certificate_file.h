@@ -2,7 +2,7 @@
 // Soundness rests on this file: it records what a server answered, digit for digit, so that
 // lipserve-verify can check it against the model file.
 //
-// Format, JSON, version 2 (every key is there, and no other):
+// Format: JSON, version 2. Every key is required, and no other is allowed:
 //   format            "lipserve.certificate"
 //   version           2
 //   model             name, version: as served, for people; digest_sha256: of the model file's

@@ -19,7 +19,8 @@ namespace {
 // Below gRPC's default limit of 4 MiB for a received message, with room for the other fields.
 constexpr std::int64_t kMaxPieceBytes = std::int64_t{3} << 20;
 
-// A list that is none stays as it is: gRPC then says of every call that it cannot resolve it.
+// An invalid list stays as it is. gRPC then fails every call, saying that it cannot resolve the
+// target.
 std::string TargetOf(const ClientOptions& options) {
   absl::StatusOr<std::string> target = ToGrpcTarget(options.address);
   return target.ok() ? *std::move(target) : options.address;
@@ -67,9 +68,10 @@ v1::ImageBatch Piece(const v1::ImageBatch& images, std::int64_t begin, std::int6
   return piece;
 }
 
-// What the answers to `images` lack of what the protocol promises, as "expected A, got B"; empty if
-// nothing.
-std::string Shortcoming(const v1::ImageBatch& images, const v1::ClassifyResponse& response) {
+// What the response lacks of what the protocol promises for `images`, as "expected A, got B"; empty
+// if nothing.
+std::string MissingFromResponse(const v1::ImageBatch& images,
+                                const v1::ClassifyResponse& response) {
   const std::int64_t sent = images.shape_size() > 0 ? images.shape(0) : 0;
   if (response.classifications_size() != sent) {
     return absl::StrCat("expected ", sent, " answers, got ", response.classifications_size());
@@ -136,8 +138,8 @@ absl::StatusOr<v1::ClassifyResponse> ClassifierClient::Classify(
       !error.ok()) {
     return error;
   }
-  if (const std::string lacking = Shortcoming(images, response); !lacking.empty()) {
-    return absl::InternalError(absl::StrCat(options_.address, ": Classify: ", lacking,
+  if (const std::string missing = MissingFromResponse(images, response); !missing.empty()) {
+    return absl::InternalError(absl::StrCat(options_.address, ": Classify: ", missing,
                                             "; the server does not follow the protocol"));
   }
   return response;

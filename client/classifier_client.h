@@ -4,7 +4,7 @@
 // Example:
 //   const ClassifierClient client({.address = "127.0.0.1:8001"});
 //   v1::ImageBatch images;  // fill in element_type, shape and data
-//   const auto answer = client.Classify(images, {.model_name = "mnist08", .epsilon = 1.0});
+//   const auto answer = client.Classify(images, {.model = {.name = "mnist08"}, .epsilon = 1.0});
 //   if (answer.ok() && answer->classifications(0).certified_at_epsilon()) ...
 #ifndef CLIENT_CLASSIFIER_CLIENT_H_
 #define CLIENT_CLASSIFIER_CLIENT_H_
@@ -36,8 +36,8 @@ struct ClientOptions {
 // Which model to ask.
 struct ModelSelector {
   std::string name = {};     // empty: the only model of the server
-  std::int64_t version = 0;  // 0: what the server answers with by default, else the newest served
-  std::string label = {};    // instead of a version: what the server calls one, such as "canary"
+  std::int64_t version = 0;  // 0: the server's default version, or the newest that it serves
+  std::string label = {};    // instead of a version: a label of the server's, such as "canary"
 };
 
 // What to ask besides the images.
@@ -55,11 +55,11 @@ enum class ServingStatus { kUnknown = 0, kServing = 1, kNotServing = 2, kService
 // "SERVING", "NOT_SERVING", ... as in the health protocol.
 std::string ServingStatusName(ServingStatus status);
 
-// A connection to every server that the address stands for, without a proxy. It
-// connects at the first call and again whenever a connection is lost, and gives calls to the
-// servers in turn. A call that finds a queue full (RESOURCE_EXHAUSTED), its server unreachable
-// (UNAVAILABLE) or shutting down (CANCELLED) is tried up to four times; that is safe because
-// classification changes nothing. See balanced_channel.h.
+// A connection to every server that the address resolves to, without a proxy. It connects at the
+// first call, reconnects when a connection is lost, and distributes calls round-robin. A call that
+// finds a full queue (RESOURCE_EXHAUSTED), an unreachable server (UNAVAILABLE) or one that shuts
+// down (CANCELLED) is attempted up to four times. That is safe because classification changes
+// nothing. See balanced_channel.h.
 //
 // Errors:  every call returns the server's code, or UNAVAILABLE / DEADLINE_EXCEEDED of the
 //          connection; the message is "ADDRESS: METHOD: CODE: what the server said".
@@ -70,13 +70,13 @@ class ClassifierClient {
 
   // Classifies all images in one call.
   //
-  // Errors: Internal if the server answers another number of images than was sent, or leaves out
+  // Errors: Internal if the server answers for another number of images than were sent, or omits
   //         what the protocol promises: the precision, and the squared radius of UINT8 images.
   absl::StatusOr<v1::ClassifyResponse> Classify(const v1::ImageBatch& images,
                                                 const ClassifyOptions& options) const;
 
-  // Classifies any number of images in calls of at most `max_images` images and 3 MiB (one image
-  // at least), and joins the answers. The first answer pins the version for the rest.
+  // Classifies any number of images in calls of at most `max_images` images and 3 MiB (one image at
+  // least), and joins the answers. All calls use the version that answered the first.
   //
   // Requires: images.shape[0] is the number of images; max_images >= 1.
   // Errors:   InvalidArgument if shape and data do not divide into images; Aborted if another
@@ -91,8 +91,8 @@ class ClassifierClient {
   // Lists every served model and version.
   absl::StatusOr<v1::ListModelsResponse> ListModels() const;
 
-  // Asks grpc.health.v1.Health of the first server that can be reached; an empty service means the
-  // server as a whole.
+  // Calls grpc.health.v1.Health at the first reachable server. An empty service means the server as
+  // a whole.
   absl::StatusOr<ServingStatus> CheckHealth(const std::string& service) const;
 
   const std::string& address() const { return options_.address; }

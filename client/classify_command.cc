@@ -32,26 +32,27 @@ void Print(const AnswerReport& report, const ImageSet& images, OutputForm form,
 
 absl::Status RunClassify(const ClassifierClient& client, const ClassifyFlags& flags,
                          const TerminalStyle& style, std::istream& in, std::ostream& out) {
-  const auto model = client.DescribeModel(flags.ask.model);
+  const auto model = client.DescribeModel(flags.query.model);
   if (!model.ok()) return model.status();
   const auto shape = InputShapeOf(*model);
   if (!shape.ok()) return shape.status();
   if (flags.input.as_float) {
-    if (auto status = CheckPixelsBecomeFloats(*model); !status.ok()) return status;
+    if (auto status = CheckPixelDivisorIs255(*model); !status.ok()) return status;
   }
   const auto images = LoadImages(flags.input, *shape, in);
   if (!images.ok()) return images.status();
-  ClassifyOptions ask = flags.ask;
-  // The version that was described is the one to ask, also if a newer one arrives meanwhile.
-  ask.model = {model->model().name(), model->model().version()};
+  ClassifyOptions query = flags.query;
+  // Use the version that was described, even if a newer one has been loaded since.
+  query.model = {model->model().name(), model->model().version()};
   const auto answers =
-      client.ClassifyInPieces(images->ToBatch(), ask, model->max_images_per_call());
+      client.ClassifyInPieces(images->ToBatch(), query, model->max_images_per_call());
   if (!answers.ok()) return answers.status();
   if (!flags.certificate_path.empty()) {
     absl::Status status = WriteCertificateFile(flags.certificate_path, *images, *answers);
     if (!status.ok()) return status;
   }
-  Print(MakeReport(*model, *images, *answers, flags.ask.epsilon), *images, flags.form, style, out);
+  Print(MakeReport(*model, *images, *answers, flags.query.epsilon), *images, flags.form, style,
+        out);
   return absl::OkStatus();
 }
 

@@ -19,17 +19,17 @@ enum class OutputForm { kTable, kDrawing, kJson };
 
 // What to classify and how to show it.
 struct ClassifyFlags {
-  ClassifyOptions ask = {};
+  ClassifyOptions query = {};
   ImageInputOptions input = {};
   OutputForm form = OutputForm::kTable;
   std::string certificate_path = {};  // where to record the answers for lipserve-verify, or empty
 };
 
-// Asks the server for the model's shape, reads the images, classifies them, records the answers if
-// asked to, and prints them.
+// Gets the model's shape from the server, reads the images and classifies them. Records the answers
+// if a path is given, and prints them.
 //
 // Errors: of the client, of the input readers and of WriteCertificateFile. Nothing is printed
-//         before all answers are there and recorded.
+//         before all answers have arrived and are recorded.
 absl::Status RunClassify(const ClassifierClient& client, const ClassifyFlags& flags,
                          const TerminalStyle& style, std::istream& in, std::ostream& out);
 

@@ -25,7 +25,7 @@ absl::StatusOr<ImageShape> InputShapeOf(const v1::DescribeModelResponse& model) 
   return ImageShape{shape[0], shape[1], shape[2]};
 }
 
-absl::Status CheckPixelsBecomeFloats(const v1::DescribeModelResponse& model) {
+absl::Status CheckPixelDivisorIs255(const v1::DescribeModelResponse& model) {
   const double divisor = model.training().recipe().dataset().pixel_divisor();
   if (divisor == 0.0 || divisor == 255.0) return absl::OkStatus();
   return absl::FailedPreconditionError(

@@ -17,8 +17,9 @@ absl::StatusOr<ImageShape> InputShapeOf(const v1::DescribeModelResponse& model);
 
 // Whether pixels / 255 are what the model was trained on.
 //
-// Errors: FailedPrecondition if it was trained on another scale: it would see other images.
-absl::Status CheckPixelsBecomeFloats(const v1::DescribeModelResponse& model);
+// Errors: FailedPrecondition if it was trained on another scale, because it would then read other
+//         images.
+absl::Status CheckPixelDivisorIs255(const v1::DescribeModelResponse& model);
 
 }  // namespace lipserve
 

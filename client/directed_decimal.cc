@@ -51,7 +51,7 @@ bool AllZeros(const std::string& text, std::size_t begin) {
 }
 
 // `value`, which has a non-zero digit, with zeros after its twelfth significant one.
-double KeepTwelveDigits(double value, bool up) {
+double RoundToTwelveDigits(double value, bool up) {
   const std::string exact = ExactDecimal(value);
   std::size_t end = exact.find_first_of("123456789");
   for (int digits = 0; digits < kSignificantDigits; ++end) {
@@ -82,13 +82,13 @@ std::string DecimalRoundedUp(double value, int decimals) {
 
 double TwelveDigitsRoundedDown(double value) {
   assert(value >= 0.0 && std::isfinite(value));
-  return value < kSmallest ? 0.0 : KeepTwelveDigits(value, false);
+  return value < kSmallest ? 0.0 : RoundToTwelveDigits(value, false);
 }
 
 double TwelveDigitsRoundedUp(double value) {
   assert(value >= 0.0 && std::isfinite(value));
   if (value < kSmallest) return value == 0.0 ? 0.0 : kSmallest;
-  return KeepTwelveDigits(value, true);
+  return RoundToTwelveDigits(value, true);
 }
 
 std::string HexFloat(double value) { return absl::StrFormat("%a", value); }

@@ -83,7 +83,7 @@ struct Box {
 };
 
 // The smallest box outside which every picture is black; empty (right 0) if all are.
-Box InkBox(const std::vector<Picture>& pictures) {
+Box NonBlackBox(const std::vector<Picture>& pictures) {
   Box box{pictures[0].width, pictures[0].height, 0, 0};
   for (const Picture& picture : pictures) {
     for (std::size_t i = 0; i < picture.pixels.size(); ++i) {
@@ -141,7 +141,7 @@ Picture PictureOf(const ImageSet& set, std::size_t index) {
 
 void CropCommonBorder(std::vector<Picture>& pictures) {
   if (pictures.empty()) return;
-  Box box = InkBox(pictures);
+  Box box = NonBlackBox(pictures);
   if (box.right == 0) return;
   const Picture& first = pictures[0];
   box = {box.left - std::min<std::size_t>(box.left, 1), box.top - std::min<std::size_t>(box.top, 1),

@@ -174,7 +174,7 @@ absl::Status CheckOptions(const ImageInputOptions& options) {
   return absl::OkStatus();
 }
 
-// Reads input `i` and appends what is selected of it.
+// Reads input `i` and appends its selected images.
 absl::Status AddInput(const ImageInputOptions& options, std::size_t i, std::istream& standard_input,
                       ImageSet& set) {
   const auto argument = ParseInputArgument(options.inputs[i]);

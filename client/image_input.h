@@ -44,9 +44,8 @@ struct ImageSet {
 // Which images to read, and how to send them.
 struct ImageInputOptions {
   // The kind follows from the name: *.png, *.jpg and *.jpeg are PNG or JPEG, *.f32 and "-"
-  // (standard input) are raw
-  // little-endian float32 numbers, everything else is idx, plain or gzipped. A trailing range
-  // selects images of an idx or raw input.
+  // (standard input) are raw little-endian float32 numbers, everything else is idx, plain or
+  // gzipped. A trailing range selects images of an idx or raw input.
   std::vector<std::string> inputs = {};
   // idx files with one label per image, one for each input, in order; or none.
   std::vector<std::string> label_files = {};
@@ -57,9 +56,8 @@ struct ImageInputOptions {
 
 // Reads, selects (range, then label, then limit) and joins the inputs.
 //
-// Shapes: idx [N, H, W] for one channel, or [N, C, H, W]; PNG and JPEG H x W, converted to C by
-//         pixel_image.h;
-//         raw: N * C * H * W numbers.
+// Shapes: idx: [N, H, W] for one channel, or [N, C, H, W]; PNG and JPEG: H x W, converted to C
+//         channels by pixel_image.h; raw: N * C * H * W numbers.
 // Errors: of the readers; InvalidArgument or OutOfRange, naming the file, expected and got, for
 //         another shape, a byte count that is no whole number of images, labels that do not match
 //         their file, pixels and floats in one batch, or nothing selected.

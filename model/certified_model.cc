@@ -68,7 +68,7 @@ class CertifiedModel::Worker {
         row32(impl),
         row64(impl) {}
 
-  // What one evaluation found for one row.
+  // The result of one evaluation for one row.
   struct Row {
     explicit Row(const Impl& impl)
         : scores(impl.num_rows), norms(impl.graph.num_rounding_layers()) {}
@@ -77,7 +77,7 @@ class CertifiedModel::Worker {
     std::vector<Upper> norms;
   };
 
-  // Copies what the last evaluation of `rows` rows found for `row` to row32 or row64.
+  // Copies the result for `row` of the last evaluation of `rows` rows to row32 or row64.
   void LoadFloat32Row(std::size_t rows, std::size_t row) {
     Load(scores32, norms32, rows, row, row32);
   }
@@ -194,7 +194,7 @@ Answer CertifiedModel::AnswerTight(ConstMatrixView inputs, Worker& worker, std::
   answer.scores.resize(NumScores(impl_->frozen.network));
   impl_->ClassScores<double, float>(scores64, std::span<float>(answer.scores));
   answer.class_index = by_float64 ? *by_float64 : impl_->exact.ClassOf(inputs.row(row));
-  // Impossible unless hardware, compiler or library broke an assumption: certify nothing.
+  // This is impossible unless hardware, compiler or library broke an assumption. Certify nothing.
   answer.stages_disagreed =
       (by_float32 && *by_float32 != answer.class_index) ||
       !certifier.AreConsistent(answer.class_index, scores32, norms32, scores64, norms64);
@@ -209,8 +209,8 @@ Answer CertifiedModel::AnswerTight(ConstMatrixView inputs, Worker& worker, std::
   return answer;
 }
 
-// Runs random inputs through both evaluations at every batch size, which also warms the
-// primitives, and holds them against each other.
+// Runs random inputs through both evaluations at every batch size and compares the results. This
+// also warms up the primitives.
 absl::Status CertifiedModel::SelfTest() const {
   const ScopedStrictFloatingPoint strict;
   const WorkerHandle worker = NewWorker();

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Soundness rests on this file: it is the one place where a class and a radius are decided. The
-// trainer's evaluation and the server both call it, so a published certified accuracy and a served
-// answer cannot differ.
+// CertifiedModel classifies inputs. For each it proves a radius within which the class cannot
+// change.
+//
+// Soundness rests on this file: classes and radii are decided here and nowhere else. The trainer's
+// evaluation and the server both call it, so a published certified accuracy and a served answer
+// cannot differ.
 //
 // Example:
 //   LIPSERVE_ASSIGN_OR_RETURN(FrozenModel frozen, ReadModelFile("models/mnist08/1/model.lip"));
@@ -36,7 +39,7 @@ enum class DecidedBy {
 // What a radius is computed from.
 enum class RadiusPrecision {
   kTight,  // the float64 scores, less their small error bound
-  kFast,   // the float32 scores and their larger error bound, where those decide: no float64 pass
+  kFast,   // the float32 scores and their larger error bound; no float64 pass where they decide
 };
 
 // The answer for one input.
@@ -47,9 +50,9 @@ struct Answer {
   double margin_lower_bound = 0.0;        // of the real network: min_j f_c - f_j; 0 if not proven
   double radius_l2 = 0.0;                 // proven, rounded down, in units of the network's input
   DecidedBy decided_by = DecidedBy::kExact;
-  // Two stages contradict each other by more than their proven errors, or in the class: something
-  // broke an assumption of the proof, so margin and radius are 0. Not seen by kFast where float32
-  // decides, because nothing else is computed then.
+  // True if two stages differ by more than their proven errors allow, or in the class. Then some
+  // assumption of the proof is broken, so margin and radius are 0. kFast cannot detect this where
+  // float32 decides, because no second stage runs.
   bool stages_disagreed = false;
 };
 
@@ -68,14 +71,14 @@ inline bool IsCertifiedAt(double radius_l2, double epsilon) {
 // Threads:   immutable after Create; concurrent Classify calls are safe with different workers.
 class CertifiedModel {
  public:
-  // Buffers of one compute thread. Not thread-safe; may be used by any one thread at a time.
+  // The buffers that one call needs. Any thread may use a worker, but only one thread at a time.
   class Worker;
   struct WorkerDeleter {
     void operator()(Worker* worker) const;
   };
   using WorkerHandle = std::unique_ptr<Worker, WorkerDeleter>;
 
-  // Proves the operator norms, checks the file's claims against them, creates and warms the
+  // Proves the operator norms, checks the file's claims against them, creates and warms up oneDNN's
   // primitives for every batch size used, and runs a self-test.
   //
   // Requires: max_batch >= 1; the calling thread's OpenMP team is as wide as the workers' will be.
@@ -104,7 +107,7 @@ class CertifiedModel {
   void Classify(ConstMatrixView inputs, Worker& worker, std::span<Answer> answers,
                 RadiusPrecision precision = RadiusPrecision::kTight) const;
 
-  // The oneDNN graph alone, without certificate, for benchmarks and self-checks.
+  // Runs the oneDNN graph alone, without a certificate. For benchmarks and self-checks.
   //
   // Shapes:   scores: [N, NumScores(frozen().network)]. Requires: N <= max_batch().
   void ScoresFloat32(ConstMatrixView inputs, Worker& worker, MatrixView scores) const;
@@ -118,7 +121,8 @@ class CertifiedModel {
                      RadiusPrecision precision) const;
   // The answer for row `row` of `inputs`, which the worker has just evaluated in float32.
   Answer AnswerFast(ConstMatrixView inputs, Worker& worker, std::size_t row) const;
-  // The same from the worker's row32 and row64, which hold both evaluations of it.
+  // The same from the worker's row32 and row64, which hold the row's float32 and float64
+  // evaluations.
   Answer AnswerTight(ConstMatrixView inputs, Worker& worker, std::size_t row) const;
   absl::Status SelfTest() const;
 

@@ -23,9 +23,9 @@
 namespace lipserve {
 namespace {
 
-constexpr int kStoppedAsAsked = 0;
-constexpr int kCouldNotServe = 1;
-constexpr std::chrono::milliseconds kPatienceWithLoader{200};
+constexpr int kExitStopped = 0;
+constexpr int kExitFailed = 1;
+constexpr std::chrono::milliseconds kLoaderTimeout{200};
 
 // Writes to stderr, a line at a time.
 class Log {
@@ -41,7 +41,7 @@ class Log {
   LogFormat format_;
 };
 
-std::string DescribePlan(const ServerOptions& options) {
+std::string DescribeThreads(const ServerOptions& options) {
   return absl::StrCat("threads: ", options.pollers, " for gRPC (busy poll ",
                       options.busy_poll.count(), " us), ", options.workers,
                       " to compute with 1 OpenMP thread each, 2 for HTTP; oneDNN ",
@@ -50,29 +50,29 @@ std::string DescribePlan(const ServerOptions& options) {
 
 int Fail(const Log& log, const absl::Status& status) {
   log(std::string(status.message()));
-  return kCouldNotServe;
+  return kExitFailed;
 }
 
 int Check(const Log& log, const ServerOptions& options) {
-  // Models are proven on this thread.
+  // This thread proves models, so it must pass the check.
   if (const absl::Status status = CheckStrictFloatingPoint(); !status.ok())
     return Fail(log, status);
   const SteadyClock clock;
-  return CheckRepository(options, clock, std::cout, std::cerr) ? kStoppedAsAsked : kCouldNotServe;
+  return CheckRepository(options, clock, std::cout, std::cerr) ? kExitStopped : kExitFailed;
 }
 
 int Serve(const Log& log, const ServerOptions& options) {
-  BlockTerminationSignals();  // before any other thread
+  BlockTerminationSignals();  // before any other thread starts
   const SteadyClock clock;
   const GrpcLog grpc_log(options.log, clock);
-  log(DescribePlan(options));
+  log(DescribeThreads(options));
   std::unique_ptr<Server> server;  // outlives `signals`
   std::atomic<Server*> running{nullptr};
   const TerminationSignals signals([&running, &log](int signal) {
     Server* const target = running.load();
     if (target == nullptr) {
       log(absl::StrCat("signal ", signal, ": stopped before anything was promised to anybody"));
-      std::_Exit(kStoppedAsAsked);
+      std::_Exit(kExitStopped);
     }
     log(absl::StrCat("signal ", signal, ": draining; the next signal ends at once"));
     target->RequestStop();
@@ -85,24 +85,23 @@ int Serve(const Log& log, const ServerOptions& options) {
   const absl::Status serving = server->WaitUntilServing();
   if (!serving.ok() && !absl::IsCancelled(serving)) return Fail(log, serving);
   if (serving.ok()) {
-    // For programs that start this one: the line comes once calls are answered.
+    // For programs that start this one: calls are answered once this line appears.
     std::cout << "serving: grpc=" << ToString(server->grpc_address())
               << " http=" << ToString(server->http_address()) << std::endl;
   }
   server->WaitForStopRequest();
   server->Stop();
   log(std::string("stopped"));
-  // To prove a large model takes longer than those who stop a server want to wait.
-  if (!server->WaitUntilLoaderEnds(kPatienceWithLoader)) std::_Exit(kStoppedAsAsked);
-  return kStoppedAsAsked;
+  // Proving a large model takes longer than an operator wants to wait for the server to stop.
+  if (!server->WaitUntilLoaderEnds(kLoaderTimeout)) std::_Exit(kExitStopped);
+  return kExitStopped;
 }
 
 }  // namespace
 }  // namespace lipserve
 
 int main(int argc, char** argv) {
-  // What one thread frees is there for the others in one arena only: with two, a server whose
-  // clients had vanished by the thousand kept up to 60 MiB of free memory.
+  // One malloc arena: with two, up to 60 MiB stayed unused after thousands of disconnects.
   ::mallopt(M_ARENA_MAX, 1);
   lipserve::ServerCommand command = lipserve::ParseServerFlags(argc, argv);
   if (command.exit_code.has_value()) return *command.exit_code;

@@ -26,7 +26,7 @@ namespace {
 
 constexpr char kRow[] = "%-24s %8s  %-6s %-8s %-16s %12s %9s  %s\n";
 
-// What a proof of one version found.
+// The result of proving one version.
 struct Proof {
   std::string digest;
   double lipschitz_bound = 0.0;
@@ -46,7 +46,7 @@ class Check {
                               ListRepositoryFolder(options_.models_folder));
     out_ << absl::StrFormat(kRow, "model", "version", "proof", "served", "sha256",
                             "Lipschitz <=", "ms", "labels");
-    for (const absl::Status& problem : listing.problems) Add(problem);
+    for (const absl::Status& problem : listing.problems) AddProblem(problem);
     std::set<std::string> names;
     for (const ModelFolder& model : listing.models) {
       names.insert(model.name);
@@ -66,18 +66,18 @@ class Check {
   }
 
  private:
-  void Add(const absl::Status& problem) { problems_.emplace_back(problem.message()); }
+  void AddProblem(const absl::Status& problem) { problems_.emplace_back(problem.message()); }
 
   void CheckModel(const ModelFolder& model) {
-    if (!model.readable.ok()) Add(model.readable);
-    for (const absl::Status& problem : model.problems) Add(problem);
+    if (!model.readable.ok()) AddProblem(model.readable);
+    for (const absl::Status& problem : model.problems) AddProblem(problem);
     ServingConfig config;
     if (model.config_file.has_value()) {
       const absl::StatusOr<ServingConfig> read = ReadServingConfig(model.config_path);
       if (read.ok()) {
         config = *read;
       } else {
-        Add(read.status());
+        AddProblem(read.status());
       }
     }
     std::map<std::int64_t, Proof> proofs;
@@ -90,8 +90,9 @@ class Check {
         good.insert(version.version);
         proofs.emplace(version.version, *std::move(proof));
       } else {
-        Add(absl::Status(proof.status().code(), absl::StrCat(model.name, "/", version.version, ": ",
-                                                             proof.status().message())));
+        AddProblem(absl::Status(
+            proof.status().code(),
+            absl::StrCat(model.name, "/", version.version, ": ", proof.status().message())));
       }
     }
     const VersionChoice choice = ChooseVersions(config, good);

@@ -9,12 +9,12 @@
 
 namespace lipserve {
 
-// Proves every version of every model in the folder as the server would, one after the other, and
-// writes a table of them to `out` and everything that is wrong to `errors`.
+// Proves every version of every model in the folder, one after another, as the server would. Writes
+// a table of them to `out`, and every problem to `errors`.
 //
 // Requires: onednn::UseStrictFloat32 was called.
-// Returns:  whether the server would start and there is nothing wrong.
-// Threads:  runs on the calling thread, whose OpenMP team it sets to one thread.
+// Returns:  whether the server would start without any problem.
+// Threads:  runs on the calling thread, and sets its OpenMP team to one thread.
 bool CheckRepository(const ServerOptions& options, const Clock& clock, std::ostream& out,
                      std::ostream& errors);
 

@@ -47,21 +47,22 @@ using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-// What still runs when the queue is empty: answers on their way to the network, and streams that
-// their clients do not end.
+// Time for what is left when the queue is empty: answers on their way to the network, and streams
+// that their clients keep open.
 constexpr seconds kShutdownTimeout{1};
 
 int Milliseconds(milliseconds duration) { return static_cast<int>(duration.count()); }
 
-// Keeps dead and greedy connections from using up the server.
+// Bounds what dead or greedy connections can use.
 void LimitConnections(const ServerOptions& options, grpc::ServerBuilder& builder) {
-  // More than can be queued: calls beyond this wait inside the client, where no refusal tells them.
+  // More than the queue holds. Calls beyond this limit wait inside the client and are never
+  // refused.
   const int most_streams = static_cast<int>(2 * options.queue_capacity);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, most_streams);
   builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, 16 << 10);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, Milliseconds(minutes(1)));
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, Milliseconds(seconds(20)));
-  // Clients that ping every 10 to 60 s are usual; by default gRPC hangs up on them.
+  // Clients that ping every 10 to 60 s are common; by default gRPC disconnects them.
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
                              Milliseconds(seconds(10)));
@@ -69,31 +70,31 @@ void LimitConnections(const ServerOptions& options, grpc::ServerBuilder& builder
   if (options.max_connection_age.count() > 0) {
     builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS,
                                Milliseconds(options.max_connection_age));
-    // For calls that last; a watch of the health service would keep the old connection for ever.
+    // For long calls: a health watch would keep the old connection open for ever.
     builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS, Milliseconds(seconds(30)));
   }
-  // By default a second server on the same port starts without an error and takes half the calls.
+  // By default a second server on the same port starts without an error, and takes half the calls.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
 }
 
-// A poller's share of what the server does.
+// The work of one poller.
 class ServerWork final : public PollerWork {
  public:
   struct Shared {
     RequestQueue& queue;
     AnswerHandover& handover;
-    CallPools& calls;
+    MethodPools& pools;
   };
 
   ServerWork(const Shared& shared, std::chrono::nanoseconds inline_budget, const Clock& clock)
       : shared_(shared), compute_(shared.queue, inline_budget, clock, delivery_) {}
 
   std::size_t AnswerQuickRequests() override {
-    shared_.handover.DeliverAll(delivery_);
+    shared_.handover.Drain(delivery_);
     return compute_.Run();
   }
-  void CleanUp() override { shared_.calls.Replenish(); }
-  bool MayPollBusily() const override { return shared_.queue.IsIdle(); }
+  void CleanUp() override { shared_.pools.Replenish(); }
+  bool MayBusyPoll() const override { return shared_.queue.IsIdle(); }
 
  private:
   const Shared shared_;
@@ -101,11 +102,11 @@ class ServerWork final : public PollerWork {
   QuickCompute compute_;
 };
 
-// The same, with a log that gets only the lines that `control` lets through.
+// Returns `options` with a log that is filtered by `control`.
 ServerOptions WithControlledLog(ServerOptions options, const LogControl& control) {
   options.log = [log = std::move(options.log), &control](const std::string& line) {
-    const LogChoice choice = control.Get();
-    if (IsWarning(line) ? choice.warning : choice.info) log(line);
+    const LogSettings settings = control.Get();
+    if (IsWarning(line) ? settings.warning : settings.info) log(line);
   };
   return options;
 }
@@ -130,7 +131,7 @@ class Server::Impl {
   ListenAddress http_address() const { return {.host = options_.http.host, .port = http_->port()}; }
   RepositoryLoader& loader() { return *loader_; }
   const ModelRepository& repository() const { return repository_; }
-  bool WaitUntilLoaderEnds(std::chrono::milliseconds patience) const;
+  bool WaitUntilLoaderEnds(std::chrono::milliseconds timeout) const;
   std::string MetricsText() { return metrics_.Text(); }
 
  private:
@@ -142,7 +143,7 @@ class Server::Impl {
   void OnModelsChanged(const std::map<std::string, bool>& answering);
 
   LogControl log_control_;
-  const ServerOptions options_;  // whose log is under log_control_
+  const ServerOptions options_;  // whose log is filtered by log_control_
   const Clock& clock_;
   const ThreadCheck check_;
   Health health_;
@@ -161,7 +162,7 @@ class Server::Impl {
   std::unique_ptr<grpc::ServerCompletionQueue> completion_queue_;
   std::unique_ptr<grpc::Server> grpc_server_;
   std::optional<ServiceContext> context_;
-  CallPools calls_;
+  MethodPools pools_;
   std::unique_ptr<AnswerHandover> handover_;
   std::unique_ptr<CompletionPollers> pollers_;
   std::unique_ptr<ComputeWorkers> workers_;
@@ -204,7 +205,7 @@ Server::Impl::Impl(const ServerOptions& options, const Clock& clock, ThreadCheck
                    .queue_capacity = options.queue_capacity,
                    .skip_bad_models = options.skip_bad_models,
                    .log = options_.log,
-                   .published = [this](const auto& answering) { OnModelsChanged(answering); }},
+                   .on_change = [this](const auto& answering) { OnModelsChanged(answering); }},
                   metrics_, clock),
       queue_(options.queue_capacity, metrics_),
       intake_({.max_images_per_call = options.max_images_per_call,
@@ -221,7 +222,7 @@ absl::Status Server::Impl::StartHttp() {
 }
 
 absl::Status Server::Impl::StartGrpc() {
-  // Acts on every server of the process that is built after it.
+  // Applies to every server of this process that is built after it.
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
 
   LIPSERVE_ASSIGN_OR_RETURN(const auto credentials, MakeServerCredentials(options_.security));
@@ -253,7 +254,7 @@ absl::Status Server::Impl::StartThreads() {
   LIPSERVE_ASSIGN_OR_RETURN(
       workers_, ComputeWorkers::Start(options_.workers, queue_, clock_, *handover_, check_));
   const auto new_work = [this] {
-    return std::make_unique<ServerWork>(ServerWork::Shared{queue_, *handover_, calls_},
+    return std::make_unique<ServerWork>(ServerWork::Shared{queue_, *handover_, pools_},
                                         options_.inline_budget, clock_);
   };
   LIPSERVE_ASSIGN_OR_RETURN(pollers_,
@@ -263,40 +264,40 @@ absl::Status Server::Impl::StartThreads() {
       RepositoryLoader::Settings{.poll_interval = options_.repository_poll, .check = check_},
       repository_, [this](const absl::Status& status) { OnModelsLoaded(status); });
   context_.emplace(MakeContext());
-  AddClassifierCalls(*context_, classifier_service_, *completion_queue_, calls_);
-  AddInferenceCalls(*context_, inference_service_, *completion_queue_, calls_);
-  AddHealthCalls(health_.statuses(), health_service_, *completion_queue_, calls_);
-  calls_.Post();
+  AddClassifierCalls(*context_, classifier_service_, *completion_queue_, pools_);
+  AddInferenceCalls(*context_, inference_service_, *completion_queue_, pools_);
+  AddHealthCalls(health_.statuses(), health_service_, *completion_queue_, pools_);
+  pools_.Post();
   pollers_->Begin();
   return absl::OkStatus();
 }
 
 ServiceContext Server::Impl::MakeContext() {
-  return {
-      .health = health_,
-      .access = access_,
-      .repository = repository_,
-      .loader = *loader_,
-      .intake = intake_,
-      .request_log = request_log_,
-      .log_control = log_control_,
-      .metrics = metrics_,
-      .clock = clock_,
-      .max_images_per_call = options_.max_images_per_call,
-      .queue_capacity = options_.queue_capacity,
-      .workers = options_.workers,
-      .log_may_change = IsLoopback(options_.grpc.host) || !options_.security.access_policy.empty()};
+  return {.health = health_,
+          .access = access_,
+          .repository = repository_,
+          .loader = *loader_,
+          .intake = intake_,
+          .request_log = request_log_,
+          .log_control = log_control_,
+          .metrics = metrics_,
+          .clock = clock_,
+          .max_images_per_call = options_.max_images_per_call,
+          .queue_capacity = options_.queue_capacity,
+          .workers = options_.workers,
+          .allow_log_changes =
+              IsLoopback(options_.grpc.host) || !options_.security.access_policy.empty()};
 }
 
 void Server::Impl::OnModelsLoaded(const absl::Status& status) {
   MutexLock lock(mutex_);
-  if (status.ok() && !stop_requested_) health_.Enter(ServingPhase::kServing);
+  if (status.ok() && !stop_requested_) health_.SetPhase(ServingPhase::kServing);
   loaded_ = status;
   changed_.NotifyAll();
 }
 
 void Server::Impl::OnModelsChanged(const std::map<std::string, bool>& answering) {
-  // Who loads by request decides what is enough.
+  // In explicit mode the operator decides which models are enough.
   const bool enough = options_.repository_mode == RepositoryMode::kExplicit ||
                       std::any_of(answering.begin(), answering.end(),
                                   [](const auto& model) { return model.second; });
@@ -322,7 +323,7 @@ void Server::Impl::WaitForStopRequest() {
 }
 
 void Server::Impl::StartDraining() {
-  if (health_.phase() == ServingPhase::kServing) health_.Enter(ServingPhase::kDraining);
+  if (health_.phase() == ServingPhase::kServing) health_.SetPhase(ServingPhase::kDraining);
 }
 
 void Server::Impl::Stop() {
@@ -333,24 +334,24 @@ void Server::Impl::Stop() {
     StartDraining();
     std::this_thread::sleep_for(options_.drain_grace);
   }
-  health_.Enter(ServingPhase::kRefusing);
+  health_.SetPhase(ServingPhase::kRefusing);
   workers_.reset();  // closes the queue and finishes what is in it; pollers deliver it
   if (context_.has_value()) {
     queue_.WaitUntilIdle();  // a poller may be executing a request itself
     grpc_server_->Shutdown(std::chrono::system_clock::now() + kShutdownTimeout);
-    calls_.StopAndWait();
+    pools_.StopAndWait();
   }
   pollers_.reset();
 }
 
-bool Server::Impl::WaitUntilLoaderEnds(std::chrono::milliseconds patience) const {
-  return loader_ == nullptr || loader_->WaitUntilEnded(patience);
+bool Server::Impl::WaitUntilLoaderEnds(std::chrono::milliseconds timeout) const {
+  return loader_ == nullptr || loader_->WaitUntilEnded(timeout);
 }
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& options,
                                                       const Clock& clock, ThreadCheck check) {
   LIPSERVE_RETURN_IF_ERROR(CheckServerOptions(options));
-  LIPSERVE_RETURN_IF_ERROR(check());  // this thread helps to finish what is queued at the end
+  LIPSERVE_RETURN_IF_ERROR(check());  // this thread helps to empty the queue at the end
   auto impl = std::make_unique<Impl>(options, clock, std::move(check));
   LIPSERVE_RETURN_IF_ERROR(impl->Start());
   return std::unique_ptr<Server>(new Server(std::move(impl)));
@@ -368,8 +369,8 @@ ListenAddress Server::grpc_address() const { return impl_->grpc_address(); }
 ListenAddress Server::http_address() const { return impl_->http_address(); }
 RepositoryLoader& Server::loader() { return impl_->loader(); }
 const ModelRepository& Server::repository() const { return impl_->repository(); }
-bool Server::WaitUntilLoaderEnds(std::chrono::milliseconds patience) const {
-  return impl_->WaitUntilLoaderEnds(patience);
+bool Server::WaitUntilLoaderEnds(std::chrono::milliseconds timeout) const {
+  return impl_->WaitUntilLoaderEnds(timeout);
 }
 std::string Server::MetricsText() { return impl_->MetricsText(); }
 

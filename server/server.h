@@ -19,14 +19,19 @@ namespace lipserve {
 class ModelRepository;
 class RepositoryLoader;
 
-// A whole server, from its ports to its threads.
+// A whole server, with its ports and its threads.
+//
+//   auto server = Server::Start(options, clock);
+//   (*server)->WaitUntilServing();
+//   (*server)->WaitForStopRequest();
+//   (*server)->Stop();
 //
 // Life:    Start (listens, not ready) -> models load (ready) -> Stop (drains).
 // Threads: RequestStop is safe to call from any thread; the rest from one thread at a time.
 class Server {
  public:
-  // Opens both ports, reads the model files, and starts to prove and warm them on a thread. Every
-  // thread that decides answers passes `check` first.
+  // Opens both ports, reads the model files, and starts to prove and warm up the models on a
+  // thread. Every thread that decides answers must pass `check` first.
   //
   // Requires: clock outlives the server; onednn::UseStrictFloat32 was called.
   // Errors:   InvalidArgument for options; Unavailable for a port; those of ModelRepository::Read;
@@ -35,7 +40,7 @@ class Server {
       const ServerOptions& options, const Clock& clock,
       ThreadCheck check = CheckStrictFloatingPoint);
 
-  // Stops.
+  // Calls Stop.
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
@@ -43,33 +48,34 @@ class Server {
   // Waits until the models are served.
   //
   // Errors: those of ModelRepository::Start and of the check; Cancelled if a stop was requested
-  // first.
+  //         first.
   absl::Status WaitUntilServing();
 
-  // Wakes up those who wait; call Stop to stop.
+  // RequestStop ends both waits, and does not stop the server; call Stop for that.
   void RequestStop();
   void WaitForStopRequest();
 
-  // Says "not ready" so that load balancers leave, and goes on answering.
+  // Reports "not ready", so that load balancers leave, and still answers calls.
   void StartDraining();
 
-  // Drains for the grace, then refuses new calls, finishes those that have arrived, and ends all
-  // threads, except that of a model that is still being loaded. Does nothing the second time.
+  // Drains for `drain_grace`, then refuses new calls, finishes the calls that have arrived, and
+  // ends all threads. Only the loader's thread may go on, if it is loading a model. A second Stop
+  // does nothing.
   void Stop();
 
-  // The addresses it listens on, with their actual ports.
+  // The addresses that the server listens on, with the actual ports.
   ListenAddress grpc_address() const;
   ListenAddress http_address() const;
 
-  // Loads and unloads models by request, and lists them.
+  // To load, unload and list models.
   RepositoryLoader& loader();
   const ModelRepository& repository() const;
 
-  // After Stop: waits, at most so long, until no model is being loaded any more. Destruction waits
-  // without a limit. Returns whether it has ended.
-  bool WaitUntilLoaderEnds(std::chrono::milliseconds patience) const;
+  // After Stop: waits for at most `timeout` until the loader's thread has ended. Returns whether it
+  // has. The destructor waits for it without a limit.
+  bool WaitUntilLoaderEnds(std::chrono::milliseconds timeout) const;
 
-  // All metrics, as /metrics gives them.
+  // All metrics, in the format of /metrics.
   std::string MetricsText();
 
  private:

@@ -14,7 +14,7 @@
 namespace lipserve {
 namespace {
 
-constexpr int kWrongCommandLine = 2;
+constexpr int kExitUsage = 2;
 
 // Values of --repository-mode.
 constexpr char kFixed[] = "fixed";
@@ -51,7 +51,7 @@ constexpr char kExamples[] =
     "SIGTERM or SIGINT: not ready, finish what has arrived, exit 0; a second one ends at once.\n"
     "Exit codes: 0 stopped as asked, 1 could not serve or would not, 2 wrong command line.\n";
 
-// The flags as they are written; CLI11 checks the types.
+// The flags as typed. CLI11 checks their types.
 struct Flags {
   ServerOptions options;
   std::string grpc;
@@ -206,14 +206,14 @@ ServerCommand ParseServerFlags(int argc, const char* const* argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     const int code = app.exit(error, std::cout, std::cerr);  // prints help, version or the error
-    return {.options = {}, .exit_code = code == 0 ? 0 : kWrongCommandLine};
+    return {.options = {}, .exit_code = code == 0 ? 0 : kExitUsage};
   }
   const bool check_only = flags.check_only;
   const LogFormat log_format = flags.log_format == kJson ? LogFormat::kJson : LogFormat::kText;
   absl::StatusOr<ServerOptions> options = Resolve(std::move(flags));
   if (!options.ok()) {
     std::cerr << "lipserve-server: " << options.status().message() << "\n";
-    return {.options = {}, .exit_code = kWrongCommandLine};
+    return {.options = {}, .exit_code = kExitUsage};
   }
   return {.options = *std::move(options),
           .log_format = log_format,

@@ -9,16 +9,16 @@
 
 namespace lipserve {
 
-// What the command line asks for.
+// The parsed command line.
 struct ServerCommand {
   ServerOptions options;
   LogFormat log_format = LogFormat::kText;
-  bool check_only = false;       // check the flags and the models, and serve nothing
-  std::optional<int> exit_code;  // set if there is nothing to serve: help, version or an error
+  bool check_only = false;       // check flags and models, then exit
+  std::optional<int> exit_code;  // set after help, version or an error: exit with it
 };
 
-// Reads the command line of lipserve-server. Help and version go to stdout, errors to stderr, each
-// with an exit code: 0 for help and version, 2 for a wrong command line.
+// Parses the command line of lipserve-server. Prints help and version to stdout, errors to stderr.
+// The exit code is 0 for help and version, 2 for a wrong command line.
 ServerCommand ParseServerFlags(int argc, const char* const* argv);
 
 }  // namespace lipserve

@@ -37,9 +37,9 @@ absl::Status CheckRepositoryOptions(const ServerOptions& options) {
   return absl::OkStatus();
 }
 
-// What a request has besides its images: names, shapes, options.
+// Room in a request for more than its images: names, shapes, options.
 constexpr std::size_t kRequestOverheadBytes = std::size_t{64} << 10;
-constexpr std::size_t kMostRequestBytes = std::numeric_limits<int>::max();
+constexpr std::size_t kMaxRequestBytes = std::numeric_limits<int>::max();
 
 }  // namespace
 
@@ -57,7 +57,7 @@ absl::Status CheckServerOptions(const ServerOptions& options) {
   LIPSERVE_RETURN_IF_ERROR(CheckRange("--queue-capacity", options.queue_capacity, 1, 1U << 20));
   if (options.max_request_bytes > 0) {
     LIPSERVE_RETURN_IF_ERROR(CheckRange("--max-request-bytes", options.max_request_bytes,
-                                        std::size_t{1} << 20, kMostRequestBytes));
+                                        std::size_t{1} << 20, kMaxRequestBytes));
   }
   return CheckRange("--max-images-per-call (a call must fit the queue)",
                     options.max_images_per_call, 1, options.queue_capacity);
@@ -70,14 +70,14 @@ std::chrono::microseconds DefaultBusyPoll(std::size_t cores) {
 }
 
 int MaxRequestBytes(const ServerOptions& options, std::size_t input_size) {
-  constexpr std::size_t kLeast = std::size_t{4} << 20;  // gRPC's default
+  constexpr std::size_t kMinBytes = std::size_t{4} << 20;  // gRPC's default
   if (options.max_request_bytes > 0) return static_cast<int>(options.max_request_bytes);
   const std::size_t bytes_per_image = input_size * sizeof(float);
-  if (bytes_per_image > (kMostRequestBytes - kRequestOverheadBytes) / options.max_images_per_call) {
-    return static_cast<int>(kMostRequestBytes);
+  if (bytes_per_image > (kMaxRequestBytes - kRequestOverheadBytes) / options.max_images_per_call) {
+    return static_cast<int>(kMaxRequestBytes);
   }
   return static_cast<int>(
-      std::max(kLeast, bytes_per_image * options.max_images_per_call + kRequestOverheadBytes));
+      std::max(kMinBytes, bytes_per_image * options.max_images_per_call + kRequestOverheadBytes));
 }
 
 std::size_t MaxInputSize(std::size_t max_request_bytes) {

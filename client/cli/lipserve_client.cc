@@ -93,7 +93,7 @@ void AddConnectionFlags(CLI::App& command, Flags& flags) {
 }
 
 void AddModelFlags(CLI::App& command, Flags& flags) {
-  ModelSelector& model = flags.classify.ask.model;
+  ModelSelector& model = flags.classify.query.model;
   command.add_option("--model", model.name, "Name of the model; may be left out if there is one");
   CLI::Option* const version =
       command
@@ -115,8 +115,9 @@ void AddColorFlag(CLI::App& command, Flags& flags) {
       ->transform(CLI::CheckedTransformer(choices).description(""));
 }
 
-void AddQuestionFlags(CLI::App& command, ClassifyOptions& ask) {
-  command.add_option("--epsilon", ask.epsilon, "Say which answers are certified at this L2 radius")
+void AddCallFlags(CLI::App& command, ClassifyOptions& query) {
+  command
+      .add_option("--epsilon", query.epsilon, "Say which answers are certified at this L2 radius")
       ->check([](const std::string& text) -> std::string {
         double value = 0.0;
         const bool is_number = CLI::detail::lexical_cast(text, value);
@@ -127,7 +128,7 @@ void AddQuestionFlags(CLI::App& command, ClassifyOptions& ask) {
   const std::map<std::string, v1::RadiusPrecision> precisions = {
       {"tight", v1::RADIUS_PRECISION_TIGHT}, {"fast", v1::RADIUS_PRECISION_FAST}};
   command
-      .add_option("--radius-precision", ask.radius_precision,
+      .add_option("--radius-precision", query.radius_precision,
                   "tight (the server's default): the largest proven radius; fast: a smaller one, "
                   "cheaper for the server, as true")
       ->transform(CLI::CheckedTransformer(precisions).description("tight|fast"));
@@ -153,8 +154,8 @@ void AddClassify(CLI::App& app, Flags& flags) {
       ->allow_extra_args(false);
   command->add_option("--limit", input.limit, "Classify at most this many images")
       ->check(CLI::PositiveNumber);
-  AddQuestionFlags(*command, flags.classify.ask);
-  command->add_option("--request-id", flags.classify.ask.request_id,
+  AddCallFlags(*command, flags.classify.query);
+  command->add_option("--request-id", flags.classify.query.request_id,
                       "Text for the server's log, at most 128 bytes");
   command->add_option("--certificate", flags.classify.certificate_path,
                       "File to record the answers in, for lipserve-verify --certificate");
@@ -169,7 +170,7 @@ void AddLoad(CLI::App& app, Flags& flags) {
   AddConnectionFlags(*command, flags);
   AddModelFlags(*command, flags);
   AddColorFlag(*command, flags);
-  AddQuestionFlags(*command, flags.load.ask);
+  AddCallFlags(*command, flags.load.query);
   command->add_option("inputs,--input", flags.load.input.inputs,
                       "idx, PNG or .f32 files, or -; random pixels if there is none");
   command->add_flag("--as-float", flags.load.input.as_float,
@@ -216,12 +217,12 @@ absl::Status RunCommand(const CLI::App& app, Flags& flags) {
   const ClassifierClient client(flags.client);
   const TerminalStyle style = ChooseStyle(ReadTerminalFacts(STDOUT_FILENO), flags.color);
   if (app.got_subcommand("describe")) {
-    return RunDescribe(client, flags.classify.ask.model, flags.json, style, std::cout);
+    return RunDescribe(client, flags.classify.query.model, flags.json, style, std::cout);
   }
   if (app.got_subcommand("models")) return RunModels(client, flags.json, style, std::cout);
   if (app.got_subcommand("health")) return RunHealth(client, flags.service, flags.json, std::cout);
   if (app.got_subcommand("load")) {
-    flags.load.ask.model = flags.classify.ask.model;
+    flags.load.query.model = flags.classify.query.model;
     flags.load.load.timeout = flags.client.timeout;
     flags.load.json = flags.json;
     return RunLoad(client, flags.load, style, std::cin, std::cout);

@@ -26,7 +26,7 @@ class LatencyHistogram {
   // 0 if nothing was recorded.
   std::chrono::nanoseconds mean() const;
 
-  // The smallest bound of a bucket below or at which at least the fraction q of all latencies lie;
+  // The smallest bucket bound such that at least the fraction q of all latencies is at or below it;
   // never more than max(). 0 if nothing was recorded. Requires: 0 <= q <= 1.
   std::chrono::nanoseconds Quantile(double q) const;
 

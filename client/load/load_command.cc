@@ -53,7 +53,7 @@ ImageSet RandomImages(const ImageShape& shape, bool as_float) {
 // Requests of `per_call` images each, from the first image on and around again.
 std::vector<v1::ClassifyRequest> MakeRequests(const ImageSet& images, std::size_t per_call,
                                               const v1::ModelIdentity& model,
-                                              const ClassifyOptions& ask) {
+                                              const ClassifyOptions& query) {
   const std::size_t count = images.origins.size();
   const std::size_t image_bytes = images.data.size() / count;
   const std::size_t fit = std::max<std::size_t>(kMostRequestBytes / (per_call * image_bytes), 1);
@@ -61,10 +61,10 @@ std::vector<v1::ClassifyRequest> MakeRequests(const ImageSet& images, std::size_
   std::size_t next = 0;
   for (v1::ClassifyRequest& request : requests) {
     request.set_model_name(model.name());
-    request.set_model_version(ask.model.version);
-    request.set_model_label(ask.model.label);
-    request.set_radius_precision(ask.radius_precision);
-    if (ask.epsilon.has_value()) request.set_epsilon(*ask.epsilon);
+    request.set_model_version(query.model.version);
+    request.set_model_label(query.model.label);
+    request.set_radius_precision(query.radius_precision);
+    if (query.epsilon.has_value()) request.set_epsilon(*query.epsilon);
     v1::ImageBatch& batch = *request.mutable_images();
     batch = ImageSet{images.element_type, images.shape, {}, images.origins}.ToBatch();
     batch.set_shape(0, static_cast<std::int64_t>(per_call));
@@ -198,13 +198,13 @@ absl::Status RunLoad(const ClassifierClient& client, LoadFlags flags, const Term
   if (!target.ok()) return target.status();
   flags.load.target = *std::move(target);
   flags.load.credentials = client.credentials();
-  const auto model = client.DescribeModel(flags.ask.model);
+  const auto model = client.DescribeModel(flags.query.model);
   if (!model.ok()) return model.status();
   if (absl::Status status = CheckFlags(flags, *model); !status.ok()) return status;
   const auto shape = InputShapeOf(*model);
   if (!shape.ok()) return shape.status();
   if (flags.input.as_float) {
-    if (absl::Status status = CheckPixelsBecomeFloats(*model); !status.ok()) return status;
+    if (absl::Status status = CheckPixelDivisorIs255(*model); !status.ok()) return status;
   }
   auto images = flags.input.inputs.empty()
                     ? absl::StatusOr<ImageSet>(RandomImages(*shape, flags.input.as_float))
@@ -212,7 +212,7 @@ absl::Status RunLoad(const ClassifierClient& client, LoadFlags flags, const Term
   if (!images.ok()) return images.status();
   const LoadResult result =
       GenerateLoad(MakeRequests(*images, static_cast<std::size_t>(flags.images_per_call),
-                                model->model(), flags.ask),
+                                model->model(), flags.query),
                    flags.load);
   if (flags.json) {
     out << ResultJson(flags, model->model(), result).dump() << '\n';

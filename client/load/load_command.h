@@ -16,15 +16,15 @@
 namespace lipserve {
 
 struct LoadFlags {
-  ClassifyOptions ask = {};
+  ClassifyOptions query = {};
   ImageInputOptions input = {};  // without inputs: random pixels
   std::int64_t images_per_call = 1;
   LoadOptions load = {};
   bool json = false;
 };
 
-// Asks the server for the model's shape, prepares requests, sends them as `flags.load` says, and
-// prints what became of them: as a table, or as one JSON object.
+// Gets the model's shape from the server, prepares requests, sends them as `flags.load` says, and
+// prints the results: as a table, or as one JSON object.
 //
 // Errors: of the client and of the input readers; InvalidArgument for options that contradict each
 //         other or the model; Unavailable, after printing, if no call was answered.

@@ -21,8 +21,8 @@ using LoadClock = std::chrono::steady_clock;
 using Messages = std::vector<grpc::ByteBuffer>;  // serialised requests
 
 constexpr char kMethod[] = "/lipserve.v1.ClassifierService/Classify";
-// Calls that are sent before answers are looked for, where many are due at once.
-constexpr int kMostSentInARow = 8;
+// The most calls sent between two polls for answers, where many are due at once.
+constexpr int kMaxSendsBetweenPolls = 8;
 
 // When calls are due: call k of a connection at start + (k + offset) / rate.
 class Schedule {
@@ -51,7 +51,7 @@ class Schedule {
   double offset_;
 };
 
-// What one thread sends.
+// The calls of one connection's thread.
 class LoadConnection {
  public:
   LoadConnection(const Messages& requests, const LoadOptions& options, std::size_t index,
@@ -74,7 +74,7 @@ class LoadConnection {
 
   void Run() {
     for (;;) {
-      SendWhatIsDue();
+      SendDueCalls();
       const bool all_sent = NextDue() >= end_ || LoadClock::now() >= end_;
       if (all_sent && idle_.size() == calls_.size()) break;
       void* tag = nullptr;
@@ -111,9 +111,9 @@ class LoadConnection {
            grpc::CompletionQueue::GOT_EVENT;
   }
 
-  void SendWhatIsDue() {
-    ForgetTheWarmUp();
-    for (int sent = 0; sent < kMostSentInARow && !idle_.empty(); ++sent) {
+  void SendDueCalls() {
+    SkipUnsentWarmUp();
+    for (int sent = 0; sent < kMaxSendsBetweenPolls && !idle_.empty(); ++sent) {
       const LoadClock::time_point now = LoadClock::now();
       const LoadClock::time_point due = schedule_.is_open_loop() ? schedule_.Due(next_call_) : now;
       if (due > now || now >= end_) return;
@@ -125,8 +125,9 @@ class LoadConnection {
     }
   }
 
-  // What an overloaded server made wait until now would keep what is measured from being sent.
-  void ForgetTheWarmUp() {
+  // Skips calls of the warm-up that are still waiting. Behind an overloaded server they would delay
+  // the calls that are measured.
+  void SkipUnsentWarmUp() {
     if (warm_ || LoadClock::now() < measured_from_) return;
     warm_ = true;
     if (!schedule_.is_open_loop()) return;

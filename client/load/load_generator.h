@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sends calls to a server as fast as it answers, or at a rate of its own.
+// Sends calls to a server: as fast as it answers (closed loop), or at a fixed rate (open loop).
 #ifndef CLIENT_LOAD_LOAD_GENERATOR_H_
 #define CLIENT_LOAD_LOAD_GENERATOR_H_
 
@@ -30,12 +30,12 @@ struct LoadOptions {
   absl::Duration timeout = absl::Seconds(10);  // of each call
 };
 
-// What became of the calls that were due between the end of the warm-up and the end of the run.
+// The results of the calls that were due between the end of the warm-up and the end of the run.
 struct LoadResult {
   absl::Duration duration;
   std::map<grpc::StatusCode, std::uint64_t> calls;  // by how they ended
   LatencyHistogram answered;                        // OK
-  LatencyHistogram refused;                         // RESOURCE_EXHAUSTED: how soon it was told
+  LatencyHistogram refused;                         // RESOURCE_EXHAUSTED: time until the refusal
   LatencyHistogram refused_since_sent;              // the same, without the generator's lateness
   std::uint64_t images = 0;                         // in answers
   std::uint64_t uncertified = 0;                    // answers with a radius of 0
@@ -46,16 +46,16 @@ struct LoadResult {
   std::uint64_t total() const;
 };
 
-// Sends `requests` in turn, again and again, over connections that repeat nothing, and waits for
-// the last answer.
+// Sends `requests` in turn, over and over, on connections that never retry, and waits for the last
+// answer.
 //
 // Without a rate (closed loop) `outstanding` calls are in flight at any time, each timed from when
-// it was sent. With a rate (open loop) calls are due at even distances whether the server keeps up
-// or not, and each is timed from when it was due, also where all `outstanding` calls were in flight
-// and it had to wait: a server that stalls is charged for those that came meanwhile. What is still
-// waiting at the end is not sent. How late calls were sent tells a generator that cannot keep up,
-// or that got no CPU, from a server that cannot: its requests are serialised once and for all, so
-// that it needs as little as possible.
+// it was sent. With a rate (open loop) calls are due at even intervals, whether the server keeps up
+// or not. Each is timed from when it was due, even if it had to wait because all `outstanding`
+// calls were in flight. So a stall of the server counts in the latency of every call that was due
+// meanwhile. Calls that still wait at the end are not sent. `sent_late` tells a slow generator, or
+// one without CPU time, from a slow server. Requests are serialised once, in advance, so that the
+// generator needs little CPU time.
 //
 // Source:   Schroeder, Wierman, Harchol-Balter 2006, Open versus closed; Tene, How not to measure
 //           latency (coordinated omission).

@@ -45,7 +45,7 @@ std::string NameOf(const Model& model, std::size_t class_index) {
   return absl::StrCat("class ", class_index, " (", model.class_labels[class_index], ")");
 }
 
-// How far from an input class i is proven to stay ahead of class j.
+// How far from an input row i's score is proven to stay above row j's.
 class Reach {
  public:
   // `margin` is at most f_i - f_j at the input, which changes by at most `slope` per unit of
@@ -74,8 +74,8 @@ class Reach {
   bool wins_ties_;
 };
 
-// Says what is wrong with an answer whose radii go beyond `reach`; empty if none does.
-std::string Overreach(const Answer& answer, const Reach& reach) {
+// Describes the first radius of the answer that is beyond `reach`; empty if none is.
+std::string DescribeExcess(const Answer& answer, const Reach& reach) {
   if (const mpq_class squared = answer.radius * answer.radius; !reach.Covers(squared)) {
     return absl::StrCat("radius: expected ", reach.ExpectedFor(squared),
                         RootRoundedDown(reach.limit_squared()), ", got ",
@@ -90,13 +90,13 @@ std::string Overreach(const Answer& answer, const Reach& reach) {
   return "";
 }
 
-// The check of one answer, whose class is that of the row `best`.
-class Check {
+// Checks one answer. Its class is that of the row `best`.
+class AnswerChecker {
  public:
   // `unit` is the largest distance between inputs that differ by a distance of 1 in the unit of the
   // radius.
-  Check(const ProvenModel& proven, const Answer& answer, const mpq_class& unit,
-        const ExactVector& scores, std::size_t best)
+  AnswerChecker(const ProvenModel& proven, const Answer& answer, const mpq_class& unit,
+                const ExactVector& scores, std::size_t best)
       : proven_(proven),
         model_(proven.model()),
         answer_(answer),
@@ -105,38 +105,40 @@ class Check {
         best_(best) {}
 
   // Checks the class against row j of another one.
-  absl::Status Against(std::size_t j) const {
+  absl::Status CheckRow(std::size_t j) const {
     const mpq_class margin = MarginOf(best_, j);
     if (margin < 0 || (margin == 0 && !WinsTies(j))) {
-      return Fails(best_, j,
-                   "class: expected scores that differ by more than the roots of L2-norm poolings "
-                   "are rounded by, got a tie or nearly one");
+      return NotProven(
+          best_, j,
+          "class: expected scores that differ by more than the roots of L2-norm poolings "
+          "are rounded by, got a tie or nearly one");
     }
     if (answer_.margin && *answer_.margin > margin) {
-      return Fails(best_, j,
-                   absl::StrCat("margin: expected at most the exact ", DecimalRoundedDown(margin),
-                                ", got ", DecimalRoundedDown(*answer_.margin)));
+      return NotProven(
+          best_, j,
+          absl::StrCat("margin: expected at most the exact ", DecimalRoundedDown(margin), ", got ",
+                       DecimalRoundedDown(*answer_.margin)));
     }
-    return RadiusAgainst(j);
+    return CheckRadius(j);
   }
 
  private:
-  // Looks for a row of the class that proves the radius against row j; if none does, says what the
-  // best of them proves.
-  absl::Status RadiusAgainst(std::size_t j) const {
+  // Looks for a row of the class that proves the radius against row j. If none does, the error says
+  // what the best of them proves.
+  absl::Status CheckRadius(std::size_t j) const {
     Reach farthest = ReachOf(best_, j);
     std::size_t by = best_;
-    if (Overreach(answer_, farthest).empty()) return absl::OkStatus();
+    if (DescribeExcess(answer_, farthest).empty()) return absl::OkStatus();
     const std::size_t first = answer_.class_index * model_.prototypes_per_class;
     for (std::size_t i = first; i < first + model_.prototypes_per_class; ++i) {
       if (i == best_ || MarginOf(i, j) <= 0) continue;
       const Reach reach = ReachOf(i, j);
-      if (Overreach(answer_, reach).empty()) return absl::OkStatus();
+      if (DescribeExcess(answer_, reach).empty()) return absl::OkStatus();
       if (reach.limit_squared() <= farthest.limit_squared()) continue;
       farthest = reach;
       by = i;
     }
-    return Fails(by, j, Overreach(answer_, farthest));
+    return NotProven(by, j, DescribeExcess(answer_, farthest));
   }
 
   // At most f_i - f_j at the input; equal to it if the scores are exact.
@@ -154,7 +156,7 @@ class Check {
 
   bool WinsTies(std::size_t j) const { return answer_.class_index < model_.ClassOf(j); }
 
-  absl::Status Fails(std::size_t i, std::size_t j, const std::string& what) const {
+  absl::Status NotProven(std::size_t i, std::size_t j, const std::string& what) const {
     return absl::FailedPreconditionError(
         absl::StrCat(RowName(i), " against ", RowName(j), ": ", what));
   }
@@ -197,10 +199,10 @@ absl::Status CheckAnswer(const ProvenModel& proven, const Answer& answer) {
   }
   const mpq_class unit =
       answer.element_type == ElementType::kUint8 ? model.pixels.steepest_step() : mpq_class(1);
-  const Check check(proven, answer, unit, scores, best);
+  const AnswerChecker checker(proven, answer, unit, scores, best);
   for (std::size_t j = 0; j < scores.numbers.size(); ++j) {
     if (model.ClassOf(j) == answer.class_index) continue;
-    if (absl::Status status = check.Against(j); !status.ok()) return status;
+    if (absl::Status status = checker.CheckRow(j); !status.ok()) return status;
   }
   return absl::OkStatus();
 }

@@ -7,11 +7,11 @@
 // because f_i - f_j changes by at most L_ij per unit of distance: w are the rows of the last dense
 // layer, K is the proven Lipschitz constant of what it reads. A class has one row, or one for each
 // of its prototypes and the largest of their scores: wherever one of them is above row j, so is the
-// class. Another i for another j will do. Compared as squares, so that no root is taken. Where j's
-// class comes first the inequality must be strict: on the sphere of radius r the scores might tie,
-// and a tie is the first class's. Where scores are rounded, the largest error of their difference
-// is first taken off it. The squared pixel radius R2 is held against the same inequality with R2 in
-// the place of r^2, all of it integers and fractions.
+// class. Different rows j may use different rows i. Squares are compared, so that no root is taken.
+// Where j's class comes first the inequality must be strict: on the sphere of radius r the scores
+// might tie, and the first class wins a tie. Where scores are rounded, the largest error of their
+// difference is first subtracted from it. The squared pixel radius R2 is checked by the same
+// inequality with R2 in the place of r^2. All of it is in integers and fractions.
 #ifndef CLIENT_VERIFY_ANSWER_CHECK_H_
 #define CLIENT_VERIFY_ANSWER_CHECK_H_
 
@@ -26,13 +26,13 @@
 
 namespace lipserve::verify {
 
-// How the numbers of an input are stored, and so the unit of its radius.
+// How the numbers of an input are stored. This also decides the unit of the radius.
 enum class ElementType {
   kUint8,   // pixels; the radius counts pixel steps
   kFloat32  // little-endian binary32; the radius is in the same unit
 };
 
-// What a server said of one input.
+// A server's answer for one input.
 struct Answer {
   ElementType element_type = ElementType::kFloat32;
   std::string data;  // of the input
@@ -43,7 +43,12 @@ struct Answer {
   std::optional<mpz_class> pixel_radius_squared = std::nullopt;
 };
 
-// Checks an answer.
+// Checks an answer against a proven model.
+//
+// Example:
+//   absl::StatusOr<Model> model = ParseModel(bytes);
+//   absl::StatusOr<ProvenModel> proven = ProvenModel::Prove(*std::move(model));
+//   absl::Status status = CheckAnswer(*proven, answer);  // OK: the answer is true
 //
 // Guarantee: OK only if the class is that of the real network at the input, and at every input
 //            within the radius or the squared pixel radius, and no margin is smaller than the

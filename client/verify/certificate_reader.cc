@@ -22,7 +22,8 @@ constexpr char kFormat[] = "lipserve.certificate";
 constexpr std::uint64_t kVersion = 2;
 constexpr std::uint64_t kMaxAxis = std::uint64_t{1} << 22;
 
-// Parses JSON whose objects name every key once: of two values, readers might show either.
+// Parses JSON in which no object repeats a key, because readers differ in which of two values they
+// use.
 absl::StatusOr<Json> ParseUniqueKeys(const std::string& text) {
   std::vector<std::set<std::string>> open_objects;
   std::string repeated;

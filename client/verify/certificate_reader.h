@@ -31,14 +31,14 @@ struct Certificate {
 };
 
 // Reads the JSON of a certificate file. The name and version of the model and the precision are for
-// people and are not kept: only the digest says which model answered, and a radius is proven or it
-// is not.
+// people and are not kept. Only the digest identifies the model, and the precision does not matter
+// to a proof.
 //
-// Errors: InvalidArgument, naming the place, expected and got, for anything else than version 2 of
-//         the format, unknown, missing and repeated keys included.
+// Errors: InvalidArgument, naming the place, expected and got, for anything but version 2 of the
+//         format. Unknown, missing and repeated keys are errors too.
 absl::StatusOr<Certificate> ParseCertificate(const std::string& json);
 
-// CheckAnswer, and the shape, the digest of the input and the label.
+// Checks the shape, the digest of the input and the label, then the answer (CheckAnswer).
 absl::Status CheckRecordedAnswer(const ProvenModel& proven, const RecordedAnswer& recorded);
 
 }  // namespace lipserve::verify

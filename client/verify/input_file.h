@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Trusted where it is used: reads the input of --input.
+// Trusted if --input is used: reads that input.
 #ifndef CLIENT_VERIFY_INPUT_FILE_H_
 #define CLIENT_VERIFY_INPUT_FILE_H_
 

@@ -29,7 +29,7 @@ Exit codes: 0 everything holds, 1 something does not or cannot be read, 2 wrong 
 
 struct Flags {
   VerifyFlags verify;
-  ToldAnswer told;
+  AnswerFromFlags from_flags;
 };
 
 void AddFlags(CLI::App& app, Flags& flags) {
@@ -38,13 +38,13 @@ void AddFlags(CLI::App& app, Flags& flags) {
       ->required();
   app.add_option("--certificate", flags.verify.certificate,
                  "Answers to check, from lipserve-client classify --certificate");
-  CLI::Option* input = app.add_option("--input", flags.told.input,
+  CLI::Option* input = app.add_option("--input", flags.from_flags.input,
                                       "Input to check an answer for: item k, FILE[k], of an idx "
                                       "or *.f32 file");
-  CLI::Option* class_index = app.add_option("--class", flags.told.class_index,
+  CLI::Option* class_index = app.add_option("--class", flags.from_flags.class_index,
                                             "Class that is claimed for --input, from 0");
   CLI::Option* radius = app.add_option(
-      "--radius", flags.told.radius,
+      "--radius", flags.from_flags.radius,
       "L2 radius that is claimed for --input, decimal or hexadecimal, taken exactly");
   input->needs(class_index)->needs(radius);
   class_index->needs(input);
@@ -63,7 +63,7 @@ int Main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error, std::cout, std::cerr) == 0 ? 0 : kUsage;
   }
-  if (!flags.told.input.empty()) flags.verify.told = flags.told;
+  if (!flags.from_flags.input.empty()) flags.verify.from_flags = flags.from_flags;
   absl::Status status;
   try {
     status = RunVerify(flags.verify, std::cout, std::cerr);

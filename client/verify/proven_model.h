@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Trusted: how far apart two inputs can drive what the last layer reads, and how far computed
-// scores are from the real ones. No floating point.
+// Trusted: bounds how much a change of the input changes what the last layer reads, and how far
+// computed scores are from the real ones. No floating point.
 //
 // Lipschitz constants, all of the Euclidean norm: of a dense layer or a convolution its proven
 // operator norm; of an average pooling scale * sqrt(window size), since its windows are disjoint;

@@ -24,9 +24,9 @@ using OrderedJson = nlohmann::ordered_json;
 
 constexpr std::size_t kMaxModelFile = std::size_t{1} << 28;
 constexpr std::size_t kMaxCertificateFile = std::size_t{1} << 30;
-constexpr std::size_t kMaxComplaints = 10;
+constexpr std::size_t kMaxPrintedFailures = 10;
 
-absl::Status At(const std::string& place, const absl::Status& status) {
+absl::Status AtPlace(const std::string& place, const absl::Status& status) {
   return {status.code(), absl::StrCat(place, ": ", std::string(status.message()))};
 }
 
@@ -44,17 +44,17 @@ absl::StatusOr<ProvenModel> LoadAndProve(const std::string& path) {
   const absl::StatusOr<std::string> bytes = ReadWholeFile(path, kMaxModelFile);
   if (!bytes.ok()) return bytes.status();
   absl::StatusOr<Model> model = ParseModel(*bytes);
-  if (!model.ok()) return At(path, model.status());
+  if (!model.ok()) return AtPlace(path, model.status());
   absl::StatusOr<ProvenModel> proven = ProvenModel::Prove(*std::move(model));
-  if (!proven.ok()) return At(path, proven.status());
+  if (!proven.ok()) return AtPlace(path, proven.status());
   return proven;
 }
 
 // Writes results as text for people or as one JSON object per line.
 class Reporter {
  public:
-  Reporter(bool json, std::ostream& out, std::ostream& complaints)
-      : json_(json), out_(out), complaints_(complaints) {}
+  Reporter(bool json, std::ostream& out, std::ostream& errors)
+      : json_(json), out_(out), errors_(errors) {}
 
   void Model(const verify::Model& model) {
     if (json_) return ModelJson(model);
@@ -84,10 +84,10 @@ class Reporter {
     }
     if (status.ok()) return;
     const std::size_t failures = answers_ - held_;
-    if (failures <= kMaxComplaints) {
-      complaints_ << Printable(absl::StrCat(place, ": ", std::string(status.message()))) << '\n';
-    } else if (failures == kMaxComplaints + 1) {
-      complaints_ << "... and more; --json lists every answer\n";
+    if (failures <= kMaxPrintedFailures) {
+      errors_ << Printable(absl::StrCat(place, ": ", std::string(status.message()))) << '\n';
+    } else if (failures == kMaxPrintedFailures + 1) {
+      errors_ << "... and more; --json lists every answer\n";
     }
   }
 
@@ -127,7 +127,7 @@ class Reporter {
 
   bool json_;
   std::ostream& out_;
-  std::ostream& complaints_;
+  std::ostream& errors_;
   std::size_t answers_ = 0;
   std::size_t held_ = 0;
 };
@@ -137,7 +137,7 @@ absl::Status CheckCertificateFile(const std::string& path, const ProvenModel& pr
   const absl::StatusOr<std::string> text = ReadWholeFile(path, kMaxCertificateFile);
   if (!text.ok()) return text.status();
   const absl::StatusOr<Certificate> certificate = ParseCertificate(*text);
-  if (!certificate.ok()) return At(path, certificate.status());
+  if (!certificate.ok()) return AtPlace(path, certificate.status());
   if (certificate->digest != proven.model().digest) {
     return absl::FailedPreconditionError(absl::StrCat(
         path, ": model digest: expected ", proven.model().digest, ", that of the model file, got ",
@@ -150,18 +150,18 @@ absl::Status CheckCertificateFile(const std::string& path, const ProvenModel& pr
   return absl::OkStatus();
 }
 
-absl::Status CheckToldAnswer(const ToldAnswer& told, const ProvenModel& proven,
-                             Reporter& reporter) {
-  const absl::StatusOr<mpq_class> radius = ParseNumber(told.radius);
-  if (!radius.ok()) return At("--radius", radius.status());
-  absl::StatusOr<InputItem> item = ReadInputItem(told.input, proven.model().input_size());
+absl::Status CheckAnswerFromFlags(const AnswerFromFlags& from_flags, const ProvenModel& proven,
+                                  Reporter& reporter) {
+  const absl::StatusOr<mpq_class> radius = ParseNumber(from_flags.radius);
+  if (!radius.ok()) return AtPlace("--radius", radius.status());
+  absl::StatusOr<InputItem> item = ReadInputItem(from_flags.input, proven.model().input_size());
   if (!item.ok()) return item.status();
   const Answer answer{.element_type = item->element_type,
                       .data = std::move(item->data),
-                      .class_index = told.class_index,
+                      .class_index = from_flags.class_index,
                       .radius = *radius,
                       .margin = std::nullopt};
-  reporter.Answer(told.input, CheckAnswer(proven, answer));
+  reporter.Answer(from_flags.input, CheckAnswer(proven, answer));
   return absl::OkStatus();
 }
 
@@ -173,23 +173,24 @@ std::string Printable(std::string text) {
   return text;
 }
 
-absl::Status RunVerify(const VerifyFlags& flags, std::ostream& out, std::ostream& complaints) {
-  Reporter reporter(flags.json, out, complaints);
+absl::Status RunVerify(const VerifyFlags& flags, std::ostream& out, std::ostream& errors) {
+  Reporter reporter(flags.json, out, errors);
   const absl::StatusOr<ProvenModel> proven = LoadAndProve(ModelPath(flags.model));
   if (!proven.ok()) {
     reporter.ModelFailure(proven.status());
     return proven.status();
   }
   reporter.Model(proven->model());
-  if (flags.certificate.empty() && !flags.told) return absl::OkStatus();
+  if (flags.certificate.empty() && !flags.from_flags) return absl::OkStatus();
   if (!flags.certificate.empty()) {
     if (absl::Status status = CheckCertificateFile(flags.certificate, *proven, reporter);
         !status.ok()) {
       return status;
     }
   }
-  if (flags.told) {
-    if (absl::Status status = CheckToldAnswer(*flags.told, *proven, reporter); !status.ok()) {
+  if (flags.from_flags) {
+    if (absl::Status status = CheckAnswerFromFlags(*flags.from_flags, *proven, reporter);
+        !status.ok()) {
       return status;
     }
   }

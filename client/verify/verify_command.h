@@ -12,8 +12,8 @@
 
 namespace lipserve::verify {
 
-// An answer told in words: --input, --class, --radius.
-struct ToldAnswer {
+// An answer given by flags: --input, --class, --radius.
+struct AnswerFromFlags {
   std::string input;
   std::size_t class_index = 0;
   std::string radius;  // as ParseNumber reads it, in the unit of the input
@@ -23,16 +23,20 @@ struct ToldAnswer {
 struct VerifyFlags {
   std::string model;        // model.lip, or the folder that holds it
   std::string certificate;  // a certificate file, or empty
-  std::optional<ToldAnswer> told;
+  std::optional<AnswerFromFlags> from_flags;
   bool json = false;  // one JSON object per line
 };
 
-// Proves the model's bounds and checks the answers, and writes what was found: results to `out`,
-// what does not hold, unless as JSON, to `complaints`.
+// Proves the model's bounds and checks the answers. Writes results to `out`. Without `json`, it
+// writes the answers that do not hold to `errors`.
+//
+// Example:
+//   absl::Status status = RunVerify({.model = "model.lip", .certificate = "answers.json"},
+//                                   std::cout, std::cerr);
 //
 // Guarantee: OK only if every bound and every answer was proven.
 // Errors:    of the readers and of the first thing that does not hold.
-absl::Status RunVerify(const VerifyFlags& flags, std::ostream& out, std::ostream& complaints);
+absl::Status RunVerify(const VerifyFlags& flags, std::ostream& out, std::ostream& errors);
 
 // `text` with control characters, which could steer a terminal, replaced by '?'.
 std::string Printable(std::string text);

@@ -13,7 +13,7 @@
 namespace lipserve {
 namespace {
 
-// `value`, which the compiler must take for any number: arithmetic on it happens at run time.
+// Returns `value`, hidden from the optimiser, so that arithmetic on it happens at run time.
 template <typename T>
 T Opaque(T value) {
   volatile T opaque = value;
@@ -63,7 +63,7 @@ bool RoundsProductsBeforeSums() {
   return a * b + c == 0.0 && a32 * b32 + c32 == 0.0F;
 }
 
-bool AddsInTheWrittenOrder() {
+bool AddsInSourceOrder() {
   const double large = Opaque(0x1p60);
   const double small = Opaque(1.0);
   return (large + small) - large == 0.0;
@@ -114,7 +114,7 @@ constexpr Canary kCanaries[] = {
     {"subnormal results kept (no FTZ)", KeepsSubnormalResults},
     {"subnormal operands kept (no DAZ)", KeepsSubnormalOperands},
     {"products rounded before they are added (no contraction)", RoundsProductsBeforeSums},
-    {"sums in the written order (no reassociation)", AddsInTheWrittenOrder},
+    {"sums in the written order (no reassociation)", AddsInSourceOrder},
     {"NaN neither above nor below any number", ComparesNanAsUnordered},
     {"quotients and square roots rounded to the nearest", DividesAndTakesRootsToTheNearest},
     {"neighbours of numbers by nextafter", FindsNeighbours},

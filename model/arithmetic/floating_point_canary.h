@@ -11,18 +11,19 @@
 
 namespace lipserve {
 
-// What does not hold of the calling thread's arithmetic, in words; empty if all is well. Each
-// assumption is tried on numbers for which its violation shows: rounding to the nearest with ties
-// to even, no excess precision, no flushing of subnormal results (FTZ) or operands (DAZ), no
-// contraction of products and sums, no reassociation, comparisons with NaN, division and square
-// root, neighbours of numbers, and the directed operations of outward_rounding.h.
+// Tests the calling thread's arithmetic. Returns one text for each assumption that does not hold;
+// empty if all hold. Each assumption is tested on numbers that expose its violation: rounding to
+// the nearest with ties to even, no excess precision, no flushing of subnormal results (FTZ) or
+// operands (DAZ), no contraction of products and sums, no reassociation, comparisons with NaN,
+// division and square root, neighbours of numbers, and the directed operations of
+// outward_rounding.h.
 //
-// Guarantee: what the compiler does shows as far as it does it to this file, which is compiled like
+// Guarantee: a compiler option is detected as far as it affects this file, which is compiled like
 //            every other file of ours.
 std::vector<std::string> BrokenFloatingPointAssumptions();
 
-// Checks the arithmetic in which classes and radii are decided: that of the calling thread within
-// ScopedStrictFloatingPoint. A thread that will decide calls it once before it starts.
+// Checks the arithmetic in which classes and radii are decided: the calling thread's, within
+// ScopedStrictFloatingPoint. Each thread that classifies calls this once before it starts.
 //
 // Errors: FailedPrecondition naming every assumption that does not hold.
 absl::Status CheckStrictFloatingPoint();

@@ -21,8 +21,12 @@ inline constexpr double kUnitRoundoff64 = 0x1p-53;
 inline constexpr double kSmallestNormal32 = 0x1p-126;
 inline constexpr double kSmallestNormal64 = 0x1p-1022;
 
-// An upper bound of a nonnegative real number. Operations bound the result of the same operation
-// on the numbers they stand for. A NaN or a negative number becomes +infinity: doubt is refusal.
+// An upper bound of a nonnegative real number. An operation on bounds gives a bound of the same
+// operation on the real numbers. A NaN or a negative number becomes +infinity, which proves
+// nothing.
+//
+// Example:
+//   const Upper norm = SqrtUp(Upper(x) * Upper(x) + Upper(y) * Upper(y));  // at least ||(x, y)||_2
 class Upper {
  public:
   // The number itself, exactly.
@@ -34,12 +38,12 @@ class Upper {
 
   friend constexpr Upper operator+(Upper a, Upper b) { return RoundedUp(a.value_ + b.value_); }
   friend constexpr Upper operator*(Upper a, Upper b) { return RoundedUp(a.value_ * b.value_); }
-  // Of a / b, where b is at least `lower_b` > 0.
+  // Bounds a / b, where b is at least `lower_b` > 0.
   friend constexpr Upper DivideUp(Upper a, double lower_b) {
     return lower_b > 0.0 ? RoundedUp(a.value_ / lower_b)
                          : Upper(std::numeric_limits<double>::infinity());
   }
-  // Of max(a - b, 0).
+  // Bounds max(a - b, 0).
   friend constexpr Upper SubtractUp(Upper a, double b) {
     return a.value_ > b ? RoundedUp(a.value_ - b) : Upper();
   }
@@ -61,7 +65,7 @@ class Upper {
 };
 
 // gamma_k = k u / (1 - k u), the relative error of k roundings (Higham 2002, Lemma 3.1). +infinity
-// if k u >= 1/2, where no bound is worth having.
+// if k u >= 1/2, where a bound would be useless.
 constexpr Upper Gamma(double k, double unit_roundoff) {
   const double ku = k * unit_roundoff;  // exact: unit_roundoff is a power of two
   if (!(ku < 0.5)) return Upper(std::numeric_limits<double>::infinity());
@@ -81,8 +85,8 @@ inline double DivideDown(double a, double b) {
   return std::nextafter(std::fmin(quotient, std::numeric_limits<double>::max()), 0.0);
 }
 
-// Round to nearest with gradual underflow for the calling thread, whatever a library left there;
-// the old environment returns with the scope.
+// Sets round to nearest with gradual underflow for the calling thread, whatever a library has set
+// there. Restores the previous environment at the end of the scope.
 class ScopedStrictFloatingPoint {
  public:
   ScopedStrictFloatingPoint() {

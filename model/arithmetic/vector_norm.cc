@@ -15,9 +15,11 @@ constexpr double kUnderflowTail = 0x1p-400;
 // them: its product, the additions of its lane and of the lanes. The computed sum is therefore at
 // least (1 - (size + 5) u) of the exact one, u = 2^-53; the root adds one. Twice that is exact
 // here: a multiple of 2^-52 below 2^-29.
-Upper Inflation(std::size_t size) { return Upper(1.0 + static_cast<double>(size + 8) * 0x1p-52); }
+Upper RoundingFactor(std::size_t size) {
+  return Upper(1.0 + static_cast<double>(size + 8) * 0x1p-52);
+}
 
-// Eight independent sums, so that the processor need not wait for one addition per value.
+// Eight independent sums, so that additions overlap in the processor's pipeline.
 template <typename Number, typename Term>
 double Sum(std::span<const Number> values, Term term) {
   constexpr std::size_t kLanes = 8;
@@ -36,7 +38,7 @@ template <typename Number>
 Upper EuclideanNormBound(std::span<const Number> values) {
   const double squares = Sum(values, [](double v) { return v * v; });
   // Upper turns NaN (a NaN value) into +infinity; infinite squares stay infinite.
-  return Upper(std::sqrt(squares)) * Inflation(values.size()) + Upper(kUnderflowTail);
+  return Upper(std::sqrt(squares)) * RoundingFactor(values.size()) + Upper(kUnderflowTail);
 }
 
 }  // namespace
@@ -45,7 +47,7 @@ Upper NormBound(std::span<const float> values) { return EuclideanNormBound(value
 Upper NormBound(std::span<const double> values) { return EuclideanNormBound(values); }
 
 Upper Norm1Bound(std::span<const float> values) {
-  return Upper(Sum(values, [](double v) { return std::fabs(v); })) * Inflation(values.size()) +
+  return Upper(Sum(values, [](double v) { return std::fabs(v); })) * RoundingFactor(values.size()) +
          Upper(kUnderflowTail);
 }
 

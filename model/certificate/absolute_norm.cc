@@ -16,7 +16,7 @@ namespace lipserve {
 namespace {
 
 constexpr int kIterations = 8;
-// Each iteration reads the layer twice; one that is too large for that keeps the simple bound.
+// Each iteration reads the layer twice. A layer above this size keeps the simple bound.
 constexpr double kMaxProducts = 0x1p32;
 
 // A nonnegative matrix, scaled to entries of at most about 1.
@@ -103,8 +103,8 @@ Upper AbsoluteNormBound(const DenseLayer& layer) {
 }
 
 Upper AbsoluteNormBound(const ConvolutionLayer& layer) {
-  // || |T| || is at most the norm of gathering the windows, the root of the number of times that a
-  // pixel is read, times the norm of multiplying each window by |K|.
+  // || |T| || is at most the norm of gathering the windows times the norm of multiplying each
+  // window by |K|. The first is the square root of the largest number of reads of a pixel.
   const WindowReads vertical(layer.vertical, layer.padding_mode, layer.input.height);
   const WindowReads horizontal(layer.horizontal, layer.padding_mode, layer.input.width);
   const auto reads = static_cast<double>(vertical.most_reads() * horizontal.most_reads());

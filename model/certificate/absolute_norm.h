@@ -12,13 +12,13 @@
 
 namespace lipserve {
 
-// Never above ||W||_F but for roundings.
+// Apart from rounding, the bound is never above ||W||_F.
 //
 // Requires: every weight is zero or normal.
 Upper AbsoluteNormBound(const DenseLayer& layer);
 
-// Where several taps of a window read one pixel, their magnitudes add: that is what bounds the
-// executed arithmetic, which multiplies each tap on its own.
+// Where several taps of a window read one pixel, their magnitudes add. This bounds the executed
+// arithmetic, which multiplies each tap separately.
 //
 // Requires: every weight is zero or normal; valid paddings.
 Upper AbsoluteNormBound(const ConvolutionLayer& layer);

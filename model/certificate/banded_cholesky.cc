@@ -13,7 +13,7 @@ namespace {
 // Rows that are eliminated together, so that the trailing matrix is read once for all of them.
 constexpr std::size_t kPanelRows = SymmetricPanel::kUsualDepth;
 
-// Turns the leading square of the panel into its factor R, [depth, depth] row-major.
+// Factorises the leading square of the panel into R, [depth, depth] row-major.
 bool FactoriseSquare(SymmetricPanel& panel, std::span<double> r) {
   const std::size_t depth = panel.depth();
   for (std::size_t t = 0; t < depth; ++t) {

@@ -31,8 +31,7 @@ class SymmetricBand {
     return std::span(numbers_).subspan(i * (half_bandwidth_ + 1), half_bandwidth_ + 1);
   }
 
-  // With this, the entry (i, j) is row(0)[i * stride() + j]: blocks look like blocks of a dense
-  // matrix.
+  // Entry (i, j) is row(0)[i * stride() + j], so blocks are addressed like those of a dense matrix.
   std::size_t stride() const { return half_bandwidth_; }
 
   std::size_t bytes() const { return numbers_.size() * sizeof(double); }

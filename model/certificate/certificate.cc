@@ -39,7 +39,7 @@ Certifier::BoundByNorm Certifier::Underflow(const LayerBounds& layer, Arithmetic
           .per_norm = two_lambda * SqrtUp(Upper(n))};  // ||x||_1 <= sqrt(n) ||x||_2
 }
 
-// The norm of what rounding adds to a layer's outputs.
+// The norm of the rounding errors of a layer's outputs.
 Certifier::BoundByNorm Certifier::Rounding(const LayerBounds& layer, Arithmetic arithmetic) {
   const Upper gamma = LayerGamma(layer, arithmetic);
   const BoundByNorm underflow = Underflow(layer, arithmetic);
@@ -113,11 +113,11 @@ Upper Certifier::PairError(const PairBounds& pair, const CommonError& common) {
 Upper Certifier::ScoreDifferenceError(std::size_t i, std::size_t j,
                                       std::span<const Upper> rounding_input_norms,
                                       Arithmetic arithmetic) const {
-  return PairError(bounds_.pairs().Of(i, j), CommonErrorOf(rounding_input_norms, arithmetic));
+  return PairError(bounds_.pairs().Bounds(i, j), CommonErrorOf(rounding_input_norms, arithmetic));
 }
 
 // Whether some partial sum of a float32 evaluation, in any order, could reach 2^127. Without this
-// test an infinity that a later minimum hides would pass for a number.
+// test, a later minimum could hide an infinity.
 bool Certifier::MayOverflow(std::span<const Upper> rounding_input_norms) const {
   for (std::size_t l = 0; l < partial_sums32_.size(); ++l) {
     const Upper largest = partial_sums32_[l].At(rounding_input_norms[l]);
@@ -136,7 +136,7 @@ std::optional<std::size_t> Certifier::Decide(std::span<const double> scores,
   const CommonError common = CommonErrorOf(rounding_input_norms, arithmetic);
   for (std::size_t j = 0; j < pairs.num_rows(); ++j) {
     if (pairs.ClassOf(j) == best_class) continue;
-    const Upper error = PairError(pairs.QuickOf(best, j), common);
+    const Upper error = PairError(pairs.QuickBounds(best, j), common);
     const double difference = SubtractDown(Score(scores, best), Score(scores, j));
     if (!(difference > error.value())) return std::nullopt;  // NaN refuses too
   }
@@ -152,7 +152,7 @@ bool Certifier::AreConsistent(std::size_t chosen, std::span<const double> scores
   const std::size_t best = BestRow(chosen, scores64);
   for (std::size_t j = 0; j < bounds_.pairs().num_rows(); ++j) {
     if (j == best) continue;
-    const PairBounds pair = bounds_.pairs().QuickOf(best, j);
+    const PairBounds pair = bounds_.pairs().QuickBounds(best, j);
     const Upper allowed = PairError(pair, common32) + PairError(pair, common64);
     const double difference32 = Score(scores32, best) - Score(scores32, j);
     const double difference64 = Score(scores64, best) - Score(scores64, j);
@@ -171,7 +171,7 @@ Certificate Certifier::Certify(std::size_t chosen, std::span<const double> score
   const RowPairs& pairs = bounds_.pairs();
   const std::size_t best = BestRow(chosen, scores);
   const CommonError common = CommonErrorOf(rounding_input_norms, arithmetic);
-  // What is proven of the pair (best, j) with these bounds; zero if no margin is.
+  // The certificate of the pair (best, j) with these bounds; zero if no margin is proven.
   const auto certify_pair = [&](std::size_t j, const PairBounds& pair) -> Certificate {
     const Upper error = PairError(pair, common);
     const double margin =
@@ -185,10 +185,11 @@ Certificate Certifier::Certify(std::size_t chosen, std::span<const double> score
                     .radius_l2 = static_cast<double>(std::numeric_limits<float>::max())};
   for (std::size_t j = 0; j < pairs.num_rows(); ++j) {
     if (pairs.ClassOf(j) == chosen) continue;
-    Certificate pair = certify_pair(j, pairs.QuickOf(best, j));
-    // What the quick bounds prove is true; the others are for pairs that it would limit.
+    Certificate pair = certify_pair(j, pairs.QuickBounds(best, j));
+    // The quick bounds are valid too. The tighter ones are computed only for pairs that would limit
+    // the radius.
     if (pair.radius_l2 < least.radius_l2 && !pairs.AreTabulated()) {
-      pair = certify_pair(j, pairs.Of(best, j));
+      pair = certify_pair(j, pairs.Bounds(best, j));
     }
     if (pair.margin_lower_bound == 0.0) return {};
     least.margin_lower_bound = std::min(least.margin_lower_bound, pair.margin_lower_bound);

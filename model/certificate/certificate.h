@@ -23,10 +23,10 @@ struct Certificate {
   double radius_l2 = 0.0;           // rounded down; 0 if nothing is proven
 };
 
-// Decides from the scores of one input. "The real network" is the function on real numbers that
-// the frozen float32 weights define. Scores are those of the last layer's rows: one per class, a
-// single one, or one for each prototype of each class. A class with prototypes scores the largest
-// of theirs, so that one of them above every row of the other classes is enough.
+// Decides from the scores of one input. "The real network" is the function on real numbers that the
+// frozen float32 weights define. Scores are those of the last layer's rows: one per class, a single
+// one, or one for each prototype of each class. The score of a class with prototypes is the largest
+// of theirs. So it is enough that one of them is above every row of the other classes.
 //
 // Requires: the environment of ScopedStrictFloatingPoint.
 // Threads:  immutable.
@@ -60,9 +60,10 @@ class Certifier {
                              std::span<const Upper> rounding_input_norms,
                              Arithmetic arithmetic) const;
 
-  // Whether a float32 and a float64 evaluation of one input can both be within their proven errors:
-  // the difference of class `chosen` to every other class must not differ between them by more than
-  // both errors together. A wrong number in either evaluation shows here before it changes a class.
+  // Whether a float32 and a float64 evaluation of one input can both be within their proven errors.
+  // The score difference of class `chosen` to every other class must not differ between the two by
+  // more than both errors together. This detects a wrong number in either evaluation before it
+  // changes a class.
   //
   // Guarantee: true if both evaluations keep to Lemma 2. False if they decide different classes.
   // Errors:    true if float32 may have overflowed, since it then claims nothing.
@@ -91,7 +92,7 @@ class Certifier {
     Upper last_gamma;
     BoundByNorm last_underflow;  // of two scores
   };
-  // What the errors of all score differences of one evaluation have in common.
+  // The part of the error that all score differences of one evaluation share.
   struct CommonError {
     Upper hidden;           // ||computed - real|| of what the last layer reads
     Upper last_input_norm;  // of the computed one

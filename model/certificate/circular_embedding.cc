@@ -27,8 +27,8 @@ std::size_t Phases(const WindowAxis& axis) {
   return std::min(axis.size, axis.stride / std::gcd(axis.stride, axis.dilation));
 }
 
-// Outputs along one circle, that is, frequencies. One does for windows that do not overlap: no tap
-// is shifted, all blocks are equal.
+// Outputs along one circle, that is, frequencies. One is enough for windows that do not overlap: no
+// tap is shifted, so all blocks are equal.
 std::size_t Frequencies(const WindowAxis& axis, std::size_t circle) {
   return axis.extent() <= axis.stride ? 1 : circle / axis.stride;
 }
@@ -149,7 +149,7 @@ std::vector<double> EmbeddingNormProof::RealColumns(const Block& block) const {
     const Tap& tap = taps_[t];
     const std::complex<double> a = roots_y_[block.frequency_y * tap.shift_y % steps_y_];
     const std::complex<double> b = roots_x_[block.frequency_x * tap.shift_x % steps_x_];
-    // Spelled out: operator* of std::complex also looks for infinities.
+    // Written out because operator* of std::complex also handles infinities.
     const double re = a.real() * b.real() - a.imag() * b.imag();
     const double im = a.real() * b.imag() + a.imag() * b.real();
     for (std::size_t o = 0; o < rows; ++o) {
@@ -212,7 +212,7 @@ Upper EmbeddingNormProof::Slack(double c) const {
   return slack + Upper(2.0) * entry_error_ * root + entry_error_ * entry_error_;
 }
 
-double EmbeddingNormProof::OrderByEstimate() {
+double EmbeddingNormProof::SortBlocksByEstimate() {
   const std::size_t p = 2 * short_;
   std::vector<std::pair<double, Block>> estimated;
   for (const Block& block : blocks_) {

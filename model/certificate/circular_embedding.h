@@ -35,12 +35,12 @@ std::optional<std::size_t> EmbeddingLength(const WindowAxis& axis, PaddingMode m
 
 std::optional<Torus> EmbeddingTorus(const ConvolutionLayer& layer);
 
-// Of one pass over all frequencies and groups.
+// The cost of one pass over all frequencies and groups.
 ProofCost EmbeddingCost(const ConvolutionLayer& layer, const Torus& torus);
 
 // The proof by a factorisation for each frequency and group.
 //
-// Threads: immutable but for OrderByEstimate.
+// Threads: immutable but for SortBlocksByEstimate.
 class EmbeddingNormProof : public NormProof {
  public:
   // Requires: some weight is not zero; EmbeddingTorus(layer) is `torus`. `layer` must outlive the
@@ -50,8 +50,9 @@ class EmbeddingNormProof : public NormProof {
   bool Completes(double c) const override;
   Upper Slack(double c) const override;
 
-  // Estimates the largest eigenvalue from below; from then on Completes begins where it would fail.
-  double OrderByEstimate();
+  // Estimates the largest eigenvalue from below, and sorts the blocks so that Completes tries first
+  // the blocks that are likely to fail.
+  double SortBlocksByEstimate();
 
  private:
   // A tap of the kernel on the torus: outputs one apart read inputs one stride apart, so a tap

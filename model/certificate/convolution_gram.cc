@@ -52,7 +52,7 @@ AxisOrder NarrowestOrder(const Cells& cells, std::size_t length, std::size_t dil
 
 double Square(double x) { return x * x; }
 
-// Pairs of reads that meet in a cell.
+// Number of pairs of reads in the same cell.
 double PairsIn(const Cells& cells) {
   double pairs = 0.0;
   for (const auto& cell : cells) pairs += Square(static_cast<double>(cell.size()));
@@ -64,7 +64,7 @@ const Cells& CellsOf(const WindowReads& reads, bool over_inputs) {
 }
 
 // The plan over one side with the better of the two slow axes.
-GramPlan PlanOver(bool over_inputs, const ConvolutionLayer& layer, const WindowReads& vertical,
+GramPlan MakePlan(bool over_inputs, const ConvolutionLayer& layer, const WindowReads& vertical,
                   const WindowReads& horizontal) {
   const auto positions = [&](const WindowReads& axis) {
     return over_inputs ? axis.length() : axis.outputs();
@@ -123,7 +123,7 @@ struct PixelRead {
 
 // Calls visit(first, second) for every ordered pair of reads with first.index <= second.index.
 template <typename Visit>
-void ForEachMeeting(std::span<const PixelRead> cell, const Visit& visit) {
+void ForEachPairOfReads(std::span<const PixelRead> cell, const Visit& visit) {
   for (const PixelRead& first : cell) {
     for (const PixelRead& second : cell) {
       if (first.index <= second.index) visit(first, second);
@@ -133,8 +133,8 @@ void ForEachMeeting(std::span<const PixelRead> cell, const Visit& visit) {
 
 GramPlan CheapestPlan(const ConvolutionLayer& layer, const WindowReads& vertical,
                       const WindowReads& horizontal) {
-  GramPlan inputs = PlanOver(true, layer, vertical, horizontal);
-  GramPlan outputs = PlanOver(false, layer, vertical, horizontal);
+  GramPlan inputs = MakePlan(true, layer, vertical, horizontal);
+  GramPlan outputs = MakePlan(false, layer, vertical, horizontal);
   return inputs.cost.flops <= outputs.cost.flops ? inputs : outputs;
 }
 
@@ -152,16 +152,17 @@ BandedNormProof::BandedNormProof(const ConvolutionLayer& layer)
       horizontal_(layer.horizontal, layer.padding_mode, layer.input.width),
       plan_(CheapestPlan(layer, vertical_, horizontal_)) {
   // An entry of G is a sum of exact products: over the channels of the other side, then over the
-  // reads of one of its two pixels, each met by at most so many reads of the other in a cell.
+  // reads of one of its two pixels, each paired with at most this many reads of the other pixel in
+  // a cell.
   const std::size_t channels = plan_.over_inputs ? layer.output_channels / layer.groups
                                                  : layer.input.channels / layer.groups;
-  const auto meetings = [&](const WindowReads& axis, std::size_t taps) {
+  const auto reads_in_cell = [&](const WindowReads& axis, std::size_t taps) {
     return plan_.over_inputs ? axis.most_reads() * axis.most_reads_by_one_output()
                              : taps * axis.most_reads_by_one_output();
   };
   const auto terms =
-      static_cast<double>(channels + meetings(vertical_, layer.vertical.size) *
-                                         meetings(horizontal_, layer.horizontal.size));
+      static_cast<double>(channels + reads_in_cell(vertical_, layer.vertical.size) *
+                                         reads_in_cell(horizontal_, layer.horizontal.size));
   const Upper absolute(std::ldexp(AbsoluteNormBound(layer).value(), ScaleExponent(layer)));
   gram_error_ = Gamma(terms, kUnitRoundoff64) * absolute * absolute;
   for (std::size_t g = 0; g < layer.groups; ++g) {
@@ -210,7 +211,7 @@ SymmetricBand BandedNormProof::NegatedGram(std::size_t group) const {
   const std::vector<double> products = TapProducts(group);
   const std::size_t channels = plan_.channels;
   const std::size_t taps = layer_.vertical.size * layer_.horizontal.size;
-  // Subtracts the products of two taps that meet.
+  // Subtracts the products of the taps of two reads in one cell.
   const auto subtract = [&](const PixelRead& first, const PixelRead& second) {
     const double* block = products.data() + (first.tap * taps + second.tap) * channels * channels;
     for (std::size_t a = 0; a < channels; ++a, block += channels) {
@@ -229,7 +230,7 @@ SymmetricBand BandedNormProof::NegatedGram(std::size_t group) const {
                           .tap = row.tap * layer_.horizontal.size + column.tap});
         }
       }
-      ForEachMeeting(cell, subtract);
+      ForEachPairOfReads(cell, subtract);
     }
   }
   return band;

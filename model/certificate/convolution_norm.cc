@@ -46,8 +46,8 @@ bool IsZero(const ConvolutionLayer& layer) {
   return true;
 }
 
-// ||T||_2 from below: no proof.
-double NormFromBelow(const ConvolutionLayer& layer, std::size_t steps) {
+// An estimate of ||T||_2 from below; no proof.
+double EstimateNormFromBelow(const ConvolutionLayer& layer, std::size_t steps) {
   const ConvolutionOperator map(layer, ConvolutionOperator::Taps::kSigned);
   const bool by_inputs = map.inputs() <= map.outputs();
   std::vector<double> image(by_inputs ? map.outputs() : map.inputs());
@@ -62,7 +62,7 @@ double NormFromBelow(const ConvolutionLayer& layer, std::size_t steps) {
   };
   const std::size_t n = std::min(map.inputs(), map.outputs());
   const double eigenvalue = std::max(LargestEigenvalueEstimate(n, gram, steps), 0.0);
-  // Less what its own sums may be off.
+  // Minus the possible error of its own sums.
   const double rounding =
       static_cast<double>(map.depth() + map.transposed_depth() + n + 100) * kUnitRoundoff64;
   return std::ldexp(std::sqrt(eigenvalue * (1.0 - 4.0 * rounding)), -ScaleExponent(layer));
@@ -74,7 +74,7 @@ ConstMatrixView FlatKernel(const ConvolutionLayer& layer, std::size_t group) {
   return {layer.weights.data() + group * rows * layer.fan_in(), rows, layer.fan_in()};
 }
 
-// The root of the most times that a pixel is read: the norm of gathering all windows.
+// The norm of gathering all windows: the square root of the largest number of reads of a pixel.
 Upper GatheringNorm(const ConvolutionLayer& layer) {
   const WindowReads vertical(layer.vertical, layer.padding_mode, layer.input.height);
   const WindowReads horizontal(layer.horizontal, layer.padding_mode, layer.input.width);
@@ -104,7 +104,7 @@ std::optional<double> SearchByFactorisation(const ConvolutionLayer& layer,
                                             ConvolutionNormMethod method, double from_below) {
   if (method == ConvolutionNormMethod::kCircularEmbedding) {
     EmbeddingNormProof proof(layer, *EmbeddingTorus(layer));
-    return SearchNormBound(proof, proof.OrderByEstimate(), kEmbeddingTolerance);
+    return SearchNormBound(proof, proof.SortBlocksByEstimate(), kEmbeddingTolerance);
   }
   const BandedNormProof proof(layer);
   return SearchNormBound(proof, proof.EigenvalueOf(from_below), kBandedTolerance);
@@ -118,7 +118,7 @@ bool ProvesByFactorisation(const ConvolutionLayer& layer, ConvolutionNormMethod 
   return ProvesNormAtMost(BandedNormProof(layer), claim);
 }
 
-// Every method lists what the windows read along each axis.
+// Limits the number of reads along each axis, because every method lists them.
 absl::Status CheckReads(const ConvolutionLayer& layer) {
   constexpr std::size_t kMaxReads = std::size_t{1} << 22;
   const std::size_t reads =
@@ -174,7 +174,7 @@ absl::StatusOr<double> BoundConvolutionNorm(const ConvolutionLayer& layer,
   LIPSERVE_ASSIGN_OR_RETURN(const ConvolutionNormMethod method,
                             ChooseConvolutionNormMethod(layer, limits));
   if (IsZero(layer)) return 0.0;
-  const double from_below = NormFromBelow(layer, kLanczosStepsToSearch);
+  const double from_below = EstimateNormFromBelow(layer, kLanczosStepsToSearch);
   std::optional<double> bound;
   if (method == ConvolutionNormMethod::kFlatKernel) {
     LIPSERVE_ASSIGN_OR_RETURN(bound, BoundByFlatKernel(layer, limits));
@@ -198,10 +198,10 @@ absl::Status ProveConvolutionNormAtMost(const ConvolutionLayer& layer, double cl
     if (claim >= 0.0) return absl::OkStatus();
     return absl::InvalidArgumentError(absl::StrFormat("expected a claim >= 0, got %.17g", claim));
   }
-  // Not worth more than the proof itself.
+  // Must not cost more than the proof itself.
   const double products = static_cast<double>(layer.output().size() * layer.fan_in());
   const bool is_cheap = 4.0 * static_cast<double>(kLanczosStepsToCheck) * products <= limits.flops;
-  const double from_below = is_cheap ? NormFromBelow(layer, kLanczosStepsToCheck) : 0.0;
+  const double from_below = is_cheap ? EstimateNormFromBelow(layer, kLanczosStepsToCheck) : 0.0;
   if (!(claim >= from_below)) {
     return absl::InvalidArgumentError(absl::StrFormat(
         "the operator norm is about %.17g or more, the claim is %.17g", from_below, claim));

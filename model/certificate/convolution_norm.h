@@ -22,16 +22,17 @@ enum class ConvolutionNormMethod {
   // padding makes the image a torus; else above the norm, by 0.2 % to 0.8 % for 3 x 3 kernels on
   // 28 x 28.
   kCircularEmbedding,
-  // The norm of the kernel as an [output_channels, fan_in] matrix, times the root of the most times
-  // that a pixel is read: up to a kernel's width too large.
+  // The norm of the kernel as an [output_channels, fan_in] matrix, times the square root of the
+  // largest number of reads of a pixel: up to a kernel's width too large.
   kFlatKernel,
 };
 
 // "banded Gram matrix", ...
 const char* MethodName(ConvolutionNormMethod method);
 
-// The first of: the embedding, if it is exact; the banded Gram matrix; the embedding; the flat
-// kernel; whose cost is within the limits. So the sizes of a layer decide, on every machine alike.
+// Returns the first of these whose cost is within the limits: the embedding, if it is exact; the
+// banded Gram matrix; the embedding; the flat kernel. The choice depends on the layer alone, so it
+// is the same on every machine.
 //
 // Requires: a layer that CheckNetwork accepts.
 // Errors:   InvalidArgument naming the costs if none is.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Soundness rests on this file: its bound may be taken for a norm.
+// Soundness rests on this file: BoundOperatorNorm may return its bound.
 //
 // Upper bounds of the largest eigenvalue of a symmetric matrix by repeated squaring: the second
 // method for dense layers, which shares no theory with the factorisation.

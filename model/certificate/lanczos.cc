@@ -26,14 +26,15 @@ void Subtract(std::span<double> x, double factor, std::span<const double> y) {
 
 struct Tridiagonal {
   std::vector<double> diagonal;
-  std::vector<double> beside;  // beside[i] is the entry (i, i + 1); the last one is not used
+  std::vector<double>
+      off_diagonal;  // off_diagonal[i] is the entry (i, i + 1); the last one is not used
 };
 
 // Whether every eigenvalue is below `limit`: all pivots of limit I - A are positive.
 bool IsBelow(const Tridiagonal& a, double limit) {
   double pivot = 1.0;
   for (std::size_t i = 0; i < a.diagonal.size(); ++i) {
-    const double coupling = i == 0 ? 0.0 : a.beside[i - 1] * a.beside[i - 1] / pivot;
+    const double coupling = i == 0 ? 0.0 : a.off_diagonal[i - 1] * a.off_diagonal[i - 1] / pivot;
     pivot = limit - a.diagonal[i] - coupling;
     if (!(pivot > 0.0)) return false;
   }
@@ -44,8 +45,8 @@ double LargestEigenvalue(const Tridiagonal& a) {
   double low = *std::max_element(a.diagonal.begin(), a.diagonal.end());
   double high = low;
   for (std::size_t i = 0; i < a.diagonal.size(); ++i) {
-    const double left = i == 0 ? 0.0 : a.beside[i - 1];
-    const double right = i + 1 == a.diagonal.size() ? 0.0 : a.beside[i];
+    const double left = i == 0 ? 0.0 : a.off_diagonal[i - 1];
+    const double right = i + 1 == a.diagonal.size() ? 0.0 : a.off_diagonal[i];
     high = std::max(high, a.diagonal[i] + left + right);  // Gershgorin
   }
   constexpr int kHalvings = 100;
@@ -74,7 +75,7 @@ double LargestEigenvalueEstimate(std::size_t n, const SymmetricMap& map, std::si
     Subtract(next, beta, previous);
     beta = std::sqrt(Dot(next, next));
     a.diagonal.push_back(alpha);
-    a.beside.push_back(beta);
+    a.off_diagonal.push_back(beta);
     // An invariant subspace: what follows would be noise.
     if (!(beta > 1e-14 * std::fabs(alpha))) break;
     Scale(next, 1.0 / beta);

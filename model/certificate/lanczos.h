@@ -17,8 +17,8 @@ inline constexpr std::size_t kLanczosStepsToCheck = 16;
 using SymmetricMap = std::function<void(std::span<const double> x, std::span<double> y)>;
 
 // An estimate of the largest eigenvalue of a symmetric matrix of order n, from below but for
-// roundings of about 1e-14 of it. No proof: it says where to look for one, and what a proof must
-// not contradict.
+// roundings of about 1e-14 of it. This is no proof. It gives a search its starting point, and a
+// proven bound below it reveals a bug.
 //
 // Source: Golub and Van Loan, Matrix Computations, section 10.1; no reorthogonalisation.
 double LargestEigenvalueEstimate(std::size_t n, const SymmetricMap& map, std::size_t steps);

@@ -59,7 +59,7 @@ LayerBounds BoundsOfConvolution(const ConvolutionLayer& layer) {
   bounds.operator_norm = Upper(layer.claimed_operator_norm_bound);
   bounds.absolute_norm = AbsoluteNormBound(layer);
   bounds.bias_norm = Root(output.height * output.width) * bounds.bias_norm;
-  // At most so many taps of a window meet in one pixel: (a_1 + ... + a_m)^2 <= m (a_1^2 + ...).
+  // At most this many taps of a window read the same pixel: (a_1 + ... + a_m)^2 <= m (a_1^2 + ...).
   const WindowReads vertical(layer.vertical, layer.padding_mode, layer.input.height);
   const WindowReads horizontal(layer.horizontal, layer.padding_mode, layer.input.width);
   bounds.largest_row_norm =
@@ -78,7 +78,7 @@ LayerBounds BoundsOfAveragePool(const AveragePoolLayer& pool, std::size_t output
           .operator_norm = norm,
           .absolute_norm = norm,
           .bias_norm = Upper(),
-          // Executed as scale * (sum), the sum may be larger than what it becomes.
+          // It is executed as scale * (sum), and the sum may be larger than the result.
           .largest_row_norm = Max(scale, Upper(1.0)) * Root(size),
           .largest_row_norm1 = scale * Upper(static_cast<double>(size)),
           .largest_bias = Upper()};
@@ -155,7 +155,7 @@ LayerBounds BoundsOfConvexPotential(const ConvexPotentialLayer& layer, std::size
           .absolute_norm = absolute,
           .bias_norm = Max(Upper(1.0), norm) * inner.bias_norm,
           .largest_row_norm = absolute,
-          // What underflows on the way to T x + b, as T^T passes it on, and behind it.
+          // Underflow in T x + b, as T^T propagates it, and underflow after it.
           .largest_row_norm1 =
               norm * hidden_per_output * (Upper(2.0 * n + 2.0) + inner.largest_row_norm1) +
               Upper(2.0 * m + 5.0) + Root(fan_out) * norm,
@@ -166,7 +166,7 @@ ConstMatrixView WeightsOf(const DenseLayer& dense) {
   return {dense.weights.data(), dense.outputs, dense.inputs};
 }
 
-absl::Status Explained(const absl::Status& proof, double claim) {
+absl::Status AddClaimToError(const absl::Status& proof, double claim) {
   if (proof.ok()) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrFormat(
       "the file claims an operator norm of at most %.17g, but the proof of it fails: %s; freeze "
@@ -187,12 +187,12 @@ absl::Status ClaimNorm(ConvolutionLayer& convolution) {
 
 absl::Status CheckNorm(const DenseLayer& dense) {
   const double claim = dense.claimed_operator_norm_bound;
-  return Explained(ProveOperatorNormAtMost(WeightsOf(dense), claim), claim);
+  return AddClaimToError(ProveOperatorNormAtMost(WeightsOf(dense), claim), claim);
 }
 
 absl::Status CheckNorm(const ConvolutionLayer& convolution) {
   const double claim = convolution.claimed_operator_norm_bound;
-  return Explained(ProveConvolutionNormAtMost(convolution, claim), claim);
+  return AddClaimToError(ProveConvolutionNormAtMost(convolution, claim), claim);
 }
 
 }  // namespace
@@ -244,7 +244,7 @@ absl::Status CheckClaim(const FrozenLayer& layer) {
                           return std::visit([](const auto& inner) { return CheckNorm(inner); },
                                             potential.inner);
                         },
-                        // Plain: no claim.
+                        // No claim: the norm follows from a formula.
                         [](const AveragePoolLayer&) { return absl::OkStatus(); },
                         [](const L2NormPoolLayer&) { return absl::OkStatus(); },
                         [](const FlattenLayer&) { return absl::OkStatus(); },

@@ -18,8 +18,8 @@ namespace lipserve {
 // Householder (Lemma 8), the convex potential (Lemma 9).
 //
 // |T| multiplies by the magnitudes of the weights and t_i is one of its rows. Where padding lets
-// several taps of a window read one pixel, their magnitudes add: the executed arithmetic multiplies
-// each tap on its own.
+// several taps of a window read one pixel, their magnitudes add, because the executed arithmetic
+// multiplies each tap separately.
 struct LayerBounds {
   std::size_t fan_in = 0;   // products summed into one output
   std::size_t outputs = 0;  // numbers of y
@@ -31,14 +31,14 @@ struct LayerBounds {
   Upper largest_bias;       // max_i |b_i|
 };
 
-// The bounds of a layer that reads samples of shape `input`. Takes a claimed operator norm as
-// proven: CheckClaim has to come first.
+// The bounds of a layer that reads samples of shape `input`. Trusts the layer's claimed operator
+// norm, so call CheckClaim first.
 //
 // Requires: a layer of a network that CheckNetwork accepts; not OnlyMovesNumbers(layer).
 LayerBounds BoundsOf(const FrozenLayer& layer, const SampleShape& input);
 
-// Makes the layer claim the smallest bound of its operator norm that a search proves; nothing to do
-// for layers whose norm is plain.
+// Sets the layer's claim to the smallest bound of its operator norm that a search proves. Does
+// nothing for layers whose norm follows from a formula.
 //
 // Requires: a layer of a network that CheckNetwork accepts.
 // Errors:   those of BoundOperatorNorm and BoundConvolutionNorm.

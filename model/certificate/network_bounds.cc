@@ -33,7 +33,7 @@ class ExactStageError {
   bool has_pool_ = false;
 };
 
-absl::Status AtLayer(std::size_t index, const FrozenLayer& layer, absl::string_view problem) {
+absl::Status LayerError(std::size_t index, const FrozenLayer& layer, absl::string_view problem) {
   return absl::InvalidArgumentError(
       absl::StrCat("layer ", index, " (", DescribeLayer(layer), "): ", problem));
 }
@@ -53,21 +53,22 @@ absl::StatusOr<NetworkBounds> NetworkBounds::Create(const FrozenNetwork& network
     bounds.layer_lipschitz_.push_back(1.0);
     if (OnlyMovesNumbers(layer)) continue;
     if (const absl::Status claim = CheckClaim(layer); !claim.ok()) {
-      return AtLayer(i, layer, claim.message());
+      return LayerError(i, layer, claim.message());
     }
     const LayerBounds of_layer = BoundsOf(layer, input);
     largest_norm = of_layer.absolute_norm * largest_norm + of_layer.bias_norm;
     if (!(largest_norm.value() <= kLargestNumber)) {
-      return AtLayer(i, layer,
-                     absl::StrCat("its numbers can reach ", largest_norm.value(),
-                                  " for some float32 input, expected at most 2^250; the proof does "
-                                  "not cover such weights, scale them down"));
+      return LayerError(
+          i, layer,
+          absl::StrCat("its numbers can reach ", largest_norm.value(),
+                       " for some float32 input, expected at most 2^250; the proof does "
+                       "not cover such weights, scale them down"));
     }
     exact_error.Pass(layer, of_layer);
     if (!exact_error.IsNegligible()) {
-      return AtLayer(i, layer,
-                     "weights since the first L2-norm pool can make its rounding in the exact "
-                     "stage, 2^-2048, larger than 2^-1548; scale them down");
+      return LayerError(i, layer,
+                        "weights since the first L2-norm pool can make its rounding in the exact "
+                        "stage, 2^-2048, larger than 2^-1548; scale them down");
     }
     bounds.layer_lipschitz_.back() = of_layer.operator_norm.value();
     bounds.hidden_.push_back(of_layer);

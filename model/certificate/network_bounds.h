@@ -15,8 +15,8 @@
 
 namespace lipserve {
 
-// The constants of a whole network. A network with one score is a pair of classes whose second
-// score is the constant 0, that is, an implicit row of zeros.
+// The constants of a whole network. A network with one score has two classes; the second score is
+// the constant 0, that is, an implicit row of zeros.
 //
 // Threads: immutable.
 class NetworkBounds {
@@ -32,14 +32,14 @@ class NetworkBounds {
   //            the proof.
   static absl::StatusOr<NetworkBounds> Create(const FrozenNetwork& network);
 
-  // Rounding layers but the last, in order.
+  // The rounding layers except the last, in order.
   const std::vector<LayerBounds>& hidden() const { return hidden_; }
   const LayerBounds& last() const { return last_; }
-  // Of the last layer's rows.
+  // The bounds for pairs of the last layer's rows.
   const RowPairs& pairs() const { return pairs_; }
-  // Of what the last dense layer reads, with respect to the input.
+  // A Lipschitz bound, with respect to the input, of what the last dense layer reads.
   Upper hidden_lipschitz() const { return hidden_lipschitz_; }
-  // Of each layer of the network, in order; 1 for those that only move numbers.
+  // A Lipschitz bound of each layer, in order; 1 for layers that only move numbers.
   const std::vector<double>& layer_lipschitz() const { return layer_lipschitz_; }
 
  private:

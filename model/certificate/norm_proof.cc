@@ -12,12 +12,11 @@ namespace {
 
 // What underflow can add in a factorisation of numbers below 2^100 and at most 2^22 rows.
 constexpr double kCholeskyUnderflow = 0x1p-900;
-// A claim is a hair above the smallest provable bound, so that another machine proves it too.
+// A claim is slightly above the smallest provable bound, so that another machine proves it too.
 constexpr double kClaimSlack = 0x1p-36;
 
 // The smallest c, up to `tolerance`, at which a search sees the factorisation complete.
-std::optional<double> SmallestCompleting(const NormProof& proof, double estimate,
-                                         double tolerance) {
+std::optional<double> SmallestProvable(const NormProof& proof, double estimate, double tolerance) {
   double low = estimate;
   double high = estimate;
   bool completes = false;
@@ -56,9 +55,9 @@ bool ProvesNormAtMost(const NormProof& proof, double claim) {
 }
 
 std::optional<double> SearchNormBound(const NormProof& proof, double estimate, double tolerance) {
-  // Below the slack there is nothing to prove: taps that cancel each other can leave a map of 0.
+  // Nothing can be proven below the slack. Taps that cancel each other can make the map 0.
   const double start = std::max(estimate, proof.Slack(0.0).value());
-  const std::optional<double> c = SmallestCompleting(proof, start, tolerance);
+  const std::optional<double> c = SmallestProvable(proof, start, tolerance);
   if (!c) return std::nullopt;
   double bound = proof.NormBoundOf(Upper(*c) + proof.Slack(*c));
   constexpr int kAttempts = 8;

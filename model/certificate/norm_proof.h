@@ -2,7 +2,7 @@
 // Soundness rests on this file: it turns completed factorisations into proven norms.
 //
 // ||T||_2^2 is the largest eigenvalue of G = T^T T, or T T^T. If a Cholesky factorisation of c I -
-// G runs to completion, that is at most c plus a slack that bounds every rounding
+// G runs to completion, that eigenvalue is at most c plus a slack that bounds every rounding
 // (certificate/README.md, Lemma 3).
 #ifndef MODEL_CERTIFICATE_NORM_PROOF_H_
 #define MODEL_CERTIFICATE_NORM_PROOF_H_
@@ -17,7 +17,7 @@
 
 namespace lipserve {
 
-// A way to prove upper bounds of the norm of one linear map T, scaled by a power of two to where
+// Proves upper bounds of the norm of one linear map T. T is scaled by a power of two so that
 // nothing overflows or underflows.
 class NormProof {
  public:
@@ -33,7 +33,7 @@ class NormProof {
   // Grows with c.
   virtual Upper Slack(double c) const = 0;
 
-  // ||T||_2 of an eigenvalue of the scaled G, and back.
+  // Convert an eigenvalue of the scaled G to ||T||_2, and back.
   double NormBoundOf(Upper eigenvalue) const;
   double EigenvalueOf(double norm) const;
 
@@ -44,9 +44,9 @@ class NormProof {
 // Whether one factorisation proves ||T||_2 <= claim. False proves nothing.
 bool ProvesNormAtMost(const NormProof& proof, double claim);
 
-// A bound that a search proves, from an estimate of the scaled G's largest eigenvalue from below.
-// Relative to the smallest one that the method can prove, it is at most `tolerance` too large, and
-// 2^-36, so that another machine proves it too.
+// Searches for the smallest bound that the method can prove. `estimate` is an estimate from below
+// of the scaled G's largest eigenvalue. The result is above the smallest provable bound by at most
+// `tolerance` and 2^-36, both relative. The 2^-36 is there so that another machine proves it too.
 //
 // Guarantee: ProvesNormAtMost(proof, result); result >= (1 + 2^-36) ||T||_2.
 // Errors:    nullopt if nothing is proven up to 8 times the estimate and the slack at 0.
@@ -56,7 +56,8 @@ std::optional<double> SearchNormBound(const NormProof& proof, double estimate, d
 // bandwidth: rounding of the difference and of the factorisation, and underflow.
 Upper FactorisationSlack(std::span<const double> diagonal, std::size_t half_bandwidth, double c);
 
-// What a single proof may take, so that no model file can stall or exhaust a server that loads it.
+// What a single proof may cost. The limits keep a model file from stalling or exhausting a server
+// that loads it.
 struct ProofLimits {
   double bytes = 0x1p30;
   double flops = 4e11;  // of one factorisation: some 15 seconds of one AVX2 core
@@ -74,7 +75,7 @@ struct ProofCost {
 // "512 MB and 3.1e+10 operations".
 std::string DescribeCost(const ProofCost& cost);
 
-// Of a dense proof of order p with inner products of length q.
+// The cost of a dense proof of order p with inner products of length q.
 ProofCost DenseProofCost(std::size_t p, std::size_t q);
 
 }  // namespace lipserve

@@ -56,7 +56,7 @@ class DenseNormProof : public NormProof {
       scaled[i] = std::ldexp(static_cast<double>(a[i]), 2 * exponent);
     }
     DenseFloat64(a, {}, q_, p_).Run(scaled.data(), p_, gram_.data());
-    // One triangle decides, so that the matrix is symmetric to the bit.
+    // One triangle is copied to the other, so that the matrix is symmetric to the bit.
     for (std::size_t i = 0; i < p_; ++i) {
       for (std::size_t j = 0; j < i; ++j) gram_[i * p_ + j] = gram_[j * p_ + i];
       diagonal_.push_back(gram_[i * p_ + i]);
@@ -99,7 +99,7 @@ class DenseNormProof : public NormProof {
 };
 
 // ||W||_2 from below, from the weights themselves and not from G.
-double NormFromBelow(ConstMatrixView w, std::size_t steps) {
+double EstimateNormFromBelow(ConstMatrixView w, std::size_t steps) {
   const std::size_t p = std::min(w.rows, w.cols);
   const std::size_t q = std::max(w.rows, w.cols);
   const int exponent = ScaleExponent(w);
@@ -121,7 +121,7 @@ double NormFromBelow(ConstMatrixView w, std::size_t steps) {
     }
   };
   const double eigenvalue = LargestEigenvalueEstimate(p, gram, steps);
-  // Less what its own sums of p + q terms may be off.
+  // Minus the possible error of its own sums of p + q terms.
   const double rounding = static_cast<double>(p + q + 100) * kUnitRoundoff64;
   return std::ldexp(std::sqrt(eigenvalue * (1.0 - 4.0 * rounding)), -exponent);
 }
@@ -158,7 +158,7 @@ absl::Status ProveOperatorNormAtMost(ConstMatrixView w, double claim, const Proo
     if (claim >= 0.0) return absl::OkStatus();
     return absl::InvalidArgumentError(absl::StrFormat("expected a claim >= 0, got %.17g", claim));
   }
-  const double from_below = NormFromBelow(w, kLanczosStepsToCheck);
+  const double from_below = EstimateNormFromBelow(w, kLanczosStepsToCheck);
   if (!(claim >= from_below)) {
     return absl::InvalidArgumentError(absl::StrFormat(
         "the operator norm is about %.17g or more, the claim is %.17g", from_below, claim));
@@ -174,7 +174,7 @@ absl::StatusOr<double> BoundOperatorNorm(ConstMatrixView w, const ProofLimits& l
   LIPSERVE_RETURN_IF_ERROR(CheckCost(w, limits));
   if (IsAllZero(w)) return 0.0;
   const DenseNormProof proof(w);
-  const double from_below = NormFromBelow(w, kLanczosStepsToSearch);
+  const double from_below = EstimateNormFromBelow(w, kLanczosStepsToSearch);
   const double estimate = proof.EigenvalueOf(from_below);
   const std::optional<double> by_factorisation = SearchNormBound(proof, estimate, kTolerance);
   if (!by_factorisation) {
@@ -192,7 +192,7 @@ absl::StatusOr<double> BoundOperatorNorm(ConstMatrixView w, const ProofLimits& l
         "%.17g; expected agreement to 1e-3",
         w.rows, w.cols, smaller, from_below));
   }
-  // The check at load is a factorisation: what it cannot prove is of no use.
+  // The check at load is a factorisation, so a bound that a factorisation cannot prove is useless.
   return ProvesNormAtMost(proof, smaller) ? smaller : *by_factorisation;
 }
 

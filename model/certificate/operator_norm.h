@@ -7,6 +7,9 @@
 // Cholesky factorisation of c I - G runs to completion, then lambda_max(G) <= c + a proven slack.
 // A second proof, by Gram iteration, must agree when a bound is made.
 // Source: Higham 2002, Theorem 10.3; Rump 2006 (BIT 46). Proof: certificate/README.md, Lemma 3.
+//
+// Example:
+//   LIPSERVE_ASSIGN_OR_RETURN(const double bound, BoundOperatorNorm(w));  // >= ||w||_2
 #ifndef MODEL_CERTIFICATE_OPERATOR_NORM_H_
 #define MODEL_CERTIFICATE_OPERATOR_NORM_H_
 

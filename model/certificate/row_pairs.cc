@@ -56,11 +56,11 @@ RowPairs::RowPairs(const FrozenNetwork& network)
   }
 }
 
-PairBounds RowPairs::Of(std::size_t i, std::size_t j) const {
+PairBounds RowPairs::Bounds(std::size_t i, std::size_t j) const {
   return AreTabulated() ? table_[i * num_rows_ + j] : BoundsOfPair(rows_, i, j);
 }
 
-PairBounds RowPairs::QuickOf(std::size_t i, std::size_t j) const {
+PairBounds RowPairs::QuickBounds(std::size_t i, std::size_t j) const {
   if (AreTabulated()) return table_[i * num_rows_ + j];
   const Upper sum = norms_[i] + norms_[j];
   return {.difference_norm = sum, .absolute_norm = sum, .bias = Bias(rows_, i) + Bias(rows_, j)};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Soundness rests on this file: how far apart the rows of the last layer are decides radii.
+// Soundness rests on this file: radii depend on the distances between the rows of the last layer.
 #ifndef MODEL_CERTIFICATE_ROW_PAIRS_H_
 #define MODEL_CERTIFICATE_ROW_PAIRS_H_
 
@@ -18,9 +18,10 @@ struct PairBounds {
   Upper bias;             // |b_i| + |b_j|
 };
 
-// The bounds for all pairs of rows. With one row per class they are kept in a table. A class with
-// prototypes has too many rows for that (R^2 numbers): Of() then computes a pair anew from its two
-// rows, and QuickOf() takes ||w_i|| + ||w_j|| for both norms, by the triangle inequality.
+// The bounds for all pairs of rows. With one row per class they are kept in a table. With
+// prototypes there are too many rows R for a table (R^2 numbers). Then Bounds() computes a pair
+// from its two rows, and QuickBounds() takes ||w_i|| + ||w_j|| for both norms, by the triangle
+// inequality.
 //
 // Threads: immutable.
 class RowPairs {
@@ -35,13 +36,14 @@ class RowPairs {
   std::size_t rows_per_class() const { return rows_per_class_; }
   std::size_t ClassOf(std::size_t row) const { return row / rows_per_class_; }
 
-  // Whether QuickOf is Of, so that nothing is won by asking Of afterwards.
+  // Whether QuickBounds returns the same as Bounds, so that a call of Bounds afterwards gains
+  // nothing.
   bool AreTabulated() const { return rows_per_class_ == 1; }
 
   // Time: that of two rows, unless AreTabulated().
-  PairBounds Of(std::size_t i, std::size_t j) const;
-  // Bounds as well, but looser; at once.
-  PairBounds QuickOf(std::size_t i, std::size_t j) const;
+  PairBounds Bounds(std::size_t i, std::size_t j) const;
+  // Looser bounds, in constant time.
+  PairBounds QuickBounds(std::size_t i, std::size_t j) const;
 
  private:
   std::size_t num_rows_ = 0;

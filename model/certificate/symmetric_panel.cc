@@ -81,7 +81,7 @@ __attribute__((target("avx512f"))) void SolveAvx512(const double* r, std::size_t
   SolveTile(r, depth, tile);
 }
 
-// A quarter of the result, 4 x 8: as much as sixteen registers hold.
+// A quarter of the result, 4 x 8, which fits into sixteen registers.
 __attribute__((target("avx2,fma"))) void MultiplyQuarterAvx2(const double* a, const double* b,
                                                              std::size_t depth, double* out) {
   __m256d sum[4][2];
@@ -121,7 +121,8 @@ struct Kernel {
   void (*solve)(const double* r, std::size_t depth, double* tile);
 };
 
-// As wide as oneDNN goes, so that its environment variable ONEDNN_MAX_CPU_ISA caps both.
+// The instruction set that oneDNN uses, so that its environment variable ONEDNN_MAX_CPU_ISA limits
+// both.
 Kernel ChooseKernel() {
 #if defined(__x86_64__)
   const std::string instruction_set = onednn::InstructionSet();
@@ -133,7 +134,7 @@ Kernel ChooseKernel() {
   return {MultiplyPortable, SolvePortable};
 }
 
-const Kernel& TheKernel() {
+const Kernel& SelectedKernel() {
   static const Kernel kernel = ChooseKernel();
   return kernel;
 }
@@ -183,7 +184,7 @@ void SymmetricPanel::CopyRow(std::size_t t, std::size_t first, std::span<double>
 
 void SymmetricPanel::SolveTransposed(std::span<const double> r, std::size_t first) {
   assert(r.size() == depth_ * depth_);
-  const Kernel& kernel = TheKernel();
+  const Kernel& kernel = SelectedKernel();
   for (std::size_t index = first; index * kTile < width_; ++index) {
     kernel.solve(r.data(), depth_, tile(index));
   }
@@ -191,7 +192,7 @@ void SymmetricPanel::SolveTransposed(std::span<const double> r, std::size_t firs
 
 void SymmetricPanel::SubtractSquare(std::size_t first, double* c, std::size_t stride) const {
   assert(first % kTile == 0);
-  const Kernel& kernel = TheKernel();
+  const Kernel& kernel = SelectedKernel();
   const std::size_t n = width_ - first;
   std::array<double, kRows * kTile> products;
   for (std::size_t i = 0; i < n; i += kRows) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Soundness rests on this file: it does the arithmetic of the factorisations that prove norms.
 //
-// The two inner loops of a blocked Cholesky factorisation, which are also those of a product P^T P.
+// The two inner loops of a blocked Cholesky factorisation. A product P^T P uses the same loops.
 #ifndef MODEL_CERTIFICATE_SYMMETRIC_PANEL_H_
 #define MODEL_CERTIFICATE_SYMMETRIC_PANEL_H_
 
@@ -23,7 +23,7 @@ class SymmetricPanel {
   // A good depth: rows that are read once for all that is done with them. A multiple of kTile.
   static constexpr std::size_t kUsualDepth = 64;
 
-  // Allocates; a panel can then be smaller but not larger.
+  // Allocates memory for the largest shape. Reset may choose any smaller one.
   SymmetricPanel(std::size_t max_depth, std::size_t max_width);
 
   // Sets the shape and every number to zero.
@@ -33,7 +33,8 @@ class SymmetricPanel {
   std::size_t width() const { return width_; }
   double& at(std::size_t t, std::size_t j) { return tile(j / kTile)[t * kTile + j % kTile]; }
 
-  // Copies `from` to row t, from column `first` on; and a part of row t to `to`.
+  // SetRow copies `from` into row t, starting at column `first`. CopyRow copies that part of row t
+  // to `to`.
   void SetRow(std::size_t t, std::size_t first, std::span<const double> from);
   void CopyRow(std::size_t t, std::size_t first, std::span<double> to) const;
 

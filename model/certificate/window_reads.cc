@@ -17,7 +17,7 @@ WindowReads::WindowReads(const WindowAxis& axis, PaddingMode mode, std::size_t l
   }
   for (const std::vector<Read>& reads : by_source_) {
     most_reads_ = std::max(most_reads_, reads.size());
-    // The reads by one output stand together: outputs come in order.
+    // The reads by one output are adjacent, because outputs come in order.
     std::size_t run = 0;
     for (std::size_t i = 0; i < reads.size(); ++i) {
       run = i > 0 && reads[i].position == reads[i - 1].position ? run + 1 : 1;

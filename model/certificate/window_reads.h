@@ -16,8 +16,8 @@ struct Read {
   std::size_t tap;
 };
 
-// All reads along one axis of an image, as SourcePosition says. Those of an image are all pairs of
-// a vertical and a horizontal one.
+// All reads along one axis of an image, as SourcePosition defines them. The reads of an image are
+// all pairs of a vertical and a horizontal read.
 class WindowReads {
  public:
   // Requires: IsValidPadding(axis, mode, length), axis.outputs(length) >= 1.
@@ -25,13 +25,13 @@ class WindowReads {
 
   std::size_t length() const { return by_source_.size(); }
   std::size_t outputs() const { return by_output_.size(); }
-  // What each output reads: source positions.
+  // For each output, the source positions that it reads.
   const std::vector<std::vector<Read>>& by_output() const { return by_output_; }
-  // Who reads each source: output positions.
+  // For each source, the output positions that read it.
   const std::vector<std::vector<Read>>& by_source() const { return by_source_; }
 
-  // The most reads of one source, and the most of one source by one output: with padding other than
-  // zero several taps of a window can meet in one position.
+  // The largest number of reads of one source, by all outputs and by a single output. With padding
+  // other than zero, several taps of a window can read the same position.
   std::size_t most_reads() const { return most_reads_; }
   std::size_t most_reads_by_one_output() const { return most_reads_by_one_output_; }
 

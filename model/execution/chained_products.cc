@@ -113,7 +113,7 @@ __attribute__((target("avx2,fma"))) void RunPartAvx2(const Tile& tile, std::size
   }
 }
 
-// Sixteen registers: as many outputs at a time as leave the sums in them.
+// With sixteen registers: as many outputs at a time as keep the sums in registers.
 template <std::size_t Rows>
 void RunTileAvx2(const Tile& tile) {
   constexpr std::size_t kMany = Rows == 1 ? 8 : (Rows == 2 ? 4 : 2);
@@ -148,7 +148,8 @@ Kernel::ByVectors AnyWidth(TileFunction function) {
   return {function, function, function, function};
 }
 
-// As wide as oneDNN goes, so that its environment variable ONEDNN_MAX_CPU_ISA caps both.
+// The instruction set that oneDNN uses, so that its environment variable ONEDNN_MAX_CPU_ISA limits
+// both.
 Kernel ChooseKernel() {
 #if defined(__x86_64__)
   const std::string instruction_set = onednn::InstructionSet();

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Soundness rests on this file: these products decide classes and margins.
 //
-// Sums of products of float64 numbers with float32 weights: the one kernel under the dense layers
-// and convolutions of the float64 network, ours because oneDNN has none. A row r of numbers gives
+// Sums of products of float64 numbers with float32 weights: the kernel of the float64 network's
+// dense layers and convolutions. It is ours because oneDNN has no float64 kernel. A row r of
+// numbers gives
 //
 //   y_r[o] = bias[o] + x_r[0] w_o[0] + x_r[1] w_o[1] + ...
 //
-// as one chain of multiply-adds in this order, whatever the other rows, their number and the number
-// of threads, so a sample's result never depends on its company. The AVX2 and AVX-512 versions fuse
-// and agree to the bit; the portable version rounds products too.
+// as one chain of multiply-adds in this order. Neither the other rows nor their number nor the
+// number of threads changes it, so a sample's result does not depend on its batch. The AVX2 and
+// AVX-512 versions use fused multiply-adds and agree to the bit; the portable version also rounds
+// products.
 //
 // Guarantee: |y - exact| <= gamma_{n+1} (sum_k |w_k x_k| + |b|) + underflow, n = terms
 //            (certificate/README.md, Lemma 1).
@@ -27,8 +29,8 @@ namespace lipserve {
 // Threads: immutable; concurrent calls are safe if their y do not overlap.
 class ChainedProducts {
  public:
-  // A row need not lie in one piece: its terms come in equal segments, the s-th of which begins
-  // `segment_starts[s]` numbers after the row. A window of an image is one segment per tap.
+  // A row need not be contiguous: its terms are equal segments, and segment s begins
+  // `segment_starts[s]` numbers after the row's start. A window of an image is one segment per tap.
   //
   // Shapes: weights: [outputs, terms], row-major; bias: [outputs] or empty; the number of segments
   //         divides the terms.

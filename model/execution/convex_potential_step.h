@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Soundness rests on this file: it computes numbers that classes and margins depend on.
 //
-// y = x - T^T max(T x + b, 0), from the evaluation's own steps for T x + b and for T^T.
+// y = x - T^T max(T x + b, 0), built from the steps for T x + b and for T^T that `linear` makes.
 #ifndef MODEL_EXECUTION_CONVEX_POTENTIAL_STEP_H_
 #define MODEL_EXECUTION_CONVEX_POTENTIAL_STEP_H_
 

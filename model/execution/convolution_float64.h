@@ -6,8 +6,7 @@
 // of the window touch, per row.
 //
 // Guarantee: that of ChainedProducts, n = fan-in, for each output; a sample's result does not
-// depend
-//            on its batch.
+//            depend on its batch.
 #ifndef MODEL_EXECUTION_CONVOLUTION_FLOAT64_H_
 #define MODEL_EXECUTION_CONVOLUTION_FLOAT64_H_
 
@@ -23,7 +22,7 @@ namespace lipserve {
 // Threads: immutable; concurrent calls are safe if their y and scratch do not overlap.
 class ConvolutionFloat64 {
  public:
-  // Requires: CheckNetwork is OK for the network that `layer` stands in.
+  // Requires: CheckNetwork is OK for the network that contains `layer`.
   explicit ConvolutionFloat64(const ConvolutionLayer& layer);
 
   // Numbers of scratch memory that Run needs; may be 0.

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Soundness rests on this file: it computes what decides the classes that no rounding arithmetic
-// can.
+// Soundness rests on this file: it computes the numbers that decide a class where float64 cannot.
 //
 // Sorts and activations in exact integers.
 #ifndef MODEL_EXECUTION_EXACT_ACTIVATION_H_

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Soundness rests on this file: it computes what decides the classes that no rounding arithmetic
-// can.
+// Soundness rests on this file: it computes the numbers that decide a class where float64 cannot.
 //
 // Float32 numbers as integers times powers of two, and layers that compute with them
 // (exact_network.h).
@@ -21,7 +20,7 @@ struct ScaledIntegers {
   int exponent = 0;
 };
 
-// What a layer computes of an image [C, H, W]. Concurrent calls are safe.
+// The function of a layer on an image [C, H, W]. Concurrent calls are safe.
 using ExactLayer = std::function<ScaledIntegers(ScaledIntegers)>;
 
 // Exact, in multiples of the last bit that any of the numbers has. Requires: finite numbers.

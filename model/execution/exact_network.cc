@@ -79,7 +79,7 @@ ExactLayer ToExact(const UpSamplingLayer& layer, const SampleShape& input) {
   };
 }
 
-// Nothing for a layer that only renames numbers.
+// nullopt for a layer that only changes the shape.
 std::optional<ExactLayer> ExactLayerOf(const FrozenLayer& layer, const SampleShape& input) {
   using Result = std::optional<ExactLayer>;
   return std::visit(

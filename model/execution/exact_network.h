@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Soundness rests on this file: it decides the classes that no rounding arithmetic can.
+// Soundness rests on this file: it decides the class where float64 cannot.
 //
 // The frozen network in exact integers. Every float32 number is an integer times a power of two, so
 // products and sums of them are exact in integers of a few hundred bits (GMP). Square roots are
@@ -15,7 +15,7 @@
 
 namespace lipserve {
 
-// Much slower than float64 and rarely asked: only where that cannot decide.
+// Much slower than float64, so it runs only where float64 cannot decide.
 //
 // Threads: immutable; concurrent calls are safe.
 class ExactNetwork {

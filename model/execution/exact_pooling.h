@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Soundness rests on this file: it computes what decides the classes that no rounding arithmetic
-// can.
+// Soundness rests on this file: it computes the numbers that decide a class where float64 cannot.
 //
 // Pools in exact integers, and square roots in fixed point (exact_network.h).
 #ifndef MODEL_EXECUTION_EXACT_POOLING_H_

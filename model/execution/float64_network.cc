@@ -54,8 +54,8 @@ class Float64LinearSteps final : public LinearSteps<double> {
   std::size_t rows_at_once() const override { return 8; }
 };
 
-// So many that what they need between two layers stays in a core's own cache: twice as many samples
-// of a convolutional network can take thrice the time of each.
+// As many samples as keep the data between two layers in a core's own cache. In a convolutional
+// network, twice as many samples can take three times as long per sample.
 std::size_t RowsAtOnce(std::size_t widest, std::size_t max_batch) {
   constexpr std::size_t kCacheBytes = std::size_t{1} << 19U;
   return std::clamp<std::size_t>(kCacheBytes / (2 * widest * sizeof(double)), 1, max_batch);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Channels-last samples. Outside, a sample is [C, H, W] in row-major order; inside an evaluation it
-// lies as [H, W, C], so that the channels of a position are neighbours: GroupSort then sorts
-// neighbours, a window's tap is one run of numbers, and oneDNN takes its fast convolutions.
+// Conversion to and from channels-last samples. Callers give a sample as [C, H, W] in row-major
+// order. Inside an evaluation it is [H, W, C], so that the channels of a position are neighbours.
+// Then GroupSort sorts neighbours, a window's tap is one run of numbers, and oneDNN chooses its
+// fast convolutions.
 //
 // Threads: concurrent calls are safe if their outputs do not overlap.
 #ifndef MODEL_EXECUTION_IMAGE_LAYOUT_H_

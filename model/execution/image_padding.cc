@@ -6,8 +6,8 @@
 namespace lipserve {
 namespace {
 
-// The window that reads every position of the padded axis once: what it reads at output p is what
-// lies at p.
+// A window of one tap that reads every position of the padded axis once: output p reads padded
+// position p.
 WindowAxis EveryPosition(const WindowAxis& axis) {
   return {.padding_before = axis.padding_before, .padding_after = axis.padding_after};
 }

@@ -84,7 +84,7 @@ class ConvolutionStep final : public LayerStep<float> {
   BatchedPrimitive<onednn::ConvolutionForward> convolution_;
 };
 
-// Padding that oneDNN does not know: written out by ourselves.
+// oneDNN does not have this padding, so the padded image is written out.
 class PaddedConvolutionStep final : public LayerStep<float> {
  public:
   PaddedConvolutionStep(const ConvolutionLayer& layer, std::span<const std::size_t> batch_sizes)

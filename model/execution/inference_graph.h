@@ -26,7 +26,8 @@ class InferenceGraph {
   InferenceGraph(const FrozenNetwork& network, std::size_t max_batch);
 
   std::size_t max_batch() const { return batch_sizes_.back(); }
-  // The batch sizes that have primitives; others are padded up with zero rows.
+  // The batch sizes that have primitives. Other batches are padded with zero rows to the next of
+  // them.
   std::span<const std::size_t> batch_sizes() const { return batch_sizes_; }
   std::size_t num_rounding_layers() const { return steps_.num_rounding_layers(); }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One layer of a frozen network, ready to run in float32 or float64, and the sequence of them that
-// an evaluation is.
+// LayerStep is one layer of a frozen network, ready to run in float32 or float64. StepSequence runs
+// the steps of a whole network.
 #ifndef MODEL_EXECUTION_LAYER_STEP_H_
 #define MODEL_EXECUTION_LAYER_STEP_H_
 
@@ -31,7 +31,7 @@ class LayerStep {
   virtual std::size_t scratch_bytes() const { return 0; }
 };
 
-// Steps that run one after the other, each on what the one before it made.
+// Steps that run one after the other, each on the output of the one before.
 //
 // Threads: immutable once built; concurrent Run calls are safe with different workspaces.
 template <typename Number>
@@ -53,7 +53,7 @@ class StepSequence {
   void Append(std::unique_ptr<const LayerStep<Number>> step, std::size_t outputs, bool rounds);
 
   std::size_t num_rounding_layers() const { return num_rounding_layers_; }
-  // Numbers per sample between the steps, at most.
+  // The most numbers per sample between two steps.
   std::size_t widest() const { return widest_; }
   Workspace NewWorkspace(std::size_t max_batch) const;
 

@@ -76,7 +76,8 @@ class SampleStep final : public LayerStep<Number> {
   std::size_t output_size_;
 };
 
-// The dense layer that computes of a channels-last image what `dense` does of a row-major one.
+// The dense layer that gives for a channels-last image the same result as `dense` for a row-major
+// one.
 DenseLayer OfChannelsLast(const DenseLayer& dense, const SampleShape& image) {
   DenseLayer permuted = dense;
   ToChannelsLast(dense.weights.data(), image, dense.outputs, permuted.weights.data());
@@ -88,14 +89,15 @@ template <typename Number>
 class StepBuilder {
  public:
   StepBuilder(const SampleShape& input, const LinearSteps<Number>& linear)
-      : linear_(linear), shape_(input), lies_as_(input), steps_(input.size()) {}
+      : linear_(linear), shape_(input), layout_shape_(input), steps_(input.size()) {}
 
-  // A flatten changes what the numbers are called. Where they lie stays, in the hope of a dense
-  // layer that reads them in any order.
+  // A flatten changes only the shape. The memory layout stays as it is, because a dense layer that
+  // follows can read the numbers in any order.
   void operator()(const FlattenLayer&) { shape_ = {shape_.size(), 1, 1}; }
 
   void operator()(const DenseLayer& layer) {
-    Append(layer, linear_.Dense(HasOneLayout(lies_as_) ? layer : OfChannelsLast(layer, lies_as_)));
+    Append(layer, linear_.Dense(
+                      HasOneLayout(layout_shape_) ? layer : OfChannelsLast(layer, layout_shape_)));
   }
 
   void operator()(const ConvolutionLayer& layer) {
@@ -125,23 +127,23 @@ class StepBuilder {
     Append(layer, std::make_unique<Step>(layer, shape_));
   }
 
-  // Makes up for the flattens before a layer that is not dense.
+  // Moves the numbers for the flattens before a layer that is not dense.
   void MoveNumbers() {
-    if (lies_as_ != shape_ && !HasOneLayout(lies_as_)) {
-      steps_.Append(std::make_unique<RowMajorStep<Number>>(lies_as_), shape_.size(), false);
+    if (layout_shape_ != shape_ && !HasOneLayout(layout_shape_)) {
+      steps_.Append(std::make_unique<RowMajorStep<Number>>(layout_shape_), shape_.size(), false);
     }
-    lies_as_ = shape_;
+    layout_shape_ = shape_;
   }
 
   void Append(const FrozenLayer& layer, std::unique_ptr<const LayerStep<Number>> step) {
     shape_ = OutputShape(layer, shape_);
-    lies_as_ = shape_;
+    layout_shape_ = shape_;
     steps_.Append(std::move(step), shape_.size(), !OnlyMovesNumbers(layer));
   }
 
   const LinearSteps<Number>& linear_;
-  SampleShape shape_;    // of the numbers so far
-  SampleShape lies_as_;  // the shape in whose channels-last layout they lie
+  SampleShape shape_;         // of the numbers so far
+  SampleShape layout_shape_;  // the shape in whose channels-last layout they lie
   StepSequence<Number> steps_;
 };
 

@@ -12,7 +12,8 @@
 
 namespace lipserve {
 
-// The steps in which the evaluations differ: oneDNN's for float32, our own kernel's for float64.
+// Makes the steps that differ between evaluations: oneDNN's for float32, our own kernel's for
+// float64.
 template <typename Number>
 class LinearSteps {
  public:
@@ -20,8 +21,8 @@ class LinearSteps {
   virtual std::unique_ptr<const LayerStep<Number>> Dense(const DenseLayer& layer) const = 0;
   virtual std::unique_ptr<const LayerStep<Number>> Convolution(
       const ConvolutionLayer& layer) const = 0;
-  // The most rows that a step made of several of these may pass on together: what it keeps between
-  // them is scratch memory for so many.
+  // The most rows that a composed step may pass from one inner step to the next. Its scratch memory
+  // has room for this many rows.
   virtual std::size_t rows_at_once() const = 0;
 
  protected:

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The door to oneDNN: nothing but onednn*.cc includes dnnl.hpp, so that a change of its API
-// (Debian 12 ships 2.6; 3.x differs) is a change of these files. Convolutions are in
-// onednn_convolution.h.
+// The interface to oneDNN. Only onednn*.cc include dnnl.hpp, so that a change of its API (Debian 12
+// ships 2.6; 3.x differs) changes these files alone. Convolutions are in onednn_convolution.h.
 #ifndef MODEL_EXECUTION_ONEDNN_H_
 #define MODEL_EXECUTION_ONEDNN_H_
 
@@ -62,8 +61,8 @@ class DenseForward {
   std::unique_ptr<Impl> impl_;
 };
 
-// Pins what could change results silently: strict float32 (no down-conversion) whatever the
-// environment says. Call once at program start, before anything else here.
+// Pins the setting that could change results silently: strict float32 (no down-conversion),
+// whatever the environment variables say. Call once at program start, before anything else here.
 void UseStrictFloat32();
 
 // Makes the calling thread's OpenMP team `threads` wide. Call first thing in each thread that

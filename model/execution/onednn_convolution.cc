@@ -76,7 +76,7 @@ dnnl::convolution_forward::primitive_desc ConvolutionForward::Weights::For(
       has_bias() ? Convolution::desc(kind, algorithm, x, w, b, y, strides, dilations, before, after)
                  : Convolution::desc(kind, algorithm, x, w, y, strides, dilations, before, after);
   Convolution::primitive_desc found(desc, StrictAttributes(), CpuEngine());
-  // The last in oneDNN's list is its plain reference, which takes everything.
+  // The last in oneDNN's list is its reference implementation, which supports everything.
   while (IsForbidden(found.impl_info_str())) {
     const bool has_next = found.next_impl();
     assert(has_next);

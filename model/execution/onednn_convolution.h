@@ -14,9 +14,11 @@ namespace lipserve::onednn {
 // A convolution with frozen weights for one batch size, on channels-last images.
 //
 // Source:    algorithm convolution_direct: each output is a sum of products in some order, as the
-//            certificate's Lemma 1 asks; Winograd and FFT products are not, and are refused.
-// Layout:    [N, H, W, C]. oneDNN 2.6 chooses it itself if asked on AVX-512, has jitted direct
-//            kernels for it on AVX2 too, and multiplies gathered windows for [N, C, H, W].
+//            certificate's Lemma 1 requires. Winograd and FFT algorithms are not, so they are
+//            refused.
+// Layout:    [N, H, W, C]. oneDNN 2.6 itself chooses this layout on AVX-512 and has jitted direct
+//            kernels for it on AVX2 too. For [N, C, H, W] it gathers windows and multiplies
+//            matrices.
 //
 // Weights are reordered once to oneDNN's blocked layout; instances whose layout agrees share one
 // copy. Scratch memory is the caller's, so that any thread may execute.
@@ -27,7 +29,7 @@ class ConvolutionForward {
 
   // Copies what it needs of `layer`.
   //
-  // Requires: CheckNetwork is OK for the network that `layer` stands in; zero padding, or none.
+  // Requires: CheckNetwork is OK for the network that contains `layer`; zero padding, or none.
   static std::shared_ptr<Weights> PackWeights(const ConvolutionLayer& layer);
 
   ConvolutionForward(std::shared_ptr<Weights> shared_weights, std::size_t batch_size);

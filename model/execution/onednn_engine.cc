@@ -32,7 +32,7 @@ dnnl::memory ReorderedWeights::Bias() {
   return {{{Dim(bias_.size())}, kF32, dnnl::memory::format_tag::a}, CpuEngine(), bias_.data()};
 }
 
-dnnl::memory ReorderedWeights::In(const dnnl::memory::desc& desc) {
+dnnl::memory ReorderedWeights::InLayout(const dnnl::memory::desc& desc) {
   for (const dnnl::memory& memory : reordered_) {
     if (memory.get_desc() == desc) return memory;
   }
@@ -44,7 +44,7 @@ dnnl::memory ReorderedWeights::In(const dnnl::memory::desc& desc) {
   return memory;
 }
 
-ExecutionMemories::SetPtr ExecutionMemories::Take() {
+ExecutionMemories::SetPtr ExecutionMemories::Acquire() {
   {
     MutexLock lock(mutex_);
     if (!idle_.empty()) {
@@ -58,15 +58,15 @@ ExecutionMemories::SetPtr ExecutionMemories::Take() {
                                    .scratch = {scratch_, CpuEngine(), nullptr}});
 }
 
-void ExecutionMemories::Return(SetPtr set) {
+void ExecutionMemories::Release(SetPtr set) {
   MutexLock lock(mutex_);
   idle_.push_back(std::move(set));
 }
 
-// By the C interface: the map of arguments that the C++ one asks for costs five allocations, of the
-// few microseconds that a small layer takes.
+// Calls the C interface. The map of arguments of the C++ interface costs five allocations, a
+// notable part of the few microseconds that a small layer takes.
 void FrozenPrimitive::Execute(const float* x, float* y, std::byte* scratch) const {
-  ExecutionMemories::SetPtr memories = memories_->Take();
+  ExecutionMemories::SetPtr memories = memories_->Acquire();
   // oneDNN's memory wants a writable pointer even for what it only reads.
   memories->source.set_data_handle(const_cast<float*>(x));
   memories->target.set_data_handle(y);
@@ -81,7 +81,7 @@ void FrozenPrimitive::Execute(const float* x, float* y, std::byte* scratch) cons
       dnnl_primitive_execute(primitive_.get(), ThreadStream().get(), count, arguments.data()),
       "could not execute a primitive");
   ThreadStream().wait();
-  memories_->Return(std::move(memories));
+  memories_->Release(std::move(memories));
 }
 
 }  // namespace lipserve::onednn

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the files that know oneDNN share. Only onednn*.cc may include this header.
+// Shared by the files that call oneDNN. Only onednn*.cc may include this header.
 #ifndef MODEL_EXECUTION_ONEDNN_ENGINE_H_
 #define MODEL_EXECUTION_ONEDNN_ENGINE_H_
 
@@ -21,19 +21,19 @@ inline dnnl::memory::dim Dim(std::size_t size) { return static_cast<dnnl::memory
 // oneDNN's CPU engine. Engines hold no mutable state, so one serves every thread.
 const dnnl::engine& CpuEngine();
 
-// In-order CPU streams hold no state that execution changes; one per thread costs nothing and
-// keeps ThreadSanitizer and us from having to trust that.
+// The calling thread's own in-order CPU stream. Execution changes no state of a stream, so threads
+// could share one. A stream per thread costs nothing and does not rely on that.
 dnnl::stream& ThreadStream();
 
 // Default attributes, pinned: strict float32, scratch memory from the caller (the library's own is
 // thread-local to the creator and crashes in another thread).
 dnnl::primitive_attr StrictAttributes();
 
-// Plain weights, and one reordered copy for each blocked layout that a batch size asked for (on
-// AVX-512 all batch sizes ask for the same).
+// Plain weights, and one reordered copy for each blocked layout that a batch size needs (on AVX-512
+// all batch sizes need the same one).
 class ReorderedWeights {
  public:
-  // `plain`: how `weights` lie, row-major.
+  // `plain`: the row-major layout of `weights`.
   ReorderedWeights(std::span<const float> weights, std::span<const float> bias,
                    const dnnl::memory::desc& plain);
 
@@ -43,7 +43,7 @@ class ReorderedWeights {
   dnnl::memory Bias();
 
   // The weights in layout `desc`; the memory lives as long as this object.
-  dnnl::memory In(const dnnl::memory::desc& desc);
+  dnnl::memory InLayout(const dnnl::memory::desc& desc);
 
  private:
   dnnl::memory::desc plain_desc_;
@@ -52,8 +52,8 @@ class ReorderedWeights {
   std::vector<dnnl::memory> reordered_;
 };
 
-// oneDNN's objects for what a primitive reads and writes in one execution. To make them costs as
-// much as a small layer computes, so they are lent from one execution to the next.
+// A pool of oneDNN's memory objects for what a primitive reads and writes in one execution.
+// Creating them costs as much as computing a small layer, so executions reuse them.
 //
 // Threads: all functions are safe to call from any thread.
 class ExecutionMemories {
@@ -69,13 +69,13 @@ class ExecutionMemories {
                     const dnnl::memory::desc& scratch)
       : source_(source), target_(target), scratch_(scratch) {}
 
-  SetPtr Take();
-  void Return(SetPtr set);
+  SetPtr Acquire();
+  void Release(SetPtr set);
 
   std::size_t scratch_bytes() const { return scratch_.get_size(); }
 
  private:
-  const dnnl::memory::desc source_;  // to ask the primitive each time takes a microsecond
+  const dnnl::memory::desc source_;  // asking the primitive takes a microsecond
   const dnnl::memory::desc target_;
   const dnnl::memory::desc scratch_;
   Mutex mutex_;
@@ -93,7 +93,7 @@ class FrozenPrimitive {
       : primitive_(desc),
         memories_(std::make_unique<ExecutionMemories>(desc.src_desc(), desc.dst_desc(),
                                                       desc.scratchpad_desc())),
-        weights_(weights.In(desc.weights_desc())),
+        weights_(weights.InLayout(desc.weights_desc())),
         bias_(weights.Bias()),
         implementation_(desc.impl_info_str()) {}
 

@@ -12,8 +12,8 @@
 
 namespace lipserve::onednn {
 
-// The convolution that the sizes of a ConvolutionLayer describe, for any batch size; primitives of
-// a batch size are made when it is first seen.
+// The convolution that the sizes of a ConvolutionLayer describe, for any batch size; the primitives
+// for a batch size are created when it is first used.
 //
 //   Forward           y = T(w) x + b
 //   BackwardData      dx = T(w)^T dy
@@ -37,12 +37,13 @@ class TrainableConvolution {
   void Forward(std::size_t batch, const float* x, const float* weights, const float* bias,
                float* y);
   void BackwardData(std::size_t batch, const float* dy, const float* weights, float* dx);
-  // `bias_gradient` is null if nobody needs it.
+  // `bias_gradient` is null if it is not needed.
   void BackwardWeights(std::size_t batch, const float* x, const float* dy, float* weights_gradient,
                        float* bias_gradient);
 
-  // The most that the methods hold for a batch of this size beside their arguments: oneDNN's
-  // scratch memory and reordered weights. Its compiled kernels, some 100 KB each, are not counted.
+  // The most memory that the methods hold for a batch of this size, besides their arguments:
+  // oneDNN's scratch memory and reordered weights. Its compiled kernels, some 100 KB each, are not
+  // counted.
   std::size_t working_bytes(std::size_t batch);
 
   // Names of oneDNN's implementations for a batch size, in the order of the methods.

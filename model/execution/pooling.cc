@@ -73,8 +73,8 @@ void PoolAverages(const AveragePoolLayer& pool, const SampleShape& input, const 
   });
 }
 
-// The power of two at or below |value|, as an exponent, kept so far within range that it and its
-// negative are those of normal numbers.
+// The exponent of the largest power of two that is at most |value|, clipped so that 2 to it and to
+// its negative are normal numbers.
 int ScaleExponent(double value) {
   constexpr int kBias = 1023;
   constexpr int kLimit = 1000;

@@ -4,8 +4,8 @@
 
 namespace lipserve {
 
-// Lambdas as one visitor: std::visit(Overloaded{[](const DenseLayer&) {...}, ...}, layer) compiles
-// only if every layer is covered.
+// Combines lambdas into one visitor: std::visit(Overloaded{[](const DenseLayer&) {...}, ...},
+// layer) compiles only if every layer is covered.
 template <typename... Visitors>
 struct Overloaded : Visitors... {
   using Visitors::operator()...;

@@ -8,7 +8,7 @@
 namespace lipserve {
 namespace {
 
-WindowAxis Turned(WindowAxis axis) {
+WindowAxis Reversed(WindowAxis axis) {
   std::swap(axis.padding_before, axis.padding_after);
   return axis;
 }
@@ -43,8 +43,8 @@ ConvolutionLayer Adjoint(const ConvolutionLayer& layer) {
   ConvolutionLayer adjoint = layer;
   adjoint.input = layer.output();
   adjoint.output_channels = layer.input.channels;
-  adjoint.vertical = Turned(layer.vertical);
-  adjoint.horizontal = Turned(layer.horizontal);
+  adjoint.vertical = Reversed(layer.vertical);
+  adjoint.horizontal = Reversed(layer.horizontal);
   adjoint.bias.clear();
   const std::size_t taps = layer.vertical.size * layer.horizontal.size;
   const std::size_t inputs = layer.input.channels / layer.groups;
@@ -53,8 +53,8 @@ ConvolutionLayer Adjoint(const ConvolutionLayer& layer) {
     for (std::size_t o = 0; o < outputs; ++o) {
       for (std::size_t c = 0; c < inputs; ++c) {
         const float* const kernel = &layer.weights[((g * outputs + o) * inputs + c) * taps];
-        float* const turned = &adjoint.weights[((g * inputs + c) * outputs + o) * taps];
-        for (std::size_t t = 0; t < taps; ++t) turned[taps - 1 - t] = kernel[t];
+        float* const reversed = &adjoint.weights[((g * inputs + c) * outputs + o) * taps];
+        for (std::size_t t = 0; t < taps; ++t) reversed[taps - 1 - t] = kernel[t];
       }
     }
   }

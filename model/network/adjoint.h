@@ -8,18 +8,19 @@
 
 namespace lipserve {
 
-// The layer y = T^T x, without bias, of the linear part T of `layer`; its claim is that of `layer`.
+// Returns the layer y = T^T x without bias, where T is the linear part of `layer`. It claims the
+// same norm as `layer`.
 DenseLayer Adjoint(const DenseLayer& layer);
 
-// The same of a convolution: one with the kernel turned round in both directions and in its
-// channels. For a window of taps that are d apart, an output q of T reads position q + u d - before
-// through tap u, so T^T brings output p - u d + before back to p: with u' = taps - 1 - u that is
-// p + u' d - (d (taps - 1) - before).
+// The same for a convolution. The result is a convolution whose kernel is reversed along both axes,
+// with input and output channels exchanged. Derivation: with taps d apart, output q of T reads
+// position q + u d - before through tap u. So T^T adds output p - u d + before to position p. With
+// u' = taps - 1 - u, that is output p + u' d - (d (taps - 1) - before).
 //
 // Requires: KeepsPositions(layer).
 ConvolutionLayer Adjoint(const ConvolutionLayer& layer);
 
-// Whether a convolution's outputs lie where its inputs do, so that T^T is a convolution of the same
+// Whether output positions coincide with input positions, so that T^T is a convolution of the same
 // kind: stride 1, as many positions out as in, zeros or the opposite side outside the image.
 bool KeepsPositions(const ConvolutionLayer& layer);
 

@@ -69,7 +69,7 @@ std::string Describe(const ConvolutionLayer& convolution) {
   return text;
 }
 
-std::optional<std::size_t> FirstUnusable(const std::vector<float>& values) {
+std::optional<std::size_t> FirstInvalidNumber(const std::vector<float>& values) {
   for (std::size_t i = 0; i < values.size(); ++i) {
     if (values[i] != 0.0F && !std::isnormal(values[i])) return i;
   }
@@ -82,7 +82,7 @@ absl::Status CheckNumbers(const std::vector<float>& values, std::size_t expected
     return absl::InvalidArgumentError(
         absl::StrCat(what, ": expected ", expected_size, " numbers, got ", values.size()));
   }
-  if (const auto bad = FirstUnusable(values)) {
+  if (const auto bad = FirstInvalidNumber(values)) {
     return absl::InvalidArgumentError(
         absl::StrCat(what, " number ", *bad, ": expected a normal float32 or zero, got ",
                      values[*bad], "; flush subnormals to zero before freezing"));

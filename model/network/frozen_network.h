@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Soundness rests on this file: it says which function a frozen model is.
 //
-// A frozen network is a closed set of plain layers with float32 weights. It *defines* a function
-// on real numbers; execution/ computes it and certificate/ proves radii about it.
+// A frozen network is a chain of layers from a closed set, with float32 weights. It *defines* a
+// function on real numbers; execution/ computes it and certificate/ proves radii about it.
+//
+// Example: two dense layers with a sort between them.
+//   FrozenNetwork network{.input_shape = {1, 28, 28},
+//                         .layers = {FlattenLayer{}, hidden, GroupSortLayer{2}, last}};
+//   LIPSERVE_RETURN_IF_ERROR(CheckNetwork(network));  // hidden, last: DenseLayer
 #ifndef MODEL_NETWORK_FROZEN_NETWORK_H_
 #define MODEL_NETWORK_FROZEN_NETWORK_H_
 
@@ -140,20 +145,20 @@ struct ConvexPotentialLayer {
   std::variant<DenseLayer, ConvolutionLayer> inner;
 };
 
-// Some layers only move numbers or change their signs; the others compute new ones and are called
-// *rounding layers* where arithmetic rounds.
+// Some layers only move numbers or change their signs. The others compute new numbers, so
+// arithmetic rounds there: they are called *rounding layers*.
 using FrozenLayer =
     std::variant<FlattenLayer, DenseLayer, ConvolutionLayer, AveragePoolLayer, L2NormPoolLayer,
                  GroupSortLayer, AbsLayer, MaxMinLayer, ConcatenatedReluLayer, PReluLayer,
                  HouseholderLayer, ConvexPotentialLayer, UpSamplingLayer>;
 
-// Whether `layer` only moves numbers, drops them or changes their signs, so that every arithmetic
-// computes it exactly, and is 1-Lipschitz.
+// Whether `layer` only moves numbers, drops them or changes their signs. Every arithmetic computes
+// such a layer exactly, and it is 1-Lipschitz.
 bool OnlyMovesNumbers(const FrozenLayer& layer);
 
-// Shape of what `layer` makes of an input of shape `input`.
+// Shape of the output of `layer` for an input of shape `input`.
 //
-// Requires: CheckNetwork is OK for the network that it stands in.
+// Requires: CheckNetwork is OK for the network that contains the layer.
 SampleShape OutputShape(const FrozenLayer& layer, const SampleShape& input);
 
 // The whole network. The last layer is dense. Each of its rows scores a class, or one of several
@@ -161,17 +166,17 @@ SampleShape OutputShape(const FrozenLayer& layer, const SampleShape& input);
 struct FrozenNetwork {
   SampleShape input_shape;
   std::vector<FrozenLayer> layers;
-  // K: the rows c K, ..., c K + K - 1 of the last layer belong to class c.
+  // K. Rows c K, ..., c K + K - 1 of the last layer belong to class c.
   std::size_t prototypes_per_class = 1;
 };
 
-// Number of classes that `network` tells apart: its scores, or two if it has a single one (the
-// first where the score is not negative, the second where it is).
+// Number of classes: NumScores, or two if that is 1. A single score means class 0 where it is not
+// negative, and class 1 where it is.
 //
 // Requires: CheckNetwork(network) is OK.
 std::size_t NumClasses(const FrozenNetwork& network);
 
-// Number of scores of an answer: the outputs of the last layer over the prototypes of a class.
+// Number of scores of an answer: the outputs of the last layer divided by the prototypes per class.
 //
 // Requires: CheckNetwork(network) is OK.
 std::size_t NumScores(const FrozenNetwork& network);
@@ -182,7 +187,7 @@ std::size_t NumRows(const FrozenNetwork& network);
 // One line for people, e.g. "dense 784 -> 32".
 std::string DescribeLayer(const FrozenLayer& layer);
 
-// Checks everything that the executors and the proof take for granted.
+// Checks everything that execution and proof rely on.
 //
 // Guarantee: after OK, shapes chain from input_shape to the last layer, which is dense; every array
 //            has the size its layer says; every weight, bias and scale is finite and not subnormal;

@@ -36,7 +36,7 @@ absl::StatusOr<std::vector<float>> FromBytes(const std::string& bytes, const cha
 
 std::int64_t FromSize(std::size_t value) { return static_cast<std::int64_t>(value); }
 
-absl::StatusOr<double> ToClaim(double bound) {
+absl::StatusOr<double> ReadClaimedBound(double bound) {
   if (std::isfinite(bound) && bound >= 0.0) return bound;
   return absl::InvalidArgumentError(
       absl::StrCat("operator_norm_bound: expected finite and >= 0, got ", bound));
@@ -154,7 +154,8 @@ absl::StatusOr<DenseLayer> DenseFromProto(const v1::FrozenDense& in) {
   dense.outputs = ToSize(in.outputs());
   LIPSERVE_ASSIGN_OR_RETURN(dense.weights, FromBytes(in.weights_fp32(), "weights"));
   LIPSERVE_ASSIGN_OR_RETURN(dense.bias, FromBytes(in.bias_fp32(), "bias"));
-  LIPSERVE_ASSIGN_OR_RETURN(dense.claimed_operator_norm_bound, ToClaim(in.operator_norm_bound()));
+  LIPSERVE_ASSIGN_OR_RETURN(dense.claimed_operator_norm_bound,
+                            ReadClaimedBound(in.operator_norm_bound()));
   return dense;
 }
 
@@ -175,7 +176,7 @@ absl::StatusOr<ConvolutionLayer> ConvolutionFromProto(const v1::FrozenConvolutio
   LIPSERVE_ASSIGN_OR_RETURN(convolution.weights, FromBytes(in.weights_fp32(), "weights"));
   LIPSERVE_ASSIGN_OR_RETURN(convolution.bias, FromBytes(in.bias_fp32(), "bias"));
   LIPSERVE_ASSIGN_OR_RETURN(convolution.claimed_operator_norm_bound,
-                            ToClaim(in.operator_norm_bound()));
+                            ReadClaimedBound(in.operator_norm_bound()));
   return convolution;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Between the layers of a network and their messages in a model file.
+// Converts between the layers of a network and their messages in a model file.
 #ifndef MODEL_NETWORK_LAYER_PROTO_H_
 #define MODEL_NETWORK_LAYER_PROTO_H_
 
@@ -24,7 +24,7 @@ v1::FrozenLayer LayerToProto(const FrozenLayer& layer);
 //         Sizes are not checked here; negative ones become 0, which CheckNetwork refuses.
 absl::StatusOr<FrozenLayer> LayerFromProto(const v1::FrozenLayer& proto);
 
-// Errors: InvalidArgument if the mode is not set, or a number that stands for none.
+// Errors: InvalidArgument if the mode is not set or is an unknown number.
 absl::StatusOr<PaddingMode> PaddingModeFromProto(v1::PaddingMode mode);
 
 }  // namespace lipserve

@@ -2,6 +2,10 @@
 // Soundness rests on this file: the weights that are proven are the weights that were read.
 //
 // model.lip: a frozen model on disk. Format: proto/lipserve/v1/model_file.proto.
+//
+// Example:
+//   LIPSERVE_ASSIGN_OR_RETURN(FrozenModel model, ReadModelFile("models/mnist08/1/model.lip"));
+//   std::cout << model.name << " " << ToHex(model.digest) << "\n";
 #ifndef MODEL_NETWORK_MODEL_FILE_H_
 #define MODEL_NETWORK_MODEL_FILE_H_
 

@@ -9,8 +9,8 @@
 
 namespace lipserve {
 
-// The largest integer that is at most the square of `radius`: the R2 of "every UINT8 image p' with
-// sum (p' - p)^2 <= R2 gets the same class".
+// The largest integer that is at most the square of `radius`. It is the R2 of the statement "every
+// UINT8 image p' with sum (p' - p)^2 <= R2 gets the same class".
 //
 // Guarantee: exact, in integers, so that no rounding mode matters; 2^64 - 1 where the square is
 //            larger, and 0 for a radius below 1, a negative one, or NaN.

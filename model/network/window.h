@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Soundness rests on this file: it says which numbers a convolution reads. Every evaluation and
-// the proof of its norm ask here.
+// Soundness rests on this file: it says which numbers a convolution reads. Every evaluation and the
+// proof of its norm use it.
 #ifndef MODEL_NETWORK_WINDOW_H_
 #define MODEL_NETWORK_WINDOW_H_
 
@@ -36,8 +36,8 @@ struct WindowAxis {
   }
 };
 
-// Whether every position within the padding has a source: reflection needs paddings below `length`,
-// circular ones at most `length`.
+// Whether every position within the padding has a source. Reflection needs paddings below `length`,
+// circular padding needs paddings of at most `length`.
 bool IsValidPadding(const WindowAxis& axis, PaddingMode mode, std::size_t length);
 
 // The position of the image that output `output` reads through tap `tap`, or nothing where it

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads pictures, whichever of the formats they are stored in.
+// Reads PNG and JPEG pictures.
 #ifndef PROTO_IMAGE_IMAGE_FILE_H_
 #define PROTO_IMAGE_IMAGE_FILE_H_
 

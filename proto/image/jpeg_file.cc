@@ -22,11 +22,11 @@ namespace lipserve {
 namespace {
 
 // One decoding. Everything that the library's longjmp may skip over lives here, not on the stack.
-struct Decoder {
-  Decoder() { jpeg.err = jpeg_std_error(&errors); }
-  Decoder(const Decoder&) = delete;
-  Decoder& operator=(const Decoder&) = delete;
-  ~Decoder() {
+struct JpegDecoder {
+  JpegDecoder() { jpeg.err = jpeg_std_error(&errors); }
+  JpegDecoder(const JpegDecoder&) = delete;
+  JpegDecoder& operator=(const JpegDecoder&) = delete;
+  ~JpegDecoder() {
     jpeg_destroy_decompress(&jpeg);
     if (file != nullptr) std::fclose(file);
   }
@@ -41,7 +41,7 @@ struct Decoder {
 
 // The first complaint ends the decoding, a mere warning too: libjpeg would go on and fill in grey.
 [[noreturn]] void Fail(j_common_ptr jpeg) {
-  auto& decoder = *static_cast<Decoder*>(jpeg->client_data);
+  auto& decoder = *static_cast<JpegDecoder*>(jpeg->client_data);
   std::array<char, JMSG_LENGTH_MAX> message{};
   jpeg->err->format_message(jpeg, message.data());
   decoder.error = message.data();
@@ -54,7 +54,7 @@ void OnMessage(j_common_ptr jpeg, int level) {
 }
 
 // Returns false with decoder.error set if the file is no readable JPEG.
-bool Decode(Decoder& decoder) {
+bool Decode(JpegDecoder& decoder) {
   jpeg_decompress_struct& jpeg = decoder.jpeg;
   if (setjmp(decoder.on_error) != 0) return false;
   decoder.errors.error_exit = Fail;
@@ -92,7 +92,7 @@ bool Decode(Decoder& decoder) {
 }  // namespace
 
 absl::StatusOr<PixelImage> ReadJpegFile(const std::string& path) {
-  Decoder decoder;
+  JpegDecoder decoder;
   decoder.file = std::fopen(path.c_str(), "rb");
   if (decoder.file == nullptr) {
     return absl::NotFoundError(absl::StrCat(path, ": cannot open: ", std::strerror(errno)));

@@ -21,11 +21,11 @@ namespace {
 constexpr std::size_t kRgba = 4;
 
 // One decoding. Everything that libpng's longjmp may skip over lives here, not on the stack.
-struct Decoder {
-  Decoder() = default;
-  Decoder(const Decoder&) = delete;
-  Decoder& operator=(const Decoder&) = delete;
-  ~Decoder() {
+struct PngDecoder {
+  PngDecoder() = default;
+  PngDecoder(const PngDecoder&) = delete;
+  PngDecoder& operator=(const PngDecoder&) = delete;
+  ~PngDecoder() {
     png_destroy_read_struct(&png, &info, nullptr);
     if (file != nullptr) std::fclose(file);
   }
@@ -42,14 +42,14 @@ struct Decoder {
 };
 
 [[noreturn]] void OnError(png_structp png, png_const_charp message) {
-  static_cast<Decoder*>(png_get_error_ptr(png))->error = message;
+  static_cast<PngDecoder*>(png_get_error_ptr(png))->error = message;
   png_longjmp(png, 1);
 }
 
 void OnWarning(png_structp /*png*/, png_const_charp /*message*/) {}
 
 // Asks libpng for 8-bit RGBA, whatever is stored.
-void RequestRgba(Decoder& decoder) {
+void RequestRgba(PngDecoder& decoder) {
   png_set_scale_16(decoder.png);
   png_set_expand(decoder.png);
   png_set_gray_to_rgb(decoder.png);
@@ -59,7 +59,7 @@ void RequestRgba(Decoder& decoder) {
 }
 
 // Returns false with decoder.error set if the file is no readable PNG.
-bool Decode(Decoder& decoder) {
+bool Decode(PngDecoder& decoder) {
   if (setjmp(png_jmpbuf(decoder.png)) != 0) return false;
   png_set_user_limits(decoder.png, kMaxImageSide, kMaxImageSide);
   png_init_io(decoder.png, decoder.file);
@@ -77,7 +77,7 @@ bool Decode(Decoder& decoder) {
   return true;
 }
 
-absl::Status Open(const std::string& path, Decoder& decoder) {
+absl::Status Open(const std::string& path, PngDecoder& decoder) {
   decoder.file = std::fopen(path.c_str(), "rb");
   if (decoder.file == nullptr) {
     return absl::NotFoundError(absl::StrCat(path, ": cannot open: ", std::strerror(errno)));
@@ -90,7 +90,7 @@ absl::Status Open(const std::string& path, Decoder& decoder) {
   return absl::OkStatus();
 }
 
-absl::Status CheckOpaque(const std::string& path, const Decoder& decoder) {
+absl::Status CheckOpaque(const std::string& path, const PngDecoder& decoder) {
   for (std::size_t i = 0; i < decoder.rgba.size(); i += kRgba) {
     if (decoder.rgba[i + 3] != 0xff) {
       const std::size_t pixel = i / kRgba;
@@ -105,7 +105,7 @@ absl::Status CheckOpaque(const std::string& path, const Decoder& decoder) {
 }  // namespace
 
 absl::StatusOr<PixelImage> ReadPngFile(const std::string& path) {
-  Decoder decoder;
+  PngDecoder decoder;
   if (auto status = Open(path, decoder); !status.ok()) return status;
   if (!Decode(decoder)) {
     return absl::InvalidArgumentError(

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a person who mistyped a name probably meant.
+// Finds the name that a mistyped name probably stands for.
 #ifndef PROTO_TEXT_NEAR_NAME_H_
 #define PROTO_TEXT_NEAR_NAME_H_
 

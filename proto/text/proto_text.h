@@ -18,8 +18,8 @@
 
 namespace lipserve {
 
-// Reads protobuf text; an unknown field is an error. `place` stands for the file in errors. Where
-// in the text each field stands goes to `locations`, if it is not null.
+// Reads protobuf text; an unknown field is an error. `place` stands for the file in errors. Stores
+// the line and column of each field in `locations`, if it is not null.
 //
 // Errors: InvalidArgument with "place:line:column: ..." for each mistake, one a line, and with the
 //         field that was probably meant.

@@ -9,22 +9,26 @@
 
 namespace lipserve {
 
-// Counts, and tells the log of, one request after the other, each from its arrival to its answer.
+// Records each request in the metrics and in the request log, from its arrival to its answer.
+//
+//   meter.StartRequest();
+//   meter.EndRequest(model.get(), status);
 class CallMeter {
  public:
-  // Requires: the server's parts outlive the meter.
+  // Requires: `server` outlives the meter.
   CallMeter(const ServiceContext& server, RpcMethod method) : server_(server), method_(method) {}
 
-  Clock::TimePoint Arrive() {
+  // Counts the request as in flight. Returns its arrival.
+  Clock::TimePoint StartRequest() {
     server_.metrics.AddInflight(1);
     arrival_ = server_.clock.Now();
     return arrival_;
   }
 
-  // `model` is null if none was found.
-  void Answer(const ServedModel* model, const absl::Status& status,
-              absl::string_view request_id = {}) {
-    ModelMetrics& metrics = model != nullptr ? model->metrics() : server_.metrics.WithoutModel();
+  // Counts and logs the answer. `model` is null if the request named no served model.
+  void EndRequest(const ServedModel* model, const absl::Status& status,
+                  absl::string_view request_id = {}) {
+    ModelMetrics& metrics = model != nullptr ? model->metrics() : server_.metrics.ForNoModel();
     const double seconds = SecondsBetween(arrival_, server_.clock.Now());
     metrics.CountRequest(method_, status.code(), seconds);
     server_.metrics.AddInflight(-1);

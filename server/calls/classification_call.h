@@ -7,7 +7,8 @@
 
 namespace lipserve {
 
-// A call that classifies, of whatever protocol.
+// A unary call that classifies, e.g. Classify or ModelInfer. `Protocol` is that of
+// ClassificationRequest.
 template <typename Service, typename Protocol>
 class ClassificationCall final
     : public UnaryCall<Service, typename Protocol::Request, typename Protocol::Response>,
@@ -15,16 +16,16 @@ class ClassificationCall final
   using Call = UnaryCall<Service, typename Protocol::Request, typename Protocol::Response>;
 
  public:
-  ClassificationCall(CallPool& home, const typename Call::Method& method,
-                     const ServiceContext& server, RpcMethod counted_as)
-      : Call(home, method), ClassificationRequest<Protocol>(server, counted_as) {}
+  ClassificationCall(CallPool& pool, const typename Call::Method& method,
+                     const ServiceContext& server, RpcMethod rpc_method)
+      : Call(pool, method), ClassificationRequest<Protocol>(server, rpc_method) {}
 
   bool IsCancelled() const override { return this->cancelled(); }
 
  private:
   void Handle() override { this->Begin(this->request(), this->context(), this->response()); }
 
-  void Ended(const absl::Status& status) override { this->Finish(status); }
+  void OnCompleted(const absl::Status& status) override { this->Finish(status); }
 };
 
 }  // namespace lipserve

@@ -20,24 +20,26 @@
 
 namespace lipserve {
 
-// A request to classify, from its message to its answer's message. `Protocol` has:
+// One request to classify, from its message to the message of its answer. The object is reused for
+// one request after another. `Protocol` has:
 //
 //   using Request, Response;
 //   static absl::string_view RequestId(const Request&);
 //   static absl::StatusOr<ModelPtr> FindModel(const ModelCatalog&, const Request&);
-//   static std::int64_t CountImages(const Request&);  // as the message says, unchecked; 0: unknown
+//   static std::int64_t CountImages(const Request&);  // as in the message, unchecked; 0: unknown
 //   static absl::Status Decode(const Request&, const ServedModel&, max_images, DecodedImages&);
 //   static void Encode(const Request&, const DecodedImages&, const ServedModel&,
 //                      std::span<const Answer>, Response&);
 //
-// The object is used for one request after the other.
+// Flow: Begin -> access, health, model, capacity, Decode -> queue -> Complete -> Encode ->
+//       OnCompleted.
 template <typename Protocol>
 class ClassificationRequest : public ClassificationTask {
  public:
   using Request = typename Protocol::Request;
   using Response = typename Protocol::Response;
 
-  // The answer is written to `response` if the status is OK, then the request has Ended.
+  // Encodes the answers into the response if `status` is OK, then calls OnCompleted.
   void Complete(const absl::Status& status, std::span<const Answer> answers) final {
     if (status.ok()) {
       const Clock& clock = server_.clock;
@@ -45,48 +47,48 @@ class ClassificationRequest : public ClassificationTask {
       Protocol::Encode(*request_, images_, *model_, answers, *response_);
       model_->metrics().ObserveEncoding(SecondsBetween(start, clock.Now()));
     }
-    meter_.Answer(model_.get(), status, Protocol::RequestId(*request_));
-    // What is idle must keep neither a model alive nor the memory of a large request.
+    meter_.EndRequest(model_.get(), status, Protocol::RequestId(*request_));
+    // An idle call must keep neither a model alive nor the memory of a large request.
     model_.reset();
-    if (images_.inputs.capacity() > kMostKeptInputs) {
+    if (images_.inputs.capacity() > kMaxKeptInputs) {
       server_.intake.input_buffers().Return(std::exchange(images_.inputs, {}));
     }
-    Ended(status);
+    OnCompleted(status);
   }
 
  protected:
   ClassificationRequest(const ServiceContext& server, RpcMethod method)
       : server_(server), method_(method), meter_(server, method) {}
 
-  // Checks, decodes and hands on `request`. Leads to exactly one Ended, perhaps before this
-  // returns; until then both messages must stay.
+  // Checks, decodes and submits `request`. Leads to exactly one OnCompleted, perhaps before this
+  // returns. Both messages must live until then.
   void Begin(const Request& request, const grpc::ServerContext& context, Response& response) {
     request_ = &request;
     response_ = &response;
-    arrival_ = meter_.Arrive();
-    deadline_ = OnClock(context.deadline(), arrival_);
+    arrival_ = meter_.StartRequest();
+    deadline_ = ToServerClock(context.deadline(), arrival_);
     const absl::Status status = Prepare(context);
     if (status.ok()) {
-      server_.intake.Take(*this);
+      server_.intake.Submit(*this);
     } else {
       Complete(status, {});
     }
   }
 
-  // The request is answered, or refused with an error.
-  virtual void Ended(const absl::Status& status) = 0;
+  // The response is complete, or `status` says why there is none.
+  virtual void OnCompleted(const absl::Status& status) = 0;
 
  private:
-  static constexpr std::size_t kMostKeptInputs = std::size_t{1} << 12;
+  static constexpr std::size_t kMaxKeptInputs = std::size_t{1} << 12;
 
   absl::Status Prepare(const grpc::ServerContext& context) {
     LIPSERVE_RETURN_IF_ERROR(server_.access.Check(context, method_));
-    LIPSERVE_RETURN_IF_ERROR(server_.health.CheckAnswering());
+    LIPSERVE_RETURN_IF_ERROR(server_.health.CheckAcceptsCalls());
     LIPSERVE_ASSIGN_OR_RETURN(model_,
                               Protocol::FindModel(*server_.repository.catalog(), *request_));
     const std::int64_t count = Protocol::CountImages(*request_);
-    LIPSERVE_RETURN_IF_ERROR(server_.intake.CheckRoom(*model_, count));
-    if (count > 0 && static_cast<std::uint64_t>(count) > kMostKeptInputs / model_->input_size()) {
+    LIPSERVE_RETURN_IF_ERROR(server_.intake.CheckCapacity(*model_, count));
+    if (count > 0 && static_cast<std::uint64_t>(count) > kMaxKeptInputs / model_->input_size()) {
       images_.inputs = server_.intake.input_buffers().Take();
     }
     LIPSERVE_RETURN_IF_ERROR(

@@ -3,9 +3,9 @@
 //
 //   Post -> [read -> decode -> queue -> ... -> encode -> write]* -> Finish -> back to the pool
 //
-// Several requests of a stream are on their way at once, so that they can share a batch; answers
-// are written in the order of the requests. When the window is full the stream is not read: HTTP/2
-// then holds the client back.
+// Several requests of a stream are in flight at once, so that they can share a batch. Answers are
+// written in the order of the requests. When the window is full, the stream is not read, and HTTP/2
+// flow control holds the client back.
 #ifndef SERVER_CALLS_CLASSIFICATION_STREAM_H_
 #define SERVER_CALLS_CLASSIFICATION_STREAM_H_
 
@@ -32,7 +32,8 @@ namespace lipserve {
 //   static Response& Wrap(StreamResponse&);              // where the answer goes
 //   static void EncodeError(const Request&, const absl::Status&, StreamResponse&);
 //
-// Threads: events come on pollers, at most one of each kind at a time; answers from any thread.
+// Threads: pollers deliver events, at most one of each kind at a time. Answers come from any
+//          thread.
 template <typename Service, typename Protocol>
 class ClassificationStream final : public AsyncCall {
   using StreamRequest = typename Protocol::StreamRequest;
@@ -41,20 +42,20 @@ class ClassificationStream final : public AsyncCall {
  public:
   using Method = StreamMethod<Service, StreamRequest, StreamResponse>;
 
-  ClassificationStream(CallPool& home, const Method& method, const ServiceContext& server,
-                       RpcMethod counted_as)
-      : AsyncCall(home), method_(method), server_(server), counted_as_(counted_as) {}
+  ClassificationStream(CallPool& pool, const Method& method, const ServiceContext& server,
+                       RpcMethod rpc_method)
+      : AsyncCall(pool), method_(method), server_(server), rpc_method_(rpc_method) {}
 
  private:
-  // Requests of one stream that are on their way at once: more than a batch's worth of the images
-  // that a stream usually carries would only wait in the queue instead of in the client.
+  // Requests of one stream in flight. More than fill a batch, at the usual size of a stream's
+  // requests, would wait in the queue instead of in the client.
   static constexpr std::size_t kWindow = 16;
 
-  // One request on its way.
+  // One request in flight.
   class Slot final : public ClassificationRequest<Protocol> {
    public:
     explicit Slot(ClassificationStream& stream)
-        : ClassificationRequest<Protocol>(stream.server_, stream.counted_as_), stream_(stream) {}
+        : ClassificationRequest<Protocol>(stream.server_, stream.rpc_method_), stream_(stream) {}
 
     bool IsCancelled() const override { return stream_.cancelled(); }
 
@@ -67,7 +68,7 @@ class ClassificationStream final : public AsyncCall {
     bool answered = false;  // guarded by the stream's mutex
 
    private:
-    void Ended(const absl::Status& status) override {
+    void OnCompleted(const absl::Status& status) override {
       if (!status.ok()) Protocol::EncodeError(Protocol::Unwrap(request), status, response);
       stream_.OnAnswered(*this);
     }
@@ -75,14 +76,14 @@ class ClassificationStream final : public AsyncCall {
     ClassificationStream& stream_;
   };
 
-  void Await(grpc::ServerContext& context, void* arrived) override {
+  void RequestNext(grpc::ServerContext& context, void* arrived) override {
     {
       MutexLock lock(mutex_);
       read_ = written_ = 0;
       reading_ = writing_ = reads_ended_ = finishing_ = false;
     }
     stream_.emplace(&context);
-    method_.AwaitCall(context, *stream_, arrived);
+    method_.RequestCall(context, *stream_, arrived);
   }
 
   void OnArrived() override {
@@ -98,7 +99,7 @@ class ClassificationStream final : public AsyncCall {
         slot = slots_[read_ % kWindow].get();
         ++read_;
       }
-      // Still counts as reading, so that this call cannot end, and be in its next life, meanwhile.
+      // reading_ is still true, so this call cannot end, and serve another RPC, in the meantime.
       slot->Start();
     }
     MutexLock lock(mutex_);
@@ -118,7 +119,7 @@ class ClassificationStream final : public AsyncCall {
     writing_ = false;
     slots_[written_ % kWindow]->answered = false;
     ++written_;
-    if (!ok) reads_ended_ = true;  // the client has gone; a pending read tells so too
+    if (!ok) reads_ended_ = true;  // the client disconnected; a pending read fails too
     StartOperations();
   }
 
@@ -142,7 +143,7 @@ class ClassificationStream final : public AsyncCall {
 
   void Release() override {
     {
-      // An idle call keeps no memory of what it carried.
+      // An idle call must not keep the memory of its requests.
       MutexLock lock(mutex_);
       for (std::unique_ptr<Slot>& slot : slots_) slot.reset();
     }
@@ -151,7 +152,7 @@ class ClassificationStream final : public AsyncCall {
 
   const Method method_;
   const ServiceContext& server_;
-  const RpcMethod counted_as_;
+  const RpcMethod rpc_method_;
   std::optional<grpc::ServerAsyncReaderWriter<StreamResponse, StreamRequest>> stream_;
 
   Mutex mutex_;

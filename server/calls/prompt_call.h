@@ -12,34 +12,37 @@
 
 namespace lipserve {
 
-// Answers a request, or says why not. Sets `model` to what the request was about, if it was about
-// one model; the call is counted there.
+// Computes the response of a PromptCall. Sets `model` if the request is about one model, so that
+// the call is counted there.
 template <typename Request, typename Response>
 using PromptAnswer = std::function<absl::Status(const Request& request, Response& response,
                                                 std::shared_ptr<const ServedModel>& model)>;
 
-// A call that is answered by the thread that takes it.
+// A unary call that is answered promptly: on the poller that received it, before Handle returns.
+//
+//   methods.AddPrompt<ListModelsRequest, ListModelsResponse>(
+//       RpcMethod::kListModels, &Service::RequestListModels, answer);
 template <typename Service, typename Request, typename Response>
 class PromptCall final : public UnaryCall<Service, Request, Response> {
   using Call = UnaryCall<Service, Request, Response>;
 
  public:
-  PromptCall(CallPool& home, const typename Call::Method& method, const ServiceContext& server,
-             RpcMethod counted_as, PromptAnswer<Request, Response> answer)
-      : Call(home, method),
+  PromptCall(CallPool& pool, const typename Call::Method& method, const ServiceContext& server,
+             RpcMethod rpc_method, PromptAnswer<Request, Response> answer)
+      : Call(pool, method),
         access_(server.access),
-        method_(counted_as),
-        meter_(server, counted_as),
+        method_(rpc_method),
+        meter_(server, rpc_method),
         answer_(std::move(answer)) {}
 
  private:
   void Handle() override {
-    meter_.Arrive();
+    meter_.StartRequest();
     this->response().Clear();
     std::shared_ptr<const ServedModel> model;
     absl::Status status = access_.Check(this->context(), method_);
     if (status.ok()) status = answer_(this->request(), this->response(), model);
-    meter_.Answer(model.get(), status);
+    meter_.EndRequest(model.get(), status);
     this->Finish(status);
   }
 

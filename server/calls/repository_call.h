@@ -14,8 +14,8 @@
 
 namespace lipserve {
 
-// A call that loads or unloads a model, and is answered when that is done. What it has begun goes
-// on when the client does not wait for it; nor does the end of the server.
+// A call that loads or unloads a model, and is answered when that is done. A load that has begun
+// completes even if the client disconnects. Shutdown does not wait for the call.
 template <typename Service, typename Request, typename Response>
 class RepositoryCall final : public UnaryCall<Service, Request, Response> {
   using Call = UnaryCall<Service, Request, Response>;
@@ -24,23 +24,23 @@ class RepositoryCall final : public UnaryCall<Service, Request, Response> {
   using Action = void (RepositoryLoader::*)(std::string name, RepositoryLoader::Done done);
   using Check = absl::Status (*)(const Request& request);
 
-  // `check` refuses a request before anything is begun.
-  RepositoryCall(CallPool& home, const typename Call::Method& method, const ServiceContext& server,
-                 RpcMethod counted_as, Action action, Check check)
-      : Call(home, method),
+  // `check` validates a request before its action starts.
+  RepositoryCall(CallPool& pool, const typename Call::Method& method, const ServiceContext& server,
+                 RpcMethod rpc_method, Action action, Check check)
+      : Call(pool, method),
         server_(server),
-        method_(counted_as),
-        meter_(server, counted_as),
+        method_(rpc_method),
+        meter_(server, rpc_method),
         action_(action),
         check_(check) {}
 
  private:
-  // Who waits for an outcome: the call, until it has been answered.
-  class Waiting {
+  // The call that waits for an outcome. The first Complete answers it; later ones do nothing.
+  class PendingCall {
    public:
-    explicit Waiting(RepositoryCall& call) : call_(&call) {}
+    explicit PendingCall(RepositoryCall& call) : call_(&call) {}
 
-    void End(const absl::Status& status) {
+    void Complete(const absl::Status& status) {
       RepositoryCall* call = nullptr;
       {
         MutexLock lock(mutex_);
@@ -55,33 +55,35 @@ class RepositoryCall final : public UnaryCall<Service, Request, Response> {
   };
 
   void Handle() override {
-    meter_.Arrive();
-    const auto waiting = std::make_shared<Waiting>(*this);
+    meter_.StartRequest();
+    const auto pending = std::make_shared<PendingCall>(*this);
     {
       MutexLock lock(mutex_);
-      waiting_ = waiting;
+      pending_ = pending;
     }
     absl::Status status = server_.access.Check(this->context(), method_);
-    if (status.ok()) status = server_.health.CheckAnswering();
+    if (status.ok()) status = server_.health.CheckAcceptsCalls();
     if (status.ok()) status = check_(this->request());
-    if (!status.ok()) return waiting->End(status);
-    (server_.loader.*action_)(this->request().model_name(),
-                              [waiting](const absl::Status& outcome) { waiting->End(outcome); });
-    // Cancelled before anybody could be told.
+    if (!status.ok()) return pending->Complete(status);
+    (server_.loader.*action_)(this->request().model_name(), [pending](const absl::Status& outcome) {
+      pending->Complete(outcome);
+    });
+    // The client may have cancelled before pending_ was set.
     if (this->cancelled()) OnCancelled();
   }
 
   void OnCancelled() override {
-    std::shared_ptr<Waiting> waiting;
+    std::shared_ptr<PendingCall> pending;
     {
       MutexLock lock(mutex_);
-      waiting = waiting_;
+      pending = pending_;
     }
-    if (waiting != nullptr) waiting->End(absl::CancelledError("the client does not wait any more"));
+    if (pending != nullptr)
+      pending->Complete(absl::CancelledError("the client does not wait any more"));
   }
 
   void Answer(const absl::Status& status) {
-    meter_.Answer(nullptr, status);
+    meter_.EndRequest(nullptr, status);
     this->Finish(status);
   }
 
@@ -91,7 +93,7 @@ class RepositoryCall final : public UnaryCall<Service, Request, Response> {
   const Action action_;
   const Check check_;
   Mutex mutex_;
-  std::shared_ptr<Waiting> waiting_ ABSL_GUARDED_BY(mutex_);
+  std::shared_ptr<PendingCall> pending_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace lipserve

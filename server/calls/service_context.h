@@ -16,7 +16,7 @@
 
 namespace lipserve {
 
-// What the calls of a service need of the server. All of it outlives the calls.
+// What the calls of a service use of the server. Everything outlives the calls.
 struct ServiceContext {
   const Health& health;
   AccessControl& access;
@@ -30,8 +30,8 @@ struct ServiceContext {
   std::size_t max_images_per_call = 0;
   std::size_t queue_capacity = 0;
   std::size_t workers = 1;
-  // Whether calls may change what the log tells of; the access policy holds as well.
-  bool log_may_change = false;
+  // Whether LogSettings may change the log. The access policy applies as well.
+  bool allow_log_changes = false;
 };
 
 }  // namespace lipserve

@@ -15,64 +15,71 @@
 
 namespace lipserve {
 
-// Adds the methods of one generated service to its calls. `await` is always the service's function
-// Request<Method>.
+// Adds the methods of one generated service to the call pools:
 //
-// Requires: what the constructor gets outlives the calls.
+//   ServiceMethods<Service> methods(server, service, queue, pools);
+//   methods.AddClassification<ClassifierProtocol>(RpcMethod::kClassify, &Service::RequestClassify);
+//
+// `request_function` is the generated function Request<Method>.
+//
+// Requires: the constructor's arguments outlive the calls.
 template <typename Service>
 class ServiceMethods {
  public:
   ServiceMethods(const ServiceContext& server, Service& service, grpc::ServerCompletionQueue& queue,
-                 CallPools& calls)
-      : server_(server), service_(service), queue_(queue), calls_(calls) {}
+                 MethodPools& pools)
+      : server_(server), service_(service), queue_(queue), pools_(pools) {}
 
   template <typename Protocol>
-  void AddClassification(RpcMethod counted_as,
-                         typename UnaryMethod<Service, typename Protocol::Request,
-                                              typename Protocol::Response>::Await await) {
+  void AddClassification(
+      RpcMethod rpc_method,
+      typename UnaryMethod<Service, typename Protocol::Request,
+                           typename Protocol::Response>::RequestFunction request_function) {
     using Call = ClassificationCall<Service, Protocol>;
-    const typename Call::Method method{&service_, &queue_, await};
-    calls_.Add(kPostedClassifications, [method, &server = server_, counted_as](CallPool& home) {
-      return std::make_unique<Call>(home, method, server, counted_as);
+    const typename Call::Method method{&service_, &queue_, request_function};
+    pools_.Add(kPostedClassifications, [method, &server = server_, rpc_method](CallPool& pool) {
+      return std::make_unique<Call>(pool, method, server, rpc_method);
     });
   }
 
   template <typename Protocol>
   void AddClassificationStream(
-      RpcMethod counted_as, typename StreamMethod<Service, typename Protocol::StreamRequest,
-                                                  typename Protocol::StreamResponse>::Await await) {
+      RpcMethod rpc_method,
+      typename StreamMethod<Service, typename Protocol::StreamRequest,
+                            typename Protocol::StreamResponse>::RequestFunction request_function) {
     using Call = ClassificationStream<Service, Protocol>;
-    const typename Call::Method method{&service_, &queue_, await};
-    calls_.Add(kPostedOthers, [method, &server = server_, counted_as](CallPool& home) {
-      return std::make_unique<Call>(home, method, server, counted_as);
+    const typename Call::Method method{&service_, &queue_, request_function};
+    pools_.Add(kPostedOthers, [method, &server = server_, rpc_method](CallPool& pool) {
+      return std::make_unique<Call>(pool, method, server, rpc_method);
     });
   }
 
+  // A PromptCall, which `answer` answers on the poller.
   template <typename Request, typename Response>
-  void AddPrompt(RpcMethod counted_as,
-                 typename UnaryMethod<Service, Request, Response>::Await await,
+  void AddPrompt(RpcMethod rpc_method,
+                 typename UnaryMethod<Service, Request, Response>::RequestFunction request_function,
                  PromptAnswer<Request, Response> answer) {
     using Call = PromptCall<Service, Request, Response>;
-    Add<Call>({&service_, &queue_, await}, counted_as, std::move(answer));
+    Add<Call>({&service_, &queue_, request_function}, rpc_method, std::move(answer));
   }
 
-  // Any other kind of call, made of its pool, its method, the server and the given arguments.
+  // Any other call. Its constructor takes its pool, its method, the server and `arguments`.
   template <typename Call, typename... Arguments>
   void Add(const typename Call::Method& method, Arguments... arguments) {
-    calls_.Add(kPostedOthers, [method, &server = server_, arguments...](CallPool& home) {
-      return std::make_unique<Call>(home, method, server, arguments...);
+    pools_.Add(kPostedOthers, [method, &server = server_, arguments...](CallPool& pool) {
+      return std::make_unique<Call>(pool, method, server, arguments...);
     });
   }
 
  private:
-  // More than the calls that arrive between two looks at the completion queue.
+  // More than the calls that arrive between two polls of the completion queue.
   static constexpr std::size_t kPostedClassifications = 128;
   static constexpr std::size_t kPostedOthers = 4;
 
   const ServiceContext& server_;
   Service& service_;
   grpc::ServerCompletionQueue& queue_;
-  CallPools& calls_;
+  MethodPools& pools_;
 };
 
 }  // namespace lipserve

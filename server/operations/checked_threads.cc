@@ -16,7 +16,7 @@ absl::StatusOr<std::unique_ptr<CheckedThreads>> CheckedThreads::Start(std::size_
   for (std::size_t i = 0; i < count; ++i) {
     threads->threads_.emplace_back([self = threads.get()] { self->Run(); });
   }
-  LIPSERVE_RETURN_IF_ERROR(threads->Judge(count));
+  LIPSERVE_RETURN_IF_ERROR(threads->AwaitChecks(count));
   return threads;
 }
 
@@ -41,7 +41,7 @@ void CheckedThreads::Run() {
   body_();
 }
 
-absl::Status CheckedThreads::Judge(std::size_t count) {
+absl::Status CheckedThreads::AwaitChecks(std::size_t count) {
   MutexLock lock(mutex_);
   while (reported_ < count) changed_.Wait(mutex_);
   may_work_ = checked_.ok();

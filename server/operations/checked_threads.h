@@ -15,24 +15,27 @@
 
 namespace lipserve {
 
-// Says whether the calling thread may decide classes and radii: CheckStrictFloatingPoint, or what a
-// test puts in its place.
+// Checks that the calling thread may decide classes and radii: CheckStrictFloatingPoint, or a
+// test's replacement.
 using ThreadCheck = std::function<absl::Status()>;
 
-// Threads that decide classes and radii, each with a single OpenMP thread. None starts to work
-// before all have passed their check.
+// Threads that decide classes and radii. Each has a single OpenMP thread. None runs its body before
+// all have passed their check.
+//
+//   auto threads = CheckedThreads::Start(2, [] { Serve(); }, CheckStrictFloatingPoint);
 //
 // Threads: used by the thread that owns it.
 class CheckedThreads {
  public:
   // Starts `count` threads that run `body`, and waits for their checks.
   //
-  // Errors: that of the first thread to fail its check; no body has run then, and all have ended.
+  // Errors: that of the first thread that fails its check. Then no body has run, and all threads
+  //         have ended.
   static absl::StatusOr<std::unique_ptr<CheckedThreads>> Start(std::size_t count,
                                                                std::function<void()> body,
                                                                ThreadCheck check);
 
-  // Waits for the ends of all bodies.
+  // Waits until all bodies have returned.
   ~CheckedThreads();
   CheckedThreads(const CheckedThreads&) = delete;
   CheckedThreads& operator=(const CheckedThreads&) = delete;
@@ -40,8 +43,8 @@ class CheckedThreads {
  private:
   CheckedThreads(std::function<void()> body, ThreadCheck check);
   void Run();
-  // Waits until each of `count` threads has reported, and tells them whether to go on.
-  absl::Status Judge(std::size_t count);
+  // Waits for the checks of all `count` threads, then lets them run or ends them.
+  absl::Status AwaitChecks(std::size_t count);
 
   const std::function<void()> body_;
   const ThreadCheck check_;

@@ -6,7 +6,7 @@
 
 namespace lipserve {
 
-// Where the server reads the time. Passed in, so that tests decide what time it is.
+// The server's source of time. It is passed in, so that tests control the time.
 //
 // Threads: Now is safe to call from any thread.
 class Clock {
@@ -23,7 +23,7 @@ class SteadyClock final : public Clock {
   TimePoint Now() const override { return std::chrono::steady_clock::now(); }
 };
 
-// Length of a time span, for metrics.
+// The length of a time span in seconds, for metrics.
 inline double SecondsBetween(Clock::TimePoint from, Clock::TimePoint to) {
   return std::chrono::duration<double>(to - from).count();
 }

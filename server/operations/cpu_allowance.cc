@@ -18,14 +18,14 @@ std::size_t CoresOfAffinity() {
   return static_cast<std::size_t>(std::max(CPU_COUNT(&cores), 1));
 }
 
-// The next number of a file; none if the file is missing or says something else, like "max".
+// Reads the next number; none if the file is missing or has something else there, such as "max".
 std::optional<double> ReadNumber(std::istream& in) {
   double number = 0.0;
   if (in >> number && number > 0.0) return number;
   return std::nullopt;
 }
 
-// The quota in cores, if there is one.
+// The CPU quota in cores, if there is one.
 std::optional<double> CoresOfQuota(const std::string& root) {
   std::ifstream v2(root + "/cpu.max");  // "<quota> <period>" or "max <period>"
   if (v2.is_open()) {

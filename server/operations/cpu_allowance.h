@@ -7,11 +7,13 @@
 
 namespace lipserve {
 
-// How many cores this process may use: the smaller of its CPU affinity and its cgroup's CPU quota,
-// rounded up; at least 1. In a container the machine's core count would be the wrong number: more
-// threads than the quota pays for are stopped together in the middle of their work.
+// The number of cores that this process may use: the smaller of its CPU affinity and its cgroup's
+// CPU quota, rounded up; at least 1.
 //
-// `cgroup_root` is where the process sees its own cgroup; versions 1 and 2 are understood.
+// In a container the machine's core count would be wrong. The kernel pauses all threads of a
+// process that exceeds its quota, in the middle of their work.
+//
+// `cgroup_root` is where the process sees its own cgroup. Versions 1 and 2 are understood.
 std::size_t AllowedCores(const std::string& cgroup_root = "/sys/fs/cgroup");
 
 }  // namespace lipserve

@@ -8,8 +8,8 @@
 
 namespace lipserve {
 
-// What changes when a file is written or replaced, without reading it. Equal fingerprints mean:
-// almost surely the same content; different ones: look.
+// Detects that a file was written or replaced, without reading it. Equal fingerprints mean almost
+// surely equal content. If they differ, read the file to find out.
 struct FileFingerprint {
   std::uint64_t device = 0;
   std::uint64_t inode = 0;
@@ -19,7 +19,7 @@ struct FileFingerprint {
   friend bool operator==(const FileFingerprint&, const FileFingerprint&) = default;
 };
 
-// None if there is no regular file at `path`; symbolic links are followed.
+// The fingerprint of the file at `path`; none if it is not a regular file. Follows symbolic links.
 std::optional<FileFingerprint> FingerprintOf(const std::string& path);
 
 }  // namespace lipserve

@@ -16,20 +16,20 @@ namespace {
 
 constexpr std::size_t kLongestLine = 500;
 
-// gRPC takes a function without an object.
+// gRPC's log callback is a plain function, so the receiver is global.
 struct Receiver {
   Mutex mutex;
   GrpcLog* log ABSL_GUARDED_BY(mutex) = nullptr;
 };
 
-Receiver& TheReceiver() {
+Receiver& GlobalReceiver() {
   static Receiver* const receiver = new Receiver;  // gRPC's threads may outlive main
   return *receiver;
 }
 
 void Receive(gpr_log_func_args* line) {
   const char* const slash = std::strrchr(line->file, '/');
-  Receiver& receiver = TheReceiver();
+  Receiver& receiver = GlobalReceiver();
   MutexLock lock(receiver.mutex);
   if (receiver.log == nullptr) return;
   receiver.log->Add(absl::StrCat(slash == nullptr ? line->file : slash + 1, ":", line->line, ": ",
@@ -39,8 +39,8 @@ void Receive(gpr_log_func_args* line) {
 }  // namespace
 
 GrpcLog::GrpcLog(std::function<void(const std::string&)> write, const Clock& clock)
-    : write_(std::move(write)), limit_(kMostPerSecond, clock) {
-  Receiver& receiver = TheReceiver();
+    : write_(std::move(write)), limit_(kMaxPerSecond, clock) {
+  Receiver& receiver = GlobalReceiver();
   {
     MutexLock lock(receiver.mutex);
     assert(receiver.log == nullptr);
@@ -50,18 +50,18 @@ GrpcLog::GrpcLog(std::function<void(const std::string&)> write, const Clock& clo
 }
 
 GrpcLog::~GrpcLog() {
-  gpr_set_log_function(nullptr);  // its own
-  Receiver& receiver = TheReceiver();
+  gpr_set_log_function(nullptr);  // back to gRPC's own
+  Receiver& receiver = GlobalReceiver();
   MutexLock lock(receiver.mutex);
   receiver.log = nullptr;
 }
 
 void GrpcLog::Add(const std::string& line) {
-  const std::optional<std::uint64_t> untold = limit_.Pass();
-  if (!untold.has_value()) return;
+  const std::optional<std::uint64_t> suppressed = limit_.TryPass();
+  if (!suppressed.has_value()) return;
   write_(absl::StrCat(
       "warning: gRPC: ", absl::CHexEscape(line.substr(0, kLongestLine)),
-      *untold > 0 ? absl::StrCat(" (", *untold, " lines before it were not told)") : ""));
+      *suppressed > 0 ? absl::StrCat(" (", *suppressed, " lines before it were not told)") : ""));
 }
 
 }  // namespace lipserve

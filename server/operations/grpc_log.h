@@ -11,17 +11,19 @@
 
 namespace lipserve {
 
-// Takes the lines that gRPC itself writes, of which a hostile client causes as many as it likes,
-// one for each TLS handshake that fails: a bounded number a second goes on, as warnings.
+// Receives gRPC's own log lines and passes on at most kMaxPerSecond of them, as warnings. Without a
+// limit a hostile client could flood the log: each failed TLS handshake is a line.
+//
+//   const GrpcLog grpc_log([](const std::string& line) { std::cerr << line << "\n"; }, clock);
 //
 // Threads: `write` is called by any thread.
 class GrpcLog {
  public:
-  static constexpr std::uint32_t kMostPerSecond = 10;
+  static constexpr std::uint32_t kMaxPerSecond = 10;
 
-  // gRPC has one log per process, and its lines come here while the object lives.
+  // Takes over gRPC's log, of which there is one per process, for the lifetime of the object.
   //
-  // Requires: clock outlives the object; there is no other one.
+  // Requires: clock outlives the object; there is no other GrpcLog.
   GrpcLog(std::function<void(const std::string&)> write, const Clock& clock);
   ~GrpcLog();
   GrpcLog(const GrpcLog&) = delete;

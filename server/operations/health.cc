@@ -8,35 +8,35 @@ namespace lipserve {
 
 Health::Health(std::vector<std::string> services) : services_(std::move(services)) {
   MutexLock lock(mutex_);
-  Report();
+  UpdateStatuses();
 }
 
-void Health::Enter(ServingPhase phase) {
+void Health::SetPhase(ServingPhase phase) {
   MutexLock lock(mutex_);
   phase_.store(phase, std::memory_order_release);
-  Report();
+  UpdateStatuses();
   if (phase == ServingPhase::kRefusing) statuses_.End();
 }
 
-void Health::SetModels(std::map<std::string, bool> answering, bool enough) {
+void Health::SetModels(std::map<std::string, bool> answering, bool enough_models) {
   MutexLock lock(mutex_);
   for (const auto& [name, answers] : models_) answering.emplace(name, false);
   models_ = std::move(answering);
-  enough_models_.store(enough);
-  Report();
+  enough_models_.store(enough_models);
+  UpdateStatuses();
 }
 
-void Health::Report() {
+void Health::UpdateStatuses() {
   statuses_.Set("", IsReady());
   for (const std::string& service : services_) statuses_.Set(service, IsReady());
   for (const auto& [name, answers] : models_) {
-    // A model cannot speak for a service of the same name.
+    // A model must not override the status of a gRPC service of the same name.
     if (std::find(services_.begin(), services_.end(), name) != services_.end()) continue;
     statuses_.Set(name, answers && phase() == ServingPhase::kServing);
   }
 }
 
-absl::Status Health::CheckAnswering() const {
+absl::Status Health::CheckAcceptsCalls() const {
   switch (phase()) {
     case ServingPhase::kLoading:
       return absl::UnavailableError("the server is loading its models; retry later");

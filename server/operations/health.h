@@ -13,7 +13,7 @@
 
 namespace lipserve {
 
-// The life of a server, in order.
+// The phases of a server, in order.
 enum class ServingPhase {
   kLoading,   // not ready; calls are refused
   kServing,   // ready
@@ -21,36 +21,40 @@ enum class ServingPhase {
   kRefusing,  // not ready; new calls are refused, those that have arrived are finished
 };
 
-// Whether the server and its models are ready, as gRPC health checks, /readyz and the services see
-// it.
+// The readiness of the server and of its models, for gRPC health checks, /readyz and the services.
+//
+//   Health health({"lipserve.v1.ClassifierService"});
+//   health.SetModels({{"mnist08", true}}, /*enough_models=*/true);
+//   health.SetPhase(ServingPhase::kServing);
+//   health.IsReady();  // true
 //
 // Threads: all functions are safe to call from any thread.
 class Health {
  public:
-  // `services` are the gRPC services, which answer if the server does.
+  // `services` are gRPC services. They are healthy whenever the server is ready.
   explicit Health(std::vector<std::string> services = {});
 
-  void Enter(ServingPhase phase);
+  void SetPhase(ServingPhase phase);
   ServingPhase phase() const { return phase_.load(std::memory_order_acquire); }
 
-  // OK if calls are answered, else Unavailable with the reason.
-  absl::Status CheckAnswering() const;
+  // OK if calls are answered in this phase, otherwise Unavailable with the reason.
+  absl::Status CheckAcceptsCalls() const;
 
-  // Which models answer, each under its name as a service of the health checks. A model that was
-  // named before and is not named now does not answer any more. `enough` says whether the server
-  // can be of use with these.
-  void SetModels(std::map<std::string, bool> answering, bool enough);
+  // Sets which models answer; each is a service of the health checks under its own name. A model
+  // that is missing from `answering` but was set before no longer answers. `enough_models` says
+  // whether the server is useful with these models; it is not ready otherwise.
+  void SetModels(std::map<std::string, bool> answering, bool enough_models);
 
-  // "ready", or why not.
+  // "ready", or the reason why not.
   std::string Describe() const;
   bool IsReady() const { return phase() == ServingPhase::kServing && enough_models_.load(); }
 
-  // What the gRPC health service tells: of "", the whole server, of each service and each model.
-  // They end when the server refuses.
+  // The statuses that the gRPC health service reports: of the whole server (""), of each service
+  // and of each model. They end when the phase becomes kRefusing.
   HealthStatuses& statuses() { return statuses_; }
 
  private:
-  void Report() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void UpdateStatuses() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const std::vector<std::string> services_;
   HealthStatuses statuses_;

@@ -12,7 +12,7 @@ void HealthStatuses::Set(const std::string& service, bool serving) {
   }
 }
 
-std::optional<bool> HealthStatuses::Of(const std::string& service) const {
+std::optional<bool> HealthStatuses::Get(const std::string& service) const {
   MutexLock lock(mutex_);
   return Find(service);
 }

@@ -11,18 +11,18 @@
 
 namespace lipserve {
 
-// Whether each service answers, for those who ask and those who watch. A service is what clients
-// may ask about: a gRPC service, a model, or "" for the whole server.
+// The health status of each service, for clients that check and clients that watch. A service is a
+// gRPC service, a model, or "" for the whole server.
 //
 // Threads: all functions are safe to call from any thread.
 class HealthStatuses {
  public:
-  // Told of a service that it watches, by one thread at a time. Must not call back.
+  // Receives the statuses of one service, from one thread at a time. Must not call back.
   class Watcher {
    public:
-    // nullopt: there is no such service.
+    // `serving` is nullopt if there is no such service.
     virtual void OnStatus(std::optional<bool> serving) = 0;
-    // There will be no more.
+    // There are no more statuses.
     virtual void OnEnd() = 0;
 
    protected:
@@ -30,15 +30,15 @@ class HealthStatuses {
   };
 
   void Set(const std::string& service, bool serving);
-  // nullopt if there is no such service.
-  std::optional<bool> Of(const std::string& service) const;
+  // The status of a service; nullopt if there is no such service.
+  std::optional<bool> Get(const std::string& service) const;
 
-  // Tells `watcher` at once, and of each change until it is removed.
+  // Calls `watcher` with the current status, and on each change until it is removed.
   void Add(const std::string& service, Watcher& watcher);
-  // The watcher is not called any more once this returns. It need not be there.
+  // Removes a watcher, if it is there. Once this returns, it is not called any more.
   void Remove(Watcher& watcher);
 
-  // Nothing changes any more: tells all watchers, and those who come later.
+  // Ends all watches, also those that are added later. Later changes are ignored.
   void End();
 
  private:

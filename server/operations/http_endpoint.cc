@@ -24,7 +24,7 @@ struct Page {
   std::string body;
 };
 
-// Answers every path, so that there is one place that knows them all.
+// Handles every path, so that one place knows them all.
 class Pages final : public CivetHandler {
  public:
   Pages(Metrics& metrics, const Health& health) : metrics_(metrics), health_(health) {}
@@ -82,8 +82,8 @@ struct HttpEndpoint::Impl {
 
 namespace {
 
-// Makes a connection and drops it.
-void Touch(const ListenAddress& address) {
+// Opens a connection and closes it.
+void ConnectOnce(const ListenAddress& address) {
   const bool bracketed = address.host.front() == '[';
   const std::string host =
       bracketed ? address.host.substr(1, address.host.size() - 2) : address.host;
@@ -94,12 +94,12 @@ void Touch(const ListenAddress& address) {
 
 }  // namespace
 
-// Ends all of the server's threads before the pages go. Civetweb looks whether it should stop when
-// somebody connects, else every two seconds; so somebody does.
+// Ends the HTTP threads before the pages are destroyed. Civetweb checks whether to stop every two
+// seconds, or when a client connects. So this connects to it.
 HttpEndpoint::Impl::~Impl() {
-  constexpr std::chrono::milliseconds kBetweenTouches(2);
+  constexpr std::chrono::milliseconds kConnectInterval(2);
   std::future<void> closed = std::async(std::launch::async, [this] { server.close(); });
-  while (closed.wait_for(kBetweenTouches) == std::future_status::timeout) Touch(address);
+  while (closed.wait_for(kConnectInterval) == std::future_status::timeout) ConnectOnce(address);
 }
 
 absl::StatusOr<std::unique_ptr<HttpEndpoint>> HttpEndpoint::Start(const ListenAddress& address,
@@ -112,7 +112,7 @@ absl::StatusOr<std::unique_ptr<HttpEndpoint>> HttpEndpoint::Start(const ListenAd
     impl->address = {.host = address.host, .port = impl->server.getListeningPorts().at(0)};
     return std::unique_ptr<HttpEndpoint>(new HttpEndpoint(std::move(impl)));
   } catch (const CivetException&) {
-    // Its text says no more than that it failed.
+    // The exception's text says only that it failed.
     return absl::UnavailableError(absl::StrCat("http: cannot listen on ", ToString(address),
                                                ": is the port in use? choose another with "
                                                "--http"));

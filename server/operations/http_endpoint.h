@@ -12,10 +12,10 @@
 
 namespace lipserve {
 
-// The HTTP server. /metrics answers in Prometheus' text format 0.0.4; /livez always with 200;
-// /readyz with 200, or with 503 and the reason; anything else with 404.
+// The HTTP server. /metrics answers in Prometheus' text format 0.0.4. /livez always answers 200.
+// /readyz answers 200, or 503 with the reason. Any other path answers 404.
 //
-// Threads: listens and answers on threads of its own from Start to destruction.
+// Threads: runs threads of its own from Start to destruction.
 class HttpEndpoint {
  public:
   // Requires: metrics and health outlive the endpoint.
@@ -27,7 +27,7 @@ class HttpEndpoint {
   HttpEndpoint(const HttpEndpoint&) = delete;
   HttpEndpoint& operator=(const HttpEndpoint&) = delete;
 
-  // The port that it listens on, also where 0 was asked for.
+  // The actual port, also if port 0 was asked for.
   int port() const;
 
  private:

@@ -8,7 +8,7 @@
 
 namespace lipserve {
 
-// Where to listen.
+// An address to listen on.
 struct ListenAddress {
   std::string host;  // a name or a number; an IPv6 number is in brackets
   int port = 0;      // 0 takes any free port

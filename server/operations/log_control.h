@@ -7,32 +7,35 @@
 
 namespace lipserve {
 
-// What the log tells of.
-struct LogChoice {
+// What is logged.
+struct LogSettings {
   bool info = true;            // what the server does
-  bool warning = true;         // what somebody should look at
-  bool errors = false;         // requests that failed, a bounded number a second
-  std::uint32_t requests = 0;  // of those that went well, each so-many-th; 0: none
+  bool warning = true;         // what an operator should look at
+  bool errors = false;         // failed requests, at a bounded rate
+  std::uint32_t requests = 0;  // every n-th successful request; 0: none
 
-  friend bool operator==(const LogChoice&, const LogChoice&) = default;
+  friend bool operator==(const LogSettings&, const LogSettings&) = default;
 };
 
-// What the log tells of at the moment.
+// The log settings in force; they can change while the server runs.
 //
-// Threads: all functions are safe to call from any thread. Who reads while another sets may see
-//          some of the new choice and some of the old.
+//   LogControl control(LogSettings{});
+//   control.Set({.requests = 100});  // log every 100th request
+//
+// Threads: all functions are safe to call from any thread. A reader during Set may see some of the
+//          new settings and some of the old.
 class LogControl {
  public:
-  explicit LogControl(const LogChoice& choice) { Set(choice); }
+  explicit LogControl(const LogSettings& settings) { Set(settings); }
 
-  void Set(const LogChoice& choice) {
-    info_.store(choice.info, std::memory_order_relaxed);
-    warning_.store(choice.warning, std::memory_order_relaxed);
-    errors_.store(choice.errors, std::memory_order_relaxed);
-    requests_.store(choice.requests, std::memory_order_relaxed);
+  void Set(const LogSettings& settings) {
+    info_.store(settings.info, std::memory_order_relaxed);
+    warning_.store(settings.warning, std::memory_order_relaxed);
+    errors_.store(settings.errors, std::memory_order_relaxed);
+    requests_.store(settings.requests, std::memory_order_relaxed);
   }
 
-  LogChoice Get() const {
+  LogSettings Get() const {
     return {.info = info_.load(std::memory_order_relaxed),
             .warning = warning_.load(std::memory_order_relaxed),
             .errors = errors_.load(std::memory_order_relaxed),

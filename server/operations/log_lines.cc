@@ -18,8 +18,8 @@ std::string TimeText(std::chrono::system_clock::time_point time) {
   return absl::FormatTime("%Y-%m-%dT%H:%M:%E6SZ", absl::FromChrono(time), absl::UTCTimeZone());
 }
 
-std::string Text(const nlohmann::ordered_json& object) {
-  // What is no UTF-8 becomes U+FFFD.
+std::string ToJson(const nlohmann::ordered_json& object) {
+  // Invalid UTF-8 becomes U+FFFD.
   return object.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
@@ -38,9 +38,9 @@ bool IsWarning(const std::string& message) {
 std::string LogLine(LogFormat format, const std::string& message,
                     std::chrono::system_clock::time_point time) {
   if (format == LogFormat::kText) return absl::StrCat(kProgram, message);
-  return Text({{"time", TimeText(time)},
-               {"level", IsWarning(message) ? "WARNING" : "INFO"},
-               {"message", message}});
+  return ToJson({{"time", TimeText(time)},
+                 {"level", IsWarning(message) ? "WARNING" : "INFO"},
+                 {"message", message}});
 }
 
 std::string LogLine(LogFormat format, const AnsweredRequest& request,
@@ -69,7 +69,7 @@ std::string LogLine(LogFormat format, const AnsweredRequest& request,
   }
   if (!request.request_id.empty()) object["request_id"] = std::string(request.request_id);
   if (request.untold_errors > 0) object["untold_errors"] = request.untold_errors;
-  return Text(object);
+  return ToJson(object);
 }
 
 }  // namespace lipserve

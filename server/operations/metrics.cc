@@ -34,19 +34,19 @@ const Histogram::BucketBoundaries kDurationSeconds = {
     1e-6,   2.5e-6, 5e-6, 1e-5,   2.5e-5, 5e-5, 1e-4,   2.5e-4, 5e-4, 1e-3,
     2.5e-3, 5e-3,   1e-2, 2.5e-2, 5e-2,   1e-1, 2.5e-1, 5e-1,   1.0,  2.5};
 const Histogram::BucketBoundaries kBatchImages = {1, 2, 4, 8, 16, 32, 64, 128, 256};
-// The first bucket holds the abstentions, whose radius is exactly 0. Among the rest are the radii
-// that certified accuracies are published at: 36, 72 and 108 of 255, 0.25, 0.5, 1, 1.58 and 2.
+// The first bucket holds the abstentions, whose radius is exactly 0. The other bounds include the
+// radii at which certified accuracies are published: 36, 72 and 108 of 255, 0.25, 0.5, 1, 1.58 and
+// 2.
 const Histogram::BucketBoundaries kRadiusL2 = {
     0,   0.01, 0.02, 0.05, 0.1, 36.0 / 255, 0.2, 0.25, 72.0 / 255, 0.35, 108.0 / 255, 0.5,  0.75,
     1.0, 1.25, 1.58, 2.0,  2.5, 3.0,        4.0, 5.0,  10.0,       20.0, 50.0,        100.0};
 
-bool Classifies(RpcMethod method) {
+bool IsClassification(RpcMethod method) {
   return method == RpcMethod::kClassify || method == RpcMethod::kClassifyStream ||
          method == RpcMethod::kModelInfer || method == RpcMethod::kModelStreamInfer;
 }
 
-// Why a request to classify that ended with `code` was not computed; null if it was, or if we
-// failed.
+// Why a request to classify was not computed; null if it was computed, or if the server failed.
 const char* RejectionReason(absl::StatusCode code) {
   switch (code) {
     case absl::StatusCode::kInvalidArgument:
@@ -72,7 +72,7 @@ std::string CodeLabel(absl::StatusCode code) {
   return code == absl::StatusCode::kOk ? "OK" : absl::StatusCodeToString(code);
 }
 
-Labels With(Labels labels, const std::string& key, const std::string& value) {
+Labels WithLabel(Labels labels, const std::string& key, const std::string& value) {
   labels[key] = value;
   return labels;
 }
@@ -96,7 +96,7 @@ Family<Histogram>& HistogramFamily(prometheus::Registry& registry, const char* n
   return BuildFamily<Histogram>(registry, prometheus::BuildHistogram(), name, help);
 }
 
-// The families whose series belong to a model.
+// The metric families whose series carry a model label.
 struct ModelFamilies {
   explicit ModelFamilies(prometheus::Registry& registry)
       : requests(CounterFamily(registry, "lipserve_requests_total",
@@ -158,14 +158,14 @@ struct ModelFamilies {
   Family<Gauge>& training_accuracy;
 };
 
-// Series that exist once a model is served; calls without a model have none of them.
+// Series that exist for every served model. Calls without a model have none of them.
 struct ServedSeries {
   ServedSeries(ModelFamilies& families, const Labels& labels)
-      : certified(families.certified.Add(With(labels, "outcome", "certified"))),
-        abstained(families.certified.Add(With(labels, "outcome", "abstain"))),
-        by_float32(families.decided.Add(With(labels, "by", "float32"))),
-        by_float64(families.decided.Add(With(labels, "by", "float64"))),
-        by_exact(families.decided.Add(With(labels, "by", "exact"))),
+      : certified(families.certified.Add(WithLabel(labels, "outcome", "certified"))),
+        abstained(families.certified.Add(WithLabel(labels, "outcome", "abstain"))),
+        by_float32(families.decided.Add(WithLabel(labels, "by", "float32"))),
+        by_float64(families.decided.Add(WithLabel(labels, "by", "float64"))),
+        by_exact(families.decided.Add(WithLabel(labels, "by", "exact"))),
         disagreements(families.disagreements.Add(labels)),
         request_duration(families.request_duration.Add(labels, kDurationSeconds)),
         queue_duration(families.queue_duration.Add(labels, kDurationSeconds)),
@@ -225,16 +225,19 @@ struct ModelMetrics::Series {
     const std::string method_label = MethodName(method);
     return Resolve(requests[static_cast<std::size_t>(method)][static_cast<std::size_t>(code)],
                    families.requests, [&] {
-                     return With(With(labels, "method", method_label), "code", CodeLabel(code));
+                     return WithLabel(WithLabel(labels, "method", method_label), "code",
+                                      CodeLabel(code));
                    });
   }
 
   Counter& RejectionCounter(absl::StatusCode code, const char* reason) {
     return Resolve(rejections[static_cast<std::size_t>(code)], families.rejected,
-                   [&] { return With(labels, "reason", reason); });
+                   [&] { return WithLabel(labels, "reason", reason); });
   }
 
-  // Takes all series out of the families. Requires: no other object has the same labels.
+  // Removes all series from the families.
+  //
+  // Requires: no other object has the same labels.
   void Remove() {
     if (served != nullptr) served->RemoveFrom(families);
     for (auto& by_code : requests) {
@@ -245,8 +248,8 @@ struct ModelMetrics::Series {
     for (Gauge* gauge : training_accuracies) families.training_accuracy.Remove(gauge);
   }
 
-  // Series appear with their first event. Two threads that resolve one at the same time get the
-  // same counter from the family, so either may store it.
+  // A series appears with its first event. Two threads that resolve it at once get the same counter
+  // from the family, so either may store it.
   template <typename MakeLabels>
   static Counter& Resolve(std::atomic<Counter*>& slot, Family<Counter>& family,
                           const MakeLabels& make_labels) {
@@ -272,7 +275,7 @@ ModelMetrics::~ModelMetrics() = default;
 
 void ModelMetrics::CountRequest(RpcMethod method, absl::StatusCode code, double seconds) {
   series_->RequestCounter(method, code).Increment();
-  if (!Classifies(method)) return;
+  if (!IsClassification(method)) return;
   statistics_.AddRequest(code == absl::StatusCode::kOk, seconds);
   const char* const reason = RejectionReason(code);
   if (reason != nullptr) series_->RejectionCounter(code, reason).Increment();
@@ -335,7 +338,7 @@ void ModelMetrics::SetFileDiffers(bool differs) {
 
 void ModelMetrics::SetTrainingCertifiedAccuracy(double epsilon, double accuracy) {
   Gauge& gauge = series_->families.training_accuracy.Add(
-      With(series_->labels, "epsilon", absl::StrCat(epsilon)));
+      WithLabel(series_->labels, "epsilon", absl::StrCat(epsilon)));
   gauge.Set(accuracy);
   MutexLock lock(series_->mutex);
   series_->training_accuracies.insert(&gauge);
@@ -400,11 +403,11 @@ struct Metrics::Impl {
 
   using ModelKey = std::pair<std::string, std::int64_t>;
 
-  // The user of `metrics` was the last one.
-  void Forget(const ModelKey& key, std::unique_ptr<ModelMetrics> metrics) {
+  // Removes the series of `metrics`, whose last user is gone.
+  void RemoveIfUnused(const ModelKey& key, std::unique_ptr<ModelMetrics> metrics) {
     MutexLock lock(models_mutex);
     const auto model = models.find(key);
-    // Somebody may have asked for the same series again meanwhile, and so taken them over.
+    // Another user may have asked for the same series in the meantime, and now owns them.
     if (model == models.end() || model->second.address != metrics.get()) return;
     metrics->series_->Remove();
     models.erase(model);
@@ -436,15 +439,15 @@ std::shared_ptr<ModelMetrics> Metrics::ForModel(const std::string& name, std::in
   auto series = std::make_unique<ModelMetrics::Series>(
       impl_->families, Labels{{"model", name}, {"version", absl::StrCat(version)}});
   series->served = std::make_unique<ServedSeries>(impl_->families, series->labels);
-  std::shared_ptr<ModelMetrics> metrics(new ModelMetrics(std::move(series)),
-                                        [impl = impl_.get(), key](ModelMetrics* last) {
-                                          impl->Forget(key, std::unique_ptr<ModelMetrics>(last));
-                                        });
+  std::shared_ptr<ModelMetrics> metrics(
+      new ModelMetrics(std::move(series)), [impl = impl_.get(), key](ModelMetrics* last) {
+        impl->RemoveIfUnused(key, std::unique_ptr<ModelMetrics>(last));
+      });
   impl_->models[key] = {.address = metrics.get(), .metrics = metrics};
   return metrics;
 }
 
-ModelMetrics& Metrics::WithoutModel() { return *impl_->without_model; }
+ModelMetrics& Metrics::ForNoModel() { return *impl_->without_model; }
 
 void Metrics::SetRepositoryProblems(std::size_t count) {
   impl_->repository_problems.Set(static_cast<double>(count));

@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the server tells Prometheus. The only file pair that knows the Prometheus library.
+// The server's Prometheus metrics. Only this file pair uses the Prometheus library.
+//
+//   Metrics metrics(build_info);
+//   std::shared_ptr<ModelMetrics> model = metrics.ForModel("mnist08", 3);
+//   model->ObserveBatch(16, 0.0002);
+//   metrics.Text();  // the body of /metrics
 #ifndef SERVER_OPERATIONS_METRICS_H_
 #define SERVER_OPERATIONS_METRICS_H_
 
@@ -24,9 +29,8 @@ struct BuildInfo {
   std::string grpc_version;
 };
 
-// The time series of one served model, which end with this object. Every series is resolved once;
-// what runs per request touches numbers only (a counter costs some 10 ns, finding it by its labels
-// almost 1 us).
+// The time series of one served model; they are removed with this object. Each series is looked up
+// once, because a counter costs some 10 ns, but finding it by its labels almost 1 us.
 //
 // Threads: all functions are safe to call from any thread.
 class ModelMetrics {
@@ -35,43 +39,42 @@ class ModelMetrics {
   explicit ModelMetrics(std::unique_ptr<Series> series);
   ~ModelMetrics();
 
-  // Counts an answered call and, if it failed before it was computed, why. `seconds` passed from
-  // the arrival of its last byte to its answer being handed to gRPC.
+  // Counts an answered call. If it failed before it was computed, also counts why. `seconds` is the
+  // time from the arrival of its last byte until its answer was handed to gRPC.
   void CountRequest(RpcMethod method, absl::StatusCode code, double seconds);
 
-  // Seconds that a request waited from its arrival to the start of its batch.
+  // Records the time from a request's arrival to the start of its batch.
   void ObserveQueueDelay(double seconds);
 
-  // Seconds for checking and decoding a request, and for encoding its answer.
+  // Record the time to check and decode a request, and to encode its answer.
   void ObserveDecoding(double seconds) { statistics_.AddDecoding(seconds); }
   void ObserveEncoding(double seconds) { statistics_.AddEncoding(seconds); }
 
-  // A batch of `images` images from `requests` requests that took `seconds` to classify and
-  // certify.
+  // Records a batch of `images` from `requests`, which took `seconds` to classify and certify.
   void ObserveBatch(std::size_t images, double seconds, std::size_t requests = 1);
 
-  // Counts certified and abstained answers, their radii, and which stage decided.
+  // Counts certified and abstained answers, their radii, and the stages that decided them.
   void ObserveAnswers(std::span<const Answer> answers);
 
-  // The model is ready, `seconds` after its loading began.
+  // The model is served. Loading took `seconds`.
   void SetLoaded(double seconds);
   // Most images that are computed together.
   void SetBatchLimit(std::size_t images);
-  // Images that may wait for it.
+  // Most images that may wait for the model.
   void SetQueueCapacity(std::size_t images);
-  // Changes the number of images that wait for it.
+  // Changes the number of images that wait for the model.
   void AddQueueDepth(std::ptrdiff_t images);
-  // It gets no new requests any more.
+  // The model gets no new requests.
   void SetUnloaded();
 
-  // Whether the file that the model was loaded from is still the same.
+  // Whether the model's file now differs from what is served.
   void SetFileDiffers(bool differs);
 
-  // The share of test images that were right and certified at L2 `epsilon` when the model was
-  // trained, both as the model file says: what served answers are compared with.
+  // Publishes a result of the training, as the model file states it: the share of test images that
+  // were right and certified at L2 `epsilon`. Dashboards compare served answers with it.
   void SetTrainingCertifiedAccuracy(double epsilon, double accuracy);
 
-  // Totals of what was observed.
+  // The totals of these observations.
   const ModelStatistics& statistics() const { return statistics_; }
 
  private:
@@ -91,26 +94,28 @@ class Metrics {
   Metrics(const Metrics&) = delete;
   Metrics& operator=(const Metrics&) = delete;
 
-  // The series of one version of a model, the same for everybody who asks while anybody has them;
-  // then they go, so that a thousand versions leave nothing behind. Not to outlive this object.
+  // The series of one version of a model. All callers share one object while anyone holds it; after
+  // that the series are removed. So a thousand versions leave nothing behind.
+  //
+  // Requires: the result does not outlive this object.
   std::shared_ptr<ModelMetrics> ForModel(const std::string& name, std::int64_t version);
 
-  // The series of calls that name no served model: model="" and version="", so that what clients
-  // send cannot create series.
-  ModelMetrics& WithoutModel();
+  // The series of calls that name no served model, with model="" and version="". So clients cannot
+  // create series.
+  ModelMetrics& ForNoModel();
 
-  // The number of things in the model repository that should be served and cannot be.
+  // The number of versions, configurations and folders that should be served and cannot be.
   void SetRepositoryProblems(std::size_t count);
 
-  // Threads that compute.
+  // The number of compute threads.
   void SetComputeWorkers(std::size_t threads);
 
-  // Changes the number of queued images of all models, and of calls that have arrived and are not
-  // yet answered.
+  // Change the number of queued images of all models, and of calls in flight: arrived, not
+  // answered.
   void AddQueueDepth(std::ptrdiff_t images);
   void AddInflight(std::ptrdiff_t calls);
 
-  // Everything, in Prometheus' text format 0.0.4.
+  // All metrics in Prometheus' text format 0.0.4.
   std::string Text();
 
  private:

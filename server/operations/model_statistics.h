@@ -12,13 +12,13 @@
 
 namespace lipserve {
 
-// How often something happened, and how long it took altogether.
+// The number of events, and their total duration.
 struct EventTotal {
   std::uint64_t count = 0;
   std::chrono::nanoseconds time{0};
 };
 
-// Totals of one served version, for clients that ask over gRPC; Prometheus has the distributions.
+// Totals of one served version, for the ModelStatistics RPC. Prometheus has the distributions.
 //
 // Threads: all functions are safe to call from any thread.
 class ModelStatistics {
@@ -31,7 +31,7 @@ class ModelStatistics {
     EventTotal failure;
     EventTotal queue;
     EventTotal decoding;
-    EventTotal computing;  // a batch counts once for each of its requests
+    EventTotal computing;  // a batch counts once per request
     EventTotal encoding;
     std::map<std::size_t, EventTotal> by_batch_size;
   };
@@ -42,7 +42,7 @@ class ModelStatistics {
   void AddEncoding(double seconds) { encoding_.Add(1, seconds); }
   void AddBatch(std::size_t images, std::size_t requests, double seconds);
 
-  // Each total is exact; they are not of the same instant.
+  // Each total is exact, but they are not read at the same instant.
   Snapshot Get() const;
 
  private:

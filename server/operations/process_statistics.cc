@@ -45,7 +45,7 @@ std::int64_t MaxFds() {
   return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 ? static_cast<std::int64_t>(limit.rlim_cur) : 0;
 }
 
-// The number that follows the word `key`, or 0.
+// The number after the word `key`, or 0.
 double NumberAfter(const char* path, const std::string& key) {
   std::ifstream file(path);
   std::string word;
@@ -66,7 +66,7 @@ ProcessStatistics ReadProcessStatistics() {
 }
 
 double ProcessStartTimeSeconds() {
-  // The name of the program may hold spaces and parentheses; the fields behind it hold none.
+  // The program's name may contain spaces and parentheses. The fields after it contain none.
   std::ifstream stat("/proc/self/stat");
   std::string line;
   std::getline(stat, line);

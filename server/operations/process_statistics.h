@@ -6,7 +6,7 @@
 
 namespace lipserve {
 
-// What the kernel says about this process. A number that cannot be read is 0.
+// The kernel's statistics of this process. A number that cannot be read is 0.
 struct ProcessStatistics {
   std::int64_t resident_memory_bytes = 0;
   double cpu_seconds = 0.0;  // user and system time since the start, all threads
@@ -17,7 +17,7 @@ struct ProcessStatistics {
 // Reads the statistics of this process (Linux: /proc/self).
 ProcessStatistics ReadProcessStatistics();
 
-// When this process started, in seconds since 1970, to the second; 0 if that cannot be read.
+// The start time of this process, in whole seconds since 1970; 0 if it cannot be read.
 double ProcessStartTimeSeconds();
 
 }  // namespace lipserve

@@ -11,7 +11,9 @@
 
 namespace lipserve {
 
-// Lets so many events a second through, and counts the others.
+// Passes a limited number of events per second, and counts the suppressed ones.
+//
+//   if (const auto suppressed = limit.TryPass()) Log(event, *suppressed);
 //
 // Threads: all functions are safe to call from any thread.
 class RateLimit {
@@ -20,8 +22,9 @@ class RateLimit {
   RateLimit(std::uint32_t most_per_second, const Clock& clock)
       : most_per_second_(most_per_second), clock_(clock) {}
 
-  // Whether this event may pass: then how many could not since the last one that did.
-  std::optional<std::uint64_t> Pass() {
+  // Returns none if this event is suppressed. If it passes, returns how many were suppressed since
+  // the last one that passed.
+  std::optional<std::uint64_t> TryPass() {
     const Clock::TimePoint now = clock_.Now();
     MutexLock lock(mutex_);
     if (now - second_began_ >= std::chrono::seconds(1)) {
@@ -29,11 +32,11 @@ class RateLimit {
       passed_ = 0;
     }
     if (passed_ == most_per_second_) {
-      ++held_back_;
+      ++suppressed_;
       return std::nullopt;
     }
     ++passed_;
-    return std::exchange(held_back_, 0);
+    return std::exchange(suppressed_, 0);
   }
 
  private:
@@ -42,7 +45,7 @@ class RateLimit {
   Mutex mutex_;
   Clock::TimePoint second_began_ ABSL_GUARDED_BY(mutex_);
   std::uint32_t passed_ ABSL_GUARDED_BY(mutex_) = 0;  // in this second
-  std::uint64_t held_back_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::uint64_t suppressed_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace lipserve

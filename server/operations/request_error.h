@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Errors that clients can read: a message for people, and the same as google.rpc details for
-// programs, which travel with a status as its payloads.
+// Errors for clients: a message for people, and google.rpc details for programs. The details are
+// payloads of the status.
+//
+//   return InvalidField("epsilon", "expected a finite number, got nan");
 #ifndef SERVER_OPERATIONS_REQUEST_ERROR_H_
 #define SERVER_OPERATIONS_REQUEST_ERROR_H_
 
@@ -16,21 +18,20 @@
 
 namespace lipserve {
 
-// InvalidArgument "FIELD: DESCRIPTION", with a google.rpc.BadRequest that says so too.
+// An InvalidArgument "FIELD: DESCRIPTION", with a google.rpc.BadRequest of the same content.
 absl::Status InvalidField(absl::string_view field, absl::string_view description);
 
-// Text that a client sent, made fit for an error message: in quotes, escaped and cut short.
+// Makes text from a client safe for an error message: quoted, escaped, and cut at 128 bytes.
 std::string Quoted(absl::string_view text);
 
-// Adds to an error that the client should wait so long before it tries again
-// (google.rpc.RetryInfo).
+// Adds a google.rpc.RetryInfo: the client should retry after `delay`. RetryDelay reads it back.
 void SetRetryDelay(absl::Status& status, std::chrono::milliseconds delay);
 std::optional<std::chrono::milliseconds> RetryDelay(const absl::Status& status);
 
-// The same status, with its details, as it is put into a message.
+// Converts a status with its details to the message google.rpc.Status.
 void ToRpcStatus(const absl::Status& status, google::rpc::Status& message);
 
-// The same status, with its details, as a call ends with it. The codes are the same numbers.
+// Converts a status with its details to a gRPC status. The codes are the same numbers.
 grpc::Status ToGrpcStatus(const absl::Status& status);
 
 }  // namespace lipserve

@@ -16,30 +16,30 @@
 
 namespace lipserve {
 
-// What the log says of one answered request. Borrowed: valid for the call that gets it.
+// The log entry of one answered request. Borrowed: valid only during the call that receives it.
 struct AnsweredRequest {
   const char* method = "";
-  absl::string_view model = {};  // empty: none was found
+  absl::string_view model = {};  // empty: the request named no served model
   std::int64_t version = 0;
   absl::string_view request_id = {};  // as the client sent it
   const absl::Status& status;
   double seconds = 0.0;             // from arrival to answer
-  std::uint64_t untold_errors = 0;  // since the last one that was told
+  std::uint64_t untold_errors = 0;  // suppressed since the last logged error
 };
 
-// Chooses which answered requests the log tells of: a sample of those that went well, and the
-// errors, as long as there are not too many of them; as LogControl says at the moment.
+// Decides which answered requests are logged: a sample of the successful ones, and errors at a
+// bounded rate, according to LogControl.
 //
 // Threads: all functions are safe to call from any thread; `write` is called by any.
 class RequestLog {
  public:
   using Write = std::function<void(const AnsweredRequest&)>;
 
-  static constexpr std::uint32_t kMostErrorsPerSecond = 10;
+  static constexpr std::uint32_t kMaxErrorsPerSecond = 10;
 
   // Requires: control and clock outlive the log.
   RequestLog(const LogControl& control, Write write, const Clock& clock)
-      : control_(control), write_(std::move(write)), errors_(kMostErrorsPerSecond, clock) {}
+      : control_(control), write_(std::move(write)), errors_(kMaxErrorsPerSecond, clock) {}
 
   void Add(AnsweredRequest request);
 

@@ -11,7 +11,7 @@ namespace lipserve {
 enum class RpcMethod {
   // lipserve.v1.ClassifierService
   kClassify,
-  kClassifyStream,  // counted by its requests, like kModelStreamInfer
+  kClassifyStream,  // counts requests, not calls, as does kModelStreamInfer
   kDescribeModel,
   kListModels,
   // inference.GRPCInferenceService
@@ -31,7 +31,7 @@ enum class RpcMethod {
 };
 inline constexpr std::size_t kNumRpcMethods = static_cast<std::size_t>(RpcMethod::kLogSettings) + 1;
 
-// The name of the method, and of all.
+// The name of a method, and the names of all methods.
 const char* MethodName(RpcMethod method);
 std::span<const char* const> AllMethodNames();
 

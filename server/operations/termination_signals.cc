@@ -10,7 +10,7 @@
 namespace lipserve {
 namespace {
 
-sigset_t BothSignals() {
+sigset_t TerminationSignalSet() {
   sigset_t signals;
   ::sigemptyset(&signals);
   ::sigaddset(&signals, SIGTERM);
@@ -21,14 +21,14 @@ sigset_t BothSignals() {
 }  // namespace
 
 void BlockTerminationSignals() {
-  const sigset_t signals = BothSignals();
+  const sigset_t signals = TerminationSignalSet();
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 }
 
 TerminationSignals::TerminationSignals(std::function<void(int signal)> on_first)
     : thread_([this, on_first = std::move(on_first)] {
         constexpr int kKilledBySignal = 128;
-        const sigset_t signals = BothSignals();
+        const sigset_t signals = TerminationSignalSet();
         for (bool first = true;; first = false) {
           int signal = 0;
           ::sigwait(&signals, &signal);

@@ -8,11 +8,14 @@
 
 namespace lipserve {
 
-// Blocks SIGTERM and SIGINT in the calling thread, and so in every thread that it starts. Call it
-// before any other thread exists. Blocked signals wait for a TerminationSignals.
+// Blocks SIGTERM and SIGINT in the calling thread and in all threads that it starts. Call it before
+// any other thread exists. Blocked signals stay pending for TerminationSignals.
 void BlockTerminationSignals();
 
-// SIGTERM and SIGINT as calls of a function on an ordinary thread.
+// Calls a function on an ordinary thread when SIGTERM or SIGINT arrives.
+//
+//   BlockTerminationSignals();
+//   const TerminationSignals signals([&server](int signal) { server.RequestStop(); });
 class TerminationSignals {
  public:
   // Calls `on_first` with the first signal. A second signal ends the process at once, with exit

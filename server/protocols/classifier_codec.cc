@@ -87,7 +87,7 @@ void EncodeAnswer(const Answer& answer, const DecodedImages& images, const Serve
   classification.set_label(model.frozen().class_labels[answer.class_index]);
   classification.mutable_scores()->Assign(answer.scores.begin(), answer.scores.end());
   classification.set_decided_by(ToProto(answer.decided_by));
-  const ProvenAnswer proven = InUnitOf(images, model, answer);
+  const ProvenAnswer proven = ToRequestUnit(images, model, answer);
   classification.set_margin(proven.margin);
   classification.set_certified_radius_l2(proven.radius_l2);
   if (images.element_type == ElementType::kUint8) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Between the messages of lipserve.v1 and the network. Wire types stop here.
+// Converts between the messages of lipserve.v1 and the network's inputs and answers. Wire types are
+// not used beyond this file.
 #ifndef SERVER_PROTOCOLS_CLASSIFIER_CODEC_H_
 #define SERVER_PROTOCOLS_CLASSIFIER_CODEC_H_
 
@@ -14,26 +15,26 @@
 
 namespace lipserve {
 
-// Checks `request` against `model` and decodes its images. `images` is overwritten and keeps its
-// capacity from call to call; after an error its content is unspecified.
+// Validates `request` against `model` and decodes its images. `images` is overwritten, and reuses
+// its memory from call to call. After an error its content is unspecified.
 //
 // Errors: InvalidArgument naming the field, what was expected and what was found.
 absl::Status DecodeClassifyRequest(const v1::ClassifyRequest& request, const ServedModel& model,
                                    std::size_t max_images, DecodedImages& images);
 
-// Writes the answers to `request` into `response`; every field is overwritten.
+// Writes the answers to `request` into `response`. Overwrites every field.
 //
-// Guarantee: that of InUnitOf.
-// Requires:  images is the decoded request; answers are its images' by `model`.
+// Guarantee: that of ToRequestUnit.
+// Requires:  `images` is the decoded request; `answers` are the answers of `model` to them.
 void EncodeClassifyResponse(const v1::ClassifyRequest& request, const DecodedImages& images,
                             const ServedModel& model, std::span<const Answer> answers,
                             v1::ClassifyResponse& response);
 
-// Writes what is known of `model` into an empty `response`.
+// Describes `model` in an empty `response`.
 void EncodeModelDescription(const ServedModel& model, std::size_t max_images,
                             v1::DescribeModelResponse& response);
 
-// Writes which model this is into `identity`.
+// Writes name, version and digest of `model` into `identity`.
 void EncodeModelIdentity(const ServedModel& model, v1::ModelIdentity& identity);
 
 }  // namespace lipserve

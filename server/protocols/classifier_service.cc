@@ -49,7 +49,7 @@ struct ClassifierProtocol {
 
 absl::Status DescribeModel(const ServiceContext& server, const v1::DescribeModelRequest& request,
                            v1::DescribeModelResponse& response, ModelPtr& model) {
-  LIPSERVE_RETURN_IF_ERROR(server.health.CheckAnswering());
+  LIPSERVE_RETURN_IF_ERROR(server.health.CheckAcceptsCalls());
   LIPSERVE_ASSIGN_OR_RETURN(
       model, server.repository.catalog()->Find(request.model_name(), request.model_version(),
                                                request.model_label()));
@@ -58,7 +58,7 @@ absl::Status DescribeModel(const ServiceContext& server, const v1::DescribeModel
 }
 
 absl::Status ListModels(const ServiceContext& server, v1::ListModelsResponse& response) {
-  LIPSERVE_RETURN_IF_ERROR(server.health.CheckAnswering());
+  LIPSERVE_RETURN_IF_ERROR(server.health.CheckAcceptsCalls());
   const std::shared_ptr<const ModelCatalog> catalog = server.repository.catalog();
   for (const auto& model : catalog->models()) EncodeModelIdentity(*model, *response.add_models());
   return absl::OkStatus();
@@ -67,8 +67,8 @@ absl::Status ListModels(const ServiceContext& server, v1::ListModelsResponse& re
 }  // namespace
 
 void AddClassifierCalls(const ServiceContext& server, ClassifierAsync& service,
-                        grpc::ServerCompletionQueue& queue, CallPools& calls) {
-  ServiceMethods<ClassifierAsync> methods(server, service, queue, calls);
+                        grpc::ServerCompletionQueue& queue, MethodPools& pools) {
+  ServiceMethods<ClassifierAsync> methods(server, service, queue, pools);
   methods.AddClassification<ClassifierProtocol>(RpcMethod::kClassify,
                                                 &ClassifierAsync::RequestClassify);
   methods.AddClassificationStream<ClassifierProtocol>(RpcMethod::kClassifyStream,

@@ -10,12 +10,12 @@
 
 namespace lipserve {
 
-// Adds the methods of lipserve.v1.ClassifierService to `calls`.
+// Adds the methods of lipserve.v1.ClassifierService to `pools`.
 //
-// Requires: all arguments outlive the calls; service is registered with a running server, and the
-//           queue is one of its.
+// Requires: all arguments outlive the calls; `service` is registered with a running server, and
+//           `queue` is one of that server's queues.
 void AddClassifierCalls(const ServiceContext& server, v1::ClassifierService::AsyncService& service,
-                        grpc::ServerCompletionQueue& queue, CallPools& calls);
+                        grpc::ServerCompletionQueue& queue, MethodPools& pools);
 
 }  // namespace lipserve
 

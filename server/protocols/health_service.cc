@@ -20,12 +20,12 @@ constexpr std::size_t kPosted = 4;
 class HealthCheckCall final
     : public UnaryCall<HealthService, HealthCheckRequest, HealthCheckResponse> {
  public:
-  HealthCheckCall(CallPool& home, const Method& method, const HealthStatuses& statuses)
-      : UnaryCall(home, method), statuses_(statuses) {}
+  HealthCheckCall(CallPool& pool, const Method& method, const HealthStatuses& statuses)
+      : UnaryCall(pool, method), statuses_(statuses) {}
 
  private:
   void Handle() override {
-    const std::optional<bool> serving = statuses_.Of(request().service());
+    const std::optional<bool> serving = statuses_.Get(request().service());
     if (!serving.has_value()) {
       Finish(absl::NotFoundError(
           absl::StrCat("service: expected a service or a model of this server, or nothing for the "
@@ -44,13 +44,13 @@ class HealthCheckCall final
 }  // namespace
 
 void AddHealthCalls(HealthStatuses& statuses, HealthService& service,
-                    grpc::ServerCompletionQueue& queue, CallPools& calls) {
+                    grpc::ServerCompletionQueue& queue, MethodPools& pools) {
   const HealthCheckCall::Method check{&service, &queue, &HealthService::RequestCheck};
-  calls.Add(kPosted, [check, &statuses](CallPool& home) {
-    return std::make_unique<HealthCheckCall>(home, check, statuses);
+  pools.Add(kPosted, [check, &statuses](CallPool& pool) {
+    return std::make_unique<HealthCheckCall>(pool, check, statuses);
   });
-  calls.Add(kPosted, [&statuses, &service, &queue](CallPool& home) {
-    return std::make_unique<HealthWatchCall>(home, service, queue, statuses);
+  pools.Add(kPosted, [&statuses, &service, &queue](CallPool& pool) {
+    return std::make_unique<HealthWatchCall>(pool, service, queue, statuses);
   });
 }
 

@@ -10,12 +10,14 @@
 
 namespace lipserve {
 
-// Adds the calls of gRPC's health service. gRPC's own brings at least two threads that wait for
-// events beside ours; they take each other's, and a call then costs twice the CPU.
+// Adds the calls of grpc.health.v1.Health to `pools`.
+//
+// gRPC's own health service is not used: it brings at least two more threads that poll. They and
+// our pollers wake up for each other's events, and a call then costs twice the CPU.
 //
 // Requires: statuses, service and queue outlive the calls.
 void AddHealthCalls(HealthStatuses& statuses, grpc::health::v1::Health::AsyncService& service,
-                    grpc::ServerCompletionQueue& queue, CallPools& calls);
+                    grpc::ServerCompletionQueue& queue, MethodPools& pools);
 
 }  // namespace lipserve
 

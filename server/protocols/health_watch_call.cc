@@ -3,7 +3,7 @@
 
 namespace lipserve {
 
-void HealthWatchCall::Await(grpc::ServerContext& context, void* arrived) {
+void HealthWatchCall::RequestNext(grpc::ServerContext& context, void* arrived) {
   {
     MutexLock lock(mutex_);
     next_.reset();
@@ -20,7 +20,7 @@ void HealthWatchCall::OnArrived() {
     MutexLock lock(mutex_);
     ended = ended_;
   }
-  if (ended) statuses_.Remove(*this);  // the client left before it was added
+  if (ended) statuses_.Remove(*this);  // the client cancelled before the watcher was added
 }
 
 void HealthWatchCall::OnStatus(std::optional<bool> serving) {
@@ -40,7 +40,7 @@ void HealthWatchCall::OnEnd() {
 void HealthWatchCall::OnWritten(bool ok) {
   MutexLock lock(mutex_);
   writing_ = false;
-  if (!ok) {  // the client has gone
+  if (!ok) {  // the client disconnected
     next_.reset();
     ended_ = true;
   }

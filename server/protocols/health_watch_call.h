@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The life of a watch of the health service, on gRPC's completion queue.
+// The life of a Watch call of the health service, on gRPC's completion queue.
 //
 //   Post -> arrived -> [write a status, wait for another]* -> Finish -> back to the pool
 #ifndef SERVER_PROTOCOLS_HEALTH_WATCH_CALL_H_
@@ -17,17 +17,18 @@
 
 namespace lipserve {
 
-// A call of grpc.health.v1.Health.Watch. A client that reads slowly misses statuses that were soon
-// replaced, never the last.
+// A call of grpc.health.v1.Health.Watch. A slow client may miss intermediate statuses, but never
+// the last one.
 //
-// Threads: events come on pollers, at most one of each kind at a time; statuses from any thread.
+// Threads: pollers deliver events, at most one of each kind at a time. Statuses come from any
+//          thread.
 class HealthWatchCall final : public AsyncCall, private HealthStatuses::Watcher {
  public:
   using Service = grpc::health::v1::Health::AsyncService;
 
-  HealthWatchCall(CallPool& home, Service& service, grpc::ServerCompletionQueue& queue,
+  HealthWatchCall(CallPool& pool, Service& service, grpc::ServerCompletionQueue& queue,
                   HealthStatuses& statuses)
-      : AsyncCall(home), service_(service), queue_(queue), statuses_(statuses) {}
+      : AsyncCall(pool), service_(service), queue_(queue), statuses_(statuses) {}
 
  private:
   using Response = grpc::health::v1::HealthCheckResponse;
@@ -35,7 +36,7 @@ class HealthWatchCall final : public AsyncCall, private HealthStatuses::Watcher 
   void OnStatus(std::optional<bool> serving) override;
   void OnEnd() override;
 
-  void Await(grpc::ServerContext& context, void* arrived) override;
+  void RequestNext(grpc::ServerContext& context, void* arrived) override;
   void OnArrived() override;
   void OnDone() override;
   void Release() override { writer_.reset(); }
@@ -52,9 +53,9 @@ class HealthWatchCall final : public AsyncCall, private HealthStatuses::Watcher 
   Response response_;
 
   Mutex mutex_;
-  std::optional<Response::ServingStatus> next_ ABSL_GUARDED_BY(mutex_);  // to be written
+  std::optional<Response::ServingStatus> next_ ABSL_GUARDED_BY(mutex_);  // the status to write next
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
-  bool ended_ ABSL_GUARDED_BY(mutex_) = false;  // nothing comes after `next_`
+  bool ended_ ABSL_GUARDED_BY(mutex_) = false;  // no status follows `next_`
   bool finishing_ ABSL_GUARDED_BY(mutex_) = false;
 
   CallEvent<HealthWatchCall, &HealthWatchCall::OnWritten> written_event_{*this};

@@ -18,7 +18,7 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "FP32 bytes are copied as they come");
 
-// Checks the shape and finds N.
+// Validates the shape and sets N.
 absl::Status DecodeShape(const EncodedImages& encoded, const SampleShape& shape,
                          std::size_t max_images, std::size_t& num_images) {
   const std::span<const std::int64_t> got = encoded.shape;
@@ -54,7 +54,7 @@ absl::Status CheckByteCount(const EncodedImages& encoded, std::size_t expected) 
 // Names the first value that is NaN or infinite, if any.
 absl::Status CheckFinite(const EncodedImages& encoded, const std::vector<float>& inputs,
                          std::size_t input_size) {
-  // The addition carries into the top bit exactly where the exponent is all ones. Almost all inputs
+  // The addition carries into the top bit exactly if the exponent is all ones. Almost all inputs
   // pass, and this loop vectorises on any machine.
   constexpr std::uint32_t kTopBit = 0x80000000U;
   std::uint32_t bits = 0;
@@ -72,8 +72,8 @@ absl::Status CheckFinite(const EncodedImages& encoded, const std::vector<float>&
 }  // namespace
 
 std::string ShapeText(std::span<const std::int64_t> shape) {
-  constexpr std::size_t kMostShown = 8;
-  const std::span<const std::int64_t> shown = shape.first(std::min(shape.size(), kMostShown));
+  constexpr std::size_t kMaxShown = 8;
+  const std::span<const std::int64_t> shown = shape.first(std::min(shape.size(), kMaxShown));
   const bool cut = shown.size() < shape.size();
   return absl::StrCat("[", absl::StrJoin(shown.begin(), shown.end(), ", "),
                       cut ? absl::StrCat(", ...] of rank ", shape.size()) : "]");
@@ -99,7 +99,8 @@ absl::Status DecodeImages(const EncodedImages& encoded, const ServedModel& model
   return CheckFinite(encoded, images.inputs, model.input_size());
 }
 
-ProvenAnswer InUnitOf(const DecodedImages& images, const ServedModel& model, const Answer& answer) {
+ProvenAnswer ToRequestUnit(const DecodedImages& images, const ServedModel& model,
+                           const Answer& answer) {
   if (answer.stages_disagreed) return {};
   ProvenAnswer proven;
   proven.margin = answer.margin_lower_bound;

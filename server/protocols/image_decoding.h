@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// From the images and options of a request to what the network takes, the same for every protocol:
-// checks everything that they can get wrong, once, so that nothing behind it has to.
+// Decodes the images of a request to inputs of the network, for every protocol. Everything that a
+// client can get wrong is checked here, once.
 #ifndef SERVER_PROTOCOLS_IMAGE_DECODING_H_
 #define SERVER_PROTOCOLS_IMAGE_DECODING_H_
 
@@ -18,36 +18,39 @@
 
 namespace lipserve {
 
-// The images of a request as its message holds them.
+// The images of a request as its message holds them, not yet validated.
 struct EncodedImages {
   ElementType element_type = ElementType::kFp32;
-  absl::string_view type_name;          // in the words of the protocol
-  std::span<const std::int64_t> shape;  // [N, C, H, W] or [N, C*H*W], still to be checked
-  std::string_view data;                // row-major, without padding, still to be checked
-  absl::string_view shape_field;        // where it is in the message, for errors
+  absl::string_view type_name;          // as the protocol names it
+  std::span<const std::int64_t> shape;  // [N, C, H, W] or [N, C*H*W]
+  std::string_view data;                // row-major, without padding
+  absl::string_view shape_field;        // names of the fields, for errors
   absl::string_view data_field;
 };
 
-// Checks `encoded` against `model` and writes inputs, num_images and element_type of `images`,
-// which keeps its capacity from call to call.
+// Validates `encoded` against `model`, and sets inputs, num_images and element_type of `images`,
+// which reuses its memory from call to call.
 //
 // Errors: InvalidArgument naming the field, what was expected and what was found.
 absl::Status DecodeImages(const EncodedImages& encoded, const ServedModel& model,
                           std::size_t max_images, DecodedImages& images);
 
-// "[3, 1, 28, 28]", cut short if a client sent a silly rank.
+// The shape as text, e.g. "[3, 1, 28, 28]". A very high rank is cut short.
 std::string ShapeText(std::span<const std::int64_t> shape);
 
-// What an answer proves, in the unit of the request.
+// What an answer proves, in the unit of the request: pixel steps or input units.
 struct ProvenAnswer {
   double margin = 0.0;
   double radius_l2 = 0.0;
-  bool certified = false;  // at the request's epsilon; without one, whether anything is proven
+  bool certified = false;  // at the request's epsilon, or at 0 without one
 };
 
+// Converts what `answer` proves to the unit of the request.
+//
 // Guarantee: an answer whose stages disagreed proves nothing, whatever radius it has.
 // Requires:  the environment of ScopedStrictFloatingPoint; the answer is to one of `images`.
-ProvenAnswer InUnitOf(const DecodedImages& images, const ServedModel& model, const Answer& answer);
+ProvenAnswer ToRequestUnit(const DecodedImages& images, const ServedModel& model,
+                           const Answer& answer);
 
 }  // namespace lipserve
 

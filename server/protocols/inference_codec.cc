@@ -38,7 +38,7 @@ absl::StatusOr<ElementType> DecodeDatatype(const std::string& datatype) {
       absl::StrCat("expected 'FP32' or 'UINT8' (pixels 0..255), got ", Quoted(datatype)));
 }
 
-// Checks that there is the one input, and that its elements are in one place.
+// Checks that there is exactly the one input, and that its elements are in one place.
 absl::Status CheckInputs(const ModelInferRequest& request) {
   if (request.inputs().empty()) {
     return InvalidField("inputs", "expected the tensor 'images', got none");
@@ -66,8 +66,8 @@ absl::Status CheckInputs(const ModelInferRequest& request) {
   return absl::OkStatus();
 }
 
-// The field of `contents` that a datatype does not use and that is filled nevertheless.
-std::string StrayContents(const InferTensorContents& contents, absl::string_view used) {
+// A field of `contents` that is filled although the datatype does not use it, or "".
+std::string UnexpectedContents(const InferTensorContents& contents, absl::string_view used) {
   const std::pair<const char*, int> sizes[] = {{"bool_contents", contents.bool_contents_size()},
                                                {"int_contents", contents.int_contents_size()},
                                                {"int64_contents", contents.int64_contents_size()},
@@ -82,7 +82,7 @@ std::string StrayContents(const InferTensorContents& contents, absl::string_view
   return "";
 }
 
-// The pixels of uint_contents, which holds each in a word.
+// Converts uint_contents, one word per pixel, to one byte per pixel.
 absl::StatusOr<std::string> NarrowPixels(const InferTensorContents& contents) {
   std::string pixels(static_cast<std::size_t>(contents.uint_contents_size()), '\0');
   for (int i = 0; i < contents.uint_contents_size(); ++i) {
@@ -96,17 +96,17 @@ absl::StatusOr<std::string> NarrowPixels(const InferTensorContents& contents) {
   return pixels;
 }
 
-// Decodes images whose elements are in `contents`, one field for each type.
+// Decodes images whose elements are in `contents`, which has one field for each type.
 absl::Status DecodeTypedImages(const InferTensorContents& contents, EncodedImages encoded,
                                const ServedModel& model, std::size_t max_images,
                                DecodedImages& images) {
   const bool is_uint8 = encoded.element_type == ElementType::kUint8;
   const char* const used = is_uint8 ? "uint_contents" : "fp32_contents";
-  const std::string stray = StrayContents(contents, used);
-  if (!stray.empty()) {
+  const std::string unexpected = UnexpectedContents(contents, used);
+  if (!unexpected.empty()) {
     return InvalidField(absl::StrCat(kInputField, ".contents"),
                         absl::StrCat("expected the elements of ", encoded.type_name, " in ", used,
-                                     ", got ", stray));
+                                     ", got ", unexpected));
   }
   const int count = is_uint8 ? contents.uint_contents_size() : contents.fp32_contents_size();
   if (count == 0) {
@@ -177,7 +177,7 @@ void AppendRaw(Value value, std::string& raw) {
   raw.append(reinterpret_cast<const char*>(&value), sizeof(value));
 }
 
-// The scores by class: a binary model has one, whose sign decides.
+// One score per class. A binary model has a single score, whose sign decides.
 std::vector<float> ScoresByClass(const Answer& answer) {
   if (answer.scores.size() == 1) return {answer.scores[0], -answer.scores[0]};
   return {answer.scores.begin(), answer.scores.end()};
@@ -190,7 +190,7 @@ void AppendClassification(const Answer& answer, const ServedModel& model, std::s
   std::vector<std::size_t> order(scores.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   const auto better = [&](std::size_t a, std::size_t b) {
-    // The class was decided by more exact numbers than these.
+    // The class was decided by more exact numbers than these scores, so it comes first.
     if ((a == answer.class_index) != (b == answer.class_index)) return a == answer.class_index;
     return scores[a] != scores[b] ? scores[a] > scores[b] : a < b;
   };
@@ -222,7 +222,7 @@ void AppendValues(OutputTensor tensor, const Answer& answer, const ProvenAnswer&
   }
 }
 
-// Adds one output; `classes` above 0 asks for a classification.
+// Adds one output. If `classes` is above 0, it is the classification of that many classes.
 void EncodeOutput(const OutputTensorType& type, std::size_t classes, const DecodedImages& images,
                   const ServedModel& model, std::span<const Answer> answers,
                   ModelInferResponse& response) {
@@ -240,7 +240,7 @@ void EncodeOutput(const OutputTensorType& type, std::size_t classes, const Decod
     if (shown > 0) {
       AppendClassification(answer, model, shown, raw);
     } else {
-      AppendValues(type.tensor, answer, InUnitOf(images, model, answer), raw);
+      AppendValues(type.tensor, answer, ToRequestUnit(images, model, answer), raw);
     }
   }
 }
@@ -255,7 +255,7 @@ void EncodeParameters(const ModelInferRequest& request, const DecodedImages& ima
   parameters["epsilon"].set_double_param(images.epsilon.value_or(0.0));
   const std::string& digest = model.frozen().digest;
   parameters["model_digest_sha256"].set_string_param(absl::BytesToHexString(digest));
-  if (WantsFinalResponseMarked(request.parameters())) {
+  if (WantsFinalResponseMark(request.parameters())) {
     parameters["triton_final_response"].set_bool_param(true);
   } else {
     parameters.erase("triton_final_response");
@@ -269,7 +269,7 @@ absl::StatusOr<ModelCatalog::ModelPtr> FindInferenceModel(const ModelCatalog& ca
                                                           const std::string& version,
                                                           absl::string_view version_field) {
   if (version.empty()) return catalog.Find(name, 0);
-  // Labels start with a letter, versions with a digit.
+  // A label starts with a letter, a version with a digit.
   if (absl::ascii_isalpha(static_cast<unsigned char>(version[0]))) {
     return catalog.Find(name, 0, version);
   }

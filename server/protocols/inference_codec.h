@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Between the messages of the Open Inference Protocol and the network. Wire types stop here and in
-// inference_description.
+// Converts between the messages of the Open Inference Protocol and the network's inputs and
+// answers. Wire types are not used beyond this file and inference_description.
 #ifndef SERVER_PROTOCOLS_INFERENCE_CODEC_H_
 #define SERVER_PROTOCOLS_INFERENCE_CODEC_H_
 
@@ -19,16 +19,17 @@
 
 namespace lipserve {
 
-// The model that a request means. `version` is a number, a label, or empty for the default.
+// Finds the model that a request asks for. `version` is a number, a label, or empty for the
+// default.
 //
-// Errors: InvalidArgument and NotFound, naming `version_field` where that is wrong.
+// Errors: InvalidArgument and NotFound. If the version is wrong, the error names `version_field`.
 absl::StatusOr<ModelCatalog::ModelPtr> FindInferenceModel(const ModelCatalog& catalog,
                                                           const std::string& name,
                                                           const std::string& version,
                                                           absl::string_view version_field);
 
-// Checks `request` against `model`, with its parameters and requested outputs, and decodes its
-// images. `images` is overwritten and keeps its capacity from call to call; after an error its
+// Validates `request` against `model`, with its parameters and requested outputs, and decodes its
+// images. `images` is overwritten, and reuses its memory from call to call. After an error its
 // content is unspecified.
 //
 // Errors: InvalidArgument naming the field, what was expected and what was found; Unimplemented for
@@ -37,10 +38,10 @@ absl::Status DecodeInferRequest(const inference::ModelInferRequest& request,
                                 const ServedModel& model, std::size_t max_images,
                                 DecodedImages& images);
 
-// Writes the answers to `request` into `response`; every field is overwritten.
+// Writes the answers to `request` into `response`. Overwrites every field.
 //
-// Guarantee: that of InUnitOf; of all classes the answer's own comes first in a classification.
-// Requires:  images is the decoded request; answers are its images' by `model`.
+// Guarantee: that of ToRequestUnit; in a classification, the answer's own class comes first.
+// Requires:  `images` is the decoded request; `answers` are the answers of `model` to them.
 void EncodeInferResponse(const inference::ModelInferRequest& request, const DecodedImages& images,
                          const ServedModel& model, std::span<const Answer> answers,
                          inference::ModelInferResponse& response);

@@ -37,7 +37,7 @@ std::string LabelsText(const std::vector<std::string>& labels) {
   return text;
 }
 
-// What is known and proven of a version.
+// The properties of a version: what is known and proven about it.
 std::map<std::string, std::string> Properties(const ServedModel& model,
                                               const ServingLimits& limits) {
   return {{"version", absl::StrCat(model.version())},

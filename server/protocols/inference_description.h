@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the Open Inference Protocol tells of a server and its models.
+// Describes the server and its models in messages of the Open Inference Protocol.
 #ifndef SERVER_PROTOCOLS_INFERENCE_DESCRIPTION_H_
 #define SERVER_PROTOCOLS_INFERENCE_DESCRIPTION_H_
 
@@ -13,14 +13,14 @@
 
 namespace lipserve {
 
-// What a description needs of the server besides the models.
+// Limits of the server that appear in descriptions.
 struct ServingLimits {
   std::size_t max_images_per_call = 0;
   std::size_t queue_capacity = 0;
   std::size_t workers = 1;
 };
 
-// Each writes into an empty message.
+// Each function writes into an empty message.
 void DescribeServer(inference::ServerMetadataResponse& response);
 void DescribeTensors(const ModelCatalog& catalog, const ServedModel& model,
                      const ServingLimits& limits, inference::ModelMetadataResponse& response);

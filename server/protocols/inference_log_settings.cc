@@ -15,7 +15,9 @@ namespace {
 
 using Value = inference::LogSettingsRequest::SettingValue;
 
-std::string SettingField(const std::string& name) { return absl::StrCat("settings[", Quoted(name), "]"); }
+std::string SettingField(const std::string& name) {
+  return absl::StrCat("settings[", Quoted(name), "]");
+}
 
 absl::Status ReadBool(const std::string& name, const Value& value, bool& setting) {
   if (value.parameter_choice_case() != Value::kBoolParam) {
@@ -40,7 +42,7 @@ absl::Status ReadVerbosity(const std::string& name, const Value& value, std::uin
   return absl::OkStatus();
 }
 
-absl::Status Unknown(const std::string& name) {
+absl::Status UnknownSetting(const std::string& name) {
   if (name == "log_file" || name == "log_format") {
     return InvalidField(SettingField(name),
                         "expected none: the log goes to standard error, in the format of "
@@ -54,36 +56,36 @@ absl::Status Unknown(const std::string& name) {
                                    near.empty() ? "" : absl::StrCat("; did you mean ", near, "?")));
 }
 
-absl::Status Change(const std::string& name, const Value& value, LogChoice& choice) {
-  if (name == "log_info") return ReadBool(name, value, choice.info);
-  if (name == "log_warning") return ReadBool(name, value, choice.warning);
-  if (name == "log_error") return ReadBool(name, value, choice.errors);
-  if (name == "log_requests") return ReadNumber(name, value, choice.requests);
-  if (name == "log_verbose_level") return ReadVerbosity(name, value, choice.requests);
-  return Unknown(name);
+absl::Status ChangeSetting(const std::string& name, const Value& value, LogSettings& settings) {
+  if (name == "log_info") return ReadBool(name, value, settings.info);
+  if (name == "log_warning") return ReadBool(name, value, settings.warning);
+  if (name == "log_error") return ReadBool(name, value, settings.errors);
+  if (name == "log_requests") return ReadNumber(name, value, settings.requests);
+  if (name == "log_verbose_level") return ReadVerbosity(name, value, settings.requests);
+  return UnknownSetting(name);
 }
 
 }  // namespace
 
-absl::StatusOr<LogChoice> ChangeLog(const inference::LogSettingsRequest& request,
-                                    LogChoice choice) {
+absl::StatusOr<LogSettings> ApplyLogSettings(const inference::LogSettingsRequest& request,
+                                             LogSettings settings) {
   if (request.settings().contains("log_verbose_level") &&
       request.settings().contains("log_requests")) {
     return InvalidField("settings", "expected log_verbose_level or log_requests, got both");
   }
   for (const auto& [name, value] : request.settings()) {
-    LIPSERVE_RETURN_IF_ERROR(Change(name, value, choice));
+    LIPSERVE_RETURN_IF_ERROR(ChangeSetting(name, value, settings));
   }
-  return choice;
+  return settings;
 }
 
-void DescribeLog(const LogChoice& choice, inference::LogSettingsResponse& response) {
-  auto& settings = *response.mutable_settings();
-  settings["log_info"].set_bool_param(choice.info);
-  settings["log_warning"].set_bool_param(choice.warning);
-  settings["log_error"].set_bool_param(choice.errors);
-  settings["log_requests"].set_uint32_param(choice.requests);
-  settings["log_verbose_level"].set_uint32_param(choice.requests == 1 ? 1 : 0);
+void DescribeLog(const LogSettings& settings, inference::LogSettingsResponse& response) {
+  auto& fields = *response.mutable_settings();
+  fields["log_info"].set_bool_param(settings.info);
+  fields["log_warning"].set_bool_param(settings.warning);
+  fields["log_error"].set_bool_param(settings.errors);
+  fields["log_requests"].set_uint32_param(settings.requests);
+  fields["log_verbose_level"].set_uint32_param(settings.requests == 1 ? 1 : 0);
 }
 
 }  // namespace lipserve

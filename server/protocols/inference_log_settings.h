@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Between the log settings of the Open Inference Protocol and what the log tells of.
+// Converts between the log settings of the Open Inference Protocol and LogSettings.
 #ifndef SERVER_PROTOCOLS_INFERENCE_LOG_SETTINGS_H_
 #define SERVER_PROTOCOLS_INFERENCE_LOG_SETTINGS_H_
 
@@ -9,13 +9,14 @@
 
 namespace lipserve {
 
-// `choice` with the changes that `request` asks for; all of them or none.
+// Returns `settings` with the changes of `request`: all of them, or an error.
 //
 // Errors: InvalidArgument naming the setting, what was expected and what was found.
-absl::StatusOr<LogChoice> ChangeLog(const inference::LogSettingsRequest& request, LogChoice choice);
+absl::StatusOr<LogSettings> ApplyLogSettings(const inference::LogSettingsRequest& request,
+                                             LogSettings settings);
 
 // Writes into an empty `response`.
-void DescribeLog(const LogChoice& choice, inference::LogSettingsResponse& response);
+void DescribeLog(const LogSettings& settings, inference::LogSettingsResponse& response);
 
 }  // namespace lipserve
 

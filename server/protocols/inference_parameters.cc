@@ -20,10 +20,10 @@ namespace {
 
 using inference::InferParameter;
 
-// Long enough for everybody, and far from where adding to a time overflows.
-constexpr std::int64_t kMostTimeoutUs = std::int64_t{24} * 3600 * 1000 * 1000;
+// Long enough for every client, and far from overflowing when added to a time.
+constexpr std::int64_t kMaxTimeoutUs = std::int64_t{24} * 3600 * 1000 * 1000;
 
-constexpr char kMarkFinal[] = "triton_enable_empty_final_response";
+constexpr char kFinalResponseParameter[] = "triton_enable_empty_final_response";
 
 std::string Field(absl::string_view parameter) {
   return absl::StrCat("parameters['", parameter, "']");
@@ -47,7 +47,7 @@ std::string ValueText(const InferParameter& parameter) {
   return "no value";
 }
 
-// A number, which some clients can send only as text.
+// A number. Some clients can send it only as text.
 std::optional<double> AsNumber(const InferParameter& parameter) {
   double value = 0.0;
   switch (parameter.parameter_choice_case()) {
@@ -65,7 +65,7 @@ std::optional<double> AsNumber(const InferParameter& parameter) {
   }
 }
 
-// A whole number that fits.
+// A whole number in the range of int64.
 std::optional<std::int64_t> AsInteger(const InferParameter& parameter) {
   std::int64_t value = 0;
   switch (parameter.parameter_choice_case()) {
@@ -108,10 +108,10 @@ absl::Status DecodePrecision(const InferParameter& parameter, DecodedImages& ima
 
 absl::Status DecodeTimeout(const InferParameter& parameter, DecodedImages& images) {
   const std::optional<std::int64_t> timeout = AsInteger(parameter);
-  if (!timeout.has_value() || *timeout < 0 || *timeout > kMostTimeoutUs) {
-    return InvalidField(Field("timeout"),
-                        absl::StrCat("expected 0 to ", kMostTimeoutUs, " microseconds, got ",
-                                     ValueText(parameter)));
+  if (!timeout.has_value() || *timeout < 0 || *timeout > kMaxTimeoutUs) {
+    return InvalidField(
+        Field("timeout"),
+        absl::StrCat("expected 0 to ", kMaxTimeoutUs, " microseconds, got ", ValueText(parameter)));
   }
   images.timeout = std::chrono::microseconds(*timeout);
   return absl::OkStatus();
@@ -147,7 +147,7 @@ absl::Status DecodeInferParameter(const std::string& name, const InferParameter&
   if (name == "radius_precision") return DecodePrecision(parameter, images);
   if (name == "timeout") return DecodeTimeout(parameter, images);
   if (name == "priority") return DecodePriority(parameter, model, images);
-  if (name == kMarkFinal) return absl::OkStatus();
+  if (name == kFinalResponseParameter) return absl::OkStatus();
   return UnknownParameter(name);
 }
 
@@ -200,8 +200,8 @@ absl::StatusOr<std::size_t> DecodeClassification(absl::string_view field,
   return classes;
 }
 
-bool WantsFinalResponseMarked(const InferParameters& parameters) {
-  const auto found = parameters.find(kMarkFinal);
+bool WantsFinalResponseMark(const InferParameters& parameters) {
+  const auto found = parameters.find(kFinalResponseParameter);
   return found != parameters.end() && found->second.bool_param();
 }
 

@@ -18,11 +18,12 @@ namespace lipserve {
 
 using InferParameters = google::protobuf::Map<std::string, inference::InferParameter>;
 
-// Checks the parameters of a request, and writes epsilon, precision, timeout and priority
-// of `images`.
+// Validates the parameters of a request, and sets epsilon, precision, timeout and priority of
+// `images`.
 //
-// Errors: InvalidArgument naming the parameter, what was expected and what was found. An unknown
-//         one is refused: a mistyped "epsilon" must not answer another question.
+// Errors: InvalidArgument naming the parameter, what was expected and what was found. Unknown
+//         parameters are refused too: with a mistyped "epsilon", the server would answer another
+//         question.
 absl::Status DecodeInferParameters(const InferParameters& parameters, const ServedModel& model,
                                    DecodedImages& images);
 
@@ -30,14 +31,14 @@ absl::Status DecodeInferParameters(const InferParameters& parameters, const Serv
 // InvalidArgument.
 absl::Status CheckTensorParameters(absl::string_view field, const InferParameters& parameters);
 
-// The "classification" of a requested output: how many classes, 0 if it is not there.
+// The parameter "classification" of a requested output: how many classes; 0 without it.
 //
 // Errors: as above.
 absl::StatusOr<std::size_t> DecodeClassification(absl::string_view field,
                                                  const InferParameters& parameters);
 
-// Whether a request on a stream wants each last response of its to say so (Triton's extension).
-bool WantsFinalResponseMarked(const InferParameters& parameters);
+// Whether a stream's request asks for a mark on its final response (an extension of Triton).
+bool WantsFinalResponseMark(const InferParameters& parameters);
 
 }  // namespace lipserve
 

@@ -52,7 +52,7 @@ struct InferenceProtocol {
   }
   static void EncodeError(const Request& request, const absl::Status& status,
                           StreamResponse& response) {
-    // All that a client of this protocol gets is a text; its first word is for programs.
+    // Clients of this protocol get only a text. Its first word is the code, for programs.
     response.set_error_message(
         absl::StrCat(absl::StatusCodeToString(status.code()), ": ", std::string(status.message())));
     response.mutable_infer_response()->Clear();
@@ -66,10 +66,10 @@ ServingLimits LimitsOf(const ServiceContext& server) {
           .workers = server.workers};
 }
 
-// The model that a request with a name and a version is about, if calls are answered.
+// Finds the model that a request names by name and version, if calls are accepted.
 template <typename Request>
 absl::StatusOr<ModelPtr> FindNamed(const ServiceContext& server, const Request& request) {
-  LIPSERVE_RETURN_IF_ERROR(server.health.CheckAnswering());
+  LIPSERVE_RETURN_IF_ERROR(server.health.CheckAcceptsCalls());
   return FindInferenceModel(*server.repository.catalog(), request.name(), request.version(),
                             "version");
 }
@@ -104,7 +104,7 @@ absl::Status AnswerModelConfig(const ServiceContext& server,
 absl::Status AnswerModelStatistics(const ServiceContext& server,
                                    const inference::ModelStatisticsRequest& request,
                                    inference::ModelStatisticsResponse& response, ModelPtr& model) {
-  LIPSERVE_RETURN_IF_ERROR(server.health.CheckAnswering());
+  LIPSERVE_RETURN_IF_ERROR(server.health.CheckAcceptsCalls());
   const std::shared_ptr<const ModelCatalog> catalog = server.repository.catalog();
   if (!request.version().empty()) {
     if (request.name().empty()) {
@@ -152,7 +152,7 @@ absl::Status CheckLoad(const inference::RepositoryModelLoadRequest& request) {
 absl::Status CheckUnload(const inference::RepositoryModelUnloadRequest& request) {
   LIPSERVE_RETURN_IF_ERROR(CheckRepositoryModel(request));
   for (const auto& [name, value] : request.parameters()) {
-    if (name == "unload_dependents") continue;  // no model has any
+    if (name == "unload_dependents") continue;  // no model has dependents
     return InvalidField(absl::StrCat("parameters[", Quoted(name), "]"),
                         "expected unload_dependents or none");
   }
@@ -171,13 +171,14 @@ absl::Status AnswerLogSettings(const ServiceContext& server,
                                const inference::LogSettingsRequest& request,
                                inference::LogSettingsResponse& response) {
   if (!request.settings().empty()) {
-    if (!server.log_may_change) {
+    if (!server.allow_log_changes) {
       return absl::FailedPreconditionError(
           "to change the log by request, let the server listen on loopback, or say with "
           "--access-policy who may call LogSettings");
     }
-    LIPSERVE_ASSIGN_OR_RETURN(const LogChoice choice, ChangeLog(request, server.log_control.Get()));
-    server.log_control.Set(choice);
+    LIPSERVE_ASSIGN_OR_RETURN(const LogSettings settings,
+                              ApplyLogSettings(request, server.log_control.Get()));
+    server.log_control.Set(settings);
   }
   DescribeLog(server.log_control.Get(), response);
   return absl::OkStatus();
@@ -235,8 +236,8 @@ void AddModelMethods(const ServiceContext& server, ServiceMethods<InferenceAsync
 }  // namespace
 
 void AddInferenceCalls(const ServiceContext& server, InferenceAsync& service,
-                       grpc::ServerCompletionQueue& queue, CallPools& calls) {
-  ServiceMethods<InferenceAsync> methods(server, service, queue, calls);
+                       grpc::ServerCompletionQueue& queue, MethodPools& pools) {
+  ServiceMethods<InferenceAsync> methods(server, service, queue, pools);
   methods.AddClassification<InferenceProtocol>(RpcMethod::kModelInfer,
                                                &InferenceAsync::RequestModelInfer);
   methods.AddClassificationStream<InferenceProtocol>(RpcMethod::kModelStreamInfer,

@@ -10,13 +10,13 @@
 
 namespace lipserve {
 
-// Adds the methods of inference.GRPCInferenceService to `calls`.
+// Adds the methods of inference.GRPCInferenceService to `pools`.
 //
-// Requires: all arguments outlive the calls; service is registered with a running server, and the
-//           queue is one of its.
+// Requires: all arguments outlive the calls; `service` is registered with a running server, and
+//           `queue` is one of that server's queues.
 void AddInferenceCalls(const ServiceContext& server,
                        inference::GRPCInferenceService::AsyncService& service,
-                       grpc::ServerCompletionQueue& queue, CallPools& calls);
+                       grpc::ServerCompletionQueue& queue, MethodPools& pools);
 
 }  // namespace lipserve
 

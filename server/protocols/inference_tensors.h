@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The tensors of every served model, as the Open Inference Protocol sees them.
+// The input and output tensors of every served model, in the Open Inference Protocol.
 #ifndef SERVER_PROTOCOLS_INFERENCE_TENSORS_H_
 #define SERVER_PROTOCOLS_INFERENCE_TENSORS_H_
 
@@ -42,7 +42,7 @@ inline const OutputTensorType* FindOutputTensor(absl::string_view name) {
   return nullptr;
 }
 
-// The second dimension of an output, of a model with so many scores.
+// The second dimension of an output. `scores` is the number of scores of the model.
 inline std::size_t OutputWidth(OutputTensor tensor, std::size_t scores) {
   return tensor == OutputTensor::kScores ? scores : 1;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Checks of the fields that requests of every protocol share.
+// Validates the fields that requests of every protocol share.
 //
 // Errors: InvalidArgument naming the field, what was expected and what was found.
 #ifndef SERVER_PROTOCOLS_REQUEST_CHECKS_H_
@@ -15,7 +15,7 @@
 
 namespace lipserve {
 
-// Checks the id that a response repeats: at most 128 bytes.
+// Checks a request id, which the response repeats: at most 128 bytes.
 absl::Status CheckRequestId(absl::string_view field, const std::string& id);
 
 // Checks an epsilon: finite and not negative.

@@ -14,18 +14,18 @@ namespace {
 
 using std::chrono::nanoseconds;
 
-constexpr int kMostRuns = 5;
-constexpr int kFewestRuns = 2;  // the first touches cold memory
-constexpr nanoseconds kEnough = std::chrono::milliseconds(20);
+constexpr int kMaxRuns = 5;
+constexpr int kMinRuns = 2;  // the first touches cold memory
+constexpr nanoseconds kEnoughTime = std::chrono::milliseconds(20);
 
 constexpr double kGoodThroughput = 0.95;
-constexpr nanoseconds kCostOfABatch = std::chrono::microseconds(80);
+constexpr nanoseconds kOverheadPerBatch = std::chrono::microseconds(80);
 
 nanoseconds FastestRun(std::size_t images, const std::function<void(std::size_t)>& compute,
                        const Clock& clock) {
   nanoseconds fastest = nanoseconds::max();
   nanoseconds spent{0};
-  for (int run = 0; run < kMostRuns && (run < kFewestRuns || spent < kEnough); ++run) {
+  for (int run = 0; run < kMaxRuns && (run < kMinRuns || spent < kEnoughTime); ++run) {
     const Clock::TimePoint start = clock.Now();
     compute(images);
     const nanoseconds time = clock.Now() - start;
@@ -36,7 +36,7 @@ nanoseconds FastestRun(std::size_t images, const std::function<void(std::size_t)
 }
 
 double ImagesPerNanosecond(const BatchTime& batch) {
-  const nanoseconds time = batch.time + kCostOfABatch;
+  const nanoseconds time = batch.time + kOverheadPerBatch;
   return static_cast<double>(batch.images) / static_cast<double>(time.count());
 }
 

@@ -24,7 +24,7 @@ ModelCatalog::ModelCatalog(std::vector<ModelPtr> models,
                 .versions = {first, last},
                 .labels = {},
                 .default_label = "",
-                .by_default = *(last - 1)};
+                .default_version = *(last - 1)};
     const auto names = version_names.find(model.name);
     if (names != version_names.end()) {
       for (const auto& [label, version] : names->second.labels) {
@@ -34,7 +34,7 @@ ModelCatalog::ModelCatalog(std::vector<ModelPtr> models,
       model.default_label = names->second.default_label;
       if (!model.default_label.empty()) {
         const auto labelled = model.labels.find(model.default_label);
-        model.by_default = labelled != model.labels.end() ? labelled->second : nullptr;
+        model.default_version = labelled != model.labels.end() ? labelled->second : nullptr;
       }
     }
     by_name_.push_back(std::move(model));
@@ -68,7 +68,7 @@ absl::StatusOr<ModelCatalog::ModelPtr> ModelCatalog::Find(const std::string& nam
   }
   if (version > 0) return FindVersion(*model, version);
   if (!label.empty()) return FindLabel(*model, label);
-  if (model->by_default != nullptr) return model->by_default;
+  if (model->default_version != nullptr) return model->default_version;
   return FindLabel(*model, model->default_label);
 }
 
@@ -102,19 +102,19 @@ absl::StatusOr<ModelCatalog::ModelPtr> ModelCatalog::FindLabel(const Model& mode
                    "; labels: ", known.empty() ? "none" : known, "; ", Describe()));
 }
 
-bool ModelCatalog::Answers(const std::string& name) const {
+bool ModelCatalog::HasDefaultVersion(const std::string& name) const {
   const Model* const model = FindModel(name);
-  return model != nullptr && model->by_default != nullptr;
+  return model != nullptr && model->default_version != nullptr;
 }
 
 std::string ModelCatalog::Describe() const {
-  constexpr std::size_t kMostNamed = 20;  // error messages travel as metadata of limited size
+  constexpr std::size_t kMaxNamed = 20;  // error messages travel as metadata of limited size
   std::string text = "served: ";
-  for (std::size_t i = 0; i < std::min(models_.size(), kMostNamed); ++i) {
+  for (std::size_t i = 0; i < std::min(models_.size(), kMaxNamed); ++i) {
     absl::StrAppend(&text, i == 0 ? "" : ", ", models_[i]->name(), "/", models_[i]->version());
   }
-  if (models_.size() > kMostNamed) {
-    absl::StrAppend(&text, " and ", models_.size() - kMostNamed, " more");
+  if (models_.size() > kMaxNamed) {
+    absl::StrAppend(&text, " and ", models_.size() - kMaxNamed, " more");
   }
   return text;
 }

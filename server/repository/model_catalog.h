@@ -14,49 +14,57 @@
 
 namespace lipserve {
 
-// What stands for the versions of one model, besides their numbers.
+// The labels of one model's versions.
 struct VersionNames {
-  std::map<std::string, std::int64_t> labels;
-  std::string default_label;  // empty: the newest version is the default
+  std::map<std::string, std::int64_t> labels;  // label -> version
+  std::string default_label;                   // empty: the newest version is the default
 };
 
-// The set of versions that are served at one moment. A change of what is served makes a new
-// catalog; whoever holds the old one keeps its models.
+// The versions that are served at one moment.
+//
+//   std::shared_ptr<const ModelCatalog> catalog = repository.catalog();
+//   catalog->Find("mnist08", 3);           // version 3
+//   catalog->Find("mnist08", 0, "canary");  // the version labelled "canary"
+//   catalog->Find("mnist08", 0);           // the default version
+//
+// Each change of what is served makes a new catalog. A holder of the old one keeps its models.
 //
 // Threads: immutable.
 class ModelCatalog {
  public:
   using ModelPtr = std::shared_ptr<const ServedModel>;
 
-  // Takes the models in any order, and the version names by model. Labels that stand for a version
-  // that is not among `models` are dropped. Requires: no two models have the same name and version.
+  // `models` may be in any order. `version_names` is keyed by model. A label whose version is not
+  // in `models` is dropped.
+  //
+  // Requires: no two models have the same name and version.
   explicit ModelCatalog(std::vector<ModelPtr> models,
                         const std::map<std::string, VersionNames>& version_names = {});
   ModelCatalog(const ModelCatalog&) = delete;
   ModelCatalog& operator=(const ModelCatalog&) = delete;
 
-  // The version that a request means: by its number, by its label, or with version 0 and no label
-  // the model's default. An empty name means the only model if there is exactly one.
+  // Finds the version that a request asks for: by its number, by its label, or the default if
+  // `version` is 0 and `label` is empty. An empty name stands for the only model.
   //
-  // Errors: NotFound saying what is served; InvalidArgument for a negative version, for a version
-  //         and a label at once, or for an empty name where several models are served.
+  // Errors: NotFound, listing what is served. InvalidArgument for a negative version, for a version
+  //         together with a label, or for an empty name if several models are served.
   absl::StatusOr<ModelPtr> Find(const std::string& name, std::int64_t version,
                                 const std::string& label = {}) const;
 
-  // Whether a request that names the model and nothing else is answered.
-  bool Answers(const std::string& name) const;
+  // Whether the model has a default version, so that a request with only its name is answered.
+  bool HasDefaultVersion(const std::string& name) const;
 
-  // Every version of every model, by name, then version.
+  // All served versions, by name, then by version.
   std::span<const ModelPtr> models() const { return models_; }
 
  private:
-  // The versions of one name.
+  // One model with its served versions.
   struct Model {
     std::string name;
     std::span<const ModelPtr> versions;      // ascending
     std::map<std::string, ModelPtr> labels;  // few
     std::string default_label;
-    ModelPtr by_default;  // null if the default label stands for nothing
+    ModelPtr default_version;  // null if the default label has no served version
   };
 
   const Model* FindModel(const std::string& name) const;

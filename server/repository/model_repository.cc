@@ -11,7 +11,7 @@
 namespace lipserve {
 namespace {
 
-std::string Lines(const std::vector<absl::Status>& problems) {
+std::string JoinLines(const std::vector<absl::Status>& problems) {
   std::string lines;
   for (const absl::Status& problem : problems) {
     absl::StrAppend(&lines, "\n  ", std::string(problem.message()));
@@ -34,12 +34,12 @@ ModelRepository::ModelRepository(Settings settings, Metrics& metrics, const Cloc
       catalog_(std::make_shared<const ModelCatalog>(std::vector<ModelCatalog::ModelPtr>{})),
       index_(std::make_shared<const RepositoryIndex>()) {}
 
-ModelRepository::~ModelRepository() { OnRetired(nullptr); }
+ModelRepository::~ModelRepository() { SetRetiredCallback(nullptr); }
 
 absl::Status ModelRepository::Read() {
   LIPSERVE_ASSIGN_OR_RETURN(const RepositoryListing listing,
                             ListRepositoryFolder(settings_.folder));
-  LookAt(listing);
+  ApplyListing(listing);
   for (auto& [name, model] : models_) {
     if (settings_.mode == RepositoryMode::kExplicit) {
       const auto& names = settings_.load_models;
@@ -47,7 +47,7 @@ absl::Status ModelRepository::Read() {
     }
     model.ReadWanted();
   }
-  return Judge();
+  return Validate();
 }
 
 std::size_t ModelRepository::largest_input_size() const {
@@ -57,11 +57,11 @@ std::size_t ModelRepository::largest_input_size() const {
 }
 
 absl::Status ModelRepository::Start() {
-  for (auto& [name, model] : models_) model.Announce();
+  for (auto& [name, model] : models_) model.MarkLoading();
   PublishIndex();
-  for (auto& [name, model] : models_) Update(model);
+  for (auto& [name, model] : models_) LoadWanted(model);
   if (stopping_.load()) return absl::CancelledError("stopped before the models were loaded");
-  LIPSERVE_RETURN_IF_ERROR(Judge());
+  LIPSERVE_RETURN_IF_ERROR(Validate());
   started_ = true;
   ReportProblems();
   Publish();
@@ -77,9 +77,9 @@ void ModelRepository::Poll() {
         absl::StrCat("model repository ", settings_.folder,
                      ": expected models, got none; is the volume mounted? What is served stays"))};
   } else {
-    LookAt(*listing);
+    ApplyListing(*listing);
     if (settings_.mode == RepositoryMode::kPoll) {
-      for (auto& [name, model] : models_) Update(model);
+      for (auto& [name, model] : models_) LoadWanted(model);
     }
     DropGone();
   }
@@ -90,15 +90,15 @@ void ModelRepository::Poll() {
 absl::Status ModelRepository::Load(const std::string& name) {
   LIPSERVE_RETURN_IF_ERROR(CheckMode("load"));
   LIPSERVE_ASSIGN_OR_RETURN(const ModelFolder folder, ListModelFolder(settings_.folder, name));
-  RepositoryModel& model = ModelNamed(name);
-  model.Look(folder);
+  RepositoryModel& model = FindOrAddModel(name);
+  model.ApplyFolder(folder);
   model.SetWanted(true);
-  model.RetryAndReload();
-  Update(model);
+  model.AllowReload();
+  LoadWanted(model);
   ReportProblems();
   Publish();
   if (stopping_.load()) return absl::UnavailableError("the server is draining");
-  return WhyItCannotServe(name);
+  return CheckServable(name);
 }
 
 absl::Status ModelRepository::Unload(const std::string& name) {
@@ -106,7 +106,7 @@ absl::Status ModelRepository::Unload(const std::string& name) {
   const auto model = models_.find(name);
   if (model == models_.end()) return ListModelFolder(settings_.folder, name).status();
   model->second.SetWanted(false);
-  model->second.Settle();
+  model->second.Reconcile();
   ReportProblems();
   Publish();
   return absl::OkStatus();
@@ -134,21 +134,21 @@ void ModelRepository::DropGone() {
   std::erase_if(models_, [](const auto& entry) { return entry.second.IsGone(); });
 }
 
-void ModelRepository::LookAt(const RepositoryListing& listing) {
+void ModelRepository::ApplyListing(const RepositoryListing& listing) {
   problems_ = listing.problems;
   std::set<std::string> seen;
   for (const ModelFolder& folder : listing.models) {
     seen.insert(folder.name);
-    ModelNamed(folder.name).Look(folder);
+    FindOrAddModel(folder.name).ApplyFolder(folder);
   }
   for (auto& [name, model] : models_) {
-    if (!seen.contains(name)) model.LookAtNothing();
+    if (!seen.contains(name)) model.MarkMissing();
   }
 }
 
-RepositoryModel& ModelRepository::ModelNamed(const std::string& name) {
+RepositoryModel& ModelRepository::FindOrAddModel(const std::string& name) {
   const auto [model, is_new] = models_.try_emplace(name, name, context_);
-  // What comes to a fixed repository after its start is listed, and not served.
+  // A model that is added to a fixed repository after the start is listed, but not served.
   if (is_new && (settings_.mode == RepositoryMode::kPoll ||
                  (settings_.mode == RepositoryMode::kFixed && !started_))) {
     model->second.SetWanted(true);
@@ -156,57 +156,57 @@ RepositoryModel& ModelRepository::ModelNamed(const std::string& name) {
   return model->second;
 }
 
-// Loads what should be served, then stops serving what should not.
-void ModelRepository::Update(RepositoryModel& model) {
-  model.Announce();
+// Loads the wanted versions of `model`, then retires the others.
+void ModelRepository::LoadWanted(RepositoryModel& model) {
+  model.MarkLoading();
   PublishIndex();
   while (!stopping_.load()) {
     const std::optional<std::int64_t> next = model.NextToLoad();
     if (!next.has_value()) break;
-    model.Load(*next).IgnoreError();  // kept with the version, and reported from there
-    model.Settle();
+    model.Load(*next).IgnoreError();  // the version keeps and reports its error
+    model.Reconcile();
     Publish();
   }
   if (stopping_.load()) return;
-  model.Settle();
+  model.Reconcile();
   Publish();
 }
 
-absl::Status ModelRepository::Judge() const {
+absl::Status ModelRepository::Validate() const {
   const bool is_fixed = settings_.mode == RepositoryMode::kFixed;
-  std::vector<absl::Status> refusals;
-  if (is_fixed) refusals = problems_;
-  std::size_t good = 0;
+  std::vector<absl::Status> errors;
+  if (is_fixed) errors = problems_;
+  std::size_t usable = 0;
   for (const auto& [name, model] : models_) {
-    if (model.CanAnswer()) ++good;
+    if (model.CanAnswer()) ++usable;
     if (!model.wanted() || (model.CanAnswer() && !is_fixed)) continue;
-    for (const absl::Status& problem : model.Problems()) refusals.push_back(problem);
+    for (const absl::Status& problem : model.Problems()) errors.push_back(problem);
   }
   for (const std::string& name : settings_.load_models) {
     const auto model = models_.find(name);
     if (model == models_.end() ||
         (!model->second.CanAnswer() && model->second.Problems().empty())) {
-      refusals.push_back(WhyItCannotServe(name));
+      errors.push_back(CheckServable(name));
     }
   }
-  if (!refusals.empty() && !settings_.skip_bad_models) {
+  if (!errors.empty() && !settings_.skip_bad_models) {
     return absl::InvalidArgumentError(absl::StrCat(
-        "model repository ", settings_.folder, ": ", refusals.size(), " refused:", Lines(refusals),
+        "model repository ", settings_.folder, ": ", errors.size(), " refused:", JoinLines(errors),
         "\nrepair or remove them, or start with --skip-bad-models to serve the others"));
   }
-  if (good > 0 || !is_fixed) return absl::OkStatus();
+  if (usable > 0 || !is_fixed) return absl::OkStatus();
   return absl::NotFoundError(absl::StrCat("model repository ", settings_.folder,
                                           ": expected at least one model at <name>/<version>/",
                                           kModelFileName, ", got none; lipserve-train train --out ",
                                           settings_.folder, "/mnist08/1 makes one"));
 }
 
-absl::Status ModelRepository::WhyItCannotServe(const std::string& name) const {
+absl::Status ModelRepository::CheckServable(const std::string& name) const {
   const auto model = models_.find(name);
   const std::vector<absl::Status> problems =
       model == models_.end() ? std::vector<absl::Status>{} : model->second.Problems();
   if (!problems.empty()) {
-    return absl::InvalidArgumentError(absl::StrCat("model ", name, ":", Lines(problems)));
+    return absl::InvalidArgumentError(absl::StrCat("model ", name, ":", JoinLines(problems)));
   }
   if (model != models_.end() && model->second.CanAnswer()) return absl::OkStatus();
   return absl::NotFoundError(absl::StrCat("model ", name, ": expected a version at ",
@@ -225,12 +225,12 @@ void ModelRepository::Publish() {
   }
   auto catalog = std::make_shared<const ModelCatalog>(std::move(models), names);
   std::map<std::string, bool> answers;
-  for (const auto& [name, model] : models_) answers.emplace(name, catalog->Answers(name));
+  for (const auto& [name, model] : models_) answers.emplace(name, catalog->HasDefaultVersion(name));
   {
     MutexLock lock(mutex_);
-    catalog_.swap(catalog);  // the old one goes after the lock
+    catalog_.swap(catalog);  // the old catalog is destroyed after the lock is released
   }
-  settings_.published(answers);
+  settings_.on_change(answers);
 }
 
 void ModelRepository::PublishIndex() {
@@ -239,9 +239,9 @@ void ModelRepository::PublishIndex() {
     index->push_back({.name = "", .reason = std::string(problem.message()), .labels = {}});
   }
   for (const auto& [name, model] : models_) model.AddTo(*index);
-  std::shared_ptr<const RepositoryIndex> published = std::move(index);
+  std::shared_ptr<const RepositoryIndex> on_change = std::move(index);
   MutexLock lock(mutex_);
-  index_.swap(published);
+  index_.swap(on_change);
 }
 
 void ModelRepository::ReportProblems() {

@@ -24,10 +24,16 @@
 
 namespace lipserve {
 
-// The models of a folder, each proven before it is served, and published by one pointer swap.
+// The models in a folder. Each is proven before it is served. A change is published by swapping one
+// pointer.
+//
+//   ModelRepository repository({.folder = "models"}, metrics, clock);
+//   repository.Read();   // fast: reads and checks the files
+//   repository.Start();  // proves, warms up and publishes the models
+//   repository.catalog()->Find("mnist08", 0);
 //
 // Flow:      Read -> Start -> [Poll | Load | Unload | FreeRetired]*
-// Guarantee: what catalog() gives is complete and proven, and stays valid for whoever holds it. For
+// Guarantee: every model in catalog() is complete and proven, and stays valid for its holders. For
 //            what may replace what, see RepositoryModel.
 // Threads:   Index, catalog and RequestStop are safe to call from any thread. The rest is for one
 //            thread, the loader, whose OpenMP team is as wide as the workers'.
@@ -36,17 +42,17 @@ class ModelRepository {
   struct Settings {
     std::string folder;
     RepositoryMode mode = RepositoryMode::kFixed;
-    std::vector<std::string> load_models = {};  // that Start loads in explicit mode
+    std::vector<std::string> load_models = {};  // loaded by Start in explicit mode
     std::size_t max_batch = 16;
-    std::size_t queue_capacity = 1024;  // images that may wait for one version, at most
-    // Start although something is refused.
+    std::size_t queue_capacity = 1024;  // most images that may wait for one version
+    // Start even if some models are refused.
     bool skip_bad_models = false;
-    // Gets lines for people: each version that was loaded, unloaded or changed, and each problem
+    // Receives log lines: every version that was loaded, unloaded or changed, and each problem
     // once.
     std::function<void(const std::string&)> log = [](const std::string&) {};
-    // Gets, after each change and on the loader's thread, whether each model of the repository
-    // answers.
-    std::function<void(const std::map<std::string, bool>&)> published =
+    // Called on the loader's thread after each change. Says of each model whether it has a default
+    // version to answer with.
+    std::function<void(const std::map<std::string, bool>&)> on_change =
         [](const std::map<std::string, bool>&) {};
   };
 
@@ -56,61 +62,66 @@ class ModelRepository {
   ModelRepository(const ModelRepository&) = delete;
   ModelRepository& operator=(const ModelRepository&) = delete;
 
-  // Reads and checks the files that Start will serve: fast, without proofs.
+  // Reads and checks the files that Start will serve. Fast: proves nothing.
   //
   // Errors: NotFound if there is no such folder, or in fixed mode no model in it. InvalidArgument
-  //         listing, in fixed mode, everything that is refused, else the models of which no version
-  //         can be served; not if bad models are skipped.
+  //         listing what is refused: in fixed mode everything, otherwise the models without a
+  //         version that can be served. With skip_bad_models there is no such error.
   absl::Status Read();
 
-  // Numbers in one input of the largest model that Read found.
+  // The size of one input, in numbers, of the largest model that Read found.
   std::size_t largest_input_size() const;
-  // From now on, models with larger inputs are refused.
+  // Refuses models with larger inputs from now on.
   void LimitInputSize(std::size_t numbers) { context_.max_input_size = numbers; }
 
-  // Proves and warms what Read found, and publishes all of it at once.
+  // Proves and warms up the models that Read found, and publishes all of them at once.
   //
   // Errors: as Read; Cancelled if RequestStop was called first.
   absl::Status Start();
 
-  // Looks at the folder: says what has changed, and in poll mode loads and unloads accordingly.
-  // A folder that is suddenly empty changes nothing: that is what an unmounted volume looks like.
+  // Lists the folder and logs what has changed. In poll mode also loads and unloads versions
+  // accordingly. A folder that is suddenly empty changes nothing: an unmounted volume looks like
+  // that.
   void Poll();
 
-  // Loads what the model's configuration asks for, also what was refused before, and files that
-  // have changed under a served version. What cannot be loaded leaves what is served as it is.
+  // Loads the versions that the model's configuration asks for. Retries refused files, and reloads
+  // served versions whose files have changed. If a load fails, what is served stays.
   //
   // Errors: FailedPrecondition unless the mode is explicit; NotFound if there is no such model;
   //         InvalidArgument with everything that is wrong with it.
   absl::Status Load(const std::string& name);
 
-  // Stops serving the model. Requests that have it keep it until they end; until then the index
-  // says UNLOADING.
+  // Stops serving the model. Requests in flight finish with it; until then the index says
+  // UNLOADING.
   //
   // Errors: FailedPrecondition unless the mode is explicit; NotFound if there is no such model.
   absl::Status Unload(const std::string& name);
 
-  // Takes down the models whose last request has ended, and gives their memory back.
+  // Destroys the models whose last request has ended, and frees their memory.
   void FreeRetired();
-  // Calls `arrived`, on any thread, whenever there is something for FreeRetired.
-  void OnRetired(std::function<void()> arrived) { retired_->OnArrival(std::move(arrived)); }
+  // Sets the callback that announces work for FreeRetired. It is called on any thread.
+  void SetRetiredCallback(std::function<void()> callback) {
+    retired_->SetCallback(std::move(callback));
+  }
 
-  // Every version that is on disk, served or finishing, as it stands.
+  // The state of every version that is on disk, served or still in use.
   std::shared_ptr<const RepositoryIndex> Index() const;
 
-  // What is served now. Empty until Start has succeeded.
+  // The served versions. Empty until Start has succeeded.
   std::shared_ptr<const ModelCatalog> catalog() const;
 
-  // Lets what the loader's thread is doing end after the version that it is loading.
+  // Ends the loader's current operation after the version that is being loaded.
   void RequestStop() { stopping_.store(true); }
 
  private:
-  void LookAt(const RepositoryListing& listing);
+  void ApplyListing(const RepositoryListing& listing);
   absl::Status CheckMode(const char* action) const;
-  RepositoryModel& ModelNamed(const std::string& name);
-  void Update(RepositoryModel& model);
-  absl::Status Judge() const;
-  absl::Status WhyItCannotServe(const std::string& name) const;
+  RepositoryModel& FindOrAddModel(const std::string& name);
+  void LoadWanted(RepositoryModel& model);
+  // Whether the server may start: every wanted model can be served, or bad models are skipped.
+  absl::Status Validate() const;
+  // OK if the model can be served; otherwise every reason why not.
+  absl::Status CheckServable(const std::string& name) const;
   void DropGone();
   void Publish();
   void PublishIndex();
@@ -122,7 +133,7 @@ class ModelRepository {
   LoadingContext context_;
   std::map<std::string, RepositoryModel> models_;
   std::vector<absl::Status> problems_;  // of the folder as a whole
-  std::set<std::string> reported_;      // the problems that the log has
+  std::set<std::string> reported_;      // problems that were logged
   bool started_ = false;
   std::atomic<bool> stopping_{false};
 

@@ -20,8 +20,8 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kMaxNameLength = 128;
 
-// The names of the visible folders inside `folder`, with those that a failing disk hides: they are
-// not known to be gone.
+// The names of the visible folders in `folder`. Includes entries that a failing disk cannot read,
+// because they are not known to be gone.
 absl::StatusOr<std::vector<std::string>> VisibleFolders(const fs::path& folder) {
   std::error_code error;
   std::vector<std::string> names;
@@ -42,7 +42,7 @@ absl::StatusOr<std::vector<std::string>> VisibleFolders(const fs::path& folder) 
   return names;
 }
 
-// A version is a positive decimal number in its only spelling: no sign, no leading zero.
+// A version is a positive decimal number without sign or leading zeros.
 std::optional<std::int64_t> ParseVersion(const std::string& text) {
   std::int64_t version = 0;
   if (!absl::SimpleAtoi(text, &version) || version < 1 || absl::StrCat(version) != text) {

@@ -17,37 +17,37 @@
 
 namespace lipserve {
 
-// A version of a model.
+// A version of a model on disk.
 struct VersionFolder {
   std::int64_t version = 0;
   std::string model_path;                     // of model.lip
-  std::optional<FileFingerprint> model_file;  // none: the folder is not finished, or not any more
+  std::optional<FileFingerprint> model_file;  // none: the file is not there yet, or was removed
 };
 
-// A model.
+// A model on disk.
 struct ModelFolder {
   std::string name;
-  absl::Status readable;  // why nothing is known of the versions, else OK
+  absl::Status readable;  // OK, or why the versions cannot be listed
   std::string config_path;
-  std::optional<FileFingerprint> config_file;  // none: there is no such file
+  std::optional<FileFingerprint> config_file;  // none: no such file
   std::vector<VersionFolder> versions;         // ascending
   std::vector<absl::Status> problems;          // folders that cannot be versions
 };
 
-// What a look at the repository found.
+// The content of the repository at one moment.
 struct RepositoryListing {
   std::vector<ModelFolder> models;     // by name
   std::vector<absl::Status> problems;  // folders that cannot be models
 };
 
-// Whether `name` may name a model: 1 to 128 letters, digits, '_', '-' or '.', not starting with
+// Whether `name` is valid for a model: 1 to 128 letters, digits, '_', '-' or '.', not starting with
 // '.' or '-'.
 bool IsValidModelName(const std::string& name);
 
 // Lists the models in `folder`.
 //
-// Plain files and hidden folders are passed over, and so are folders in a model's folder that are
-// neither named like a version nor contain a model.lip.
+// Skips plain files and hidden folders. In a model's folder, skips folders that are neither named
+// like a version nor contain a model.lip.
 //
 // Errors: NotFound if `folder` is not a readable folder.
 absl::StatusOr<RepositoryListing> ListRepositoryFolder(const std::string& folder);

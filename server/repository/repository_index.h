@@ -8,15 +8,15 @@
 
 namespace lipserve {
 
-// How a version stands. The names are those of the Open Inference Protocol's repository index.
+// The state of a version. The names are those of the Open Inference Protocol's repository index.
 enum class VersionState {
   kReady,        // served
-  kLoading,      // being read, proven and warmed, or waiting for it
-  kUnloading,    // not served any more; finishing the requests that it was given
-  kUnavailable,  // not served; the reason says why
+  kLoading,      // being read, proven and warmed up, or waiting for that
+  kUnloading,    // unloaded; its requests in flight are finishing
+  kUnavailable,  // not served; see the reason
 };
 
-// "READY" and so on.
+// The state in the words of the protocol, e.g. "READY".
 const char* StateName(VersionState state);
 
 // One line of the index.
@@ -24,14 +24,14 @@ struct IndexEntry {
   std::string name;
   std::int64_t version = 0;  // 0: the model as a whole, e.g. its configuration
   VersionState state = VersionState::kUnavailable;
-  // Why it is not ready, or what is wrong although it is, e.g. that its file was changed.
+  // Why the version is not ready. For a ready one, what is wrong with it, e.g. a changed file.
   std::string reason;
-  std::vector<std::string> labels;  // that stand for this version now
+  std::vector<std::string> labels;  // labels of this version
 
   friend bool operator==(const IndexEntry&, const IndexEntry&) = default;
 };
 
-// Every version of every model in the repository or still in memory, by name, then version.
+// All versions in the repository or still in memory, by name, then by version.
 using RepositoryIndex = std::vector<IndexEntry>;
 
 }  // namespace lipserve

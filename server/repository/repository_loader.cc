@@ -10,10 +10,10 @@
 namespace lipserve {
 namespace {
 
-// About a tenth of the CPU that a serving thread gets if both want it all.
+// Under contention, about a tenth of a serving thread's CPU.
 constexpr int kNiceness = 10;
 
-absl::Status Stopping() {
+absl::Status DrainingError() {
   return absl::UnavailableError("the server is draining; try another instance");
 }
 
@@ -22,7 +22,7 @@ absl::Status Stopping() {
 RepositoryLoader::RepositoryLoader(const Settings& settings, ModelRepository& repository,
                                    Done started)
     : settings_(settings), repository_(repository) {
-  repository_.OnRetired([this] {
+  repository_.SetRetiredCallback([this] {
     MutexLock lock(mutex_);
     retired_ = true;
     changed_.NotifyAll();
@@ -33,7 +33,7 @@ RepositoryLoader::RepositoryLoader(const Settings& settings, ModelRepository& re
 RepositoryLoader::~RepositoryLoader() {
   RequestStop();
   thread_.join();
-  repository_.OnRetired(nullptr);
+  repository_.SetRetiredCallback(nullptr);
 }
 
 void RepositoryLoader::Load(std::string name, Done done) {
@@ -64,7 +64,7 @@ void RepositoryLoader::Add(Task task, Done done) {
       return;
     }
   }
-  done(Stopping());
+  done(DrainingError());
 }
 
 void RepositoryLoader::RequestStop() {
@@ -74,8 +74,8 @@ void RepositoryLoader::RequestStop() {
   changed_.NotifyAll();
 }
 
-bool RepositoryLoader::WaitUntilEnded(std::chrono::milliseconds patience) const {
-  const auto deadline = std::chrono::steady_clock::now() + patience;
+bool RepositoryLoader::WaitUntilEnded(std::chrono::milliseconds timeout) const {
+  const auto deadline = std::chrono::steady_clock::now() + timeout;
   MutexLock lock(mutex_);
   while (!ended_ && changed_.WaitUntil(mutex_, deadline)) {
   }
@@ -83,17 +83,18 @@ bool RepositoryLoader::WaitUntilEnded(std::chrono::milliseconds patience) const 
 }
 
 void RepositoryLoader::Run(const Done& started) {
-  // oneDNN builds the width of the OpenMP team into what it creates.
+  // oneDNN bakes the width of the OpenMP team into its primitives.
   onednn::SetThreadsOfThisThread(1);
   absl::Status status = settings_.check();
   if (status.ok()) status = repository_.Start();
   started(status);
   if (status.ok()) Serve();
-  RefuseTheRest();
+  RejectPending();
 }
 
 void RepositoryLoader::Serve() {
-  // Linux keeps a priority per thread. Until now nobody was disturbed.
+  // Lowers this thread's priority only (Linux). Before this nothing was served, so nothing was
+  // slowed down.
   ::setpriority(PRIO_PROCESS, 0, kNiceness);
   auto next_poll = std::chrono::steady_clock::now() + settings_.poll_interval;
   while (const std::optional<Work> work = WaitForWork(next_poll)) {
@@ -127,7 +128,7 @@ std::optional<RepositoryLoader::Work> RepositoryLoader::WaitForWork(
   return std::nullopt;
 }
 
-void RepositoryLoader::RefuseTheRest() {
+void RepositoryLoader::RejectPending() {
   std::deque<Request> refused;
   {
     MutexLock lock(mutex_);
@@ -135,7 +136,7 @@ void RepositoryLoader::RefuseTheRest() {
     ended_ = true;
     changed_.NotifyAll();
   }
-  for (Request& request : refused) request.done(Stopping());
+  for (Request& request : refused) request.done(DrainingError());
 }
 
 }  // namespace lipserve

@@ -17,35 +17,41 @@
 
 namespace lipserve {
 
-// The thread on which a repository loads, unloads and looks at its folder, so that those who serve
-// do not. It has an OpenMP team of its own, as wide as a worker's, and once the server serves, a
-// low priority.
+// The thread that starts a ModelRepository, then polls its folder and loads and unloads models. So
+// serving threads never do.
+//
+//   RepositoryLoader loader({.poll_interval = 2s}, repository, on_started);
+//   loader.Load("mnist08", [](const absl::Status& outcome) { ... });  // returns at once
+//
+// The thread's OpenMP team is as wide as a worker's. Once the server serves, it runs at low
+// priority.
 //
 // Threads: all functions are safe to call from any thread.
 class RepositoryLoader {
  public:
-  // Gets the outcome: on the loader's thread, or on the caller's if the loader has ended.
+  // Receives the outcome: on the loader's thread, or on the caller's if the loader has ended.
   using Done = std::function<void(const absl::Status&)>;
 
   struct Settings {
-    std::chrono::milliseconds poll_interval{0};  // 0: only when asked
-    // Which the loader's thread passes first.
+    std::chrono::milliseconds poll_interval{0};  // 0: poll only by Poll
+    // The loader's thread must pass it before it proves models.
     ThreadCheck check = CheckStrictFloatingPoint;
   };
 
-  // Passes the check, starts the repository, tells `started` the outcome, and if it is OK goes on
-  // until destruction.
+  // Passes the check, starts the repository, and calls `started` with the outcome. If it is OK,
+  // serves requests until destruction.
   //
-  // Requires: the repository was read and outlives this object; while it lives, nobody else calls
-  //           the functions that are for the loader's thread.
+  // Requires: the repository was read, and outlives this object. During that time nobody else calls
+  //           the repository's functions for the loader's thread.
   RepositoryLoader(const Settings& settings, ModelRepository& repository, Done started);
 
-  // Ends after the version that is being loaded. Whoever waits for an outcome gets Unavailable.
+  // Ends after the version that is being loaded. Pending requests get Unavailable.
   ~RepositoryLoader();
   RepositoryLoader(const RepositoryLoader&) = delete;
   RepositoryLoader& operator=(const RepositoryLoader&) = delete;
 
-  // As the repository's functions, in the order of the calls. They return at once.
+  // Queue a call of the repository's function of that name. Requests run in order; these return at
+  // once.
   void Load(std::string name, Done done);
   void Unload(std::string name, Done done);
   void Poll(Done done);
@@ -53,8 +59,9 @@ class RepositoryLoader {
   // Ends after the version that is being loaded.
   void RequestStop();
 
-  // Waits, at most so long, until it has ended and destruction would not wait; returns whether.
-  bool WaitUntilEnded(std::chrono::milliseconds patience) const;
+  // Waits for at most `timeout` until the loader has ended, so that destruction would not wait.
+  // Returns whether it has ended.
+  bool WaitUntilEnded(std::chrono::milliseconds timeout) const;
 
  private:
   using Task = std::function<absl::Status(ModelRepository&)>;
@@ -63,19 +70,19 @@ class RepositoryLoader {
     Done done;
   };
 
-  // What there is to do.
+  // The next work of the loader's thread.
   struct Work {
     bool free_retired = false;
     bool poll = false;
-    Request request;  // may be none
+    Request request;  // without a task if there is none
   };
 
   void Run(const Done& started);
   void Serve();
   void Add(Task task, Done done);
-  // Waits for something to do; none once it is time to end.
+  // Waits for work. Returns none once a stop was requested.
   std::optional<Work> WaitForWork(std::chrono::steady_clock::time_point next_poll);
-  void RefuseTheRest();
+  void RejectPending();
 
   const Settings settings_;
   ModelRepository& repository_;

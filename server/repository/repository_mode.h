@@ -4,7 +4,7 @@
 
 namespace lipserve {
 
-// What makes the server load and unload models after its start.
+// What triggers loading and unloading of models after the start.
 enum class RepositoryMode {
   kFixed,     // nothing
   kPoll,      // changes of the folder

@@ -9,23 +9,23 @@
 
 namespace lipserve {
 
-void RepositoryModel::Look(const ModelFolder& folder) {
+void RepositoryModel::ApplyFolder(const ModelFolder& folder) {
   if (!folder.readable.ok()) {
-    // Nothing is known: neither that versions have come nor that they have gone.
+    // The folder cannot be read: it is unknown which versions came or went.
     problems_ = {folder.readable};
     return;
   }
   has_folder_ = true;
   problems_ = folder.problems;
-  LookAtConfig(folder);
+  ApplyConfig(folder);
   std::set<std::int64_t> seen;
   for (const VersionFolder& version : folder.versions) {
     seen.insert(version.version);
     const auto known = versions_.try_emplace(version.version, name_, version.version, context_);
-    known.first->second.Look(version);
+    known.first->second.ApplyFolder(version);
   }
   for (auto& [number, version] : versions_) {
-    if (!seen.contains(number)) version.LookAtNothing();
+    if (!seen.contains(number)) version.MarkMissing();
   }
   DropGone();
 }
@@ -34,14 +34,14 @@ void RepositoryModel::DropGone() {
   std::erase_if(versions_, [](const auto& entry) { return entry.second.IsGone(); });
 }
 
-void RepositoryModel::LookAtNothing() {
+void RepositoryModel::MarkMissing() {
   ModelFolder nothing;
   nothing.name = name_;
-  Look(nothing);
+  ApplyFolder(nothing);
   has_folder_ = false;
 }
 
-void RepositoryModel::LookAtConfig(const ModelFolder& folder) {
+void RepositoryModel::ApplyConfig(const ModelFolder& folder) {
   const bool first = config_path_.empty();
   config_path_ = folder.config_path;
   if (folder.config_file == config_file_) return;
@@ -60,12 +60,12 @@ void RepositoryModel::LookAtConfig(const ModelFolder& folder) {
   }
 }
 
-void RepositoryModel::RetryAndReload() {
-  for (auto& [number, version] : versions_) version.RetryAndReload();
+void RepositoryModel::AllowReload() {
+  for (auto& [number, version] : versions_) version.AllowReload();
 }
 
 void RepositoryModel::ReadWanted() {
-  // A refused file makes room for another version.
+  // If a file is refused, the policy may choose another version in its place.
   std::set<std::int64_t> read;
   for (bool more = true; more;) {
     more = false;
@@ -87,31 +87,31 @@ std::optional<std::int64_t> RepositoryModel::NextToLoad() const {
   return *next;
 }
 
-void RepositoryModel::Announce() {
+void RepositoryModel::MarkLoading() {
   for (const std::int64_t number : Choose().wanted) {
     RepositoryVersion& version = versions_.at(number);
-    if (version.NeedsLoading()) version.Announce();
+    if (version.NeedsLoading()) version.MarkLoading();
   }
 }
 
-void RepositoryModel::Settle() {
-  Configure();
+void RepositoryModel::Reconcile() {
+  ApplyLimits();
   MoveLabels();
-  RetireSuperfluous();
-  // A label does not keep a version whose folder was deleted.
+  RetireUnwanted();
+  // A label does not keep a version alive whose folder was deleted.
   std::erase_if(names_.labels, [this](const auto& label) { return !IsServed(label.second); });
   DropGone();
 }
 
-void RepositoryModel::Configure() {
+void RepositoryModel::ApplyLimits() {
   if (!config_.has_value()) return;
   const std::size_t most = context_.queue_capacity;
   const std::size_t queue_capacity = std::min(config_->queue_capacity.value_or(most), most);
   for (const auto& [number, version] : versions_) {
     if (version.served() == nullptr) continue;
-    version.served()->SetQueueing(queue_capacity, config_->default_priority);
+    version.served()->SetQueueLimits(queue_capacity, config_->default_priority);
     const std::size_t before = version.served()->batch_limit();
-    version.served()->LimitBatches(config_->batch_limit);
+    version.served()->SetBatchLimit(config_->batch_limit);
     const std::size_t limit = version.served()->batch_limit();
     if (limit == before) continue;
     context_.log(
@@ -125,7 +125,7 @@ void RepositoryModel::MoveLabels() {
   for (const auto& [label, number] : config_->labels) {
     if (IsServed(number)) names_.labels[label] = number;
   }
-  // The default stays where it is until the new one is served.
+  // The default label changes only once its new version is served.
   const std::string& label = config_->default_label;
   if (!has_default_ || label.empty() || names_.labels.contains(label)) {
     names_.default_label = label;
@@ -136,8 +136,9 @@ void RepositoryModel::MoveLabels() {
   });
 }
 
-void RepositoryModel::RetireSuperfluous() {
-  if (wanted_ && !config_.has_value()) return;  // nobody knows what is superfluous
+void RepositoryModel::RetireUnwanted() {
+  if (wanted_ && !config_.has_value())
+    return;  // without a configuration nothing is known to be unwanted
   const VersionChoice choice = Choose();
   const bool all_served = choice.missing.empty() &&
                           std::all_of(choice.wanted.begin(), choice.wanted.end(),
@@ -146,8 +147,9 @@ void RepositoryModel::RetireSuperfluous() {
                                       [this](std::int64_t number) { return IsServed(number); });
   for (auto& [number, version] : versions_) {
     if (version.served() == nullptr || choice.wanted.contains(number)) continue;
-    const bool goes = !wanted_ || (version.has_folder() ? all_served : one_served || !has_folder_);
-    if (goes) version.Retire();
+    const bool retire =
+        !wanted_ || (version.has_folder() ? all_served : one_served || !has_folder_);
+    if (retire) version.Retire();
   }
 }
 
@@ -176,19 +178,19 @@ void RepositoryModel::AddTo(std::vector<ModelCatalog::ModelPtr>& models) const {
   }
 }
 
-std::string RepositoryModel::WhyIdle(std::int64_t number, const VersionChoice& choice) const {
+std::string RepositoryModel::IdleReason(std::int64_t number, const VersionChoice& choice) const {
   if (!wanted_ || choice.wanted.contains(number)) return "not loaded";
   if (!config_.has_value()) return std::string(config_refusal_.message());
   return absl::StrCat("not asked for: the version policy is ", DescribePolicy(config_->policy));
 }
 
 void RepositoryModel::AddTo(RepositoryIndex& index) const {
-  for (const absl::Status& problem : ProblemsOfTheWhole()) {
+  for (const absl::Status& problem : ModelProblems()) {
     index.push_back({.name = name_, .reason = std::string(problem.message()), .labels = {}});
   }
   const VersionChoice choice = Choose();
   for (const auto& [number, version] : versions_) {
-    IndexEntry entry = version.Describe(WhyIdle(number, choice));
+    IndexEntry entry = version.Describe(IdleReason(number, choice));
     for (const auto& [label, labelled] : names_.labels) {
       if (labelled == number) entry.labels.push_back(label);
     }
@@ -197,19 +199,20 @@ void RepositoryModel::AddTo(RepositoryIndex& index) const {
 }
 
 std::vector<absl::Status> RepositoryModel::Problems() const {
-  std::vector<absl::Status> problems = ProblemsOfTheWhole();
+  std::vector<absl::Status> problems = ModelProblems();
   for (const auto& [number, version] : versions_) {
     if (!version.refusal().ok()) problems.push_back(version.refusal());
   }
   return problems;
 }
 
-std::vector<absl::Status> RepositoryModel::ProblemsOfTheWhole() const {
+std::vector<absl::Status> RepositoryModel::ModelProblems() const {
   std::vector<absl::Status> problems = problems_;
   if (!config_refusal_.ok()) problems.push_back(config_refusal_);
   for (const std::int64_t number : Choose().missing) {
     const auto version = versions_.find(number);
-    if (version != versions_.end() && !version->second.refusal().ok()) continue;  // says more
+    if (version != versions_.end() && !version->second.refusal().ok())
+      continue;  // that error says more
     problems.push_back(absl::NotFoundError(absl::StrCat(
         config_path_, ": version ", number, " of model ", name_,
         " is asked for, and there is no such version with a complete file; what is served stays")));

@@ -20,79 +20,80 @@
 
 namespace lipserve {
 
-// One model of the repository: its versions, its configuration, and so what should be served of it.
+// One model of the repository: its versions, its configuration, and which versions should be
+// served. It reconciles the two, as a Kubernetes controller does.
 //
-// Flow:      Look -> [Load(*NextToLoad()) -> Settle], as long as there is one to load.
-// Guarantee: a version that cannot be served never takes the place of one that is. A version that
-//            the configuration does not ask for any more goes when all that it asks for are served;
-//            one whose folder was deleted goes when another one serves, or with the whole model. A
-//            label moves only to a version that is served.
-// Threads:   used by one thread at a time.
+// Flow:      ApplyFolder -> [Load(*NextToLoad()) -> Reconcile], while there is a version to load.
+// Guarantee: a version that cannot be served never replaces one that is served. A version that the
+//            configuration no longer asks for is retired once all versions that it asks for are
+//            served. A version whose folder was deleted is retired once another one serves, or with
+//            the whole model. A label moves only to a served version.
+// Threads:   one at a time.
 class RepositoryModel {
  public:
   // Requires: context outlives the model.
   RepositoryModel(std::string name, const LoadingContext& context)
       : name_(std::move(name)), context_(context) {}
 
-  // Whether the model is to be served; if not, nothing of it is loaded.
+  // Whether the model should be served. If not, none of its versions is loaded.
   void SetWanted(bool wanted) { wanted_ = wanted; }
   bool wanted() const { return wanted_; }
 
-  // Takes notice of the folder as it is now.
-  void Look(const ModelFolder& folder);
-  // As Look for a folder that is gone.
-  void LookAtNothing();
+  // Updates the model from the current content of its folder.
+  void ApplyFolder(const ModelFolder& folder);
+  // The model's folder was deleted.
+  void MarkMissing();
 
-  // Lets loads try again what was refused, and replace what is served of changed files.
-  void RetryAndReload();
+  // Lets the next loads retry refused files, and reload served versions whose files have changed.
+  void AllowReload();
 
-  // Reads and checks the files of all wanted versions without proving them; refusals are kept.
+  // Reads and checks the files of all wanted versions, without proving them. Errors are kept.
   void ReadWanted();
 
-  // The newest version that should be loaded, if there is one.
+  // The newest version that still has to be loaded, if any.
   std::optional<std::int64_t> NextToLoad() const;
-  // Announces all versions that should be loaded to the index.
-  void Announce();
+  // Marks all versions that have to be loaded as LOADING in the index.
+  void MarkLoading();
   // As RepositoryVersion::Load.
   absl::Status Load(std::int64_t version) { return versions_.at(version).Load(); }
 
-  // Does what the configuration says: limits batches, moves the labels, then stops serving what
-  // should not be served.
-  void Settle();
+  // Applies the configuration to what is served: sets limits, moves labels, and then retires
+  // versions that should not be served.
+  void Reconcile();
 
-  // Forgets versions of which nothing is left on disk, served or finishing.
+  // Forgets versions that are neither on disk nor served nor in use.
   void DropGone();
-  // Whether nothing is left at all.
+  // Whether nothing is left of the model.
   bool IsGone() const { return versions_.empty() && problems_.empty() && config_refusal_.ok(); }
 
-  // Whether something of it is served.
+  // Whether any version is served.
   bool IsServed() const;
-  // Whether its default version is served, or could be.
+  // Whether the default version is served, or can be.
   bool CanAnswer() const;
-  // Adds what is served.
+  // Appends the served versions.
   void AddTo(std::vector<ModelCatalog::ModelPtr>& models) const;
-  // What its versions are called.
+  // The labels that are in force.
   const VersionNames& names() const { return names_; }
-  // Adds its lines.
+  // Appends the model's entries of the index.
   void AddTo(RepositoryIndex& index) const;
 
-  // What should be served and cannot be, each with its reason.
+  // Every reason why something that should be served cannot be.
   std::vector<absl::Status> Problems() const;
 
-  // Numbers in one input of the largest file that ReadWanted has read.
+  // The size of one input, in numbers, of the largest file that ReadWanted has read.
   std::size_t largest_input_size() const;
 
  private:
-  void LookAtConfig(const ModelFolder& folder);
-  // What the configuration asks for, of the versions that can be served.
+  void ApplyConfig(const ModelFolder& folder);
+  // Applies the version policy to the versions that can be served.
   VersionChoice Choose() const;
   bool IsServed(std::int64_t version) const;
-  void Configure();
+  void ApplyLimits();
   void MoveLabels();
-  void RetireSuperfluous();
-  std::string WhyIdle(std::int64_t number, const VersionChoice& choice) const;
-  // Those that are of no single version.
-  std::vector<absl::Status> ProblemsOfTheWhole() const;
+  void RetireUnwanted();
+  std::string IdleReason(std::int64_t number, const VersionChoice& choice) const;
+  // Problems of the folder and the configuration, not of one version.
+  std::vector<absl::Status> ModelProblems() const;
 
   const std::string name_;
   const LoadingContext& context_;
@@ -103,9 +104,9 @@ class RepositoryModel {
 
   std::string config_path_;
   std::optional<FileFingerprint> config_file_;
-  absl::Status config_refusal_;                            // why the file is not in force
+  absl::Status config_refusal_;                            // OK, or why the file was refused
   std::optional<ServingConfig> config_ = ServingConfig();  // in force; none: the first was refused
-  VersionNames names_;                                     // as they stand now
+  VersionNames names_;                                     // in force
   bool has_default_ = false;                               // names_.default_label was once set
 };
 

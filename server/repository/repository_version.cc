@@ -13,7 +13,7 @@ namespace {
 
 std::string ShortDigest(const std::string& digest) { return ToHex(digest).substr(0, 16); }
 
-absl::Status AboutFile(const std::string& path, const absl::Status& status) {
+absl::Status WithPath(const std::string& path, const absl::Status& status) {
   const std::string message(status.message());
   if (status.ok() || message.find(path) != std::string::npos) return status;
   return {status.code(), absl::StrCat(path, ": ", message)};
@@ -21,37 +21,37 @@ absl::Status AboutFile(const std::string& path, const absl::Status& status) {
 
 }  // namespace
 
-void RepositoryVersion::Look(const VersionFolder& folder) {
+void RepositoryVersion::ApplyFolder(const VersionFolder& folder) {
   has_folder_ = true;
   path_ = folder.model_path;
   file_ = folder.model_file;
   if (served_ != nullptr) {
-    LookAtServedFile();
-  } else if (file_ != judged_) {
+    CompareServedFile();
+  } else if (file_ != checked_file_) {
     refusal_ = absl::OkStatus();
     read_.reset();
   }
 }
 
-void RepositoryVersion::LookAtNothing() {
+void RepositoryVersion::MarkMissing() {
   has_folder_ = false;
   file_.reset();
-  if (served_ != nullptr) LookAtServedFile();
+  if (served_ != nullptr) CompareServedFile();
 }
 
-void RepositoryVersion::LookAtServedFile() {
-  if (file_ == judged_) return;
-  judged_ = file_;
+void RepositoryVersion::CompareServedFile() {
+  if (file_ == checked_file_) return;
+  checked_file_ = file_;
   refusal_ = absl::OkStatus();
-  const std::string difference = DifferenceOfFile();
-  if (difference == difference_) return;
+  const std::string change = DescribeFileChange();
+  if (change == file_change_) return;
   context_.log(absl::StrCat(ShortName(), ": ",
-                            difference.empty() ? "the file is again what is served" : difference));
-  difference_ = difference;
-  served_->metrics().SetFileDiffers(!difference_.empty());
+                            change.empty() ? "the file is again what is served" : change));
+  file_change_ = change;
+  served_->metrics().SetFileDiffers(!file_change_.empty());
 }
 
-std::string RepositoryVersion::DifferenceOfFile() const {
+std::string RepositoryVersion::DescribeFileChange() const {
   constexpr char kStillServed[] = "; what was loaded from it is still served";
   if (!has_folder_) return absl::StrCat("its folder was deleted", kStillServed);
   if (!file_.has_value()) return absl::StrCat("its file was removed", kStillServed);
@@ -71,20 +71,20 @@ bool RepositoryVersion::CanBeServed() const {
   return has_folder_ && (served_ != nullptr || (file_.has_value() && refusal_.ok()));
 }
 
-void RepositoryVersion::RetryAndReload() {
+void RepositoryVersion::AllowReload() {
   refusal_ = absl::OkStatus();
-  reload_ = served_ != nullptr && !difference_.empty() && file_.has_value();
+  reload_ = served_ != nullptr && !file_change_.empty() && file_.has_value();
 }
 
 absl::Status RepositoryVersion::Read() {
-  refusal_ = AboutFile(path_, ReadFile());
+  refusal_ = WithPath(path_, ReadFile());
   return refusal_;
 }
 
 absl::Status RepositoryVersion::ReadFile() {
-  judged_ = file_;
+  checked_file_ = file_;
   LIPSERVE_ASSIGN_OR_RETURN(FrozenModel model, ReadModelFile(path_));
-  if (FingerprintOf(path_) != judged_) {
+  if (FingerprintOf(path_) != checked_file_) {
     return absl::UnavailableError(
         "changed while it was read; write it under another name and "
         "rename it when it is complete");
@@ -101,17 +101,17 @@ absl::Status RepositoryVersion::ReadFile() {
 }
 
 absl::Status RepositoryVersion::Load() {
-  announced_ = false;
+  loading_ = false;
   reload_ = false;
   context_.log(absl::StrCat("loading ", ShortName()));
   const Clock::TimePoint start = context_.clock.Now();
   if (read_ == nullptr) LIPSERVE_RETURN_IF_ERROR(Read());
   auto model = ServedModel::Load(model_name_, number_, std::move(*std::exchange(read_, nullptr)),
                                  context_.max_batch, context_.metrics, context_.clock);
-  refusal_ = AboutFile(path_, model.status());
+  refusal_ = WithPath(path_, model.status());
   if (!model.ok()) return refusal_;
-  served_ = context_.retired->Guard(*std::move(model));
-  difference_.clear();
+  served_ = context_.retired->DeferDestruction(*std::move(model));
+  file_change_.clear();
   served_->metrics().SetFileDiffers(false);
   context_.log(absl::StrFormat(
       "loaded %s: sha256 %s, Lipschitz bound %.9g, proven and warm in %.1f ms", ShortName(),
@@ -125,9 +125,9 @@ absl::Status RepositoryVersion::Load() {
 void RepositoryVersion::Retire() {
   context_.log(absl::StrCat("unloading ", ShortName()));
   served_->metrics().SetUnloaded();
-  leaving_ = served_;
+  draining_ = served_;
   served_.reset();
-  difference_.clear();
+  file_change_.clear();
 }
 
 std::size_t RepositoryVersion::read_input_size() const {
@@ -138,10 +138,10 @@ IndexEntry RepositoryVersion::Describe(const std::string& idle) const {
   IndexEntry entry{.name = model_name_, .version = number_, .reason = "", .labels = {}};
   if (served_ != nullptr) {
     entry.state = VersionState::kReady;
-    entry.reason = refusal_.ok() ? difference_ : std::string(refusal_.message());
-  } else if (announced_) {
+    entry.reason = refusal_.ok() ? file_change_ : std::string(refusal_.message());
+  } else if (loading_) {
     entry.state = VersionState::kLoading;
-  } else if (!leaving_.expired()) {
+  } else if (!draining_.expired()) {
     entry.state = VersionState::kUnloading;
     entry.reason = "finishing its requests";
   } else {

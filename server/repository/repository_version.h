@@ -21,21 +21,21 @@
 
 namespace lipserve {
 
-// What is needed to load a version.
+// What loading a version needs.
 struct LoadingContext {
   std::size_t max_batch = 1;
-  std::size_t queue_capacity = 1;  // images that may wait for one version
-  std::size_t max_input_size = 0;  // numbers; larger inputs do not fit a request; 0: no limit
+  std::size_t queue_capacity = 1;  // most images that may wait for one version
+  std::size_t max_input_size = 0;  // in numbers; a larger input does not fit a request; 0: no limit
   Metrics& metrics;
   const Clock& clock;
   std::shared_ptr<RetiredModels> retired;
   std::function<void(const std::string&)> log;
 };
 
-// One version of a model: its file on disk, what became of it, and what is served of it.
+// One version of a model: its file on disk, the error of that file, and the served model.
 //
 // Guarantee: what is served changes only by Load and Retire, whatever happens to the file.
-// Threads:   used by one thread at a time.
+// Threads:   one at a time.
 class RepositoryVersion {
  public:
   using ModelPtr = std::shared_ptr<const ServedModel>;
@@ -44,52 +44,52 @@ class RepositoryVersion {
   RepositoryVersion(std::string model_name, std::int64_t number, const LoadingContext& context)
       : model_name_(std::move(model_name)), number_(number), context_(context) {}
 
-  // Takes notice of the folder as it is now. A refusal is forgotten when the file has changed.
-  void Look(const VersionFolder& folder);
-  void LookAtNothing();  // the folder is gone
+  // Updates the version from the current content of its folder. A changed file clears its error.
+  void ApplyFolder(const VersionFolder& folder);
+  void MarkMissing();  // the folder was deleted
 
   bool has_folder() const { return has_folder_; }
-  // Whether it is served, or has a file that was not refused, in a folder that is there.
+  // Whether the folder exists, and the version is served or has a file that was not refused.
   bool CanBeServed() const;
   bool NeedsLoading() const { return CanBeServed() && (served_ == nullptr || reload_); }
 
-  // Lets Load try again what was refused, and replace what is served if the file has changed.
-  void RetryAndReload();
+  // Lets Load retry a refused file, and replace the served model if the file has changed.
+  void AllowReload();
 
-  // Reads and checks the file without proving it, so that Load is spared it.
+  // Reads and checks the file without proving it. Load then need not read it again.
   //
-  // Errors: those of ReadModelFile; InvalidArgument for a larger input than a request can carry;
+  // Errors: those of ReadModelFile; InvalidArgument for an input larger than a request can carry;
   //         Unavailable if the file changed meanwhile. Also kept as refusal().
   absl::Status Read();
 
-  // Reads, checks, proves, warms and tests the file on the calling thread, and serves it.
+  // Reads, checks, proves, warms up and tests the file on the calling thread, and serves it.
   //
   // Requires: the calling thread's OpenMP team is as wide as the workers'.
   // Errors:   those of Read and ServedModel::Load. Also kept as refusal(); what was served stays.
   absl::Status Load();
 
-  // For the index, before Load: that it will be loaded.
-  void Announce() { announced_ = true; }
+  // Shows the version as LOADING in the index until Load is called.
+  void MarkLoading() { loading_ = true; }
 
-  // Stops serving it. Requests that have it keep it until they end.
+  // Stops serving the version. Requests in flight finish with it.
   void Retire();
 
-  // Why the file cannot be served, or OK.
+  // OK, or why the file cannot be served.
   const absl::Status& refusal() const { return refusal_; }
-  // Null if it is not served.
+  // The served model, or null.
   const ModelPtr& served() const { return served_; }
-  // Whether nothing is left of it on disk, served or finishing.
-  bool IsGone() const { return !has_folder_ && served_ == nullptr && leaving_.expired(); }
-  // Numbers in one input of the file that Read has read, until Load takes it.
+  // Whether the version is neither on disk nor served nor in use.
+  bool IsGone() const { return !has_folder_ && served_ == nullptr && draining_.expired(); }
+  // The size of one input, in numbers, of the file that Read has read; 0 once Load has taken it.
   std::size_t read_input_size() const;
 
-  // Its line in the index, without labels. `idle` is the reason if there is nothing wrong with it
-  // and it is not served.
+  // The version's entry in the index, without labels. `idle` is the reason to show for a version
+  // that is not served although nothing is wrong with it.
   IndexEntry Describe(const std::string& idle) const;
 
  private:
-  void LookAtServedFile();
-  std::string DifferenceOfFile() const;
+  void CompareServedFile();
+  std::string DescribeFileChange() const;
   absl::Status ReadFile();
   std::string ShortName() const;
 
@@ -99,16 +99,16 @@ class RepositoryVersion {
 
   std::string path_;
   bool has_folder_ = false;
-  std::optional<FileFingerprint> file_;    // as it is now; none: there is none
-  std::optional<FileFingerprint> judged_;  // the file that was last read
-  absl::Status refusal_;                   // of the judged file
-  std::unique_ptr<FrozenModel> read_;      // the judged file, not yet proven
-  bool announced_ = false;
+  std::optional<FileFingerprint> file_;          // as it is now; none: no file
+  std::optional<FileFingerprint> checked_file_;  // the file that was last read
+  absl::Status refusal_;                         // of checked_file_
+  std::unique_ptr<FrozenModel> read_;            // content of checked_file_, not yet proven
+  bool loading_ = false;
 
   ModelPtr served_;
-  std::string difference_;  // between the file and what is served; empty: none
-  bool reload_ = false;     // take the file although something is served
-  std::weak_ptr<const ServedModel> leaving_;
+  std::string file_change_;  // how the file differs from what is served; empty: not at all
+  bool reload_ = false;      // Load replaces the served model
+  std::weak_ptr<const ServedModel> draining_;  // retired, its requests in flight
 };
 
 }  // namespace lipserve

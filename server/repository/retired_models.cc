@@ -11,21 +11,22 @@ std::shared_ptr<RetiredModels> RetiredModels::Create() {
   return std::shared_ptr<RetiredModels>(new RetiredModels());
 }
 
-std::shared_ptr<const ServedModel> RetiredModels::Guard(std::shared_ptr<const ServedModel> model) {
+std::shared_ptr<const ServedModel> RetiredModels::DeferDestruction(
+    std::shared_ptr<const ServedModel> model) {
   const ServedModel* const address = model.get();
   return {address, [retired = shared_from_this(), model = std::move(model)](
                        const ServedModel* /*address*/) mutable { retired->Add(std::move(model)); }};
 }
 
-void RetiredModels::OnArrival(std::function<void()> arrived) {
+void RetiredModels::SetCallback(std::function<void()> callback) {
   MutexLock lock(mutex_);
-  arrived_ = std::move(arrived);
+  callback_ = std::move(callback);
 }
 
 void RetiredModels::Add(std::shared_ptr<const ServedModel> model) {
   MutexLock lock(mutex_);
   models_.push_back(std::move(model));
-  if (arrived_ != nullptr) arrived_();
+  if (callback_ != nullptr) callback_();
 }
 
 std::size_t RetiredModels::Free() {

@@ -12,23 +12,28 @@
 
 namespace lipserve {
 
-// Where models go when their last user lets go of them. To take down a model takes milliseconds, so
-// it is done by a thread that does not serve.
+// Collects models whose last user has released them. Destroying a model takes milliseconds, so a
+// thread that does not serve does it.
+//
+//   auto retired = RetiredModels::Create();
+//   std::shared_ptr<const ServedModel> model = retired->DeferDestruction(loaded);
+//   model.reset();    // the last user: quick
+//   retired->Free();  // destroys it here
 //
 // Threads: all functions are safe to call from any thread.
 class RetiredModels : public std::enable_shared_from_this<RetiredModels> {
  public:
   static std::shared_ptr<RetiredModels> Create();
 
-  // The same model, which arrives here when the last copy of the result goes; also after everybody
-  // else has let go of this object.
-  std::shared_ptr<const ServedModel> Guard(std::shared_ptr<const ServedModel> model);
+  // Returns the same model. When the last copy of the result is released, the model is kept here
+  // until Free. Works even after all other users have released this object.
+  std::shared_ptr<const ServedModel> DeferDestruction(std::shared_ptr<const ServedModel> model);
 
-  // Calls `arrived` after each arrival, on the thread that let go; null for nothing. Not called any
-  // more once this returns with another one.
-  void OnArrival(std::function<void()> arrived);
+  // Sets a callback that runs after each arrival, on the thread that released the model. Null for
+  // none. Once this returns, the former callback is not called any more.
+  void SetCallback(std::function<void()> callback);
 
-  // Destroys what has arrived and gives the memory back to the system; returns how many models.
+  // Destroys the collected models and returns their memory to the system. Returns how many.
   std::size_t Free();
 
  private:
@@ -36,7 +41,7 @@ class RetiredModels : public std::enable_shared_from_this<RetiredModels> {
   void Add(std::shared_ptr<const ServedModel> model);
 
   Mutex mutex_;
-  std::function<void()> arrived_ ABSL_GUARDED_BY(mutex_);
+  std::function<void()> callback_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::shared_ptr<const ServedModel>> models_ ABSL_GUARDED_BY(mutex_);
 };
 

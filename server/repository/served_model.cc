@@ -12,8 +12,8 @@
 namespace lipserve {
 namespace {
 
-// A model file may hold any number of results; each one published becomes a time series.
-constexpr int kMostPublishedEpsilons = 16;
+// A model file may hold any number of results, and each published one becomes a time series.
+constexpr int kMaxPublishedEpsilons = 16;
 
 // Publishes the results that the trainer names "certified_accuracy@EPSILON".
 void PublishTrainingResults(const FrozenModel& frozen, ModelMetrics& metrics) {
@@ -25,7 +25,7 @@ void PublishTrainingResults(const FrozenModel& frozen, ModelMetrics& metrics) {
         !(epsilon >= 0.0) || !(result.value() >= 0.0 && result.value() <= 1.0)) {
       continue;
     }
-    if (++published > kMostPublishedEpsilons) return;
+    if (++published > kMaxPublishedEpsilons) return;
     metrics.SetTrainingCertifiedAccuracy(epsilon, result.value());
   }
 }
@@ -56,8 +56,8 @@ ServedModel::ServedModel(std::string name, std::int64_t version,
       metrics_(std::move(metrics)) {}
 
 void ServedModel::MeasureTimes(std::size_t max_batch) {
-  // Not zeros: a network without biases gives all classes the same score there, and a tie is
-  // decided by slower arithmetic.
+  // Not zeros: a network without biases scores all classes the same there, and a tie is decided by
+  // slower arithmetic.
   std::vector<float> inputs(max_batch * input_size());
   std::mt19937 random(1);
   std::uniform_real_distribution<float> pixel(0.0F, 1.0F);
@@ -68,21 +68,21 @@ void ServedModel::MeasureTimes(std::size_t max_batch) {
              RadiusPrecision::kTight);
   };
   batch_times_ = MeasureBatchTimes(max_batch, compute, ThreadCpuClock());
-  LimitBatches(std::nullopt);
+  SetBatchLimit(std::nullopt);
   if (max_batch == 1) return;
   const auto further = static_cast<std::int64_t>(max_batch - 1);
-  time_per_further_image_ = std::max((batch_times_.back().time - time_per_image()) / further,
-                                     std::chrono::nanoseconds(0));
+  time_per_extra_image_ = std::max((batch_times_.back().time - time_per_image()) / further,
+                                   std::chrono::nanoseconds(0));
 }
 
-void ServedModel::LimitBatches(std::optional<std::size_t> most_images) const {
+void ServedModel::SetBatchLimit(std::optional<std::size_t> max_images) const {
   const std::size_t limit =
-      std::min(most_images.value_or(ChooseBatchLimit(batch_times_)), batch_times_.back().images);
+      std::min(max_images.value_or(ChooseBatchLimit(batch_times_)), batch_times_.back().images);
   batch_limit_.store(limit, std::memory_order_relaxed);
   metrics_->SetBatchLimit(limit);
 }
 
-void ServedModel::SetQueueing(std::size_t capacity, int default_priority) const {
+void ServedModel::SetQueueLimits(std::size_t capacity, int default_priority) const {
   queue_capacity_.store(capacity, std::memory_order_relaxed);
   default_priority_.store(default_priority, std::memory_order_relaxed);
   metrics_->SetQueueCapacity(capacity);

@@ -24,16 +24,20 @@
 
 namespace lipserve {
 
-// One version of a model that is proven, warm and ready to answer. A request holds a shared_ptr to
-// the version it was admitted with, which so outlives its replacement until the answer is sent.
+// One version of a model: proven, warm and ready to answer.
 //
-// Threads: immutable but for its limits; all functions are safe to call from any thread.
+//   model->Classify(inputs, answers, RadiusPrecision::kTight);
+//
+// A request holds a shared_ptr to the version it was admitted with. So the version outlives its
+// replacement until the answer is sent.
+//
+// Threads: immutable except for its limits; all functions are safe to call from any thread.
 class ServedModel {
  public:
-  // Proves and warms `frozen`, and times it in batches of up to `max_batch`.
+  // Proves and warms up `frozen`, and times batches of up to `max_batch` images.
   //
-  // Requires: the calling thread's OpenMP team is as wide as those that will call Classify;
-  //           metrics and clock outlive the model.
+  // Requires: the calling thread's OpenMP team is as wide as those that will call Classify; metrics
+  //           and clock outlive the model.
   // Errors:   those of CertifiedModel::Create.
   static absl::StatusOr<std::shared_ptr<const ServedModel>> Load(
       const std::string& name, std::int64_t version, FrozenModel frozen, std::size_t max_batch,
@@ -47,31 +51,32 @@ class ServedModel {
   std::size_t input_size() const { return certified_->input_size(); }
   ModelMetrics& metrics() const { return *metrics_; }
 
-  // How long batches take, measured when loading; of ascending sizes.
+  // Times of batches of ascending sizes, measured at loading.
   std::span<const BatchTime> batch_times() const { return batch_times_; }
   std::chrono::nanoseconds time_per_image() const { return batch_times_.front().time; }
 
-  // How long a batch of `images` is expected to take, from the smallest and the largest measured.
+  // Expected time of a batch of `images`: a straight line through the smallest and the largest
+  // measured batch.
   std::chrono::nanoseconds ExpectedTime(std::size_t images) const {
-    return time_per_image() + time_per_further_image_ * (static_cast<std::int64_t>(images) - 1);
+    return time_per_image() + time_per_extra_image_ * (static_cast<std::int64_t>(images) - 1);
   }
 
-  // Most images of several requests that are computed together: what was found best when loading,
-  // or what LimitBatches said.
+  // Most images of several requests that are computed together: the limit that was measured as
+  // best, or that of SetBatchLimit.
   std::size_t batch_limit() const { return batch_limit_.load(std::memory_order_relaxed); }
 
-  // Puts another limit in force; none: what was found best. More than it was loaded for is that.
-  void LimitBatches(std::optional<std::size_t> most_images) const;
+  // Sets the batch limit; none restores the measured one. It is capped by the `max_batch` of Load.
+  void SetBatchLimit(std::optional<std::size_t> max_images) const;
 
-  // Most images that may wait for it; no limit until SetQueueing gives one.
+  // Most images that may wait for the version. There is no limit before SetQueueLimits.
   std::size_t queue_capacity() const { return queue_capacity_.load(std::memory_order_relaxed); }
-  // Priority of requests that name none.
+  // Priority of requests without one.
   int default_priority() const { return default_priority_.load(std::memory_order_relaxed); }
 
-  // Changes both for the requests to come.
-  void SetQueueing(std::size_t capacity, int default_priority) const;
+  // Sets both for new requests.
+  void SetQueueLimits(std::size_t capacity, int default_priority) const;
 
-  // Classifies the rows of `inputs` on the calling thread. No lock is held meanwhile.
+  // Classifies the rows of `inputs` on the calling thread. Holds no lock meanwhile.
   //
   // Shapes:   inputs: [N, input_size()], answers: N.
   // Requires: every input is finite.
@@ -89,12 +94,12 @@ class ServedModel {
   const PixelScaling pixel_scaling_;
   const std::shared_ptr<ModelMetrics> metrics_;
   std::vector<BatchTime> batch_times_{BatchTime()};
-  std::chrono::nanoseconds time_per_further_image_{0};
+  std::chrono::nanoseconds time_per_extra_image_{0};
   mutable std::atomic<std::size_t> batch_limit_{1};
   mutable std::atomic<std::size_t> queue_capacity_{std::numeric_limits<std::size_t>::max()};
   mutable std::atomic<int> default_priority_{kDefaultPriority};
 
-  // Buffers that no thread uses at the moment: as many as ever computed at once.
+  // Idle buffers: as many as threads have ever computed at once.
   mutable Mutex mutex_;
   mutable std::vector<CertifiedModel::WorkerHandle> idle_workers_ ABSL_GUARDED_BY(mutex_);
 };

@@ -30,14 +30,14 @@ constexpr std::size_t kMaxLabelLength = 64;
 
 bool IsValidLabel(const std::string& name) {
   if (name.empty() || name.size() > kMaxLabelLength) return false;
-  // A label that starts with a letter cannot be taken for a version number.
+  // Starting with a letter, a label cannot be mistaken for a version number.
   if (!absl::ascii_isalpha(static_cast<unsigned char>(name[0]))) return false;
   return std::all_of(name.begin(), name.end(), [](char c) {
     return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '-' || c == '.';
   });
 }
 
-// Turns the message into a ServingConfig, and knows in which line a mistake is.
+// Converts the message to a ServingConfig. Errors name the line.
 class Reader {
  public:
   Reader(const v1::ServingConfig& message, const Locations& locations, const std::string& place)
@@ -56,7 +56,7 @@ class Reader {
 
  private:
   // `index` is -1 for a field that is not repeated.
-  absl::Status Wrong(const std::string& field, int index, const std::string& problem) const {
+  absl::Status FieldError(const std::string& field, int index, const std::string& problem) const {
     const auto* const descriptor = v1::ServingConfig::descriptor()->FindFieldByName(field);
     // Lines are counted from 0.
     return absl::InvalidArgumentError(
@@ -73,7 +73,7 @@ class Reader {
           config_.policy.num_versions = policy.latest().num_versions();
         }
         if (config_.policy.num_versions > 0) return absl::OkStatus();
-        return Wrong("version_policy", -1, ".latest.num_versions: expected at least 1, got 0");
+        return FieldError("version_policy", -1, ".latest.num_versions: expected at least 1, got 0");
       case v1::VersionPolicy::kSpecific:
         config_.policy.kind = VersionPolicy::Kind::kSpecific;
         return ReadSpecificVersions(policy.specific());
@@ -88,36 +88,37 @@ class Reader {
     constexpr char kField[] = ".specific.versions: expected ";
     for (const std::int64_t version : specific.versions()) {
       if (version < 1) {
-        return Wrong("version_policy", -1, absl::StrCat(kField, "positive numbers, got ", version));
+        return FieldError("version_policy", -1,
+                          absl::StrCat(kField, "positive numbers, got ", version));
       }
       if (!config_.policy.versions.insert(version).second) {
-        return Wrong("version_policy", -1,
-                     absl::StrCat(kField, "each number once, got ", version, " twice"));
+        return FieldError("version_policy", -1,
+                          absl::StrCat(kField, "each number once, got ", version, " twice"));
       }
     }
     if (!config_.policy.versions.empty()) return absl::OkStatus();
-    return Wrong("version_policy", -1, absl::StrCat(kField, "at least one number, got none"));
+    return FieldError("version_policy", -1, absl::StrCat(kField, "at least one number, got none"));
   }
 
   absl::Status ReadBatchLimit() {
     if (!message_.has_batch_limit()) return absl::OkStatus();
     config_.batch_limit = message_.batch_limit();
     if (message_.batch_limit() > 0) return absl::OkStatus();
-    return Wrong("batch_limit", -1, ": expected at least 1, got 0");
+    return FieldError("batch_limit", -1, ": expected at least 1, got 0");
   }
 
   absl::Status ReadQueue() {
     if (message_.has_queue_capacity()) {
       config_.queue_capacity = message_.queue_capacity();
       if (message_.queue_capacity() == 0) {
-        return Wrong("queue_capacity", -1, ": expected at least 1, got 0");
+        return FieldError("queue_capacity", -1, ": expected at least 1, got 0");
       }
     }
     if (!message_.has_default_priority()) return absl::OkStatus();
     const std::uint32_t priority = message_.default_priority();
     config_.default_priority = static_cast<int>(priority);
     if (priority >= 1 && priority <= kPriorityLevels) return absl::OkStatus();
-    return Wrong(
+    return FieldError(
         "default_priority", -1,
         absl::StrCat(": expected 1 (computed first) to ", kPriorityLevels, ", got ", priority));
   }
@@ -125,18 +126,20 @@ class Reader {
   absl::Status ReadLabel(int i) {
     const v1::VersionLabel& label = message_.labels(i);
     if (!IsValidLabel(label.name())) {
-      return Wrong("labels", i,
-                   absl::StrCat(".name: expected 1 to ", kMaxLabelLength,
-                                " letters, digits, '_', '-' or '.', starting with a letter, got '",
-                                absl::CHexEscape(label.name()), "'"));
+      return FieldError(
+          "labels", i,
+          absl::StrCat(".name: expected 1 to ", kMaxLabelLength,
+                       " letters, digits, '_', '-' or '.', starting with a letter, got '",
+                       absl::CHexEscape(label.name()), "'"));
     }
     if (label.version() < 1) {
-      return Wrong("labels", i,
-                   absl::StrCat(".version: expected a positive number, got ", label.version()));
+      return FieldError(
+          "labels", i, absl::StrCat(".version: expected a positive number, got ", label.version()));
     }
     if (config_.labels.emplace(label.name(), label.version()).second) return absl::OkStatus();
-    return Wrong("labels", i,
-                 absl::StrCat(".name: expected each label once, got '", label.name(), "' twice"));
+    return FieldError(
+        "labels", i,
+        absl::StrCat(".name: expected each label once, got '", label.name(), "' twice"));
   }
 
   absl::Status ReadDefaultLabel() {
@@ -147,7 +150,7 @@ class Reader {
     std::vector<std::string> names;
     for (const auto& [name, version] : config_.labels) names.push_back(name);
     const std::string nearest = NearName(config_.default_label, names);
-    return Wrong(
+    return FieldError(
         "default_label", -1,
         absl::StrCat(": expected one of the labels (",
                      names.empty() ? "there are none" : absl::StrJoin(names, ", "), "), got '",

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// models/<name>/config.textproto: how the versions of one model are served. Format:
-// proto/lipserve/v1/serving_config.proto.
+// models/<name>/config.textproto: how the versions of one model are served, e.g.
+//
+//   version_policy { latest { num_versions: 2 } }
+//   labels { name: "stable" version: 3 }
+//   default_label: "stable"
+//
+// Format: proto/lipserve/v1/serving_config.proto.
 #ifndef SERVER_REPOSITORY_SERVING_CONFIG_H_
 #define SERVER_REPOSITORY_SERVING_CONFIG_H_
 
@@ -28,20 +33,20 @@ struct VersionPolicy {
   std::set<std::int64_t> versions;  // of kSpecific
 };
 
-// How the versions of one model are served. The default is that of a model without a file.
+// How the versions of one model are served. The default value is that of a model without a file.
 struct ServingConfig {
   VersionPolicy policy;
   std::map<std::string, std::int64_t> labels;  // name -> version
   std::string default_label;                   // a key of `labels`, or empty for the newest version
-  std::optional<std::size_t> batch_limit;      // none: what is measured to be best
-  std::optional<std::size_t> queue_capacity;   // none: the server's
+  std::optional<std::size_t> batch_limit;      // none: the measured one
+  std::optional<std::size_t> queue_capacity;   // none: that of the server
   int default_priority = kDefaultPriority;     // 1 to kPriorityLevels
 };
 
-// Reads `text`; `place` stands for the file in errors.
+// Parses `text`. `place` names the file in errors.
 //
-// Errors: InvalidArgument with "place:line: ..." for every unknown field, with the nearest name,
-//         and for the first wrong value, with what was expected.
+// Errors: InvalidArgument "place:line: ...": for every unknown field, with the nearest known name;
+//         otherwise for the first wrong value, with what was expected.
 absl::StatusOr<ServingConfig> ParseServingConfig(const std::string& text, const std::string& place);
 
 // As ParseServingConfig for the file at `path`.
@@ -49,7 +54,7 @@ absl::StatusOr<ServingConfig> ParseServingConfig(const std::string& text, const 
 // Errors: those of ParseServingConfig; NotFound if the file cannot be read.
 absl::StatusOr<ServingConfig> ReadServingConfig(const std::string& path);
 
-// "latest 2", "all" or "specific 1, 3".
+// The policy as text, e.g. "latest 2", "all" or "specific 1, 3".
 std::string DescribePolicy(const VersionPolicy& policy);
 
 }  // namespace lipserve

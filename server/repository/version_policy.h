@@ -11,12 +11,12 @@ namespace lipserve {
 
 // The versions that a configuration asks for.
 struct VersionChoice {
-  std::set<std::int64_t> wanted;   // and can be had
-  std::set<std::int64_t> missing;  // named by number, and cannot be had
+  std::set<std::int64_t> wanted;   // asked for and available
+  std::set<std::int64_t> missing;  // asked for by number or label, but not available
 };
 
-// Applies the policy to the versions that can be served, `available`; labelled versions are wanted
-// whatever the policy says.
+// Applies the policy to the `available` versions. Labelled versions are wanted whatever the policy
+// says.
 VersionChoice ChooseVersions(const ServingConfig& config, const std::set<std::int64_t>& available);
 
 }  // namespace lipserve

@@ -19,11 +19,11 @@ void AnswerHandover::Deliver(std::span<ClassificationTask* const> tasks,
   batch->tasks.assign(tasks.begin(), tasks.end());
   batch->answers.swap(answers);
   waiting_.push_back(std::move(batch));
-  if (std::exchange(waking_, true)) return;
-  alarm_.Set(&queue_, gpr_time_0(GPR_CLOCK_MONOTONIC), &poller_is_awake_);
+  if (std::exchange(wake_pending_, true)) return;
+  alarm_.Set(&queue_, gpr_time_0(GPR_CLOCK_MONOTONIC), &wake_event_);
 }
 
-void AnswerHandover::DeliverAll(PromptDelivery& delivery) {
+void AnswerHandover::Drain(PromptDelivery& delivery) {
   std::vector<std::unique_ptr<Batch>> batches;
   {
     MutexLock lock(mutex_);
@@ -35,9 +35,9 @@ void AnswerHandover::DeliverAll(PromptDelivery& delivery) {
   for (auto& batch : batches) spare_.push_back(std::move(batch));
 }
 
-void AnswerHandover::PollerIsAwake(bool /*ok*/) {
+void AnswerHandover::OnWake(bool /*ok*/) {
   MutexLock lock(mutex_);
-  waking_ = false;
+  wake_pending_ = false;
 }
 
 std::unique_ptr<AnswerHandover::Batch> AnswerHandover::SpareBatch() {

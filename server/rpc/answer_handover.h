@@ -15,24 +15,28 @@
 
 namespace lipserve {
 
-// Answers on their way from the workers that computed them to a poller, which gives them to gRPC.
+// Hands computed answers from workers to a poller, which sends them by gRPC.
 //
-// When two threads use a connection at the same time, gRPC leaves the work of both to a thread of
-// its own. It is cheaper to leave a batch to the thread that uses the connection anyway; a task
-// that is alone is answered where it was computed, since to wake a poller takes longer.
+//   AnswerHandover handover(completion_queue);
+//   handover.Deliver(tasks, answers);  // a worker has computed a batch; a poller wakes
+//   handover.Drain(delivery);          // the poller completes the tasks
 //
-// Threads: Deliver is for workers, DeliverAll for pollers; each is safe to call from any thread.
+// If two threads use one connection at once, gRPC defers the work of both to a thread of its own.
+// So a batch goes to the poller, which uses the connection anyway. A single task is answered by its
+// worker: waking a poller would take longer.
+//
+// Threads: workers call Deliver, pollers call Drain; both are safe to call from any thread.
 class AnswerHandover final : public AnswerDelivery {
  public:
-  // Requires: queue outlives it, is polled as long as Deliver is called, and is drained before the
-  // handover goes.
+  // Requires: `queue` outlives the handover, is polled as long as Deliver is called, and is drained
+  //           before the handover is destroyed.
   explicit AnswerHandover(grpc::CompletionQueue& queue) : queue_(queue) {}
 
-  // Completes one task before it returns, and keeps several until DeliverAll. Wakes a poller.
+  // Completes a single task at once. Keeps several for Drain, and wakes a poller.
   void Deliver(std::span<ClassificationTask* const> tasks, std::vector<Answer>& answers) override;
 
-  // Delivers what there is by `delivery`.
-  void DeliverAll(PromptDelivery& delivery);
+  // Delivers all waiting batches through `delivery`.
+  void Drain(PromptDelivery& delivery);
 
  private:
   struct Batch {
@@ -40,16 +44,16 @@ class AnswerHandover final : public AnswerDelivery {
     std::vector<Answer> answers;
   };
 
-  void PollerIsAwake(bool ok);
+  void OnWake(bool ok);
   std::unique_ptr<Batch> SpareBatch() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   grpc::CompletionQueue& queue_;
   Mutex mutex_;
   std::vector<std::unique_ptr<Batch>> waiting_ ABSL_GUARDED_BY(mutex_);
-  std::vector<std::unique_ptr<Batch>> spare_ ABSL_GUARDED_BY(mutex_);  // for their memory
-  bool waking_ ABSL_GUARDED_BY(mutex_) = false;  // the alarm's event is on the queue
+  std::vector<std::unique_ptr<Batch>> spare_ ABSL_GUARDED_BY(mutex_);  // reused for their memory
+  bool wake_pending_ ABSL_GUARDED_BY(mutex_) = false;  // the alarm's event is on the queue
   grpc::Alarm alarm_ ABSL_GUARDED_BY(mutex_);
-  CallEvent<AnswerHandover, &AnswerHandover::PollerIsAwake> poller_is_awake_{*this};
+  CallEvent<AnswerHandover, &AnswerHandover::OnWake> wake_event_{*this};
 };
 
 }  // namespace lipserve

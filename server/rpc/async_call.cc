@@ -5,40 +5,40 @@ namespace lipserve {
 
 void AsyncCall::Post() {
   cancelled_.store(false, std::memory_order_relaxed);
-  open_events_.store(3, std::memory_order_relaxed);  // arrived, finished and done
+  pending_events_.store(3, std::memory_order_relaxed);  // arrived, finished and done
   context_.emplace();
   context_->AsyncNotifyWhenDone(&done_);
-  Await(*context_, &arrived_);
+  RequestNext(*context_, &arrived_);
 }
 
 void* AsyncCall::FinishTag() {
-  // Pairs with CloseEvent: whoever ends the call sees what this thread has written.
-  open_events_.fetch_add(0, std::memory_order_release);
+  // Pairs with CompleteEvent: the thread that completes the last event sees this thread's writes.
+  pending_events_.fetch_add(0, std::memory_order_release);
   return &finished_;
 }
 
 void AsyncCall::HandleArrived(bool ok) {
   if (!ok) {
-    // The server shuts down: no RPC arrived, so no other event follows.
-    home_.Return(*this);
+    // The gRPC server shut down before an RPC arrived, so no other event follows.
+    pool_.Return(*this);
     return;
   }
-  home_.Arrive();
+  pool_.CountArrival();
   OnArrived();
-  CloseEvent();
+  CompleteEvent();
 }
 
 void AsyncCall::HandleDone(bool /*ok*/) {
   if (context_->IsCancelled()) cancelled_.store(true, std::memory_order_release);
   OnDone();
-  CloseEvent();
+  CompleteEvent();
 }
 
-void AsyncCall::CloseEvent() {
-  if (open_events_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+void AsyncCall::CompleteEvent() {
+  if (pending_events_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
   Release();
   context_.reset();
-  home_.Return(*this);
+  pool_.Return(*this);
 }
 
 }  // namespace lipserve

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The life of an asynchronous call on gRPC's completion queue, the same for unary calls and
-// streams.
+// The life of an asynchronous call on gRPC's completion queue. Unary calls and streams share it.
 //
 //   Post -> arrived -> operations of the derived class -> finished and done, in either order
 //        -> back to its pool
 //
-// gRPC reports "done" when the client has the status or has cancelled, which may be before Finish.
+// gRPC reports "done" when the client has received the status or has cancelled. A cancelled call
+// can be "done" before Finish was called.
 #ifndef SERVER_RPC_ASYNC_CALL_H_
 #define SERVER_RPC_ASYNC_CALL_H_
 
@@ -19,9 +19,9 @@
 
 namespace lipserve {
 
-// A call object that serves one RPC after the other.
+// A call object that serves one RPC after another. UnaryCall is the simplest derived class.
 //
-// Threads: events come on pollers; the call returns to its pool after the last of them.
+// Threads: pollers deliver the events. The call returns to its pool after the last one.
 class AsyncCall : public PooledCall {
  public:
   AsyncCall(const AsyncCall&) = delete;
@@ -30,24 +30,25 @@ class AsyncCall : public PooledCall {
   void Post() final;
 
  protected:
-  explicit AsyncCall(CallPool& home) : home_(home) {}
+  explicit AsyncCall(CallPool& pool) : pool_(pool) {}
 
-  // Forgets the last RPC, makes a responder and asks gRPC for the next RPC. `arrived` is the tag.
-  virtual void Await(grpc::ServerContext& context, void* arrived) = 0;
+  // Resets the call, makes a responder for `context`, and asks gRPC for the next RPC. `arrived` is
+  // the tag of that request.
+  virtual void RequestNext(grpc::ServerContext& context, void* arrived) = 0;
 
-  // An RPC has arrived. Must lead to exactly one Finish with the tag FinishTag(). The call returns
-  // to its pool no earlier than this function returns.
+  // An RPC has arrived. Must lead to exactly one Finish with the tag FinishTag(). The call stays
+  // out of its pool at least until this function returns.
   virtual void OnArrived() = 0;
 
-  // The RPC is done; cancelled() says whether the client cancelled. Finish must still be called
-  // once if it was not.
+  // The RPC is done; cancelled() says whether the client cancelled. If Finish has not been called
+  // yet, it must still be called once.
   virtual void OnDone() {}
 
-  // Destroys the responder and large memory. An idle call must not keep its connection open.
+  // Destroys the responder and frees large messages: an idle call must not keep its connection
+  // open.
   virtual void Release() = 0;
 
-  // The tag for Finish. The call may serve another RPC as soon as Finish has been called outside
-  // OnArrived.
+  // The tag for Finish. After a Finish outside OnArrived the call may already serve another RPC.
   void* FinishTag();
 
   bool cancelled() const { return cancelled_.load(std::memory_order_acquire); }
@@ -56,13 +57,13 @@ class AsyncCall : public PooledCall {
  private:
   void HandleArrived(bool ok);
   void HandleDone(bool ok);
-  void HandleFinished(bool /*ok*/) { CloseEvent(); }
-  void CloseEvent();
+  void HandleFinished(bool /*ok*/) { CompleteEvent(); }
+  void CompleteEvent();
 
-  CallPool& home_;
+  CallPool& pool_;
   std::optional<grpc::ServerContext> context_;  // a context serves one RPC only
   std::atomic<bool> cancelled_{false};
-  std::atomic<int> open_events_{0};
+  std::atomic<int> pending_events_{0};
   CallEvent<AsyncCall, &AsyncCall::HandleArrived> arrived_{*this};
   CallEvent<AsyncCall, &AsyncCall::HandleDone> done_{*this};
   CallEvent<AsyncCall, &AsyncCall::HandleFinished> finished_{*this};

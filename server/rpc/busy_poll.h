@@ -7,37 +7,41 @@
 
 namespace lipserve {
 
-// Decides when a poller that has nothing to do keeps looking instead of going to sleep.
+// Decides when an idle poller busy-polls instead of sleeping.
 //
-// To be woken for a request takes longer than to answer it, on a virtual machine above all. A
-// client that calls again as soon as it has its answer is spared that if the poller goes on looking
-// for a while after each answer. Where nothing comes in that while, it lets twice as many answers
-// pass before it tries again, up to 64: so a server with rare calls sleeps.
+//   BusyPoll busy_poll(std::chrono::microseconds(100));
+//   if (busy_poll.ShouldPoll()) busy_poll.Record(PollFor(busy_poll.duration()));
+//
+// Waking a thread for a request takes longer than answering it, above all on a virtual machine. A
+// client that calls again at once is spared the wake-up if the poller keeps polling after each
+// answer. If no event comes in that time, the poller backs off: it skips twice as many answers
+// before the next try, up to 64. So a server with rare calls sleeps.
 //
 // Threads: one at a time.
 class BusyPoll {
  public:
-  // Looks for `longest` at a time; 0: never.
-  explicit BusyPoll(std::chrono::nanoseconds longest) : longest_(longest) {}
+  // Polls for at most `duration` at a time; 0 disables busy polling.
+  explicit BusyPoll(std::chrono::nanoseconds duration) : duration_(duration) {}
 
-  std::chrono::nanoseconds longest() const { return longest_; }
+  std::chrono::nanoseconds duration() const { return duration_; }
 
-  // Whether to look now that answers have been given. If so, tell by Ended whether anything came.
-  bool Begin() {
-    if (longest_ <= std::chrono::nanoseconds::zero()) return false;
+  // Whether to busy-poll now, after answers have been sent. If true, report the outcome to Record.
+  bool ShouldPoll() {
+    if (duration_ <= std::chrono::nanoseconds::zero()) return false;
     if (answers_to_skip_ == 0) return true;
     --answers_to_skip_;
     return false;
   }
 
-  void Ended(bool came) {
-    constexpr int kMostSkipped = 64;
-    next_skip_ = came ? 1 : std::min(2 * next_skip_, kMostSkipped);
-    answers_to_skip_ = came ? 0 : next_skip_;
+  // Records whether an event came while polling.
+  void Record(bool found_event) {
+    constexpr int kMaxSkipped = 64;
+    next_skip_ = found_event ? 1 : std::min(2 * next_skip_, kMaxSkipped);
+    answers_to_skip_ = found_event ? 0 : next_skip_;
   }
 
  private:
-  const std::chrono::nanoseconds longest_;
+  const std::chrono::nanoseconds duration_;
   int answers_to_skip_ = 0;
   int next_skip_ = 1;
 };

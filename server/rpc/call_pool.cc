@@ -28,8 +28,8 @@ void CallPool::PostOne() {
 }
 
 void CallPool::Replenish() {
-  if (owed_.load(std::memory_order_relaxed) == 0) return;
-  Post(owed_.exchange(0, std::memory_order_relaxed));
+  if (arrived_.load(std::memory_order_relaxed) == 0) return;
+  Post(arrived_.exchange(0, std::memory_order_relaxed));
 }
 
 void CallPool::Return(PooledCall& call) {

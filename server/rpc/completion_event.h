@@ -4,22 +4,24 @@
 
 namespace lipserve {
 
-// A tag on gRPC's completion queue.
+// A tag on gRPC's completion queue: what to do when the operation completes.
 class CompletionEvent {
  public:
-  // Takes the event. `ok` is gRPC's: false if the operation did not take place.
-  virtual void Happen(bool ok) = 0;
+  // Handles the event. `ok` comes from gRPC: false if the operation did not take place.
+  virtual void Dispatch(bool ok) = 0;
 
  protected:
   ~CompletionEvent() = default;
 };
 
-// The event that calls one function of a call.
+// An event that calls one member function:
+//
+//   CallEvent<MyCall, &MyCall::OnWritten> written_event_{*this};
 template <typename Call, void (Call::*Handler)(bool)>
 class CallEvent final : public CompletionEvent {
  public:
   explicit CallEvent(Call& call) : call_(call) {}
-  void Happen(bool ok) override { (call_.*Handler)(ok); }
+  void Dispatch(bool ok) override { (call_.*Handler)(ok); }
 
  private:
   Call& call_;

@@ -11,28 +11,28 @@
 namespace lipserve {
 namespace {
 
-// So many that calls which wait for the end of the round do not wait for long.
-constexpr int kMostEventsInARound = 128;
+// Bounds a round, so that calls that wait for its end do not wait long.
+constexpr int kMaxEventsPerRound = 128;
 
-// Hands on what has come already, at most `most` events.
-void HandOnWhatHasCome(grpc::CompletionQueue& queue, int most) {
+// Dispatches events that are ready, at most `max_events`, without waiting for more.
+void DrainReadyEvents(grpc::CompletionQueue& queue, int max_events) {
   void* tag = nullptr;
   bool ok = false;
-  for (int i = 0; i < most; ++i) {
+  for (int i = 0; i < max_events; ++i) {
     if (queue.AsyncNext(&tag, &ok, std::chrono::system_clock::time_point()) !=
         grpc::CompletionQueue::GOT_EVENT) {
       return;
     }
-    static_cast<CompletionEvent*>(tag)->Happen(ok);
+    static_cast<CompletionEvent*>(tag)->Dispatch(ok);
   }
 }
 
-// Looks for the next event without sleeping. Like AsyncNext, says that the queue is shut down, or
-// that nothing has come in `longest`.
-grpc::CompletionQueue::NextStatus LookForNext(grpc::CompletionQueue& queue,
-                                              std::chrono::nanoseconds longest, void** tag,
-                                              bool* ok) {
-  const auto end = std::chrono::steady_clock::now() + longest;
+// Polls for the next event without sleeping, for at most `duration`. Returns what AsyncNext
+// returns: an event, TIMEOUT, or SHUTDOWN of the queue.
+grpc::CompletionQueue::NextStatus BusyPollNext(grpc::CompletionQueue& queue,
+                                               std::chrono::nanoseconds duration, void** tag,
+                                               bool* ok) {
+  const auto end = std::chrono::steady_clock::now() + duration;
   grpc::CompletionQueue::NextStatus status = grpc::CompletionQueue::TIMEOUT;
   do {
     status = queue.AsyncNext(tag, ok, std::chrono::system_clock::time_point());
@@ -41,13 +41,13 @@ grpc::CompletionQueue::NextStatus LookForNext(grpc::CompletionQueue& queue,
 }
 
 void PollUntilShutdown(grpc::CompletionQueue& queue, PollerWork& work, BusyPoll busy_poll) {
-  std::size_t answered = 0;  // requests in the last round
+  std::size_t answered = 0;  // requests answered in the last round
   void* tag = nullptr;
   bool ok = false;
   const auto next = [&] {
-    if (answered > 0 && work.MayPollBusily() && busy_poll.Begin()) {
-      const auto status = LookForNext(queue, busy_poll.longest(), &tag, &ok);
-      busy_poll.Ended(status == grpc::CompletionQueue::GOT_EVENT);
+    if (answered > 0 && work.MayBusyPoll() && busy_poll.ShouldPoll()) {
+      const auto status = BusyPollNext(queue, busy_poll.duration(), &tag, &ok);
+      busy_poll.Record(status == grpc::CompletionQueue::GOT_EVENT);
       if (status != grpc::CompletionQueue::TIMEOUT) {
         return status == grpc::CompletionQueue::GOT_EVENT;
       }
@@ -55,10 +55,11 @@ void PollUntilShutdown(grpc::CompletionQueue& queue, PollerWork& work, BusyPoll 
     return queue.Next(&tag, &ok);
   };
   while (next()) {
-    const bool crowded = answered > 1;
-    static_cast<CompletionEvent*>(tag)->Happen(ok);
-    answered = crowded ? 0 : work.AnswerQuickRequests();
-    HandOnWhatHasCome(queue, kMostEventsInARound - 1);
+    const bool had_several = answered > 1;
+    static_cast<CompletionEvent*>(tag)->Dispatch(ok);
+    // One request at a time: answer at once. Several: collect the round first, for a larger batch.
+    answered = had_several ? 0 : work.AnswerQuickRequests();
+    DrainReadyEvents(queue, kMaxEventsPerRound - 1);
     answered += work.AnswerQuickRequests();
     work.CleanUp();
   }

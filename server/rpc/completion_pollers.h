@@ -15,7 +15,7 @@
 
 namespace lipserve {
 
-// What one poller does besides handing on events.
+// The work of one poller between two polls of its queue.
 class PollerWork {
  public:
   PollerWork() = default;
@@ -23,28 +23,33 @@ class PollerWork {
   PollerWork(const PollerWork&) = delete;
   PollerWork& operator=(const PollerWork&) = delete;
 
-  // Answers the quick ones of the requests that have come; returns how many.
+  // Answers the queued requests that are quick. Returns how many.
   virtual std::size_t AnswerQuickRequests() = 0;
 
-  // What no client waits for.
+  // Work that no client waits for, such as posting new calls. Called at the end of a round.
   virtual void CleanUp() = 0;
 
-  // Whether the poller may look for events without sleeping: false while others need the cores.
-  virtual bool MayPollBusily() const = 0;
+  // Whether the poller may busy-poll; false while other threads need the cores.
+  virtual bool MayBusyPoll() const = 0;
 };
 
-// Threads that hand the events of one completion queue to their calls. Every tag on the queue must
-// be a CompletionEvent.
+// Threads that poll one completion queue and dispatch its events. Every tag on the queue must be a
+// CompletionEvent.
 //
-// A poller takes all events that have come and then answers the requests among them together, in a
-// batch. While requests come one by one it answers each before it looks for more. After answers it
-// polls busily for a while where BusyPoll expects that to be worth it.
+//   auto pollers = CompletionPollers::Start(1, queue, new_work, busy_poll, check);
+//   pools.Post();
+//   (*pollers)->Begin();
+//
+// In a round, a poller dispatches all ready events and then answers their requests together, in a
+// batch. While requests come one by one it answers each before it polls again. After answers it
+// busy-polls where BusyPoll expects that to pay.
 class CompletionPollers {
  public:
   using NewWork = std::function<std::unique_ptr<PollerWork>()>;
 
-  // Starts `count` threads, once each has passed `check`, since it may compute; each makes work of
-  // its own. They wait for Begin. `busy_poll`: BusyPoll's longest look.
+  // Starts `count` threads. Pollers may compute answers, so each must pass `check` first. Each
+  // thread makes its own work with `new_work`, and then waits for Begin. `busy_poll` is the longest
+  // busy poll.
   //
   // Requires: queue, and what the work refers to, outlive the pollers.
   // Errors:   those of CheckedThreads::Start.
@@ -52,12 +57,13 @@ class CompletionPollers {
       std::size_t count, grpc::CompletionQueue& queue, NewWork new_work,
       std::chrono::nanoseconds busy_poll, const ThreadCheck& check);
 
-  // Lets the threads take events. What the caller has put on the queue before is whole for them,
-  // which ThreadSanitizer can see too.
+  // Lets the threads poll. Everything the caller enqueued before Begin happens-before the first
+  // poll, and ThreadSanitizer can see it.
   void Begin();
 
-  // Shuts the queue down, handles what is left on it, and joins. Requires: nothing can be put on
-  // the queue any more.
+  // Shuts the queue down, dispatches its remaining events, and joins the threads.
+  //
+  // Requires: nothing is enqueued any more.
   ~CompletionPollers();
   CompletionPollers(const CompletionPollers&) = delete;
   CompletionPollers& operator=(const CompletionPollers&) = delete;

@@ -6,40 +6,45 @@
 
 namespace lipserve {
 
-// One method of a generated service, on a completion queue.
+// A unary method of a generated service, bound to a completion queue:
+//
+//   const UnaryMethod<Service, Request, Response> method{&service, &queue,
+//                                                        &Service::RequestClassify};
 template <typename Service, typename Request, typename Response>
 struct UnaryMethod {
-  // The generated function Request<Method>.
-  using Await = void (Service::*)(grpc::ServerContext*, Request*,
-                                  grpc::ServerAsyncResponseWriter<Response>*,
-                                  grpc::CompletionQueue*, grpc::ServerCompletionQueue*, void*);
+  // The generated function Request<Method>, e.g. RequestClassify.
+  using RequestFunction = void (Service::*)(grpc::ServerContext*, Request*,
+                                            grpc::ServerAsyncResponseWriter<Response>*,
+                                            grpc::CompletionQueue*, grpc::ServerCompletionQueue*,
+                                            void*);
 
-  // Asks gRPC for the next call.
-  void AwaitCall(grpc::ServerContext& context, Request& request,
-                 grpc::ServerAsyncResponseWriter<Response>& responder, void* tag) const {
-    (service->*await)(&context, &request, &responder, queue, queue, tag);
+  // Asks gRPC for the next call of this method.
+  void RequestCall(grpc::ServerContext& context, Request& request,
+                   grpc::ServerAsyncResponseWriter<Response>& responder, void* tag) const {
+    (service->*request_function)(&context, &request, &responder, queue, queue, tag);
   }
 
   Service* service;
   grpc::ServerCompletionQueue* queue;
-  Await await;
+  RequestFunction request_function;
 };
 
-// The same for a method with a stream of requests and one of responses.
+// The same for a bidirectional stream.
 template <typename Service, typename Request, typename Response>
 struct StreamMethod {
-  using Await = void (Service::*)(grpc::ServerContext*,
-                                  grpc::ServerAsyncReaderWriter<Response, Request>*,
-                                  grpc::CompletionQueue*, grpc::ServerCompletionQueue*, void*);
+  using RequestFunction = void (Service::*)(grpc::ServerContext*,
+                                            grpc::ServerAsyncReaderWriter<Response, Request>*,
+                                            grpc::CompletionQueue*, grpc::ServerCompletionQueue*,
+                                            void*);
 
-  void AwaitCall(grpc::ServerContext& context,
-                 grpc::ServerAsyncReaderWriter<Response, Request>& stream, void* tag) const {
-    (service->*await)(&context, &stream, queue, queue, tag);
+  void RequestCall(grpc::ServerContext& context,
+                   grpc::ServerAsyncReaderWriter<Response, Request>& stream, void* tag) const {
+    (service->*request_function)(&context, &stream, queue, queue, tag);
   }
 
   Service* service;
   grpc::ServerCompletionQueue* queue;
-  Await await;
+  RequestFunction request_function;
 };
 
 }  // namespace lipserve

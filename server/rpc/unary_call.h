@@ -16,28 +16,35 @@
 
 namespace lipserve {
 
-// A call with one request and one response. Derive from it and implement Handle.
+// A call with one request and one response. Derive from it and implement Handle:
 //
-// Threads: Handle runs on a poller; Finish may be called there or by any other thread, once.
+//   class LiveCall final : public UnaryCall<Service, LiveRequest, LiveResponse> {
+//     void Handle() override {
+//       response().set_live(true);
+//       Finish(absl::OkStatus());
+//     }
+//   };
+//
+// Threads: Handle runs on a poller. Finish may be called there or on another thread, once.
 template <typename Service, typename Request, typename Response>
 class UnaryCall : public AsyncCall {
  public:
   using Method = UnaryMethod<Service, Request, Response>;
 
-  UnaryCall(CallPool& home, const Method& method) : AsyncCall(home), method_(method) {}
+  UnaryCall(CallPool& pool, const Method& method) : AsyncCall(pool), method_(method) {}
 
  protected:
-  // A request has arrived. Must lead to exactly one Finish.
+  // Handles request(). Must lead to exactly one Finish, here or later on another thread.
   virtual void Handle() = 0;
 
   // The client cancelled. Finish must still be called once.
   virtual void OnCancelled() {}
 
-  // Sends the response if `status` is OK, else the error. After a Finish outside Handle the call
-  // may already serve another RPC.
+  // Sends the response if `status` is OK, otherwise the error. After a Finish outside Handle the
+  // call may already serve another RPC.
   void Finish(const absl::Status& status) {
     if (const auto delay = RetryDelay(status)) {
-      // gRPC's own retries wait this long.
+      // A gRPC client with a retry policy waits this long.
       context().AddTrailingMetadata("grpc-retry-pushback-ms", absl::StrCat(delay->count()));
     }
     if (status.ok()) {
@@ -51,9 +58,9 @@ class UnaryCall : public AsyncCall {
   Response& response() { return response_; }
 
  private:
-  void Await(grpc::ServerContext& context, void* arrived) final {
+  void RequestNext(grpc::ServerContext& context, void* arrived) final {
     responder_.emplace(&context);
-    method_.AwaitCall(context, request_, *responder_, arrived);
+    method_.RequestCall(context, request_, *responder_, arrived);
   }
 
   void OnArrived() final { Handle(); }
@@ -64,15 +71,16 @@ class UnaryCall : public AsyncCall {
 
   void Release() final {
     responder_.reset();
-    ForgetIfLarge(request_);
-    ForgetIfLarge(response_);
+    ReleaseIfLarge(request_);
+    ReleaseIfLarge(response_);
   }
 
-  // Messages are reused with their memory. A pool must not keep that of a burst of large ones.
+  // Messages are reused with their memory. A pool must not keep the memory of a burst of large
+  // ones.
   template <typename Message>
-  static void ForgetIfLarge(Message& message) {
-    constexpr std::size_t kMostKeptBytes = std::size_t{16} << 10;
-    if (message.ByteSizeLong() > kMostKeptBytes) message = Message();
+  static void ReleaseIfLarge(Message& message) {
+    constexpr std::size_t kMaxKeptBytes = std::size_t{16} << 10;
+    if (message.ByteSizeLong() > kMaxKeptBytes) message = Message();
   }
 
   const Method method_;

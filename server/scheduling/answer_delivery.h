@@ -10,7 +10,7 @@
 
 namespace lipserve {
 
-// Brings computed answers to the tasks that wait for them.
+// Delivers computed answers to the tasks that wait for them.
 class AnswerDelivery {
  public:
   AnswerDelivery() = default;
@@ -18,13 +18,14 @@ class AnswerDelivery {
   AnswerDelivery(const AnswerDelivery&) = delete;
   AnswerDelivery& operator=(const AnswerDelivery&) = delete;
 
-  // Completes each task with its own answers, now or later. `answers` begins with one for each
-  // image of the first task, then of the second, and so on. May swap it with a spare vector.
+  // Completes each task with its own answers, now or later. `answers` starts with the answers of
+  // the first task, one per image, then those of the second, and so on. May swap `answers` with a
+  // spare vector.
   virtual void Deliver(std::span<ClassificationTask* const> tasks,
                        std::vector<Answer>& answers) = 0;
 };
 
-// Completes the tasks before it returns.
+// Completes the tasks on the calling thread, before Deliver returns.
 class PromptDelivery final : public AnswerDelivery {
  public:
   void Deliver(std::span<ClassificationTask* const> tasks, std::vector<Answer>& answers) override;

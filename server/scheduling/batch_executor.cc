@@ -9,7 +9,7 @@
 namespace lipserve {
 
 void BatchExecutor::Execute(std::span<ClassificationTask* const> batch) {
-  DropTheDead(batch);
+  Expire(batch);
   std::span<ClassificationTask*> rest(live_);
   while (!rest.empty()) {
     const RadiusPrecision precision = rest.front()->images().precision;
@@ -19,13 +19,13 @@ void BatchExecutor::Execute(std::span<ClassificationTask* const> batch) {
                                                 return task->images().precision == precision;
                                               });
     const auto count = static_cast<std::size_t>(others - rest.begin());
-    ExecuteTogether(rest.first(count));
+    ExecuteSamePrecision(rest.first(count));
     rest = rest.subspan(count);
   }
 }
 
-void BatchExecutor::ExecuteTogether(std::span<ClassificationTask* const> tasks) {
-  // Completed tasks may let go of the model; this batch still needs it.
+void BatchExecutor::ExecuteSamePrecision(std::span<ClassificationTask* const> tasks) {
+  // Tasks release the model when they complete; this batch still needs it.
   const std::shared_ptr<const ServedModel> model = tasks.front()->model();
   const ConstMatrixView inputs = tasks.size() == 1 ? tasks.front()->inputs() : Gather(tasks);
   if (answers_.size() < inputs.rows) answers_.resize(inputs.rows);
@@ -39,7 +39,7 @@ void BatchExecutor::ExecuteTogether(std::span<ClassificationTask* const> tasks) 
   delivery_.Deliver(tasks, answers_);
 }
 
-void BatchExecutor::DropTheDead(std::span<ClassificationTask* const> batch) {
+void BatchExecutor::Expire(std::span<ClassificationTask* const> batch) {
   live_.clear();
   const Clock::TimePoint now = clock_.Now();
   for (ClassificationTask* const task : batch) {

@@ -12,36 +12,45 @@
 
 namespace lipserve {
 
-// Turns batches of tasks into answers: drops what nobody waits for any more, lays the rest side by
-// side, classifies it in one go, and completes each task with its own answers. Tasks of different
-// precision cannot be computed together; those of the oldest task's precision come first.
+// Computes batches of tasks.
 //
-// Threads: used by one thread at a time, which has set its OpenMP team to one thread; keeps
-// buffers.
+//   BatchExecutor executor(clock, delivery);
+//   while (queue.TakeBatch(batch)) {
+//     executor.Execute(batch);
+//     queue.BatchDone();
+//   }
+//
+// Completes tasks that are cancelled or past their deadline without computing them. Gathers the
+// inputs of the rest into one matrix, classifies it, and completes each task with its own answers.
+// Tasks of different precision are computed separately, those of the oldest task's precision first.
+//
+// Threads: one at a time, with an OpenMP team of one thread. The executor keeps buffers.
 class BatchExecutor {
  public:
   // Requires: clock and delivery outlive the executor.
   BatchExecutor(const Clock& clock, AnswerDelivery& delivery)
       : clock_(clock), delivery_(delivery) {}
 
-  // Completes every task of `batch`: Cancelled if its client has gone, DeadlineExceeded if its
-  // deadline has passed (nothing is computed for either), else, by way of the delivery, with its
-  // answers. Those of tasks of one precision are delivered in the tasks' order.
+  // Completes every task of `batch`: with Cancelled if its client has cancelled, with
+  // DeadlineExceeded if its deadline has passed, otherwise with its answers, through the delivery.
+  // For the first two, nothing is computed. Tasks of one precision are delivered in their order.
   //
   // Requires: all tasks are of the same model.
   void Execute(std::span<ClassificationTask* const> batch);
 
  private:
-  void DropTheDead(std::span<ClassificationTask* const> batch);
+  // Completes the cancelled and overdue tasks of `batch`, and puts the others into live_.
+  void Expire(std::span<ClassificationTask* const> batch);
   // Computes and completes tasks of one model and one precision.
-  void ExecuteTogether(std::span<ClassificationTask* const> tasks);
+  void ExecuteSamePrecision(std::span<ClassificationTask* const> tasks);
   ConstMatrixView Gather(std::span<ClassificationTask* const> tasks);
 
   const Clock& clock_;
   AnswerDelivery& delivery_;
   std::vector<ClassificationTask*> live_;
   std::vector<float> gathered_;
-  std::vector<Answer> answers_;  // grows only: an answer keeps the capacity of its scores
+  std::vector<Answer>
+      answers_;  // never shrinks, so that each answer keeps the memory of its scores
 };
 
 }  // namespace lipserve

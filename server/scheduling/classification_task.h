@@ -14,19 +14,19 @@
 
 namespace lipserve {
 
-// One decoded request on its way through queue and workers, whatever protocol it came by.
+// One decoded request on its way through queue and workers, of any protocol.
 //
 // Flow:    Prepare -> RequestQueue::Admit -> BatchExecutor::Execute -> Complete.
-// Threads: one thread has the task at a time; the queue hands it on.
+// Threads: one thread owns the task at a time; the queue passes it on.
 class ClassificationTask {
  public:
   virtual ~ClassificationTask() = default;
 
-  // Whether the client has gone, so that nobody would read the answer.
+  // Whether the client has cancelled, so that nobody would read the answer.
   virtual bool IsCancelled() const = 0;
 
-  // Takes the answers, one per image, or the reason why there are none. Called exactly once; the
-  // task may be reused as soon as it returns.
+  // Takes the answers, one per image, or the error. Called exactly once. The task may be reused as
+  // soon as this returns.
   virtual void Complete(const absl::Status& status, std::span<const Answer> answers) = 0;
 
   const std::shared_ptr<const ServedModel>& model() const { return model_; }
@@ -38,7 +38,7 @@ class ClassificationTask {
   Clock::TimePoint deadline() const { return deadline_; }
 
  protected:
-  // Everything that may differ from one use of a pooled task to the next.
+  // The state of one request; a pooled task is reused for the next.
   std::shared_ptr<const ServedModel> model_;
   DecodedImages images_;
   Clock::TimePoint arrival_;

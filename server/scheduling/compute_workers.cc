@@ -10,8 +10,8 @@
 namespace lipserve {
 namespace {
 
-// A third of the CPU that a poller gets if both want it all, and a poller that wakes up need not
-// wait for a worker's time slice: so refusals come soon when the workers have all cores.
+// Under contention a worker gets a third of a poller's CPU, and a poller that wakes up need not
+// wait for a worker's time slice. So a busy server still refuses requests quickly.
 constexpr int kNiceness = 5;
 
 void ExecuteUntilClosed(RequestQueue& queue, const Clock& clock, AnswerDelivery& delivery) {

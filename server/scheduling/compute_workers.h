@@ -13,11 +13,11 @@
 
 namespace lipserve {
 
-// Threads that execute the queue's batches, each with a single OpenMP thread: parallelism comes
-// from many requests, not from splitting one. They make way for the threads that wait for gRPC.
+// Threads that execute the queue's batches. Each has a single OpenMP thread: parallelism comes from
+// many requests, not from splitting one. They run at a lower priority than the pollers.
 class ComputeWorkers {
  public:
-  // Starts `count` threads, once each has passed `check`; they share the delivery.
+  // Starts `count` threads, once each has passed `check`. They share `delivery`.
   //
   // Requires: queue, clock and delivery outlive the workers; the calling thread has passed the
   //           check too.
@@ -28,8 +28,8 @@ class ComputeWorkers {
                                                                AnswerDelivery& delivery,
                                                                const ThreadCheck& check);
 
-  // Closes the queue, finishes what is left in it (with the calling thread's help, so that this
-  // holds without any worker too), and joins.
+  // Closes the queue, executes what is left in it, and joins. The calling thread helps, so the
+  // queue is emptied even without any worker.
   ~ComputeWorkers();
   ComputeWorkers(const ComputeWorkers&) = delete;
   ComputeWorkers& operator=(const ComputeWorkers&) = delete;

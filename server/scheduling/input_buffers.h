@@ -10,37 +10,42 @@
 
 namespace lipserve {
 
-// Memory for the inputs of large requests, lent to one after the other. Calls that are idle then
-// hold none, and what is busy has memory that is warm: fresh one costs a page fault for each 4 KiB.
+// A pool of buffers for the inputs of large requests.
+//
+//   std::vector<float> buffer = buffers.Take();
+//   buffers.Return(std::move(buffer));
+//
+// Idle calls hold no buffer, and busy ones reuse warm memory: fresh memory costs a page fault for
+// each 4 KiB.
 //
 // Threads: all functions are safe to call from any thread.
 class InputBuffers {
  public:
-  // Keeps buffers for `most_numbers` in all; what is returned beyond that is freed.
-  explicit InputBuffers(std::size_t most_numbers) : most_numbers_(most_numbers) {}
+  // Keeps idle buffers of at most `max_floats` floats in total, and frees any beyond that.
+  explicit InputBuffers(std::size_t max_floats) : max_floats_(max_floats) {}
 
-  // The buffer that was returned last, with what is in it, or an empty one.
+  // Returns the most recently returned buffer, with its old content, or an empty one.
   std::vector<float> Take() {
     MutexLock lock(mutex_);
     if (idle_.empty()) return {};
     std::vector<float> buffer = std::move(idle_.back());
     idle_.pop_back();
-    numbers_ -= buffer.capacity();
+    idle_floats_ -= buffer.capacity();
     return buffer;
   }
 
   void Return(std::vector<float> buffer) {
     MutexLock lock(mutex_);
-    if (numbers_ + buffer.capacity() > most_numbers_) return;
-    numbers_ += buffer.capacity();
+    if (idle_floats_ + buffer.capacity() > max_floats_) return;
+    idle_floats_ += buffer.capacity();
     idle_.push_back(std::move(buffer));
   }
 
  private:
-  const std::size_t most_numbers_;
+  const std::size_t max_floats_;
   Mutex mutex_;
   std::vector<std::vector<float>> idle_ ABSL_GUARDED_BY(mutex_);
-  std::size_t numbers_ ABSL_GUARDED_BY(mutex_) = 0;  // room in all that are idle
+  std::size_t idle_floats_ ABSL_GUARDED_BY(mutex_) = 0;  // total capacity of idle_
 };
 
 }  // namespace lipserve

@@ -7,8 +7,9 @@
 namespace lipserve {
 namespace {
 
-// When the request would have arrived at the highest level, to be computed when it is.
-Clock::TimePoint Due(const ClassificationTask& task, std::size_t level) {
+// The time by which requests of all levels are compared: the arrival, later by kHeadStart per
+// level.
+Clock::TimePoint EffectiveArrival(const ClassificationTask& task, std::size_t level) {
   return task.arrival() + static_cast<int>(level) * PriorityLane::kHeadStart;
 }
 
@@ -32,7 +33,8 @@ std::size_t PriorityLane::NextLevel() const {
   auto next = static_cast<std::size_t>(std::countr_zero(filled_levels_));
   for (unsigned rest = filled_levels_ & (filled_levels_ - 1); rest != 0; rest &= rest - 1) {
     const auto level = static_cast<std::size_t>(std::countr_zero(rest));
-    if (Due(*first_[level], level) < Due(*first_[next], next)) next = level;
+    if (EffectiveArrival(*first_[level], level) < EffectiveArrival(*first_[next], next))
+      next = level;
   }
   return next;
 }
@@ -45,21 +47,22 @@ ClassificationTask& PriorityLane::PopFirst() {
   return task;
 }
 
-std::size_t PriorityLane::ImagesOfNextBatch(std::size_t most) const {
-  PriorityLane ahead = *this;  // to pop does not touch the tasks
+std::size_t PriorityLane::NextBatchImages(std::size_t max_images) const {
+  PriorityLane ahead = *this;  // popping does not change the tasks
   std::size_t images = 0;
   do {
     images += ahead.PopFirst().images().num_images;
-  } while (!ahead.empty() && images + ahead.First().images().num_images <= most);
+  } while (!ahead.empty() && images + ahead.First().images().num_images <= max_images);
   return images;
 }
 
-std::size_t PriorityLane::TakeBatch(std::size_t most, std::vector<ClassificationTask*>& batch) {
+std::size_t PriorityLane::TakeBatch(std::size_t max_images,
+                                    std::vector<ClassificationTask*>& batch) {
   std::size_t images = 0;
   do {
     batch.push_back(&PopFirst());
     images += batch.back()->images().num_images;
-  } while (!empty() && images + First().images().num_images <= most);
+  } while (!empty() && images + First().images().num_images <= max_images);
   return images;
 }
 

@@ -12,41 +12,45 @@
 
 namespace lipserve {
 
-// The requests of one model that wait, in the order in which they are to be computed: those of
-// higher priority first, and those of one priority as they came. Each level down is worth
-// kHeadStart: a request waits as if it had arrived so much later.
+// The waiting requests of one model, in the order in which they will be computed.
 //
-// Guarantee: a request is overtaken only by those that arrived less than
-//            kHeadStart * (its level - theirs) after it, so that none waits for ever.
-// Threads:   used by one thread at a time. Tasks are borrowed from Append until they are taken.
+// Higher priority comes first; within one priority, first come first served. Each level down delays
+// a request as if it had arrived kHeadStart later.
+//
+// Guarantee: a request is overtaken only by requests that arrived less than kHeadStart * (its level
+//            - theirs) after it. So no request starves.
+// Threads:   one at a time. Tasks are borrowed from Append until they are taken.
 class PriorityLane {
  public:
-  // Far longer than a queue that is not overloaded takes to empty, far shorter than clients wait.
+  // Far longer than a queue without overload takes to empty, and far shorter than clients wait.
   static constexpr std::chrono::milliseconds kHeadStart{100};
 
-  // Requires: task is in no lane, and of the model of the others.
+  // Requires: `task` is in no lane, and its model is that of the other tasks.
   void Append(ClassificationTask& task);
 
   bool empty() const { return filled_levels_ == 0; }
 
-  // How many images a batch has that is taken now: as many as `most` allows of the first requests.
-  // None is split; one that is larger is a batch of its own. Requires: not empty.
-  std::size_t ImagesOfNextBatch(std::size_t most) const;
-
-  // Appends the tasks of that batch to `batch`, first to be computed first. Returns its images.
+  // Number of images in the batch that TakeBatch would take now: as many of the first requests as
+  // fit into `max_images`. No request is split; a larger one is a batch of its own.
+  //
   // Requires: not empty.
-  std::size_t TakeBatch(std::size_t most, std::vector<ClassificationTask*>& batch);
+  std::size_t NextBatchImages(std::size_t max_images) const;
+
+  // Moves the tasks of that batch to the end of `batch`, in order. Returns its number of images.
+  //
+  // Requires: not empty.
+  std::size_t TakeBatch(std::size_t max_images, std::vector<ClassificationTask*>& batch);
 
  private:
   const ClassificationTask& First() const { return *first_[NextLevel()]; }
   ClassificationTask& PopFirst();
-  // The level whose first task is the next. Requires: not empty.
+  // The level whose first task is next. Requires: not empty.
   std::size_t NextLevel() const;
 
-  // The queue of each level, linked through next_in_lane_; without a first, the last means nothing.
+  // A linked list per level, through next_in_lane_. If first_[i] is null, last_[i] is undefined.
   std::array<ClassificationTask*, kPriorityLevels> first_{};
   std::array<ClassificationTask*, kPriorityLevels> last_{};
-  unsigned filled_levels_ = 0;  // bit i: first_[i] is there
+  unsigned filled_levels_ = 0;  // bit i: first_[i] is not null
 };
 
 }  // namespace lipserve

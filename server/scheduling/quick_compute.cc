@@ -7,9 +7,9 @@ namespace lipserve {
 
 std::size_t QuickCompute::Run() {
   std::size_t answered = 0;
-  const Clock::TimePoint end = clock_.Now() + kBatchesInARow * budget_;
+  const Clock::TimePoint end = clock_.Now() + kMaxBudgetsPerRun * budget_;
   std::chrono::nanoseconds left = budget_;
-  while (queue_.TakeQuickBatch(left, kBudgetsUnshared * budget_, batch_)) {
+  while (queue_.TakeQuickBatch(left, kBudgetsBeforeSharing * budget_, batch_)) {
     executor_.Execute(batch_);
     queue_.BatchDone();
     answered += batch_.size();

@@ -13,27 +13,32 @@
 
 namespace lipserve {
 
-// Executes on the calling thread what is queued and quick. Small models are answered between two
-// looks at the network, in batches of what has arrived, which costs less than to wake a worker.
+// Computes quick batches on the calling thread, a poller, between two polls of the network. For
+// small models this costs less than waking a worker.
+//
+//   QuickCompute compute(queue, std::chrono::microseconds(200), clock, delivery);
+//   const std::size_t answered = compute.Run();
 //
 // Threads: one at a time.
 class QuickCompute {
  public:
-  // Time in a row that Run takes, in batches: what it leaves to the workers costs a thread switch
-  // for each batch and gRPC one for each answer, so the poller goes on while that is not felt.
-  static constexpr int kBatchesInARow = 5;
+  // Run stops after about this many budgets. It does not stop sooner, because waking a worker costs
+  // one thread switch per batch, and gRPC one more per answer.
+  static constexpr int kMaxBudgetsPerRun = 5;
 
-  // What is queued for so many budgets is not worth waking a worker for, which costs its caches and
-  // a core that the clients may need; beyond, a second core is.
-  static constexpr int kBudgetsUnshared = 2;
+  // A poller wakes a worker when queued work exceeds this many budgets. For less, a worker would
+  // cost more than it gains: cold caches, and a core that the clients may need.
+  static constexpr int kBudgetsBeforeSharing = 2;
 
-  // Run computes batches that are expected to take at most `budget`, and spends about
-  // kBatchesInARow times that. Requires: queue, clock and delivery outlive it.
+  // Run computes batches that are expected to take at most `budget`, for about kMaxBudgetsPerRun *
+  // budget in total.
+  //
+  // Requires: queue, clock and delivery outlive the object.
   QuickCompute(RequestQueue& queue, std::chrono::nanoseconds budget, const Clock& clock,
                PromptDelivery& delivery)
       : queue_(queue), budget_(budget), clock_(clock), executor_(clock, delivery) {}
 
-  // Returns how many requests it has answered. What it leaves is the workers'.
+  // Returns how many requests it answered. The workers compute what it leaves.
   std::size_t Run();
 
  private:

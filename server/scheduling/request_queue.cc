@@ -14,8 +14,8 @@ RequestQueue::~RequestQueue() {
   assert(lanes_.empty() && running_batches_ == 0);
 }
 
-absl::Status RequestQueue::FindRoom(const ServedModel& model, std::size_t images,
-                                    bool is_background) const {
+absl::Status RequestQueue::CheckCapacityLocked(const ServedModel& model, std::size_t images,
+                                               bool is_background) const {
   if (closed_) {
     return absl::UnavailableError("the server is draining; try another instance");
   }
@@ -33,18 +33,19 @@ absl::Status RequestQueue::FindRoom(const ServedModel& model, std::size_t images
                    capacity, " images wait and this call brings ", images, "; retry later"));
 }
 
-absl::Status RequestQueue::CheckRoom(const ServedModel& model, std::size_t images) const {
+absl::Status RequestQueue::CheckCapacity(const ServedModel& model, std::size_t images) const {
   MutexLock lock(mutex_);
-  return FindRoom(model, images, /*is_background=*/false);
+  return CheckCapacityLocked(model, images, /*is_background=*/false);
 }
 
-absl::Status RequestQueue::Admit(ClassificationTask& task, Attendant attendant) {
+absl::Status RequestQueue::Admit(ClassificationTask& task, ComputedBy computed_by) {
   const std::size_t images = task.images().num_images;
   MutexLock lock(mutex_);
-  LIPSERVE_RETURN_IF_ERROR(FindRoom(*task.model(), images, IsBackground(task.images().priority)));
+  LIPSERVE_RETURN_IF_ERROR(
+      CheckCapacityLocked(*task.model(), images, IsBackground(task.images().priority)));
   Append(task);
   CountQueued(*task.model(), static_cast<std::ptrdiff_t>(images));
-  if (attendant == Attendant::kWorker && waiting_workers_ > 0) work_arrived_.NotifyOne();
+  if (computed_by == ComputedBy::kWorker && waiting_workers_ > 0) work_arrived_.NotifyOne();
   return absl::OkStatus();
 }
 
@@ -76,18 +77,19 @@ bool RequestQueue::TakeBatch(std::vector<ClassificationTask*>& batch) {
   return true;
 }
 
-bool RequestQueue::TakeQuickBatch(std::chrono::nanoseconds budget, std::chrono::nanoseconds enough,
+bool RequestQueue::TakeQuickBatch(std::chrono::nanoseconds budget,
+                                  std::chrono::nanoseconds share_above,
                                   std::vector<ClassificationTask*>& batch) {
   batch.clear();
   MutexLock lock(mutex_);
   const auto is_quick = [budget](const Lane& lane) {
-    const std::size_t images = lane.tasks.ImagesOfNextBatch(lane.model->batch_limit());
+    const std::size_t images = lane.tasks.NextBatchImages(lane.model->batch_limit());
     return lane.model->ExpectedTime(images) <= budget;
   };
   const auto quick = std::find_if(lanes_.begin(), lanes_.end(), is_quick);
   if (quick != lanes_.end()) {
     PopBatch(quick, batch);
-    if (waiting_workers_ > 0 && ExpectedTimeOfTheQueued() > enough) work_arrived_.NotifyOne();
+    if (waiting_workers_ > 0 && ExpectedQueueTime() > share_above) work_arrived_.NotifyOne();
     return true;
   }
   if (!lanes_.empty() && waiting_workers_ > 0) work_arrived_.NotifyAll();
@@ -109,7 +111,7 @@ void RequestQueue::BatchDone() {
   MutexLock lock(mutex_);
   assert(running_batches_ > 0);
   --running_batches_;
-  if (NothingIsLeft()) became_idle_.NotifyAll();
+  if (IsIdleLocked()) became_idle_.NotifyAll();
 }
 
 void RequestQueue::Close() {
@@ -121,10 +123,10 @@ void RequestQueue::Close() {
 void RequestQueue::WaitUntilIdle() {
   MutexLock lock(mutex_);
   assert(closed_);
-  while (!NothingIsLeft()) became_idle_.Wait(mutex_);
+  while (!IsIdleLocked()) became_idle_.Wait(mutex_);
 }
 
-std::chrono::nanoseconds RequestQueue::ExpectedTimeOfTheQueued() const {
+std::chrono::nanoseconds RequestQueue::ExpectedQueueTime() const {
   std::chrono::nanoseconds time{0};
   for (const Lane& lane : lanes_) time += lane.model->ExpectedTime(lane.images);
   return time;
@@ -132,7 +134,7 @@ std::chrono::nanoseconds RequestQueue::ExpectedTimeOfTheQueued() const {
 
 bool RequestQueue::IsIdle() const {
   MutexLock lock(mutex_);
-  return NothingIsLeft();
+  return IsIdleLocked();
 }
 
 std::chrono::nanoseconds RequestQueue::ExpectedWait(const ServedModel& model) const {

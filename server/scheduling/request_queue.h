@@ -14,28 +14,37 @@
 
 namespace lipserve {
 
-// Who looks after a task that was taken in.
-enum class Attendant {
-  kWorker,  // a waiting worker is woken for it
-  kCaller,  // nobody is woken: the caller is about to call TakeQuickBatch
+// Which thread will compute an admitted task.
+enum class ComputedBy {
+  kWorker,  // Admit wakes a waiting worker
+  kCaller,  // Admit wakes nobody: the caller will call TakeQuickBatch
 };
 
-// Bounded queues of requests, one for each model, that hand out batches without delay: a batch is
-// what is queued of one model when a worker is free, so it grows with the load, up to the model's
-// limit, and costs nothing without.
+// Bounded queues of requests, one for each model, with dynamic batching.
 //
-// Models take turns, and each has room of its own, so that a busy one can neither starve nor crowd
-// out another, whatever priority its requests have; those of one model are taken as PriorityLane
-// says. A request is never split: one larger than a batch is a batch of its own, and one larger
-// than its model's queue is taken in when nothing else waits there. Background requests may fill
-// half of the queue, so that they never crowd out the others.
+//   queue.Admit(task, ComputedBy::kWorker);
+//   while (queue.TakeBatch(batch)) {
+//     executor.Execute(batch);
+//     queue.BatchDone();
+//   }
+//
+// A free worker takes what one model has queued, up to the model's batch limit, without waiting for
+// more. So batches grow with the load, and a lone request is never delayed.
+//
+// Models take turns, and each has a queue of its own. So a busy model can neither starve another
+// nor fill its queue, whatever the priorities. Within a model, PriorityLane decides the order.
+//
+// A request is never split. One larger than a batch is a batch of its own. One larger than its
+// model's queue is admitted only when nothing else waits there. Background requests may fill half
+// of the queue, so they never crowd out the others.
 //
 // Units:   sizes are in images.
-// Threads: all functions are safe to call from any thread. Tasks are borrowed, and belong to the
+// Threads: all functions are safe to call from any thread. Tasks are borrowed; they belong to the
 //          queue from Admit to TakeBatch.
 class RequestQueue {
  public:
-  // `capacity_images`: of each model; ServedModel::queue_capacity() may say less.
+  // `capacity_images` is the capacity of each model's queue; ServedModel::queue_capacity() may be
+  // lower.
   //
   // Requires: metrics outlive the queue.
   RequestQueue(std::size_t capacity_images, Metrics& metrics)
@@ -44,44 +53,46 @@ class RequestQueue {
   RequestQueue(const RequestQueue&) = delete;
   RequestQueue& operator=(const RequestQueue&) = delete;
 
-  // What Admit would say to a request of so many images and usual priority: asked before anything
-  // is spent on one that will be refused.
+  // What Admit would return for a request of `images` images and default priority. Call it before
+  // decoding a request that would be refused.
   //
   // Errors: those of Admit.
-  absl::Status CheckRoom(const ServedModel& model, std::size_t images) const;
+  absl::Status CheckCapacity(const ServedModel& model, std::size_t images) const;
 
-  // Takes the task in.
+  // Enqueues the task.
   //
-  // Errors: ResourceExhausted if it does not fit; Unavailable once the queue is closed. The task
-  //         is then still the caller's.
-  absl::Status Admit(ClassificationTask& task, Attendant attendant);
+  // Errors: ResourceExhausted if it does not fit; Unavailable once the queue is closed. The caller
+  //         then still owns the task.
+  absl::Status Admit(ClassificationTask& task, ComputedBy computed_by);
 
-  // Waits for work and moves it into `batch`, which is cleared first. Call BatchDone when it is
-  // done. Returns false, with an empty batch, once the queue is closed and nothing is left.
+  // Waits for tasks, and moves a batch of them into `batch`, which is cleared first. Call BatchDone
+  // after computing it. Returns false, with an empty batch, once the queue is closed and empty.
   bool TakeBatch(std::vector<ClassificationTask*>& batch);
 
-  // For a thread that can compute a little between other duties, which saves the context switches
-  // to a worker and back: moves the next batch that is expected to take no longer than `budget`
-  // into `batch`, which is cleared first. Call BatchDone when it is done. If the rest is expected
-  // to take longer than `enough`, it wakes a worker to share in it. Where there is no such batch it
-  // returns false and leaves what is queued to the workers, which it wakes.
-  bool TakeQuickBatch(std::chrono::nanoseconds budget, std::chrono::nanoseconds enough,
+  // TakeBatch for a poller, which can compute a little between polls and so save the context
+  // switches to a worker and back. Does not wait.
+  //
+  // Moves the next batch that is expected to take at most `budget` into `batch`, which is cleared
+  // first. Call BatchDone after computing it. If the rest is expected to take longer than
+  // `share_above`, wakes a worker to share it. If there is no such batch, returns false and wakes
+  // the workers for what is queued.
+  bool TakeQuickBatch(std::chrono::nanoseconds budget, std::chrono::nanoseconds share_above,
                       std::vector<ClassificationTask*>& batch);
 
-  // Ends a batch from TakeBatch or TakeQuickBatch.
+  // Marks a batch from TakeBatch or TakeQuickBatch as computed.
   void BatchDone();
 
-  // Refuses new tasks; those already queued are still handed out.
+  // Refuses new tasks. Queued ones are still handed out.
   void Close();
 
-  // Waits until nothing is queued and nobody computes. Requires: Close was called.
+  // Waits until the queue is idle. Requires: Close was called.
   void WaitUntilIdle();
 
-  // Whether nothing is queued and nobody computes.
+  // Whether no task is queued and no batch is being computed.
   bool IsIdle() const;
 
-  // How long one thread is expected to take for what is queued of `model`, and for other models'
-  // turns in between.
+  // Expected time for one thread to compute all queued tasks of `model`, including the turns of
+  // other models in between.
   std::chrono::nanoseconds ExpectedWait(const ServedModel& model) const;
 
   std::size_t queued_images() const;
@@ -93,12 +104,12 @@ class RequestQueue {
     std::size_t images;
   };
 
-  absl::Status FindRoom(const ServedModel& model, std::size_t images, bool is_background) const
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  bool NothingIsLeft() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+  absl::Status CheckCapacityLocked(const ServedModel& model, std::size_t images,
+                                   bool is_background) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool IsIdleLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return lanes_.empty() && running_batches_ == 0;
   }
-  std::chrono::nanoseconds ExpectedTimeOfTheQueued() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::chrono::nanoseconds ExpectedQueueTime() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Append(ClassificationTask& task) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void CountQueued(const ServedModel& model, std::ptrdiff_t images)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -111,7 +122,7 @@ class RequestQueue {
   mutable Mutex mutex_;
   CondVar work_arrived_;
   CondVar became_idle_;
-  // Models with queued tasks, the next to be served first. Few, so that a vector is fastest.
+  // Models with queued tasks; the first is served next. There are few, so a vector is fastest.
   std::vector<Lane> lanes_ ABSL_GUARDED_BY(mutex_);
   std::size_t queued_images_ ABSL_GUARDED_BY(mutex_) = 0;
   std::size_t running_batches_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -16,7 +16,7 @@
 namespace lipserve {
 namespace {
 
-// The names of a client that has shown a certificate, as gRPC took them out of it.
+// The names in the client's certificate, as gRPC extracted them.
 std::vector<std::string> ClientNames(const grpc::ServerContext& context) {
   std::vector<std::string> names;
   for (const grpc::string_ref& name : context.auth_context()->GetPeerIdentity()) {
@@ -34,7 +34,7 @@ absl::Status AccessControl::Read() {
   MutexLock lock(mutex_);
   policy_ = std::move(policy);
   file_ = file;
-  next_look_ = clock_.Now() + settings_.refresh;
+  next_check_ = clock_.Now() + settings_.refresh;
   return absl::OkStatus();
 }
 
@@ -54,8 +54,8 @@ std::shared_ptr<const AccessPolicy> AccessControl::Current() {
   const Clock::TimePoint now = clock_.Now();
   {
     MutexLock lock(mutex_);
-    if (now < next_look_) return policy_;
-    next_look_ = now + settings_.refresh;  // whoever comes meanwhile takes the former policy
+    if (now < next_check_) return policy_;
+    next_check_ = now + settings_.refresh;  // concurrent calls use the former policy
     const std::optional<FileFingerprint> file = FingerprintOf(settings_.path);
     if (file == file_) return policy_;
     file_ = file;

@@ -19,8 +19,12 @@
 
 namespace lipserve {
 
-// Asks the policy in a file about each call. The file is looked at again as calls come; one that is
-// wrong or gone leaves the former policy in force.
+// Checks each call against the policy in a file. The file is polled as calls come. If it becomes
+// invalid or disappears, the former policy stays in force.
+//
+//   AccessControl access({.path = "policy.textproto"}, clock);
+//   access.Read();
+//   access.Check(context, RpcMethod::kClassify);
 //
 // Threads: all functions are safe to call from any thread.
 class AccessControl {
@@ -40,13 +44,15 @@ class AccessControl {
   // Errors: those of AccessPolicy::Parse; InvalidArgument if the file cannot be read.
   absl::Status Read();
 
-  // The policy in force, read anew if it is time and the file has changed. Requires: as Check.
+  // The policy in force. Reads the file again if `refresh` has passed and the file has changed.
+  //
+  // Requires: as Check.
   std::shared_ptr<const AccessPolicy> Current();
 
-  // Whether the call of `context` may go on. Requires: there is no path, or
-  // Read was OK.
+  // OK if the policy allows the call of `context`.
   //
-  // Errors: PermissionDenied naming client and method.
+  // Requires: there is no path, or Read was OK.
+  // Errors:   PermissionDenied naming client and method.
   absl::Status Check(const grpc::ServerContext& context, RpcMethod method);
 
  private:
@@ -57,7 +63,7 @@ class AccessControl {
   Mutex mutex_;
   std::shared_ptr<const AccessPolicy> policy_ ABSL_GUARDED_BY(mutex_);
   std::optional<FileFingerprint> file_ ABSL_GUARDED_BY(mutex_);
-  Clock::TimePoint next_look_ ABSL_GUARDED_BY(mutex_);
+  Clock::TimePoint next_check_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace lipserve

@@ -19,7 +19,7 @@ bool Matches(absl::string_view pattern, absl::string_view name) {
   return absl::StartsWith(name, pattern.substr(0, pattern.size() - 1));
 }
 
-bool MatchesAMethod(absl::string_view pattern) {
+bool MatchesAnyMethod(absl::string_view pattern) {
   const std::span<const char* const> methods = AllMethodNames();
   return std::any_of(methods.begin(), methods.end(),
                      [pattern](const char* method) { return Matches(pattern, method); });
@@ -38,7 +38,7 @@ absl::Status CheckRule(const v1::AccessRule& rule, const std::string& place) {
     }
   }
   for (const std::string& method : rule.methods()) {
-    if (MatchesAMethod(method)) continue;
+    if (MatchesAnyMethod(method)) continue;
     return absl::InvalidArgumentError(absl::StrCat(
         place, ".methods: expected a method such as ModelInfer, Repository* or *, got ",
         Quoted(method)));

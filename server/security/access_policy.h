@@ -17,13 +17,13 @@ namespace lipserve {
 // Threads: immutable.
 class AccessPolicy {
  public:
-  // Reads `text`; `place` stands for the file in errors.
+  // Parses `text`. `place` names the file in errors.
   //
-  // Errors: InvalidArgument with "place:line: ..." for unknown fields, or naming the rule whose
-  //         names are missing or match no method of the server.
+  // Errors: InvalidArgument: "place:line: ..." for unknown fields; or naming the rule without
+  //         names, or with a method that the server does not have.
   static absl::StatusOr<AccessPolicy> Parse(const std::string& text, const std::string& place);
 
-  // Whether a client with these names, none if it has no certificate, may call `method`.
+  // Whether a client may call `method`. `client_names` are those of its certificate, none without.
   bool Allows(std::span<const std::string> client_names, absl::string_view method) const;
 
  private:

@@ -42,7 +42,7 @@ absl::StatusOr<Certificate> ReadCertificate(const char* flag, const std::string&
       absl::StrCat(flag, ": expected a PEM file that starts with a certificate, got ", path));
 }
 
-// An encrypted key would make OpenSSL ask the terminal.
+// For an encrypted key, OpenSSL would otherwise ask for a password on the terminal.
 int NoPassword(char* /*buffer*/, int /*size*/, int /*writing*/, void* /*data*/) { return -1; }
 
 absl::StatusOr<PrivateKey> ReadPrivateKey(const char* flag, const std::string& path) {

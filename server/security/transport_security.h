@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who may talk to the server, and whether others can listen: TLS and client certificates.
+// TLS and client certificates: who may connect to the server, and whether others can listen.
 #ifndef SERVER_SECURITY_TRANSPORT_SECURITY_H_
 #define SERVER_SECURITY_TRANSPORT_SECURITY_H_
 
@@ -13,31 +13,33 @@
 
 namespace lipserve {
 
-// Paths of PEM files and of an access policy. An empty path: without it.
+// Paths of PEM files and of an access policy. An empty path turns that feature off.
 struct SecurityFiles {
-  std::string certificate;         // the server's, followed by those that vouch for it
+  std::string certificate;         // the server's, with its chain
   std::string private_key;         // of the certificate
-  std::string client_authorities;  // clients must then show a certificate from one of these
-  std::string access_policy;       // which client may call what (AccessControl)
-  // The files are looked at again so often, and what has changed holds for new connections; a
-  // policy, for new calls.
+  std::string client_authorities;  // if set, clients must show a certificate from one of these
+  std::string access_policy;       // which client may call which method (AccessControl)
+  // How often the files are polled. Changed certificates apply to new connections, a changed policy
+  // to new calls.
   std::chrono::seconds refresh{60};
 };
 
-// Errors: InvalidArgument naming the flag that is missing beside the others.
+// Checks that the files that need each other are all given.
+//
+// Errors: InvalidArgument naming the missing flag.
 absl::Status CheckSecurityFiles(const SecurityFiles& files);
 
-// Credentials with TLS if there is a certificate, else without.
+// Server credentials: TLS if there is a certificate, otherwise plain text.
 //
-// Errors: those of CheckSecurityFiles; InvalidArgument if a file cannot be read or is not what it
-//         should be, or if the key is not that of the certificate.
+// Errors: those of CheckSecurityFiles; InvalidArgument if a file cannot be read or has the wrong
+//         content, or if the key does not match the certificate.
 absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeServerCredentials(
     const SecurityFiles& files);
 
-// Whether only this machine can reach a server that listens on `host`.
+// Whether a server that listens on `host` can be reached only from this machine.
 bool IsLoopback(const std::string& host);
 
-// What an operator should know of a server that listens on `host`: a warning, or "".
+// A warning for the operator of a server that listens on `host`, or "".
 std::string SecurityWarning(const SecurityFiles& files, const std::string& host,
                             bool loads_by_request);
 

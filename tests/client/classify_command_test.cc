@@ -75,7 +75,7 @@ TEST_F(ClassifyCommandTest, RecordsACertificateOfEveryAnswer) {
 }
 
 TEST_F(ClassifyCommandTest, FailsWithoutPrintingAnything) {
-  EXPECT_EQ(Run({.ask = {.model = {.name = "other"}}, .input = {.inputs = {images_}}}).code(),
+  EXPECT_EQ(Run({.query = {.model = {.name = "other"}}, .input = {.inputs = {images_}}}).code(),
             absl::StatusCode::kNotFound);
   EXPECT_EQ(Run({.input = {.inputs = {folder_.path("none")}}}).code(), absl::StatusCode::kNotFound);
   EXPECT_EQ(out_.str(), "");

@@ -2,7 +2,8 @@
 """Asks a real server with clients that others made, exactly as they come.
 
 Triton's Python client, grpcurl, buf curl and grpc_health_probe know nothing of lipserve: the first
-speaks the Open Inference Protocol, the next two find everything by reflection.
+speaks the Open Inference Protocol, the next two find everything by reflection. The example in
+client/examples/ that uses Triton's client runs here too.
 
     clients_test.py PROGRAMS TOOLS        (started by check.sh)
 """
@@ -21,8 +22,9 @@ import numpy as np
 import tritonclient.grpc as triton
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-IMAGES = ROOT / "data/mnist/t10k-images-idx3-ubyte.gz"
-MODEL = "mnist08"
+sys.path.insert(0, str(ROOT / "tests/reliability"))
+from served import IMAGES, MODEL, Programs, Server  # pylint: disable=wrong-import-position
+
 PROGRAMS, TOOLS = (pathlib.Path(path).resolve() for path in sys.argv[1:3])
 
 
@@ -32,46 +34,23 @@ def run(*command, **options):
                           timeout=60, check=False, **options)
 
 
-class Server:
-    """lipserve-server on free ports of loopback, in explicit mode with the demo model loaded."""
-
-    def __init__(self):
-        self.folder = tempfile.TemporaryDirectory(prefix="lipserve-clients-")
-        models = pathlib.Path(self.folder.name) / "models"
-        training = run(PROGRAMS / "lipserve-train", "train", "--recipe",
-                       ROOT / "trainer/recipes/mnist08.textproto", "--data", ROOT / "data/mnist",
-                       "--out", models / MODEL / "1", "--epochs", "1")
-        if training.returncode != 0:
-            raise RuntimeError(training.stderr)
-        self.log = open(pathlib.Path(self.folder.name) / "log", "w+", encoding="utf-8")
-        self.process = subprocess.Popen(
-            [PROGRAMS / "lipserve-server", "--models", models, "--repository-mode", "explicit",
-             "--load-model", MODEL, "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0"],
-            stdout=subprocess.PIPE, stderr=self.log, text=True)
-        line = self.process.stdout.readline()
-        if not line.startswith("serving: grpc="):
-            self.log.seek(0)
-            raise RuntimeError(self.log.read())
-        self.address = line.split()[1].removeprefix("grpc=")
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait(timeout=30)
-        self.process.stdout.close()
-        self.log.close()
-        self.folder.cleanup()
-
-
-server = None
+folder = server = None
 
 
 def setUpModule():
-    global server
-    server = Server()
+    """A server in explicit mode with the demo model loaded."""
+    global folder, server
+    folder = tempfile.TemporaryDirectory(prefix="lipserve-clients-")
+    models = pathlib.Path(folder.name)
+    programs = Programs(PROGRAMS)
+    programs.train(models / MODEL / "1")
+    server = Server(programs, models, "--repository-mode", "explicit", "--load-model", MODEL)
 
 
 def tearDownModule():
-    server.stop()
+    server.kill()
+    server.log.close()
+    folder.cleanup()
 
 
 def digits(count):
@@ -90,7 +69,7 @@ def tensor(array, datatype):
 class TritonClientTest(unittest.TestCase):
 
     def setUp(self):
-        self.client = triton.InferenceServerClient(server.address)
+        self.client = triton.InferenceServerClient(server.grpc)
         self.addCleanup(self.client.close)
         self.images = digits(8)
 
@@ -174,11 +153,29 @@ class TritonClientTest(unittest.TestCase):
         self.assertIn({"name": MODEL, "version": "1", "state": "READY"}, index)
 
 
+class ExampleTest(unittest.TestCase):
+
+    def classify(self, *arguments):
+        return run(sys.executable, ROOT / "client/examples/classify.py", *arguments)
+
+    def test_prints_class_and_certificate(self):
+        answer = self.classify(server.grpc)
+        self.assertEqual(answer.returncode, 0, answer.stderr)
+        self.assertRegex(answer.stdout, r"^class     index 0\nmargin    \d+\.\d+\n"
+                                        r"radius    \d+\.\d+ pixel steps \(L2\)\n"
+                                        r"certified yes, at 100\n$")
+
+    def test_says_what_went_wrong(self):
+        answer = self.classify(server.grpc, "another")
+        self.assertEqual(answer.returncode, 1)
+        self.assertIn("NOT_FOUND] no model named 'another' is served", answer.stderr)
+
+
 class GrpcurlTest(unittest.TestCase):
 
     def grpcurl(self, *arguments, data=None):
         options = ["-emit-defaults", "-d", "@"] if data is not None else []
-        return run(TOOLS / "grpcurl", "-plaintext", *options, server.address, *arguments,
+        return run(TOOLS / "grpcurl", "-plaintext", *options, server.grpc, *arguments,
                    input=json.dumps(data) if data is not None else None)
 
     def test_lists_the_services_by_reflection(self):
@@ -219,7 +216,7 @@ class BufCurlTest(unittest.TestCase):
     def test_calls_by_reflection(self):
         answer = run(TOOLS / "buf/node_modules/.bin/buf", "curl", "--protocol", "grpc",
                      "--http2-prior-knowledge", "--reflect-protocol", "grpc-v1alpha", "--data", "{}",
-                     f"http://{server.address}/lipserve.v1.ClassifierService/ListModels")
+                     f"http://{server.grpc}/lipserve.v1.ClassifierService/ListModels")
         self.assertEqual(answer.returncode, 0, answer.stderr)
         self.assertEqual(json.loads(answer.stdout)["models"][0]["name"], MODEL)
 
@@ -227,7 +224,7 @@ class BufCurlTest(unittest.TestCase):
 class HealthProbeTest(unittest.TestCase):
 
     def probe(self, *arguments):
-        return run(TOOLS / "grpc-health-probe", "-addr", server.address, *arguments).returncode
+        return run(TOOLS / "grpc-health-probe", "-addr", server.grpc, *arguments).returncode
 
     def test_server_services_and_models_are_healthy(self):
         self.assertEqual(self.probe(), 0)

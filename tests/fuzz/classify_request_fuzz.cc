@@ -13,7 +13,7 @@
 
 namespace {
 
-constexpr std::size_t kMostImages = 8;
+constexpr std::size_t kMaxImages = 8;
 
 void Answer(const lipserve::ServedModel& model, const lipserve::v1::ClassifyRequest& request,
             const lipserve::DecodedImages& images) {
@@ -37,7 +37,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static lipserve::DecodedImages images;  // kept from call to call, as the server keeps it
   lipserve::v1::ClassifyRequest request;
   if (!request.ParseFromArray(data, static_cast<int>(size))) return 0;
-  if (lipserve::DecodeClassifyRequest(request, *served.model, kMostImages, images).ok()) {
+  if (lipserve::DecodeClassifyRequest(request, *served.model, kMaxImages, images).ok()) {
     Answer(*served.model, request, images);
   }
   return 0;

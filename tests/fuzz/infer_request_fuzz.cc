@@ -13,7 +13,7 @@
 
 namespace {
 
-constexpr std::size_t kMostImages = 8;
+constexpr std::size_t kMaxImages = 8;
 
 void Answer(const lipserve::ServedModel& model, const inference::ModelInferRequest& request,
             const lipserve::DecodedImages& images) {
@@ -38,7 +38,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   (void)lipserve::FindInferenceModel(catalog, request.model_name(), request.model_version(),
                                      "model_version")
       .ok();
-  if (lipserve::DecodeInferRequest(request, *served.model, kMostImages, images).ok()) {
+  if (lipserve::DecodeInferRequest(request, *served.model, kMaxImages, images).ok()) {
     Answer(*served.model, request, images);
   }
   return 0;

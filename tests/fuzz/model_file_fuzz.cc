@@ -13,7 +13,7 @@
 
 namespace {
 
-constexpr std::size_t kMostNumbers = 4096;
+constexpr std::size_t kMaxNumbers = 4096;
 
 void ProveAndAnswer(lipserve::FrozenModel frozen) {
   std::size_t numbers = frozen.network.input_shape.size();
@@ -29,7 +29,7 @@ void ProveAndAnswer(lipserve::FrozenModel frozen) {
       if (inner != nullptr) numbers += inner->output().size();
     }
   }
-  if (numbers > kMostNumbers) return;
+  if (numbers > kMaxNumbers) return;
   const auto model = lipserve::CertifiedModel::Create(std::move(frozen), 1);
   if (!model.ok()) return;
   const std::vector<float> input((*model)->input_size(), 0.5F);

@@ -41,7 +41,7 @@ void AddInvalid(MalformedRequests<Request>& table, const std::string& name,
 }
 
 // Most images per call of the server that is asked.
-inline constexpr int kMostImages = 32;
+inline constexpr int kMaxImages = 32;
 
 using Shape = std::vector<std::int64_t>;
 
@@ -95,7 +95,7 @@ inline std::vector<Shape> WrongShapes() {
 inline std::vector<Shape> LargeShapes() {
   std::vector<Shape> shapes;
   for (const std::int64_t images :
-       {std::int64_t{kMostImages} + 1, std::int64_t{1} << 32, (std::int64_t{1} << 32) + 1,
+       {std::int64_t{kMaxImages} + 1, std::int64_t{1} << 32, (std::int64_t{1} << 32) + 1,
         std::int64_t{1} << 60, std::numeric_limits<std::int64_t>::max()}) {
     shapes.push_back({images, 16});
     shapes.push_back({images, 1, 4, 4});
@@ -104,9 +104,9 @@ inline std::vector<Shape> LargeShapes() {
 }
 
 inline std::string TextOf(const Shape& shape) {
-  constexpr std::size_t kMostShown = 8;
-  if (shape.size() <= kMostShown) return absl::StrCat("[", absl::StrJoin(shape, ", "), "]");
-  return absl::StrCat("[", absl::StrJoin(shape.begin(), shape.begin() + kMostShown, ", "),
+  constexpr std::size_t kMaxShown = 8;
+  if (shape.size() <= kMaxShown) return absl::StrCat("[", absl::StrJoin(shape, ", "), "]");
+  return absl::StrCat("[", absl::StrJoin(shape.begin(), shape.begin() + kMaxShown, ", "),
                       ", ...] of rank ", shape.size());
 }
 
@@ -115,7 +115,7 @@ inline std::string ShapeExpected(const Shape& got) {
 }
 
 inline std::string FewerImagesExpected(const Shape& got) {
-  return absl::StrCat("expected at most ", kMostImages, " images per call, got ", got[0],
+  return absl::StrCat("expected at most ", kMaxImages, " images per call, got ", got[0],
                       "; send them in several calls");
 }
 

@@ -40,7 +40,7 @@ class RepositoryFixture : public ::testing::Test {
             .max_batch = 4,
             .skip_bad_models = false,
             .log = [this](const std::string& line) { log_ += line + "\n"; },
-            .published = [this](const auto& answering) { answering_ = answering; }};
+            .on_change = [this](const auto& answering) { answering_ = answering; }};
   }
 
   static absl::Status ReadAndStart(ModelRepository& repository) {

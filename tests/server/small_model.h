@@ -65,7 +65,7 @@ struct SmallServedModel {
       : metrics(std::make_unique<Metrics>(BuildInfo{})),
         clock(std::make_unique<SteadyClock>()),
         model(ServedModel::Load(name, version, SmallModel(seed), 4, *metrics, *clock).value()) {
-    model->LimitBatches(4);  // whatever was measured
+    model->SetBatchLimit(4);  // whatever was measured
   }
 
   std::unique_ptr<Metrics> metrics;

@@ -10,4 +10,4 @@ class Mutation:
     file: str
     old: str  # occurs exactly once in the file
     new: str
-    tests: tuple  # programs, the likeliest to notice first
+    tests: tuple  # units of tests, the likeliest to notice first

@@ -10,6 +10,7 @@ its tests; 2: a mutation no longer finds its place in the source.
 import argparse
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -64,15 +65,25 @@ def stale_mutations(source, mutations):
     return stale
 
 
-def build(tree, targets):
-    return run(["cmake", "--build", BUILD, "--target", *targets], tree)
+def program_of(tree, test):
+    """The program of the folder that holds the unit TEST, and its filter for the unit's suites."""
+    path = next((tree / "tests").rglob(f"{test}.cc"))
+    suites = sorted(set(re.findall(r"^(?:TYPED_)?TEST(?:_[FP])?\(\s*(\w+)", path.read_text(), re.M)))
+    return (f"{path.relative_to(tree).parts[1]}_tests",
+            ":".join(f"{suite}.*:*/{suite}.*:{suite}/*.*" for suite in suites))
+
+
+def build(tree, tests):
+    programs = sorted({program_of(tree, test)[0] for test in tests})
+    return run(["cmake", "--build", BUILD, "--target", *programs], tree)
 
 
 def first_failure(tree, tests):
     """The first test that fails or hangs, or None."""
     for test in tests:
+        program, suites = program_of(tree, test)
         try:
-            if run([f"{BUILD}/bin/{test}", "--gtest_brief=1"], tree,
+            if run([f"{BUILD}/bin/{program}", "--gtest_brief=1", f"--gtest_filter={suites}"], tree,
                    timeout=TEST_TIMEOUT_S).returncode != 0:
                 return test
         except subprocess.TimeoutExpired:

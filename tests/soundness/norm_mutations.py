@@ -49,15 +49,15 @@ NORM_MUTATIONS = (
     Mutation(
         "a claimed norm is believed without proof",
         "model/certificate/layer_bounds.cc",
-        "return Explained(ProveOperatorNormAtMost(WeightsOf(dense), claim), claim);",
-        "return Explained(ProveOperatorNormAtMost(WeightsOf(dense), 1e9), claim);",
+        "return AddClaimToError(ProveOperatorNormAtMost(WeightsOf(dense), claim), claim);",
+        "return AddClaimToError(ProveOperatorNormAtMost(WeightsOf(dense), 1e9), claim);",
         ("certified_model_test",),
     ),
     Mutation(
         "a convolution's claimed norm is believed without proof",
         "model/certificate/layer_bounds.cc",
-        "return Explained(ProveConvolutionNormAtMost(convolution, claim), claim);",
-        "return Explained(ProveConvolutionNormAtMost(convolution, 1e9), claim);",
+        "return AddClaimToError(ProveConvolutionNormAtMost(convolution, claim), claim);",
+        "return AddClaimToError(ProveConvolutionNormAtMost(convolution, 1e9), claim);",
         ("network_bounds_test",),
     ),
     Mutation(

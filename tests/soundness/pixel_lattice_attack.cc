@@ -127,14 +127,14 @@ std::vector<std::uint8_t> Neighbours(const PixelCenter& center) {
 // if the walk does not reach one.
 std::vector<Image> ImagesBeforeTheBoundary(const AttackSession& session, const PixelCenter& start,
                                            std::span<const double> slopes) {
-  constexpr std::size_t kMostSteps = 20000;
+  constexpr std::size_t kMaxSteps = 20000;
   constexpr double kDistances[] = {300.0, 100.0, 30.0, 10.0, 3.0, 0.0};
   const auto keeps_class = [&](const Image& image) {
     return session.white_box().ClassOf(InputOf(session, image)) == start.class_index;
   };
   std::vector<Image> path = {start.input};
   std::vector<double> distances = {0.0};
-  for (LatticeWalk walk(start.input, slopes); path.size() < kMostSteps;) {
+  for (LatticeWalk walk(start.input, slopes); path.size() < kMaxSteps;) {
     const Image& image = walk.Next();
     if (image.empty()) break;
     path.push_back(image);

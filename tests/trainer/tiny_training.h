@@ -22,7 +22,7 @@ class TinyTraining {
  protected:
   struct Ended {
     std::unique_ptr<TrainingRun> run;
-    Frozen frozen;
+    FreezeResult frozen;
   };
 
   explicit TinyTraining(const std::string& recipe) {

@@ -16,7 +16,8 @@ namespace {
 // Whether circles prove that the norm is at most `claim`.
 bool Proves(const ConvolutionLayer& layer, double claim) {
   const Dyadic norm = FromBinary64(std::bit_cast<std::uint64_t>(claim)).value();
-  return CirclesProve(CheckedConvolution(layer), {norm.number * norm.number, 2 * norm.exponent});
+  return CircularConvolutionProves(CheckedConvolution(layer),
+                                   {norm.number * norm.number, 2 * norm.exponent});
 }
 
 lipserve::WindowAxis Axis(std::size_t size, std::size_t stride, std::size_t padding) {

@@ -50,13 +50,13 @@ class ServerToVerifyTest : public ::testing::TestWithParam<Served> {
     std::istringstream in;
     std::ostringstream out;
     const absl::Status classified = RunClassify(client,
-                                                {.ask = {.radius_precision = precision},
+                                                {.query = {.radius_precision = precision},
                                                  .input = {.inputs = {input}},
                                                  .certificate_path = certificate_},
                                                 {}, in, out);
     ASSERT_TRUE(classified.ok()) << classified;
     const absl::Status verified = verify::RunVerify(
-        {.model = model_, .certificate = certificate_, .told = std::nullopt}, out, out);
+        {.model = model_, .certificate = certificate_, .from_flags = std::nullopt}, out, out);
     EXPECT_TRUE(verified.ok()) << verified << '\n' << out.str();
     EXPECT_NE(out.str().find("50 of 50 hold"), std::string::npos) << out.str();
   }

@@ -70,7 +70,8 @@ class VerifyCommandTest : public ::testing::Test {
   // Verifies the certificate; gives the error's text.
   std::string Verify(const Json& certificate, bool json = false) {
     WriteBytes(certificate_, certificate.dump());
-    return Run({.model = model_, .certificate = certificate_, .told = std::nullopt, .json = json});
+    return Run(
+        {.model = model_, .certificate = certificate_, .from_flags = std::nullopt, .json = json});
   }
 
   std::string Run(const VerifyFlags& flags) {
@@ -84,7 +85,7 @@ class VerifyCommandTest : public ::testing::Test {
   std::string Tell(std::size_t class_index, const std::string& radius) {
     return Run({.model = model_,
                 .certificate = "",
-                .told = ToldAnswer{images_ + "[3]", class_index, radius}});
+                .from_flags = AnswerFromFlags{images_ + "[3]", class_index, radius}});
   }
 
   std::vector<Json> Lines() const {
@@ -114,7 +115,7 @@ TEST_F(VerifyCommandTest, AcceptsWhatWasServed) {
 
 TEST_F(VerifyCommandTest, ProvesAModelAlsoFromItsFolder) {
   const std::string folder = std::filesystem::path(model_).parent_path();
-  EXPECT_EQ(Run({.model = folder, .certificate = "", .told = std::nullopt}), "");
+  EXPECT_EQ(Run({.model = folder, .certificate = "", .from_flags = std::nullopt}), "");
   EXPECT_THAT(out_.str(), HasSubstr("layer 3  dense 8 -> 3: operator norm proven"));
 }
 
@@ -199,8 +200,10 @@ TEST_F(VerifyCommandTest, ReadsFloatsAndPositions) {
     int accepted = 0;
     for (std::size_t c = 0; c < 3; ++c) {
       accepted +=
-          Run({.model = model_, .certificate = "", .told = ToldAnswer{input, c, "0"}}).empty() ? 1
-                                                                                               : 0;
+          Run({.model = model_, .certificate = "", .from_flags = AnswerFromFlags{input, c, "0"}})
+                  .empty()
+              ? 1
+              : 0;
     }
     return accepted;
   };
@@ -219,7 +222,7 @@ TEST_F(VerifyCommandTest, ReadsFloatsAndPositions) {
 TEST_F(VerifyCommandTest, NamesEachLayerWhoseNormItProved) {
   frozen_ = ModelOf(ConvolutionalNetwork(1, true));
   ASSERT_TRUE(WriteModelFile(model_, frozen_).ok());
-  EXPECT_EQ(Run({.model = model_, .certificate = "", .told = std::nullopt}), "");
+  EXPECT_EQ(Run({.model = model_, .certificate = "", .from_flags = std::nullopt}), "");
   for (const char* const line :
        {"layer 0  convolution [2, 4, 4] -> [4, 2, 4], 3x2, stride 2x1, dilation 1x2, zero padding, "
         "2 groups: operator norm proven to be at most ",
@@ -227,7 +230,8 @@ TEST_F(VerifyCommandTest, NamesEachLayerWhoseNormItProved) {
         "layer 6  dense 4 -> 3: operator norm proven"}) {
     EXPECT_THAT(out_.str(), HasSubstr(line));
   }
-  EXPECT_EQ(Run({.model = model_, .certificate = "", .told = std::nullopt, .json = true}), "");
+  EXPECT_EQ(Run({.model = model_, .certificate = "", .from_flags = std::nullopt, .json = true}),
+            "");
   const Json layers = Lines()[0]["layers"];
   ASSERT_EQ(layers.size(), 7U);
   EXPECT_TRUE(layers[2].contains("operator_norm_bound_hex"));
@@ -235,10 +239,11 @@ TEST_F(VerifyCommandTest, NamesEachLayerWhoseNormItProved) {
 }
 
 TEST_F(VerifyCommandTest, FailsOnFilesThatCannotBeRead) {
-  EXPECT_THAT(Run({.model = folder_.path("none"), .certificate = "", .told = std::nullopt}),
+  EXPECT_THAT(Run({.model = folder_.path("none"), .certificate = "", .from_flags = std::nullopt}),
               HasSubstr("none: cannot open"));
-  EXPECT_THAT(Run({.model = model_, .certificate = folder_.path("none"), .told = std::nullopt}),
-              HasSubstr("none: cannot open"));
+  EXPECT_THAT(
+      Run({.model = model_, .certificate = folder_.path("none"), .from_flags = std::nullopt}),
+      HasSubstr("none: cannot open"));
 }
 
 TEST(PrintableTest, ReplacesWhatSteersATerminal) {

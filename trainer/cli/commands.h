@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The subcommands of lipserve-train. Each adds its flags to `app` and returns what runs it once the
-// flags are parsed; results go to stdout, errors come back as a status.
+// The subcommands of lipserve-train. Each function adds the flags of one subcommand to `app` and
+// returns a function that runs it after the flags are parsed. Results go to stdout; errors are
+// returned as a status.
 #ifndef TRAINER_CLI_COMMANDS_H_
 #define TRAINER_CLI_COMMANDS_H_
 

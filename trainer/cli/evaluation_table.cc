@@ -51,7 +51,7 @@ std::string ClassTable(const Evaluation& evaluation, const std::vector<std::stri
   return text;
 }
 
-std::string GeometryTable(const Geometric& geometric) {
+std::string GeometryTable(const GeometricEvaluation& geometric) {
   std::string text =
       "proven by the geometry of the prototypes, not served      any input   inputs in [0, 1]\n";
   const GeometricAccuracy& any = geometric.any_input;

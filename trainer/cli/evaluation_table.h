@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// An evaluation as people read it.
+// An evaluation as a table for people.
 #ifndef TRAINER_CLI_EVALUATION_TABLE_H_
 #define TRAINER_CLI_EVALUATION_TABLE_H_
 

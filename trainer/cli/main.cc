@@ -78,7 +78,7 @@ int Main(int argc, char** argv) {
   }
   for (const Command& command : commands) {
     if (!command.app->parsed()) continue;
-    // What a command proves, it proves on this thread.
+    // Commands compute their proofs on this thread.
     absl::Status status = CheckStrictFloatingPoint();
     if (status.ok()) status = command.run();
     if (!status.ok()) {

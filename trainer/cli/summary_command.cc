@@ -22,7 +22,7 @@ namespace lipserve::trainer {
 namespace {
 
 constexpr std::size_t kMaxAxis = 4096;
-// Without data the number is not known; how a schedule reads does not depend on it.
+// Without data the number of steps is not known. The text of a schedule does not depend on it.
 constexpr std::int64_t kStepsPerEpoch = 1000;
 
 struct SummaryFlags {

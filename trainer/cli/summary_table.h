@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A network as people read it.
+// A network as a table for people.
 #ifndef TRAINER_CLI_SUMMARY_TABLE_H_
 #define TRAINER_CLI_SUMMARY_TABLE_H_
 

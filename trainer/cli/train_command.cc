@@ -97,13 +97,14 @@ void PrintStart(const TrainFlags& flags, TrainingRun& run) {
   std::cout << std::flush;
 }
 
-// Warns where several threads take longer than one would: those of small networks, or beside other
-// programs, wait for each other. Which it is to be stays with the user: the threads are part of the
-// result's bytes. Holds a second network while it measures.
+// Warns if several threads are slower than one. This happens with small networks, or beside other
+// programs, because threads wait for each other. The choice stays with the user, because the bytes
+// of the result depend on the number of threads. Needs memory for a second network while it
+// measures.
 absl::Status WarnOfThreads(const TrainFlags& flags, TrainingRun& run, const Clock& clock,
                            const TimeEstimate& time) {
   onednn::SetThreadsOfThisThread(1);
-  // Of its own: primitives are made for a number of threads.
+  // A loop of its own, because primitives are created for a fixed number of threads.
   auto loop = TrainingLoop::Create(run.loop().recipe(), run.dataset());
   absl::Status status = loop.status();
   if (status.ok()) {
@@ -116,10 +117,10 @@ absl::Status WarnOfThreads(const TrainFlags& flags, TrainingRun& run, const Cloc
   return status;
 }
 
-// What the run will take, before it takes it.
+// Prints the memory and time that the run will need.
 absl::Status PrintPlan(const TrainFlags& flags, TrainingRun& run, const Clock& clock) {
   TrainingLoop& loop = run.loop();
-  if (loop.finished()) return absl::OkStatus();  // only its end was missing
+  if (loop.finished()) return absl::OkStatus();  // only freezing is left
   MemoryPlan memory = PlanMemory(loop, ReadProcessMemory());
   const MachineMemory machine = ReadMachineMemory();
   LIPSERVE_RETURN_IF_ERROR(CheckFits(memory, machine));
@@ -166,7 +167,7 @@ void PrintAlreadyFinished(const TrainFlags& flags, const TrainingRun& run) {
   std::cout << run.folder().model_path() << ": this run is finished, there is nothing to resume\n";
 }
 
-// Which epoch became the model, where it need not be the last of all.
+// Prints which epoch became the model, if it need not be the last one.
 void PrintSelection(const TrainingLoop& loop) {
   if (!loop.recipe().has_selection()) return;
   std::cout << "\n";
@@ -178,7 +179,8 @@ void PrintSelection(const TrainingLoop& loop) {
             << DescribeSelection(loop.recipe().selection()) << "\n";
 }
 
-void PrintModel(const TrainFlags& flags, TrainingRun& run, const Frozen& frozen, double seconds) {
+void PrintModel(const TrainFlags& flags, TrainingRun& run, const FreezeResult& frozen,
+                double seconds) {
   if (flags.json) {
     Json json;
     json["event"] = "model";
@@ -228,7 +230,7 @@ absl::Status Train(const TrainFlags& flags) {
   LIPSERVE_RETURN_IF_ERROR(PrintPlan(flags, *run, clock));
   const auto progress = Progress::Create(ChooseStyle(flags.json), std::cout, clock);
   LIPSERVE_RETURN_IF_ERROR(TrainObserved(flags, *run, *progress));
-  LIPSERVE_ASSIGN_OR_RETURN(const Frozen frozen, run->Finish(progress->epoch_seconds()));
+  LIPSERVE_ASSIGN_OR_RETURN(const FreezeResult frozen, run->Finish(progress->epoch_seconds()));
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
   PrintModel(flags, *run, frozen, elapsed.count());
   return absl::OkStatus();

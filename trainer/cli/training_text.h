@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a recipe minimises and how, as people read it.
+// A recipe's loss and optimiser, as text for people.
 #ifndef TRAINER_CLI_TRAINING_TEXT_H_
 #define TRAINER_CLI_TRAINING_TEXT_H_
 

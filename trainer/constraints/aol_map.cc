@@ -16,7 +16,7 @@ using onednn::Op;
 namespace {
 
 // The gradient of `value`, given that of its magnitude.
-float OfMagnitude(float value, float gradient) {
+float GradientOfMagnitude(float value, float gradient) {
   const float signed_gradient = value < 0.0F ? -gradient : gradient;
   return value == 0.0F ? 0.0F : signed_gradient;
 }
@@ -38,7 +38,7 @@ AolMap::Scales<Number> AolMap::ScalesOf(std::span<const Number> sums) const {
     for (std::size_t phase = 0; phase < correlation_.phases(); ++phase) {
       Number row_sum{0};
       for (std::size_t j = 0; j < correlation_.channels(); ++j) {
-        for (const Number sum : correlation_.Of(sums, i, j, phase)) row_sum += std::abs(sum);
+        for (const Number sum : correlation_.SumsOf(sums, i, j, phase)) row_sum += std::abs(sum);
       }
       if (row_sum > largest) {
         largest = row_sum;
@@ -66,7 +66,7 @@ void AolMap::Forward(ConstMatrixView kernel, MatrixView weights) {
   }
 }
 
-void AolMap::TurnSumsIntoGradients(std::span<const float> scale_gradient) {
+void AolMap::SumsToGradients(std::span<const float> scale_gradient) {
   for (std::size_t i = 0; i < correlation_.channels(); ++i) {
     const float t = scales_.scale[i];
     // Below the smallest norm the scale is a constant, which has no gradient.
@@ -75,8 +75,8 @@ void AolMap::TurnSumsIntoGradients(std::span<const float> scale_gradient) {
     for (std::size_t j = 0; j < correlation_.channels(); ++j) {
       for (std::size_t phase = 0; phase < correlation_.phases(); ++phase) {
         const float gradient = phase == scales_.phase[i] ? row_gradient : 0.0F;
-        for (float& sum : correlation_.Of(std::span(sums_), i, j, phase)) {
-          sum = OfMagnitude(sum, gradient);
+        for (float& sum : correlation_.SumsOf(std::span(sums_), i, j, phase)) {
+          sum = GradientOfMagnitude(sum, gradient);
         }
       }
     }
@@ -95,8 +95,8 @@ void AolMap::Backward(ConstMatrixView kernel, ConstMatrixView weights_gradient,
       kernel_gradient.data[r * side + a] = gradient * scales_.scale[a / taps];
     }
   }
-  TurnSumsIntoGradients(scale_gradient);
-  correlation_.Spread(sums_, gram_);
+  SumsToGradients(scale_gradient);
+  correlation_.Backward(sums_, gram_);
   const MatrixView m{gram_.data(), side, side};
   Gemm(Op::kNone, Op::kNone, 1.0F, kernel, m, 1.0F, kernel_gradient);
   Gemm(Op::kNone, Op::kTranspose, 1.0F, kernel, m, 1.0F, kernel_gradient);

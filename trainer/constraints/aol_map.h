@@ -9,9 +9,9 @@
 // A convolution is the matrix T whose T^T T has, between channel i of a position and channel j of
 // the position d further on, the sum over pairs of taps u, u + d of <K_iu, K_j(u+d)>, where u runs
 // over the taps that read that position: those of its phase, with a stride. S_i is the largest
-// absolute row sum over the phases. Zero padding leaves out rows and columns of T, circular padding
-// only adds entries up before the absolute value: both leave the bound true. Reflection and
-// replication do not.
+// absolute row sum over the phases. Zero padding removes rows and columns of T; circular padding
+// only adds entries before the absolute value is taken. The bound holds for both. It does not hold
+// for reflection and replication.
 //
 // Backward, with s = sign(sum) and a the phase that is largest for i:
 //   dt_i = <dW_i, K_i>,   dS_i = -1/2 t_i^3 dt_i,   dK = dW diag(t) + K (M + M^T),
@@ -49,7 +49,7 @@ class AolMap {
   std::vector<double> Freeze(ConstMatrixView kernel) const;
 
  private:
-  // For each channel: its scale, and the phase whose row sum it is.
+  // For each channel: its scale, and the phase that has the largest row sum.
   template <typename Number>
   struct Scales {
     std::vector<Number> scale;
@@ -58,8 +58,8 @@ class AolMap {
 
   template <typename Number>
   Scales<Number> ScalesOf(std::span<const Number> sums) const;
-  // Puts the gradients of sums_ in their place, given those of the scales.
-  void TurnSumsIntoGradients(std::span<const float> scale_gradient);
+  // Replaces sums_ by their gradients, given those of the scales.
+  void SumsToGradients(std::span<const float> scale_gradient);
 
   std::size_t rows_;
   TapCorrelation correlation_;

@@ -7,7 +7,8 @@
 //   P_{k+1} = P_k + beta E_k P_k
 //   E_{k+1} = (1 - 2 beta) E_k + (2 beta - beta^2) E_k^2 + beta^2 E_k^3
 //   ||W_{k+1} - W_k||_F^2 = beta^2 <E_k^2, I - E_k>
-// All are symmetric and commute. Recurring on E and not on G keeps a small defect accurate.
+// All are symmetric and commute. The recursion is on E, not on G, because that keeps a small defect
+// accurate.
 //
 // The gradient runs the recursion backwards, F_k = dL/dE_k and Q_k = dL/dP_k:
 //   Q_k = Q_{k+1} + beta E_k Q_{k+1}
@@ -29,7 +30,7 @@ namespace lipserve::trainer {
 struct BjorckOptions {
   std::size_t max_iterations = 15;  // at least 1
   float beta = 0.5F;                // in (0, 0.5]
-  float tolerance = 1e-3F;          // stops after a change of W whose Frobenius norm is below
+  float tolerance = 1e-3F;          // stops when a change of W has a smaller Frobenius norm
 };
 
 // The polynomial for matrices with one side of Gram matrix. Owns all its memory: calls allocate

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// From a free kernel K to weights W whose singular values are driven to 1, and back with gradients.
+// Maps a free kernel K to weights W whose singular values converge to 1, and gradients back.
 //
 //   W = Bjorck(K / sigma)        sigma: power iteration, an estimate of the largest singular value
 //
-// All work is on the small Gram matrix G of K (side s = min(rows, cols)): the power iteration runs
-// on G, and Bjorck's iterations are a polynomial P in G / sigma^2 (bjorck.h), so that a step costs
-// two products of K's size forward and three backward, however many iterations it takes:
+// All work is on the small Gram matrix G of K (side s = min(rows, cols)). The power iteration runs
+// on G, and Bjorck's iterations are a polynomial P in G / sigma^2 (bjorck.h). So a step costs two
+// products of K's size forward and three backward, whatever the number of iterations:
 //   K wide:   G = K K^T,   W = P K / sigma,
 //             dP = dW K^T / sigma,   dK = P dW / sigma + 2 dG K
 //   K tall:   the same, transposed.

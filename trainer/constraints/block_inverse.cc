@@ -15,9 +15,9 @@ namespace {
 using onednn::Gemm;
 using onednn::Op;
 
-// Matrices of so few rows are inverted number by number.
+// Matrices with at most this many rows are inverted number by number.
 constexpr std::size_t kSmallSide = 32;
-// What a pivot may be at least where a matrix of zeros leaves no ridge.
+// The smallest pivot, used where a matrix of zeros has no ridge.
 constexpr double kSmallestPivot = 1e-12;
 
 // A matrix in four blocks of its own memory; the first half is `half` rows.
@@ -79,8 +79,8 @@ void CopyToFloat32(const std::vector<double>& from, MatrixView to) {
                  [](double value) { return static_cast<float>(value); });
 }
 
-// Elimination of the rows below the diagonal; what it does to the identity is L^-1 but for the
-// scale of its rows.
+// Eliminates the rows below the diagonal. Applied to the identity, this gives L^-1 up to the scale
+// of its rows.
 void InvertSmallFactor(MatrixView gram, double smallest_pivot) {
   const std::size_t side = gram.rows;
   std::vector<double> matrix(gram.data, gram.data + gram.size());
@@ -89,7 +89,7 @@ void InvertSmallFactor(MatrixView gram, double smallest_pivot) {
   for (std::size_t p = 0; p < side; ++p) {
     const double* pivot_row = &matrix[p * side];
     const double pivot = std::max(pivot_row[p], smallest_pivot);
-    // What is left of a row with a smaller pivot is noise, and eliminating it would spread that.
+    // A row with a smaller pivot is only noise, and elimination would spread it.
     const std::size_t end = pivot_row[p] < smallest_pivot ? p : side;
     for (std::size_t r = p + 1; r < end; ++r) {
       // The matrix stays symmetric: the entry to eliminate is that above the diagonal.

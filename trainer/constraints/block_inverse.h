@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Inverses of the small matrices that orthogonal maps need, by halves: matrices of at most 32 rows
-// in float64, what joins them by oneDNN's products, which is where the time goes.
+// Inverses of the small matrices of orthogonal maps, by recursive halving. Blocks of at most 32
+// rows are inverted in float64. oneDNN's products combine them, and take most of the time.
 //
 //   [A .]   L of A is M, of D - C M M^T C^T it is N:       L^-1 = [M 0; -N C M^T M, N]
 //   [C D]   with M and N already inverted
@@ -16,9 +16,9 @@
 
 namespace lipserve::trainer {
 
-// Part of the mean of a Gram matrix's diagonal that is added to the diagonal before it is factored:
-// the rounding of a float32 Gram matrix. Directions in which a kernel is smaller than the root of
-// it are noise, and are left small instead of blown up.
+// Before a Gram matrix is factored, this share of its diagonal's mean is added to the diagonal. It
+// is about the rounding of a float32 Gram matrix. Directions in which a kernel is smaller than the
+// square root of it are noise; they stay small instead of being amplified.
 inline constexpr double kGramRidge = 1e-6;
 
 // Replaces a Gram matrix by L^-1, lower triangular, where L L^T = gram + ridge I is Cholesky's
@@ -26,8 +26,8 @@ inline constexpr double kGramRidge = 1e-6;
 //
 // Shapes:    [side, side].
 // Requires:  symmetric and positive semidefinite but for float32 rounding.
-// Guarantee: no pivot is below the ridge, so that finite in is finite out; a matrix of zeros gives
-//            a finite factor.
+// Guarantee: no pivot is below the ridge, so a finite matrix gives a finite factor; a matrix of
+//            zeros gives a finite factor too.
 void InvertCholeskyFactor(MatrixView gram);
 
 // Replaces a matrix by its inverse.

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// BRO: orthogonal weights by a block reflector, which turns the span of the columns of a kernel V
-// around and leaves the rest.
+// BRO: orthogonal weights by a block reflector. It reflects the span of the columns of a kernel V
+// and leaves the orthogonal complement as it is.
 //
 //   V [n, r], n = max(rows, cols):   A = (V^T V + ridge I)^-1,   W = I - 2 V A V^T
 //
-// cut to its first rows and columns: orthonormal rows or columns again. With Y and Z the rows of V
-// that the cut leaves on the left and on the right, and the ridge held:
+// cut to its first rows and columns, which keeps rows or columns orthonormal. With Y and Z the rows
+// of V that remain on the left and on the right after the cut, and the ridge constant:
 //   dY = -2 dW Z A,   dZ = -2 dW^T Y A,   dA = -2 Y^T dW Z,   dV += -V A (dA + dA^T) A
 //
 // Source: Lai et al. 2025, arXiv:2505.15174.
@@ -29,7 +29,7 @@ class BlockReflectorMap final : public OrthogonalMap {
  public:
   BlockReflectorMap(std::size_t rows, std::size_t cols, std::size_t rank);
 
-  // For a reflector of `length` rows: half of its directions are turned around, as the paper
+  // For a reflector of `length` rows: half of its directions are reflected, as the paper
   // recommends.
   static std::size_t DefaultRank(std::size_t length) {
     return std::max<std::size_t>(1, length / 2);

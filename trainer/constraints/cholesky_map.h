@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Orthogonal weights by Cholesky's factorisation of the small Gram matrix: Gram-Schmidt, in two
-// products.
+// Orthogonal weights by Cholesky's factorisation of the small Gram matrix. It is Gram-Schmidt in
+// two products.
 //
 //   K wide:   K K^T + ridge I = L L^T,   W = L^-1 K
 //   K tall:   K^T K + ridge I = L L^T,   W = K L^-T
 //
 // W is the orthogonal factor of a QR decomposition whose triangular factor has a positive diagonal.
 // Its gradient, with P the lower triangle of dW W^T (of dW^T W if K is tall), diagonal halved, and
-// the ridge held:
+// the ridge constant:
 //   K wide:   dK = L^-T (dW - (P + P^T) W)
 //   K tall:   dK = (dW - W (P + P^T)) L^-1
 //

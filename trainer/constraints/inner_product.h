@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Inner product in a fixed order that a compiler can vectorise without reordering anything.
+// Inner product in a fixed order of summation that a compiler can vectorise without reordering.
 #ifndef TRAINER_CONSTRAINTS_INNER_PRODUCT_H_
 #define TRAINER_CONSTRAINTS_INNER_PRODUCT_H_
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The linear part of a dense layer or a convolution, with weights that every call brings: what
-// layers are made of whose weights act more than once in a step, or on vectors that are no samples.
+// The linear part of a dense layer or a convolution. Every call passes the weights. For layers
+// whose weights act more than once in a step, or on vectors that are no samples, as in a power
+// iteration.
 #ifndef TRAINER_CONSTRAINTS_LINEAR_MAP_H_
 #define TRAINER_CONSTRAINTS_LINEAR_MAP_H_
 
@@ -24,7 +25,7 @@ class LinearMap {
   virtual std::size_t inputs() const = 0;
   virtual std::size_t outputs() const = 0;
   virtual std::size_t weights() const = 0;
-  // Channels last; a vector is one position. Groups of channels do not see each other.
+  // Channels last; a vector is one position. Groups of channels are independent of each other.
   virtual std::size_t input_channels() const = 0;
   virtual std::size_t output_channels() const = 0;
   virtual std::size_t groups() const = 0;
@@ -38,11 +39,11 @@ class LinearMap {
   virtual void BackwardWeights(std::size_t batch, const float* x, const float* dy, float* dw,
                                float* db) = 0;
 
-  // What it comes to hold for batches of so many samples, beside the arguments.
+  // The memory that the map holds for batches of this size, besides the arguments.
   virtual std::size_t BatchBytes(std::size_t batch) = 0;
 };
 
-// The map of a layer that need not have weights. Every padding mode.
+// The map of a layer. The layer need not have weights; every padding mode is allowed.
 std::unique_ptr<LinearMap> MakeLinearMap(const DenseLayer& layer);
 std::unique_ptr<LinearMap> MakeLinearMap(const ConvolutionLayer& layer);
 

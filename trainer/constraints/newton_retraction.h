@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Newton's iteration for the nearest orthogonal matrix, one step of it, in place.
+// One step of Newton's iteration for the nearest orthogonal matrix, in place.
 //
 //   W <- 3/2 W - 1/2 W W^T W      singular values s <- s (3 - s^2) / 2
 //
@@ -13,7 +13,8 @@
 
 namespace lipserve::trainer {
 
-// Retractions with which evaluation finishes what an optimiser's last step, or averaging, left.
+// Number of retractions before evaluation. They remove the deviation from orthogonality that the
+// optimiser's last step, or averaging, leaves.
 inline constexpr int kEvaluationRetractions = 5;
 
 // `gram` and `product` are scratch memory, resized as needed: min(rows, cols)^2 and rows * cols.

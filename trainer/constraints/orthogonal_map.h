@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A closed formula from a free kernel to weights whose singular values are all 1, and back with
-// gradients. Unlike Bjorck's iteration, a formula has nothing to converge.
+// A closed formula that maps a free kernel to weights whose singular values are all 1, and
+// gradients back. Unlike Bjorck's iteration, it needs no convergence.
 #ifndef TRAINER_CONSTRAINTS_ORTHOGONAL_MAP_H_
 #define TRAINER_CONSTRAINTS_ORTHOGONAL_MAP_H_
 

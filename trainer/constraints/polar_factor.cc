@@ -11,10 +11,10 @@ namespace {
 
 using Matrix = std::vector<double>;  // row-major
 
-// The Gram matrix knows singular values below 1e-8 of the norm only as noise, which 1.5 times more
-// per iteration would blow up. So the iterations of one round are few, and the next round starts
-// from a fresh Gram matrix. The last is one step: it cleans up rounding that a large polynomial
-// (a nearly singular matrix) has left.
+// In the Gram matrix, singular values below 1e-8 of the norm are only noise, and each iteration
+// amplifies it by 1.5. So a round has few iterations, and the next round starts from a new Gram
+// matrix. The last round is one step: it removes rounding errors that a large polynomial (a nearly
+// singular matrix) has left.
 constexpr int kRounds = 4;
 constexpr int MaxIterations(int round) { return round + 1 < kRounds ? 30 : 1; }
 // A step after which quadratic convergence leaves nothing but rounding, squared, per singular

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The largest singular value of a linear map, borders, stride and padding of a convolution
-// included, by power iteration from where the last one ended; and its gradient.
+// The largest singular value of a linear map, and its gradient, by power iteration that starts
+// where the last call ended. For a convolution, borders, stride and padding are included.
 //
 //   u = T v / ||T v||,   v = T^T u / ||T^T u||,   again and again;   sigma = ||T^T u|| = <u, T v>,
 //   dsigma / dw = gradient of <u, T(w) v>
 //
-// Groups of channels are iterated side by side, each with a length of its own, and the largest
-// sigma is taken: a vector that has settled in one group would never leave it.
+// Each group of channels has its own unit vector, and the largest sigma is taken. A single vector
+// that has converged within one group would never leave it.
 //
 // sigma approaches the norm from below: an estimate for training, never a bound.
 //
@@ -35,11 +35,11 @@ class PowerIteration {
         gradient_(map.weights()),
         lengths_(map.groups()) {}
 
-  // Where iterations may start: a random vector, of length 1 in each group.
+  // A random vector to start from, of length 1 in each group.
   std::vector<float> InitialVector(std::mt19937_64& random);
 
-  // sigma after `iterations`, from the vector `v` on, which becomes the last. A group of zeros has
-  // sigma 0 and keeps its part of v.
+  // Returns sigma after `iterations`, starting from the vector `v`, which is set to the last one. A
+  // group of zeros has sigma 0 and keeps its part of v.
   //
   // Requires: iterations >= 1.
   float Iterate(std::span<const float> weights, std::size_t iterations, std::vector<float>& v);
@@ -48,7 +48,7 @@ class PowerIteration {
   void AddGradient(float factor, std::span<float> weights_gradient);
 
  private:
-  // Puts the length of each group's part into lengths_ and divides by it; zeros stay.
+  // Stores the length of each group's part in lengths_ and divides the part by it; zeros stay zero.
   void Normalise(std::vector<float>& vector, std::size_t channels);
 
   LinearMap& map_;

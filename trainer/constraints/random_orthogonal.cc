@@ -36,8 +36,8 @@ double InnerProduct64(std::span<const double> a, std::span<const double> b) {
   return sum;
 }
 
-// Makes `row` orthogonal to the unit vectors in `basis`. Once is not enough where the row nearly
-// lies in their span; twice always is (Giraud, Langou, Rozloznik 2005).
+// Makes `row` orthogonal to the unit vectors in `basis`. One pass is not enough where the row is
+// nearly in their span; two always are (Giraud, Langou, Rozloznik 2005).
 void OrthogonaliseTwice(std::span<const double> basis, std::span<double> row) {
   const std::size_t length = row.size();
   for (int pass = 0; pass < 2; ++pass) {

@@ -10,8 +10,9 @@
 
 namespace lipserve::trainer {
 
-// A standard normal number, by Marsaglia's polar method (Marsaglia, Bray 1964). The standard
-// library's normal_distribution is free to use any method, and libm's logarithm any rounding.
+// A standard normal number, by Marsaglia's polar method (Marsaglia, Bray 1964). Not the standard
+// library's normal_distribution, which may use any method, nor libm's logarithm, whose rounding
+// differs.
 double StandardNormal(std::mt19937_64& random);
 
 // A matrix drawn uniformly from those with orthonormal rows (rows <= cols) or columns.

@@ -22,7 +22,7 @@ void SumRows(const TapCorrelation& correlation, std::span<const Number> sums,
     Number row_sum{0};
     for (std::size_t j = 0; j < t.size(); ++j) {
       Number magnitudes{0};
-      for (const Number sum : correlation.Of(sums, i, j, 0)) magnitudes += std::abs(sum);
+      for (const Number sum : correlation.SumsOf(sums, i, j, 0)) magnitudes += std::abs(sum);
       row_sum +=
           magnitudes * std::exp(static_cast<Number>(log_q[j]) - static_cast<Number>(log_q[i]));
     }
@@ -36,28 +36,28 @@ SllScale::SllScale(std::size_t outputs, std::size_t inputs, const WindowAxis& ve
                    const WindowAxis& horizontal)
     : inputs_(inputs),
       correlation_(outputs, vertical, horizontal),
-      turned_(inputs * correlation_.side()),
-      turned_gradient_(turned_.size()),
+      transposed_(inputs * correlation_.side()),
+      transposed_gradient_(transposed_.size()),
       gram_(correlation_.side() * correlation_.side()) {
   assert(vertical.stride == 1 && horizontal.stride == 1);
 }
 
-void SllScale::Turn(ConstMatrixView kernel, std::vector<float>& turned) const {
+void SllScale::TransposeTaps(ConstMatrixView kernel, std::vector<float>& transposed) const {
   const std::size_t taps = correlation_.taps();
   assert(kernel.rows == correlation_.channels() && kernel.cols == inputs_ * taps);
   for (std::size_t o = 0; o < kernel.rows; ++o) {
     for (std::size_t c = 0; c < inputs_; ++c) {
       std::copy_n(kernel.data + (o * inputs_ + c) * taps, taps,
-                  turned.data() + (c * kernel.rows + o) * taps);
+                  transposed.data() + (c * kernel.rows + o) * taps);
     }
   }
 }
 
 void SllScale::Forward(ConstMatrixView kernel, std::span<const float> log_q, std::span<float> t) {
-  Turn(kernel, turned_);
+  TransposeTaps(kernel, transposed_);
   const std::size_t side = correlation_.side();
-  const ConstMatrixView turned{turned_.data(), inputs_, side};
-  Gemm(Op::kTranspose, Op::kNone, 1.0F, turned, turned, 0.0F, {gram_.data(), side, side});
+  const ConstMatrixView transposed{transposed_.data(), inputs_, side};
+  Gemm(Op::kTranspose, Op::kNone, 1.0F, transposed, transposed, 0.0F, {gram_.data(), side, side});
   sums_ = correlation_.Sums(gram_);
   SumRows(correlation_, std::span<const float>(sums_), log_q, t);
 }
@@ -72,7 +72,7 @@ void SllScale::Backward(ConstMatrixView kernel, std::span<const float> log_q,
     for (std::size_t j = 0; j < outputs; ++j) {
       const float gradient = t_gradient[i] * std::exp(log_q[j] - log_q[i]);
       float magnitudes = 0.0F;
-      for (float& sum : correlation_.Of(std::span(sums_), i, j, 0)) {
+      for (float& sum : correlation_.SumsOf(std::span(sums_), i, j, 0)) {
         magnitudes += std::abs(sum);
         const float signed_gradient = sum < 0.0F ? -gradient : gradient;
         sum = sum == 0.0F ? 0.0F : signed_gradient;
@@ -80,17 +80,17 @@ void SllScale::Backward(ConstMatrixView kernel, std::span<const float> log_q,
       log_q_gradient[j] += gradient * magnitudes;
     }
   }
-  correlation_.Spread(sums_, gram_);
+  correlation_.Backward(sums_, gram_);
   const std::size_t side = correlation_.side();
-  const ConstMatrixView turned{turned_.data(), inputs_, side};
+  const ConstMatrixView transposed{transposed_.data(), inputs_, side};
   const ConstMatrixView gram_gradient{gram_.data(), side, side};
-  const MatrixView turned_gradient{turned_gradient_.data(), inputs_, side};
-  Gemm(Op::kNone, Op::kNone, 1.0F, turned, gram_gradient, 0.0F, turned_gradient);
-  Gemm(Op::kNone, Op::kTranspose, 1.0F, turned, gram_gradient, 1.0F, turned_gradient);
+  const MatrixView by_input_gradient{transposed_gradient_.data(), inputs_, side};
+  Gemm(Op::kNone, Op::kNone, 1.0F, transposed, gram_gradient, 0.0F, by_input_gradient);
+  Gemm(Op::kNone, Op::kTranspose, 1.0F, transposed, gram_gradient, 1.0F, by_input_gradient);
   const std::size_t taps = correlation_.taps();
   for (std::size_t o = 0; o < kernel.rows; ++o) {
     for (std::size_t c = 0; c < inputs_; ++c) {
-      const float* const from = &turned_gradient_[(c * kernel.rows + o) * taps];
+      const float* const from = &transposed_gradient_[(c * kernel.rows + o) * taps];
       float* const to = kernel_gradient.data + (o * inputs_ + c) * taps;
       for (std::size_t u = 0; u < taps; ++u) to[u] += from[u];
     }
@@ -98,10 +98,10 @@ void SllScale::Backward(ConstMatrixView kernel, std::span<const float> log_q,
 }
 
 std::vector<double> SllScale::Freeze(ConstMatrixView kernel, std::span<const float> log_q) const {
-  std::vector<float> turned(turned_.size());
-  Turn(kernel, turned);
+  std::vector<float> transposed(transposed_.size());
+  TransposeTaps(kernel, transposed);
   const std::vector<double> sums =
-      correlation_.Sums(Gram64({turned.data(), inputs_, correlation_.side()}));
+      correlation_.Sums(Gram64({transposed.data(), inputs_, correlation_.side()}));
   std::vector<double> t(kernel.rows);
   SumRows(correlation_, std::span<const double>(sums), log_q, std::span(t));
   return t;

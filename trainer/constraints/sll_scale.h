@@ -5,8 +5,9 @@
 //   t_i = sum_j A_ij q_j / q_i,   A_ij = sum over displacements d of |C_ij(d)|,   q = exp(p)
 //   learnt, C_ij(d) = sum over channels and pairs of taps d apart of K_i K_j   (tap_correlation.h)
 //
-// Zero padding keeps a part of the plane's convolution, circular padding only adds entries up
-// before the absolute value: both leave t true. Reflection and replication do not.
+// Zero padding keeps a part of the plane's convolution; circular padding only adds entries before
+// the absolute value is taken. The bound t holds for both. It does not hold for reflection and
+// replication.
 //
 //   backward  dC_ij(d) = dt_i sign(C_ij(d)) q_j / q_i,
 //             dp_j += sum_i dt_i A_ij q_j / q_i,   dp_i -= dt_i t_i
@@ -26,7 +27,8 @@
 
 namespace lipserve::trainer {
 
-// Of a kernel [outputs, inputs * taps] with stride 1; of a matrix, with windows of one tap.
+// For a kernel [outputs, inputs * taps] with stride 1. A matrix is a kernel with windows of one
+// tap.
 //
 // Shapes:  t, log_q (p), and their gradients: [outputs].
 // Threads: not thread-safe.
@@ -48,12 +50,12 @@ class SllScale {
 
  private:
   // The kernel as [inputs, outputs * taps].
-  void Turn(ConstMatrixView kernel, std::vector<float>& turned) const;
+  void TransposeTaps(ConstMatrixView kernel, std::vector<float>& transposed) const;
 
   std::size_t inputs_;
   TapCorrelation correlation_;  // of the output channels
-  std::vector<float> turned_;
-  std::vector<float> turned_gradient_;
+  std::vector<float> transposed_;
+  std::vector<float> transposed_gradient_;
   std::vector<float> gram_;
   std::vector<float> sums_;
 };

@@ -56,8 +56,8 @@ std::vector<Number> TapCorrelation::Sums(const std::vector<Number>& gram) const 
   return sums;
 }
 
-void TapCorrelation::Spread(const std::vector<float>& sums_gradient,
-                            std::vector<float>& gram_gradient) const {
+void TapCorrelation::Backward(const std::vector<float>& sums_gradient,
+                              std::vector<float>& gram_gradient) const {
   assert(gram_gradient.size() == side() * side());
   const std::size_t places = phases_ * displacements_;
   for (std::size_t i = 0; i < channels_; ++i) {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a convolution's Gram matrix, T^T T or T T^T, is made of: for channels i and j and a
-// displacement d, the sum over pairs of taps u, u + d of what the kernel's own Gram matrix has
-// between (i, u) and (j, u + d). With a stride only taps of one phase meet at a position, so the
-// sums are taken for each phase of u.
+// The entries of a convolution's Gram matrix, T^T T or T T^T. For channels i and j and a
+// displacement d, an entry is the sum over pairs of taps u, u + d of the kernel's own Gram matrix
+// between (i, u) and (j, u + d). With a stride only taps of one phase read the same position, so
+// there is a sum for each phase of u.
 //
-// A vector is an image of one position and a window of one tap: then the sums are the Gram matrix.
+// For a vector, an image of one position with a window of one tap, the sums are the Gram matrix.
 #ifndef TRAINER_CONSTRAINTS_TAP_CORRELATION_H_
 #define TRAINER_CONSTRAINTS_TAP_CORRELATION_H_
 
@@ -39,13 +39,13 @@ class TapCorrelation {
 
   // The sums of two channels for a phase, one for each displacement.
   template <typename Number>
-  std::span<Number> Of(std::span<Number> sums, std::size_t i, std::size_t j,
-                       std::size_t phase) const {
+  std::span<Number> SumsOf(std::span<Number> sums, std::size_t i, std::size_t j,
+                           std::size_t phase) const {
     return sums.subspan(((i * channels_ + j) * phases_ + phase) * displacements_, displacements_);
   }
 
-  // The gradient in a Gram matrix, given that in its sums; overwrites all of it.
-  void Spread(const std::vector<float>& sums_gradient, std::vector<float>& gram_gradient) const;
+  // Computes the gradient of a Gram matrix from the gradient of its sums; overwrites all of it.
+  void Backward(const std::vector<float>& sums_gradient, std::vector<float>& gram_gradient) const;
 
  private:
   std::size_t channels_;

@@ -15,7 +15,7 @@ namespace {
 
 constexpr double kDefaultFlip = 0.5;
 constexpr double kDefaultSmoothness = 4.0;
-// No image is larger; keeps what is computed from a field far from overflow.
+// No image is larger. Keeps numbers computed from a field far from overflow.
 constexpr double kMaxPixels = 1 << 14;
 
 absl::Status Refuse(const std::string& field, const std::string& expected, double got) {
@@ -33,7 +33,7 @@ absl::Status CheckPixels(const std::string& field, double pixels) {
   return Refuse(field, absl::StrCat("a positive number of pixels up to ", kMaxPixels), pixels);
 }
 
-absl::Status CheckMoves(const v1::AugmentationSpec& spec) {
+absl::Status CheckGeometricParts(const v1::AugmentationSpec& spec) {
   if (spec.has_flip()) {
     LIPSERVE_RETURN_IF_ERROR(CheckProbability("flip", spec.flip().probability()));
   }
@@ -60,7 +60,7 @@ absl::Status CheckMoves(const v1::AugmentationSpec& spec) {
   return absl::OkStatus();
 }
 
-absl::Status CheckOthers(const v1::AugmentationSpec& spec, SampleShape shape) {
+absl::Status CheckOtherParts(const v1::AugmentationSpec& spec, SampleShape shape) {
   if (spec.has_crop()) {
     const double area = spec.crop().min_area();
     if (!(area > 0.0 && area < 1.0)) {
@@ -97,7 +97,7 @@ std::int64_t Reflected(std::int64_t i, std::int64_t count) {
 }
 
 // A whole number of pixels, uniform from -reach to reach.
-double WholeShift(double reach, SampleRandom& random) {
+double DrawWholeShift(double reach, SampleRandom& random) {
   return std::floor(random.Between(-reach, reach + 1.0));
 }
 
@@ -137,8 +137,8 @@ std::string DescribeAugmentation(const v1::AugmentationSpec& spec) {
 absl::StatusOr<std::unique_ptr<Augmenter>> Augmenter::Create(const v1::AugmentationSpec& spec,
                                                              SampleShape shape,
                                                              std::uint64_t seed) {
-  LIPSERVE_RETURN_IF_ERROR(CheckMoves(spec));
-  LIPSERVE_RETURN_IF_ERROR(CheckOthers(spec, shape));
+  LIPSERVE_RETURN_IF_ERROR(CheckGeometricParts(spec));
+  LIPSERVE_RETURN_IF_ERROR(CheckOtherParts(spec, shape));
   return std::unique_ptr<Augmenter>(new Augmenter(spec, shape, seed));
 }
 
@@ -160,11 +160,11 @@ double Augmenter::Probability(bool has, const Part& part) {
 Augmenter::Move Augmenter::DrawLinear(SampleRandom& random) const {
   Move move;
   const double flip = spec_.flip().probability();
-  if (spec_.has_flip() && random.Happens(flip == 0.0 ? kDefaultFlip : flip)) {
+  if (spec_.has_flip() && random.Bernoulli(flip == 0.0 ? kDefaultFlip : flip)) {
     move.xx = -1.0;
     move.any = true;
   }
-  if (random.Happens(Probability(spec_.has_rotation(), spec_.rotation()))) {
+  if (random.Bernoulli(Probability(spec_.has_rotation(), spec_.rotation()))) {
     const double reach = spec_.rotation().degrees() * std::numbers::pi / 180.0;
     const double angle = random.Between(-reach, reach);
     move.yx = move.xx * std::sin(angle);
@@ -173,7 +173,7 @@ Augmenter::Move Augmenter::DrawLinear(SampleRandom& random) const {
     move.yy = std::cos(angle);
     move.any = true;
   }
-  if (random.Happens(Probability(spec_.has_crop(), spec_.crop()))) {
+  if (random.Bernoulli(Probability(spec_.has_crop(), spec_.crop()))) {
     const double scale = std::sqrt(random.Between(spec_.crop().min_area(), 1.0));
     for (double* entry : {&move.xx, &move.xy, &move.yx, &move.yy}) *entry *= scale;
     const double rest = 0.5 * (1.0 - scale);
@@ -185,15 +185,15 @@ Augmenter::Move Augmenter::DrawLinear(SampleRandom& random) const {
 }
 
 void Augmenter::DrawShifts(SampleRandom& random, Move& move) const {
-  if (random.Happens(Probability(spec_.has_continuous_shift(), spec_.continuous_shift()))) {
+  if (random.Bernoulli(Probability(spec_.has_continuous_shift(), spec_.continuous_shift()))) {
     const double reach = spec_.continuous_shift().pixels();
     move.x += random.Between(-reach, reach);
     move.y += random.Between(-reach, reach);
     move.any = true;
   }
-  if (random.Happens(Probability(spec_.has_shift(), spec_.shift()))) {
-    move.x += WholeShift(spec_.shift().pixels(), random);
-    move.y += WholeShift(spec_.shift().pixels(), random);
+  if (random.Bernoulli(Probability(spec_.has_shift(), spec_.shift()))) {
+    move.x += DrawWholeShift(spec_.shift().pixels(), random);
+    move.y += DrawWholeShift(spec_.shift().pixels(), random);
     move.any = true;
   }
 }
@@ -203,10 +203,10 @@ void Augmenter::Apply(std::int64_t epoch, std::uint64_t sample, std::span<float>
   SampleRandom random(seed_, epoch, sample);
   Move move = DrawLinear(random);
   DrawShifts(random, move);
-  const bool elastic = random.Happens(Probability(spec_.has_elastic(), spec_.elastic()));
+  const bool elastic = random.Bernoulli(Probability(spec_.has_elastic(), spec_.elastic()));
   if (elastic) field_.Draw(spec_.elastic().pixels(), random);
   if (move.any || elastic) Resample(move, elastic, image);
-  if (random.Happens(Probability(spec_.has_cutout(), spec_.cutout()))) CutOut(random, image);
+  if (random.Bernoulli(Probability(spec_.has_cutout(), spec_.cutout()))) CutOut(random, image);
 }
 
 float Augmenter::Pixel(std::size_t channel, std::int64_t y, std::int64_t x) const {
@@ -229,7 +229,7 @@ float Augmenter::Interpolated(std::size_t channel, double y, double x) const {
   const auto down = static_cast<float>(y - row);
   const auto right = static_cast<float>(x - column);
   const float above = (1.0F - right) * Pixel(channel, r, c) + right * Pixel(channel, r, c + 1);
-  // Whole shifts need no second row, and are most of what happens.
+  // Whole shifts need no second row, and they are the most frequent case.
   if (down == 0.0F) return above;
   const float below =
       (1.0F - right) * Pixel(channel, r + 1, c) + right * Pixel(channel, r + 1, c + 1);

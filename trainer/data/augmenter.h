@@ -6,8 +6,8 @@
 //   s R(angle) F u + t + e(u)
 //
 // with F the mirror, R the rotation, s and part of t the crop, the rest of t the shifts, and e the
-// elastic field: one bilinear interpolation whatever happens, and none, but copies, where only
-// mirrors and shifts by whole pixels do.
+// elastic field. All of them together need one bilinear interpolation. Mirrors and shifts by whole
+// pixels alone need none: pixels are copied.
 //
 // Example:
 //   LIPSERVE_ASSIGN_OR_RETURN(auto augmenter, Augmenter::Create(recipe.augmentation(), shape,
@@ -33,8 +33,8 @@ namespace lipserve::trainer {
 // "flip, shift of 1 with probability 0.5, rotation of 8 degrees"; "" if nothing is set.
 std::string DescribeAugmentation(const v1::AugmentationSpec& spec);
 
-// Guarantee: what an image becomes depends only on the recipe's part, the seed, the epoch, the
-//            sample and the image; values stay between 0 and the image's largest.
+// Guarantee: the result depends only on the recipe's augmentation, the seed, the epoch, the sample
+//            and the image; values stay between 0 and the image's largest.
 // Threads:   not thread-safe: it keeps scratch memory.
 class Augmenter {
  public:
@@ -42,7 +42,7 @@ class Augmenter {
   static absl::StatusOr<std::unique_ptr<Augmenter>> Create(const v1::AugmentationSpec& spec,
                                                            SampleShape shape, std::uint64_t seed);
 
-  // Changes sample number `sample` as in `epoch`.
+  // Changes the image of sample number `sample` in place, as in epoch `epoch`.
   //
   // Shapes: image: [C, H, W].
   // Units:  any in which 0 is black.
@@ -58,7 +58,7 @@ class Augmenter {
 
   Augmenter(const v1::AugmentationSpec& spec, SampleShape shape, std::uint64_t seed);
 
-  // The probability that a part's field gives, or 0 if the part is not there.
+  // The probability of a part of the recipe, or 0 if the part is absent.
   template <typename Part>
   static double Probability(bool has, const Part& part);
 
@@ -66,7 +66,7 @@ class Augmenter {
   Move DrawLinear(SampleRandom& random) const;
   void DrawShifts(SampleRandom& random, Move& move) const;
   void Resample(const Move& move, bool elastic, std::span<float> image);
-  // The pixel at (y, x) of a channel of the copy, or what the border shows.
+  // The pixel at (y, x) of a channel of the copy, or the padding outside of it.
   float Pixel(std::size_t channel, std::int64_t y, std::int64_t x) const;
   float Interpolated(std::size_t channel, double y, double x) const;
   void CutOut(SampleRandom& random, std::span<float> image) const;

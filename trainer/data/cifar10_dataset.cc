@@ -94,7 +94,7 @@ absl::StatusOr<RawSamples> ReadFiles(const std::string& folder,
 absl::StatusOr<RawDataset> ReadCifar10Dataset(const std::string& folder, WhichFiles which) {
   RawDataset dataset;
   LIPSERVE_ASSIGN_OR_RETURN(dataset.test, ReadFiles(folder, {"test_batch.bin"}));
-  if (which == WhichFiles::kTestIfThere) return dataset;
+  if (which == WhichFiles::kTestIfPresent) return dataset;
   LIPSERVE_ASSIGN_OR_RETURN(
       dataset.train, ReadFiles(folder, {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin",
                                         "data_batch_4.bin", "data_batch_5.bin"}));

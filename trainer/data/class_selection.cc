@@ -75,7 +75,7 @@ absl::StatusOr<Samples> SelectClasses(const v1::DatasetSpec& spec,
   samples.shape = raw.shape;
   LIPSERVE_ASSIGN_OR_RETURN(samples.class_names, ClassNames(spec, selected, raw));
   const auto image_size = static_cast<std::ptrdiff_t>(raw.shape.size());
-  auto kept_end = raw.pixels.begin();  // what is kept moves to the front
+  auto kept_end = raw.pixels.begin();  // kept pixels move to the front
   for (std::size_t i = 0; i < raw.labels.size(); ++i) {
     const auto found = index_of_label.find(raw.labels[i]);
     if (found == index_of_label.end()) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The classes that a recipe keeps of its files.
+// Keeps the classes of the files that a recipe selects.
 #ifndef TRAINER_DATA_CLASS_SELECTION_H_
 #define TRAINER_DATA_CLASS_SELECTION_H_
 
@@ -19,7 +19,7 @@ std::vector<std::int64_t> SelectedLabels(const v1::DatasetSpec& spec, const RawS
 
 // Keeps the samples with these labels, in their order, and gives classes their indices and names.
 //
-// Errors: InvalidArgument if a selected class has no samples, if all classes are wanted and the
+// Errors: InvalidArgument if a selected class has no samples, if all classes are selected and the
 //         samples have a label that is not among them, or if names and classes differ in number.
 absl::StatusOr<Samples> SelectClasses(const v1::DatasetSpec& spec,
                                       const std::vector<std::int64_t>& selected, RawSamples raw);

@@ -113,7 +113,7 @@ absl::StatusOr<Dataset> LoadDataset(const v1::DatasetSpec& spec, const std::stri
 
 absl::StatusOr<Samples> LoadEvaluationSamples(const v1::DatasetSpec& spec,
                                               const std::string& folder) {
-  LIPSERVE_ASSIGN_OR_RETURN(RawDataset raw, ReadFiles(spec, folder, WhichFiles::kTestIfThere));
+  LIPSERVE_ASSIGN_OR_RETURN(RawDataset raw, ReadFiles(spec, folder, WhichFiles::kTestIfPresent));
   LIPSERVE_RETURN_IF_ERROR(CheckSplit(spec.split(), raw));
   RawSamples& samples = raw.test.has_value() ? *raw.test : *raw.train;
   const std::vector<std::int64_t> selected = SelectedLabels(spec, samples);

@@ -19,18 +19,19 @@ namespace lipserve::trainer {
 // The splits, with equal shapes and classes.
 struct Dataset {
   Samples train;
-  Samples validation;           // measured after every epoch; chooses among epochs
-  std::optional<Samples> test;  // what only the finished model sees; else validation serves for it
-  std::string sha256;           // of shape, classes, pixels and labels of all splits, 32 bytes
+  Samples validation;  // measured after every epoch; chooses among epochs
+  std::optional<Samples>
+      test;            // used for the finished model only; without it, validation is used instead
+  std::string sha256;  // of shape, classes, pixels and labels of all splits, 32 bytes
 
   // What the finished model is measured on.
   const Samples& evaluation() const { return test.has_value() ? *test : validation; }
 };
 
-// Reads the files in `folder`, keeps the classes of `spec` and holds back what it says. Samples
-// stay in file order; labels become class indices in the order of spec.classes, or of the labels'
-// numbers if it names none. Test files are the validation set unless spec.split takes one from the
-// training files.
+// Reads the files in `folder`, keeps the classes of `spec` and splits off the samples that it holds
+// out. Samples stay in file order; labels become class indices in the order of spec.classes, or of
+// the labels' numbers if it names none. Test files are the validation set unless spec.split takes
+// one from the training files.
 //
 // Requires: spec was accepted by ValidateRecipe.
 // Errors:   InvalidArgument if there are neither test files nor a split, or both test files and a
@@ -38,8 +39,9 @@ struct Dataset {
 //           format's reader and HoldOut return.
 absl::StatusOr<Dataset> LoadDataset(const v1::DatasetSpec& spec, const std::string& folder);
 
-// Reads only what LoadDataset(...).evaluation() is; test files suffice, if there are any. Errors as
-// above, except that without spec.classes the classes are those of the test files.
+// Reads only LoadDataset(...).evaluation(). If there are test files, the other files are not
+// needed. Errors as above, except that without spec.classes the classes are those of the test
+// files.
 absl::StatusOr<Samples> LoadEvaluationSamples(const v1::DatasetSpec& spec,
                                               const std::string& folder);
 

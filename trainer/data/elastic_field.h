@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A smooth random field of moves, one for each pixel.
+// A smooth random field of displacements, one for each pixel.
 //
 // Source: Simard, Steinkraus, Platt 2003, "Best practices for convolutional neural networks applied
 //         to visual document analysis", section 2.
@@ -13,10 +13,10 @@
 
 namespace lipserve::trainer {
 
-// White noise through a Gaussian, scaled to a given size.
+// White noise smoothed by a Gaussian, scaled to a given root mean square.
 //
-// Shapes:    x, y: [height, width], moves along the axes.
-// Guarantee: the mean squares of x and of y are those asked for, up to rounding.
+// Shapes:    x, y: [height, width], displacements along the axes.
+// Guarantee: the mean squares of x and of y are the requested ones, up to rounding.
 class ElasticField {
  public:
   // `deviation` of the Gaussian in pixels; positive.

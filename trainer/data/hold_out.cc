@@ -47,7 +47,7 @@ absl::StatusOr<std::vector<Part>> DrawParts(const v1::SplitSpec& spec, const std
   return parts;
 }
 
-Samples Only(const Samples& samples, const std::vector<Part>& parts, Part wanted) {
+Samples SelectPart(const Samples& samples, const std::vector<Part>& parts, Part wanted) {
   Samples kept;
   kept.shape = samples.shape;
   kept.class_names = samples.class_names;
@@ -78,9 +78,9 @@ absl::StatusOr<HeldOut> HoldOut(const v1::SplitSpec& spec, Samples samples) {
                               DrawParts(spec, samples.class_names[c], c, of_class.size()));
     for (std::size_t i = 0; i < of_class.size(); ++i) parts[of_class[i]] = drawn[i];
   }
-  held_out.train = Only(samples, parts, Part::kTrain);
-  if (spec.validation() > 0.0) held_out.validation = Only(samples, parts, Part::kValidation);
-  if (spec.test() > 0.0) held_out.test = Only(samples, parts, Part::kTest);
+  held_out.train = SelectPart(samples, parts, Part::kTrain);
+  if (spec.validation() > 0.0) held_out.validation = SelectPart(samples, parts, Part::kValidation);
+  if (spec.test() > 0.0) held_out.test = SelectPart(samples, parts, Part::kTest);
   return held_out;
 }
 

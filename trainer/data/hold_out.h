@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Samples held back from training, drawn by seed.
+// Splits samples into training, validation and test parts, drawn by seed.
 #ifndef TRAINER_DATA_HOLD_OUT_H_
 #define TRAINER_DATA_HOLD_OUT_H_
 
@@ -14,7 +14,7 @@
 
 namespace lipserve::trainer {
 
-// What becomes of a set of samples; a part that nobody asked for is empty.
+// The parts of a set of samples. A part that the recipe does not ask for is empty.
 struct HeldOut {
   Samples train;
   std::optional<Samples> validation;
@@ -27,7 +27,7 @@ struct HeldOut {
 // Guarantee: the same spec, labels and order give the same parts on every machine; the test part
 //            does not depend on the validation share, so that a model can be measured again after
 //            the recipe's validation changed.
-// Requires:  shares as ValidateRecipe wants them.
+// Requires:  shares that ValidateRecipe accepts.
 // Errors:    InvalidArgument, naming the class, if a part that is asked for, or the training part,
 //            would have none of its samples.
 absl::StatusOr<HeldOut> HoldOut(const v1::SplitSpec& spec, Samples samples);

@@ -92,7 +92,7 @@ absl::StatusOr<RawSamples> ReadSplit(const std::string& folder, const std::strin
 
 absl::StatusOr<RawDataset> ReadIdxDataset(const std::string& folder, WhichFiles which) {
   RawDataset dataset;
-  if (which == WhichFiles::kTestIfThere) {
+  if (which == WhichFiles::kTestIfPresent) {
     LIPSERVE_ASSIGN_OR_RETURN(dataset.test, ReadSplit(folder, kTest));
     return dataset;
   }

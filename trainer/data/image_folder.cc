@@ -25,8 +25,8 @@ bool IsFolder(const fs::path& path) {
   return fs::is_directory(path, ignored);
 }
 
-// The names in a folder, in the order of their bytes, without hidden ones. `wants_folders` says
-// what they have to be.
+// The names in a folder, in the order of their bytes, without hidden ones. `wants_folders`: whether
+// they must be folders or files.
 absl::StatusOr<std::vector<std::string>> List(const fs::path& folder, bool wants_folders) {
   std::vector<std::string> names;
   std::error_code error;
@@ -122,7 +122,7 @@ absl::StatusOr<StoredImages> ReadPart(const v1::DatasetSpec& spec, const fs::pat
   return stored;
 }
 
-// Lets go of each picture as it is copied.
+// Frees each picture after it is copied.
 RawSamples Join(StoredImages stored, const fs::path& folder, std::int64_t channels) {
   RawSamples samples;
   samples.images_path = folder.string();
@@ -167,7 +167,7 @@ absl::StatusOr<RawDataset> ReadImageFolder(const v1::DatasetSpec& spec, const st
   const bool has_test = has_parts && IsFolder(test_folder);
 
   RawDataset dataset;
-  if (has_test && which == WhichFiles::kTestIfThere && channels != 0) {
+  if (has_test && which == WhichFiles::kTestIfPresent && channels != 0) {
     LIPSERVE_ASSIGN_OR_RETURN(StoredImages test, ReadPart(spec, test_folder));
     dataset.test = Join(std::move(test), test_folder, channels);
     return dataset;

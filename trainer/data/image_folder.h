@@ -17,7 +17,7 @@ namespace lipserve::trainer {
 // are in the order of labels, then of file names' bytes. Names that start with '.' are left out.
 // With `class_names` in `spec`, only those classes are read.
 //
-// Guarantee: every other file is read or refused; nothing is skipped in silence.
+// Guarantee: every other file is read or refused; nothing is skipped silently.
 // Errors:    NotFound if a folder is missing; InvalidArgument, naming the file, what was expected,
 //            what was found and what to do, for a file that is no PNG or JPEG, an image of another
 //            size than the first, fewer than two classes, a class without images, test classes that

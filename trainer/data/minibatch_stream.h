@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Minibatches of scaled and augmented samples, the next one prepared on another thread while this
-// one is used.
+// Minibatches of scaled and augmented samples. Another thread prepares the next one while this one
+// is used.
 //
 // Example:
 //   MinibatchStream stream(data.train, PixelScaling(255.0), 128);
@@ -38,7 +38,7 @@ struct Minibatch {
 // Cuts an order of samples into minibatches; the last one may be smaller.
 //
 // Guarantee: the minibatches depend only on the samples, the scaling, the mean, the augmenter's
-//            options and what Begin is told.
+//            options and Begin's arguments.
 // Threads:   one consumer thread; the stream owns its producer and joins it when destroyed.
 class MinibatchStream {
  public:
@@ -70,8 +70,9 @@ class MinibatchStream {
   const std::size_t batch_size_;
   const std::vector<float> mean_;
   const std::unique_ptr<Augmenter> augmenter_;  // used by the producer alone
-  // Written by Begin while the producer has nothing to do; read by the producer. The mutex, taken
-  // to change total_, orders the two. A slot likewise belongs to whom the counters say.
+  // Begin writes these while the producer is idle; the producer reads them. Both hold the mutex to
+  // change or read total_, which orders the two. In the same way the counters decide whether a slot
+  // belongs to the producer or to the consumer.
   std::vector<std::uint32_t> order_;
   std::int64_t epoch_ = 0;
   std::array<Minibatch, kSlots> slots_;

@@ -115,7 +115,7 @@ absl::StatusOr<RawDataset> ReadNpyDataset(const std::string& folder, WhichFiles 
   RawDataset dataset;
   if (Exists(PathOf(folder, kTest, "images")) || Exists(PathOf(folder, kTest, "labels"))) {
     LIPSERVE_ASSIGN_OR_RETURN(dataset.test, ReadPair(folder, kTest));
-    if (which == WhichFiles::kTestIfThere) return dataset;
+    if (which == WhichFiles::kTestIfPresent) return dataset;
   }
   LIPSERVE_ASSIGN_OR_RETURN(dataset.train, ReadPair(folder, "train"));
   return dataset;

@@ -16,7 +16,7 @@
 
 namespace lipserve::trainer {
 
-// Integers of one file; at most one of the vectors is used.
+// The integers of one file. At most one of the vectors is used.
 struct NpyArray {
   std::vector<std::size_t> shape;
   std::vector<std::uint8_t> bytes;     // of a uint8 array, row-major

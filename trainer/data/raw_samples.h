@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Labelled images as a format's reader found them, before a recipe selects classes and splits.
+// Labelled images as a reader of a file format returns them, before a recipe selects classes and
+// splits.
 #ifndef TRAINER_DATA_RAW_SAMPLES_H_
 #define TRAINER_DATA_RAW_SAMPLES_H_
 
@@ -24,15 +25,14 @@ struct RawSamples {
   std::vector<std::string> label_names = {};
 };
 
-// A dataset's files. A reader that is asked for the test files alone leaves `train` out if there
-// are any.
+// A dataset's files. With kTestIfPresent, `train` is empty if there are test files.
 struct RawDataset {
   std::optional<RawSamples> train = {};
   std::optional<RawSamples> test = {};
 };
 
 // Which files to read.
-enum class WhichFiles { kAll, kTestIfThere };
+enum class WhichFiles { kAll, kTestIfPresent };
 
 }  // namespace lipserve::trainer
 

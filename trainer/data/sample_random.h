@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Random numbers that belong to one sample of one epoch, so that samples may be prepared in any
-// order, on any thread, and after any interruption with the same result.
+// Random numbers for one sample of one epoch. They do not depend on other samples, so samples may
+// be prepared in any order, on any thread and after any interruption, with the same result.
 #ifndef TRAINER_DATA_SAMPLE_RANDOM_H_
 #define TRAINER_DATA_SAMPLE_RANDOM_H_
 
@@ -38,7 +38,7 @@ class SampleRandom {
   // Uniform in [low, high).
   double Between(double low, double high) { return low + (high - low) * Uniform(); }
 
-  bool Happens(double probability) { return Uniform() < probability; }
+  bool Bernoulli(double probability) { return Uniform() < probability; }
 
  private:
   std::uint64_t state_;

@@ -13,8 +13,8 @@ namespace lipserve::trainer {
 // resumed run needs no generator state.
 //
 // Source:    Fisher-Yates (Knuth, TAOCP 2, algorithm P) on std::mt19937_64, whose output the
-//            standard fixes; std::shuffle and std::uniform_int_distribution are left to the
-//            library.
+//            standard fixes. std::shuffle and std::uniform_int_distribution are not used, because
+//            their results depend on the library.
 // Guarantee: the same on every machine and standard library.
 // Requires:  count <= 2^32.
 std::vector<std::uint32_t> ShuffledOrder(std::size_t count, std::uint64_t seed, std::int64_t epoch);

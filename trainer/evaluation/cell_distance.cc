@@ -87,7 +87,7 @@ absl::StatusOr<CellDistance> CellDistance::Create(const FrozenNetwork& network) 
   return distance;
 }
 
-// What the proof of one input works on.
+// The state of the proof for one input.
 struct CellDistance::Search {
   Search(const CellDistance& of, std::span<const float> at, std::size_t chosen,
          AllowedInputs allowed_inputs);
@@ -96,9 +96,9 @@ struct CellDistance::Search {
   Upper Between(std::size_t i, std::size_t j);
   // At most f_i - f_j.
   double MarginDown(std::size_t i, std::size_t j) const;
-  // What the plane of the best own row proves.
+  // The radius that the plane of the best own row proves.
   double PlaneRadius(std::size_t j);
-  // What the lemma proves with weights that a search finds.
+  // The radius that the lemma proves with weights that a search finds.
   double CellRadius(std::size_t j);
 
   void FindWeights(std::size_t j);
@@ -260,23 +260,23 @@ double CellDistance::Radius(std::span<const float> input, std::size_t chosen,
   assert(input.size() == rows_.inputs);
   if (allowed == AllowedInputs::kUnitBox && !IsInUnitBox(input)) return 0.0;
   Search search(*this, input, chosen, allowed);
-  struct Rival {
+  struct OtherRow {
     std::size_t row;
     double radius;
   };
-  std::vector<Rival> rivals;
+  std::vector<OtherRow> other_rows;
   for (std::size_t j = 0; j < rows_.outputs; ++j) {
     if (j / per_class_ == chosen) continue;
-    rivals.push_back({j, search.PlaneRadius(j)});
+    other_rows.push_back({j, search.PlaneRadius(j)});
     if (!(search.MarginDown(search.own[0], j) > 0.0)) return 0.0;  // NaN too
   }
-  std::sort(rivals.begin(), rivals.end(),
-            [](const Rival& a, const Rival& b) { return a.radius < b.radius; });
+  std::sort(other_rows.begin(), other_rows.end(),
+            [](const OtherRow& a, const OtherRow& b) { return a.radius < b.radius; });
   double radius = static_cast<double>(std::numeric_limits<float>::max());
-  for (const Rival& rival : rivals) {
+  for (const OtherRow& other_row : other_rows) {
     // The planes of those that follow are farther.
-    if (rival.radius >= radius) break;
-    radius = std::min(radius, std::max(rival.radius, search.CellRadius(rival.row)));
+    if (other_row.radius >= radius) break;
+    radius = std::min(radius, std::max(other_row.radius, search.CellRadius(other_row.row)));
   }
   return radius;
 }

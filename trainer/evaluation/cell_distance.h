@@ -2,10 +2,10 @@
 // Soundness rests on this file: it proves radii, though never those that a server answers.
 //
 // How far an input is from the cells of other classes' prototypes, for networks whose prototypes
-// lie among the pixels themselves. A class loses an input to row j only where f_j >= f_i for
-// *every* own row i: in a polyhedron, the cell of j, which is farther than the nearest of the
-// planes f_j = f_i that the served certificate looks at. Let m_i = f_i(x) - f_j(x) and a_i = w_j -
-// w_i; x + d is in the cell only if <a_i, d> >= m_i for all i.
+// are points of the input space. The class changes to that of row j only where f_j >= f_i for
+// *every* own row i. That set is a polyhedron, the cell of j. It is farther away than the nearest
+// of the planes f_j = f_i, which the served certificate uses. Let m_i = f_i(x) - f_j(x) and a_i =
+// w_j - w_i; x + d is in the cell only if <a_i, d> >= m_i for all i.
 //
 // Lemma. For any weights l_i >= 0 and any set D of steps, with a = sum l_i a_i and m = sum l_i m_i,
 //   ||d||^2 >= 2 (m + inf over d in D of (||d||^2 / 2 - <a, d>))   for every d in D into the cell.
@@ -14,8 +14,8 @@
 //   The unit box:    D = {d: x + d in [0, 1]^n}; the infimum is a sum over coordinates, each at
 //                    d_k = clip(x_k + a_k, 0, 1) - x_k.
 // With the best l both are the distances themselves (duality of convex quadratic programs), which
-// the search comes near to, not always reaches. Finding l is a search in float64 that proves
-// nothing; what it finds is then put into the lemma with every operation rounded outward.
+// the search approaches but does not always reach. The search for l is in float64 and proves
+// nothing. Its result is then inserted into the lemma with every operation rounded outward.
 //
 // Source: the distance to a cell as a quadratic program: Wang, Jha, Chaudhuri 2018,
 //         arXiv:1706.03922; Voracek, Hein 2022, arXiv:2207.07208.
@@ -41,7 +41,7 @@ enum class AllowedInputs {
 // Threads: immutable.
 class CellDistance {
  public:
-  // Errors: InvalidArgument if some layer but flatten comes before the last.
+  // Errors: InvalidArgument if there is a layer other than flatten before the last.
   static absl::StatusOr<CellDistance> Create(const FrozenNetwork& network);
 
   // A radius within which every allowed input is of class `chosen`, rounded down; 0 if none is

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// How accurate a frozen model is, and how much of that is certified. All of it comes from
-// CertifiedModel::Classify, which also answers in the server, so the two cannot differ.
+// How accurate a frozen model is, and how much of that is certified. All figures come from
+// CertifiedModel::Classify, which the server calls too, so the two cannot differ.
+//
+// Example:
+//   LIPSERVE_ASSIGN_OR_RETURN(const Evaluation evaluation,
+//                             Evaluate(*model, samples, kDefaultEpsilons));
+//   std::cout << evaluation.accuracy << " " << evaluation.certified[0].accuracy << "\n";
 #ifndef TRAINER_EVALUATION_EVALUATION_H_
 #define TRAINER_EVALUATION_EVALUATION_H_
 
@@ -17,10 +22,10 @@
 
 namespace lipserve::trainer {
 
-// The radii reported unless others are asked for, in units of the network's input.
+// The default radii for certified accuracy, in units of the network's input.
 inline constexpr double kDefaultEpsilons[] = {0.25, 0.5, 1.0, 1.58, 2.0};
 
-// Share of samples that are classified rightly with a proof up to `epsilon`.
+// Share of samples that are classified correctly with a proof up to `epsilon`.
 struct CertifiedAccuracy {
   double epsilon = 0.0;
   double accuracy = 0.0;
@@ -51,23 +56,22 @@ struct EmpiricalAccuracy {
   double empirical = 0.0;  // share that is right, and for which no attack succeeded within epsilon
 };
 
-// What attacks found (trainer/attack/robustness_attack.h).
-struct Empirical {
+// What attacks found (robustness_attack.h).
+struct EmpiricalEvaluation {
   std::size_t samples = 0;                    // attacked
   std::vector<EmpiricalAccuracy> accuracies;  // in the order asked for
   std::vector<double> radii_l2;               // certified, of the right ones, ascending
   std::vector<double> distances_l2;  // of the same, ascending; infinite where none was found
 };
 
-// Proven by the geometry of prototypes (geometric_evaluation.h); radii count 0 where the answer is
-// wrong.
+// Proven by the geometry of prototypes (geometric_evaluation.h). A wrong answer counts as radius 0.
 struct GeometricAccuracy {
   std::vector<CertifiedAccuracy> certified;  // in the order asked for
   double mean_radius_l2 = 0.0;
 };
 
-// Two certificates of different adversaries, never to be mixed.
-struct Geometric {
+// Certificates against two different adversaries. Never compare one with the other.
+struct GeometricEvaluation {
   GeometricAccuracy any_input;           // every input within the radius, as a served radius says
   GeometricAccuracy inputs_in_unit_box;  // of those, the ones in [0, 1] alone
 };
@@ -83,8 +87,8 @@ struct Evaluation {
   std::vector<std::vector<std::size_t>> confusion;  // [true class][answered class]
   std::vector<ClassEvaluation> classes;             // by true class
   std::vector<SampleOutcome> outcomes;              // of every sample, in order
-  std::optional<Empirical> empirical;               // if attacks were asked for
-  std::optional<Geometric> geometric;               // if it was asked for
+  std::optional<EmpiricalEvaluation> empirical;     // if attacks were asked for
+  std::optional<GeometricEvaluation> geometric;     // if it was asked for
   std::size_t decided_by_float32 = 0;
   std::size_t decided_by_float64 = 0;
   std::size_t decided_by_exact = 0;  // too close to a boundary to certify

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Scores of a frozen network and their gradient in the input, in float32 and in batches: what an
-// attacker who holds the model file works with. Nothing that decides a class or a radius uses it.
+// Scores of a frozen network and their gradient with respect to the input, in float32 and in
+// batches. A white-box attack uses them. No class or radius is decided with them.
 #ifndef TRAINER_EVALUATION_FROZEN_GRADIENT_H_
 #define TRAINER_EVALUATION_FROZEN_GRADIENT_H_
 
@@ -13,7 +13,7 @@
 
 namespace lipserve::trainer {
 
-// One layer of the way there and back, on channels-last samples.
+// One layer, forward and backward, on channels-last samples.
 class GradientStep {
  public:
   virtual ~GradientStep() = default;
@@ -34,8 +34,8 @@ class FrozenGradient {
   ConstMatrixView Scores(ConstMatrixView inputs);
 
   // d <weights, scores> / d inputs for each sample of the last Scores, valid until the next call:
-  // [N, C * H * W]. Where a sort, an activation or a window of zeros has no gradient, it is one of
-  // the neighbours' or 0. Shapes: weights: [N, NumRows].
+  // [N, C * H * W]. Where a sort, an activation or a window of zeros has no gradient, the result is
+  // that of a neighbouring piece or 0. Shapes: weights: [N, NumRows].
   ConstMatrixView Gradient(ConstMatrixView weights);
 
  private:

@@ -32,9 +32,10 @@ GeometricAccuracy Summarize(const std::vector<double>& radii, std::span<const do
 
 }  // namespace
 
-absl::StatusOr<Geometric> EvaluateGeometry(const CertifiedModel& model, const Samples& samples,
-                                           const Evaluation& evaluation,
-                                           std::span<const double> epsilons) {
+absl::StatusOr<GeometricEvaluation> EvaluateGeometry(const CertifiedModel& model,
+                                                     const Samples& samples,
+                                                     const Evaluation& evaluation,
+                                                     std::span<const double> epsilons) {
   LIPSERVE_ASSIGN_OR_RETURN(const CellDistance distance,
                             CellDistance::Create(model.frozen().network));
   if (model.frozen().pixel_divisor != 255.0) {
@@ -62,8 +63,8 @@ absl::StatusOr<Geometric> EvaluateGeometry(const CertifiedModel& model, const Sa
         "sample ", i, ": expected a radius of at least the served one, ", outcome.radius_l2,
         ", by the geometry of the prototypes, got ", anywhere.back(), "; report this"));
   }
-  return Geometric{.any_input = Summarize(anywhere, epsilons, evaluation.samples),
-                   .inputs_in_unit_box = Summarize(in_box, epsilons, evaluation.samples)};
+  return GeometricEvaluation{.any_input = Summarize(anywhere, epsilons, evaluation.samples),
+                             .inputs_in_unit_box = Summarize(in_box, epsilons, evaluation.samples)};
 }
 
 }  // namespace lipserve::trainer

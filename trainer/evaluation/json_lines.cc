@@ -14,7 +14,7 @@ Json ToJson(const std::vector<CertifiedAccuracy>& certified) {
   return json;
 }
 
-Json ToJson(const Empirical& empirical) {
+Json ToJson(const EmpiricalEvaluation& empirical) {
   Json json;
   json["samples"] = empirical.samples;
   json["accuracy"] = Json::array();

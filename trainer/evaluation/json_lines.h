@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the program says to programs: one JSON object per line on stdout, and metrics.json.
+// Output for programs: one JSON object per line on stdout, and metrics.json.
 #ifndef TRAINER_EVALUATION_JSON_LINES_H_
 #define TRAINER_EVALUATION_JSON_LINES_H_
 

@@ -40,8 +40,8 @@ double Norm(std::span<const float> v) {
   return std::sqrt(squares);
 }
 
-// Distances of the rows of the last layer, which say how soon a margin can vanish: [rows, rows]. A
-// single score stands against 0, so its row does, too.
+// Distances of the rows of the last layer, [rows, rows]. They bound how fast a margin can shrink. A
+// single score is compared with 0, so its row is too.
 std::vector<double> RowDistances(const FrozenNetwork& network) {
   const auto& head = std::get<DenseLayer>(network.layers.back());
   const std::size_t rows = NumClasses(network) * network.prototypes_per_class;
@@ -59,8 +59,8 @@ std::vector<double> RowDistances(const FrozenNetwork& network) {
   return distances;
 }
 
-// One batch under attack. A lone score f means the scores (f, 0). A class with prototypes is
-// attacked where the best of them stands.
+// One batch under attack. A single score f stands for the scores (f, 0). A class with prototypes is
+// attacked through the best of them.
 class BatchAttack {
  public:
   BatchAttack(const CertifiedModel& model, std::vector<float> inputs,
@@ -122,7 +122,7 @@ class BatchAttack {
   }
 
   // The row of point n's label with the largest score.
-  std::size_t Own(ConstMatrixView scores, std::size_t n) const {
+  std::size_t BestOwnRow(ConstMatrixView scores, std::size_t n) const {
     const std::size_t first = labels_[n] * per_class_;
     std::size_t own = first;
     for (std::size_t row = first + 1; row < first + per_class_; ++row) {
@@ -131,7 +131,7 @@ class BatchAttack {
     return own;
   }
 
-  // The row of another class whose boundary with row `own` the last layer puts nearest.
+  // The row of another class whose boundary with row `own` is nearest, by the last layer's weights.
   std::size_t Nearest(ConstMatrixView scores, std::size_t n, std::size_t own) const {
     std::size_t nearest = labels_[n] == 0 ? per_class_ : 0;
     double least = kNotFound;
@@ -147,12 +147,12 @@ class BatchAttack {
     return nearest;
   }
 
-  // Margins towards the nearest class, and the way down, at `points`.
+  // Computes the margins towards the nearest class, and their descent directions, at `points`.
   void Linearise(const std::vector<float>& points) {
     const ConstMatrixView scores = gradient_.Scores({points.data(), labels_.size(), size_});
     std::vector<float> weights(labels_.size() * scores_, 0.0F);
     for (std::size_t n = 0; n < labels_.size(); ++n) {
-      const std::size_t own = Own(scores, n);
+      const std::size_t own = BestOwnRow(scores, n);
       const std::size_t other = Nearest(scores, n, own);
       margins_[n] = Score(scores, n, own) - Score(scores, n, other);
       if (own < scores_) weights[n * scores_ + own] -= 1.0F;
@@ -174,7 +174,7 @@ class BatchAttack {
     }
   }
 
-  // Draws point n back into the ball around its image.
+  // Projects point n onto the ball around its image.
   void Project(std::size_t n, double radius, std::vector<float>& points) const {
     const double distance = Distance(Row(points, n), Row(start_, n));
     if (distance > radius) Between(n, radius / distance, Row(points, n), Row(points, n));
@@ -190,7 +190,7 @@ class BatchAttack {
     }
   }
 
-  // Which points the model itself gives another class.
+  // Which points the model classifies as another class.
   std::vector<bool> AreOtherClass(const std::vector<float>& points) {
     std::vector<Answer> answers(labels_.size());
     model_.Classify({points.data(), labels_.size(), size_}, *worker_, answers);
@@ -201,7 +201,7 @@ class BatchAttack {
     return other;
   }
 
-  // Bisects between image and success; every point that counts has been classified by the model.
+  // Bisects between image and success. Only points that the model has classified count.
   void TakeSuccesses(const std::vector<float>& points) {
     const std::vector<bool> succeeded = AreOtherClass(points);
     std::vector<double> low(labels_.size(), 0.0);
@@ -261,10 +261,10 @@ void AttackBatch(const CertifiedModel& model, const Samples& samples,
   distances.insert(distances.end(), attack.distances().begin(), attack.distances().end());
 }
 
-Empirical Summarize(const std::vector<std::size_t>& right, const std::vector<double>& distances,
-                    const Evaluation& evaluation, std::span<const double> epsilons,
-                    std::size_t attacked) {
-  Empirical empirical;
+EmpiricalEvaluation Summarize(const std::vector<std::size_t>& right,
+                              const std::vector<double>& distances, const Evaluation& evaluation,
+                              std::span<const double> epsilons, std::size_t attacked) {
+  EmpiricalEvaluation empirical;
   empirical.samples = attacked;
   const auto share = [attacked](std::ptrdiff_t count) {
     return static_cast<double>(count) / static_cast<double>(attacked);
@@ -274,12 +274,12 @@ Empirical Summarize(const std::vector<std::size_t>& right, const std::vector<dou
       return IsCertifiedAt(evaluation.outcomes[i].radius_l2, epsilon);
     }));
   };
-  const auto survived = [&](double epsilon) {
+  const auto robust = [&](double epsilon) {
     return share(std::count_if(distances.begin(), distances.end(),
                                [epsilon](double distance) { return distance > epsilon; }));
   };
   for (const double epsilon : epsilons) {
-    empirical.accuracies.push_back({epsilon, certified(epsilon), survived(epsilon)});
+    empirical.accuracies.push_back({epsilon, certified(epsilon), robust(epsilon)});
   }
   for (const std::size_t i : right) {
     empirical.radii_l2.push_back(evaluation.outcomes[i].radius_l2);
@@ -292,9 +292,11 @@ Empirical Summarize(const std::vector<std::size_t>& right, const std::vector<dou
 
 }  // namespace
 
-absl::StatusOr<Empirical> AttackSamples(const CertifiedModel& model, const Samples& samples,
-                                        const Evaluation& evaluation,
-                                        std::span<const double> epsilons, std::size_t images) {
+absl::StatusOr<EmpiricalEvaluation> AttackSamples(const CertifiedModel& model,
+                                                  const Samples& samples,
+                                                  const Evaluation& evaluation,
+                                                  std::span<const double> epsilons,
+                                                  std::size_t images) {
   constexpr std::uint64_t kSeed = 0;
   constexpr std::int64_t kDraw = 0;
   const std::vector<std::uint32_t> order = ShuffledOrder(samples.size(), kSeed, kDraw);

@@ -7,8 +7,8 @@ namespace {
 // Loads come before comparisons and nothing branches on a number, so that compilers vectorise:
 // signs are random, and each branch would be mispredicted every other time.
 
-// Of one position. Without the promise that dx is apart from the rest, there are more pairs of
-// arrays to compare than GCC is willing to.
+// For one position. Without __restrict on dx, GCC would have to compare too many pairs of arrays
+// for overlap, and does not vectorise.
 void ReflectGradient(const float* v, const float* x, const float* dy, std::size_t half,
                      float* __restrict dx) {
   for (std::size_t c = 0; c < half; ++c) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Activations backward (forward: model/execution/activation.h), in training as in attacks on a
-// frozen model.
+// The backward pass of activations (forward: model/execution/activation.h), for training and for
+// attacks on a frozen model.
 #ifndef TRAINER_LAYERS_ACTIVATION_GRADIENT_H_
 #define TRAINER_LAYERS_ACTIVATION_GRADIENT_H_
 
@@ -10,9 +10,10 @@
 
 namespace lipserve::trainer {
 
-// Gradients of an activation's parameters are sums over samples and positions: in float32 over so
-// many positions, which vectorises, and in float64 over these sums. Adding 16 numbers rounds 15
-// times, so that the whole is off by at most 15 * 2^-24 < 2^-20 of the sum of their magnitudes.
+// Gradients of an activation's parameters are sums over samples and positions. They are summed in
+// float32 over this many positions, which vectorises, and in float64 over these sums. Adding 16
+// numbers rounds 15 times, so the error is at most 15 * 2^-24 < 2^-20 of the sum of their
+// magnitudes.
 inline constexpr std::size_t kPositionsInFloat32 = 16;
 
 // dx, given dy and the numbers x that the activation read. Where it has a kink, the gradient is

@@ -31,7 +31,7 @@ WindowAxis PhasesOf(WindowAxis axis, PaddingMode mode, std::size_t length) {
 AolConvolution::AolConvolution(const ConvolutionLayer& geometry, bool use_bias,
                                std::mt19937_64& random)
     : Convolution(geometry, use_bias, RandomKernels(geometry, random)) {
-  assert(SharesNoOutputs(geometry));
+  assert(IsPartOfPlaneOrTorus(geometry));
   const WindowAxis vertical =
       PhasesOf(geometry.vertical, geometry.padding_mode, geometry.input.height);
   const WindowAxis horizontal =

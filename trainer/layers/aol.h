@@ -34,7 +34,7 @@ class AolDense final : public Dense {
 // W = K diag(t) for each group.
 //
 // Guarantee: as above.
-// Requires:  zero or circular padding, and SharesNoOutputs(geometry) (convolution.h).
+// Requires:  zero or circular padding, and IsPartOfPlaneOrTorus(geometry) (convolution.h).
 class AolConvolution final : public Convolution {
  public:
   // The kernels start as random orthogonal matrices drawn from `random`, the bias as 0.

@@ -124,7 +124,7 @@ BlockOrthogonalConvolution::BlockOrthogonalConvolution(const ConvolutionLayer& g
       matrices_(stages_.size()),
       projections_(stages_.size(), std::vector<float>(many_ * many_)),
       projection_gradient_(many_ * many_) {
-  assert(SharesNoOutputs(geometry) && geometry.groups == 1);
+  assert(IsPartOfPlaneOrTorus(geometry) && geometry.groups == 1);
 }
 
 std::size_t BlockOrthogonalConvolution::WeightIndex(std::size_t tap, std::size_t row,

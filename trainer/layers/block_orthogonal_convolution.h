@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Convolutions that are orthogonal as maps from images to images: BCOP, by parameters that are
-// orthogonal themselves and kept so by the optimiser (orthogonal_dense.h).
+// BCOP: convolutions that are orthogonal as maps from images to images. Their parameters are
+// orthogonal themselves, and the optimiser keeps them so (orthogonal_dense.h).
 //
 // A projection P, P^2 = P = P^T, of the channels and a shift S of the image by one tap make the
 // convolution P + S (I - P) with two taps, which is orthogonal on a torus: the products of P and
@@ -46,7 +46,7 @@ struct KernelStage {
 //            circular padding, stride 1 and as many outputs as inputs or more, where d is float32
 //            rounding, below 1e-5 for at most 256 channels; in training the same up to the square
 //            of the optimiser's last step.
-// Requires:  SharesNoOutputs(geometry), geometry.groups == 1.
+// Requires:  IsPartOfPlaneOrTorus(geometry), geometry.groups == 1.
 class BlockOrthogonalConvolution final : public Convolution {
  public:
   // All matrices start as random orthogonal ones drawn from `random`, the bias as 0.
@@ -60,10 +60,11 @@ class BlockOrthogonalConvolution final : public Convolution {
 
  private:
   bool tall() const { return geometry().output_channels > geometry().input.channels; }
-  // Where number (row, column) of tap `tap` of the last stage lies in the weights.
+  // Index in the weights of number (row, column) of tap `tap` of the last stage.
   std::size_t WeightIndex(std::size_t tap, std::size_t row, std::size_t column) const;
 
-  // From the gradient of stage i to that of the one before, and of what made stage i.
+  // Computes, from the gradient of stage i, those of the stage before and of the matrix that made
+  // stage i.
   void StepBack(std::size_t i);
 
   std::size_t few_;                         // rows

@@ -33,7 +33,8 @@ void Subtract(const float* from, std::size_t positions, const std::vector<float>
 }
 
 // shift - bias, if there is one.
-std::vector<float> LessBias(std::vector<float> shift, const std::vector<Parameter>& parameters) {
+std::vector<float> SubtractBias(std::vector<float> shift,
+                                const std::vector<Parameter>& parameters) {
   for (std::size_t c = 0; c < shift.size() && !parameters.empty(); ++c) {
     shift[c] -= parameters[0].values[c];
   }
@@ -74,7 +75,7 @@ void LayerCentering::Forward(ConstMatrixView x, MatrixView y) {
   const std::size_t area = shape_.height * shape_.width;
   for (std::size_t r = 0; r < x.rows; ++r) {
     const float* image = x.data + r * x.cols;
-    Subtract(image, area, LessBias(ChannelMeans(image, area, shape_.channels), parameters_),
+    Subtract(image, area, SubtractBias(ChannelMeans(image, area, shape_.channels), parameters_),
              y.data + r * y.cols);
   }
 }
@@ -120,7 +121,7 @@ void BatchCentering::Forward(ConstMatrixView x, MatrixView y) {
     mean = ChannelMeans(x.data, positions, shape_.channels);
     for (std::size_t c = 0; c < mean.size(); ++c) running[c] += momentum_ * (mean[c] - running[c]);
   }
-  Subtract(x.data, positions, LessBias(std::move(mean), parameters_), y.data);
+  Subtract(x.data, positions, SubtractBias(std::move(mean), parameters_), y.data);
 }
 
 void BatchCentering::Backward(ConstMatrixView /*x*/, ConstMatrixView /*y*/, ConstMatrixView dy,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Layers that subtract means, which normalises without a division and so without a Lipschitz
-// constant above 1.
+// Layers that subtract means. They normalise without a division, so their Lipschitz constant is not
+// above 1.
 //
 //   LayerCentering   y = x - mean of the channel over the image + b
 //                    dx = dy - mean of dy's channel over the image
@@ -8,8 +8,9 @@
 //                    running mean of those means in evaluation
 //                    dx = dy - mean of dy's channel over the batch
 //
-// Frozen, LayerCentering is a convolution of each channel with a window of the image's size round a
-// torus: 1 - 1/n at its own position and -1/n at the others. BatchCentering is a bias.
+// Frozen, LayerCentering is a convolution of each channel with a window of the image's size and
+// circular padding: 1 - 1/n at the position itself and -1/n at the others. BatchCentering is a
+// bias.
 //
 // Source: deel-torchlip, LayerCentering and BatchCentering; orthogonium, LayerCentering2D and
 //         BatchCentering2D.

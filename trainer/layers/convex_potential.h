@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Residual layers that are 1-Lipschitz by construction: a step down a convex potential, by a matrix
-// or by a convolution T(K) whose outputs lie where its inputs do.
+// Residual layers that are 1-Lipschitz by construction: a gradient step on a convex potential, by a
+// matrix or by a convolution T(K) whose output positions are its input positions.
 //
 //   forward   h = T(U) x + c,  r = max(h, 0),  y = x - T(U)^T r,
 //             U_i = s_i K_i,  c = s b,  s_i = sqrt(2 / t_i), i an output (channel) of T
@@ -74,7 +74,7 @@ class ConvexPotential final : public Layer {
     return std::span(values).subspan(group * rows_of_group(), rows_of_group());
   }
   ConstMatrixView KernelOf(std::size_t group) const;
-  // t in float64, of the kernel as it is.
+  // t in float64, for the current kernel.
   std::vector<double> FrozenScales() const;
 
   Inner inner_;

@@ -31,7 +31,7 @@ std::vector<float> RandomKernels(const ConvolutionLayer& geometry, std::mt19937_
   return kernels;
 }
 
-bool SharesNoOutputs(const ConvolutionLayer& layer) {
+bool IsPartOfPlaneOrTorus(const ConvolutionLayer& layer) {
   if (layer.padding_mode == PaddingMode::kZero) return true;
   if (layer.padding_mode != PaddingMode::kCircular) return false;
   return layer.vertical.outputs(layer.input.height) * layer.vertical.stride <= layer.input.height &&

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the convolutions share: correlation of channels-last images with the effective weights. How
-// the weights come from the trained kernel is each layer's own matter.
+// Base class of the convolutions: correlation of channels-last images with the effective weights.
+// Each derived layer computes the weights from its trained kernel.
 //
 //   forward   y = T(W) x + b
 //   backward  dx = T(W)^T dy,   dW = gradient of <dy, T(W) x>,   db = dy summed over all positions
 //
-// and the bound that makes a kernel's norm a layer's: T is "gather the windows", then the kernel of
-// each group as a matrix [outputs, fan-in] on each window. Gathering copies a position as often as
-// it is read, so
+// It also bounds the layer's norm by the kernel's. T gathers the windows, then applies the kernel
+// of each group as a matrix [outputs, fan-in] to each window. Gathering copies a position once for
+// each read, so
 //
 //   ||T(W)||_2 <= sqrt(most reads of a position) * max over groups ||W_g||_2,
 //
 // counted from the window's own index map: at most ceil(k / s) reads along an axis with zero
 // padding, more near the border with reflection. The peers divide by the mean number of reads
-// (deel-lip: layers of norm 1.02 to 1.2) or do not look at the padding (deel-torchlip: 1.33).
+// (deel-lip: layers of norm 1.02 to 1.2) or ignore the padding (deel-torchlip: 1.33).
 //
 // Source: Serrurier et al. 2021, arXiv:2006.06520 (the mean); model/certificate/README.md, Lemma 7.
 #ifndef TRAINER_LAYERS_CONVOLUTION_H_
@@ -32,10 +32,9 @@
 namespace lipserve::trainer {
 
 // Whether the layer is a part of a convolution of the whole plane, or of the torus that the image
-// is: zero padding, or circular padding without an output that comes round to where another one
-// was. Bounds of such convolutions hold for it. Other paddings read positions near the border
-// twice.
-bool SharesNoOutputs(const ConvolutionLayer& layer);
+// forms: zero padding, or circular padding in which no two outputs coincide. Then bounds of such
+// convolutions hold for it. Other paddings read positions near the border twice.
+bool IsPartOfPlaneOrTorus(const ConvolutionLayer& layer);
 
 // A random orthogonal matrix [outputs, fan-in] for each group.
 std::vector<float> RandomKernels(const ConvolutionLayer& geometry, std::mt19937_64& random);
@@ -66,10 +65,14 @@ class Convolution : public Layer {
   // What follows is of one group: a matrix [outputs, fan-in].
   std::size_t rows() const { return geometry_.output_channels / geometry_.groups; }
   std::size_t cols() const { return geometry_.fan_in(); }
-  ConstMatrixView kernel(std::size_t group) const { return Of(parameters_[0].values, group); }
-  MatrixView kernel_gradient(std::size_t group) { return Of(parameters_[0].gradient, group); }
-  MatrixView weights(std::size_t group) { return Of(weights_, group); }
-  MatrixView weights_gradient(std::size_t group) { return Of(weights_gradient_, group); }
+  ConstMatrixView kernel(std::size_t group) const {
+    return GroupView(parameters_[0].values, group);
+  }
+  MatrixView kernel_gradient(std::size_t group) {
+    return GroupView(parameters_[0].gradient, group);
+  }
+  MatrixView weights(std::size_t group) { return GroupView(weights_, group); }
+  MatrixView weights_gradient(std::size_t group) { return GroupView(weights_gradient_, group); }
 
   // Of all groups.
   std::span<float> all_weights() { return weights_; }
@@ -78,18 +81,18 @@ class Convolution : public Layer {
   // T, for any weights.
   LinearMap& map() { return *map_; }
 
-  // 1 / sqrt(most reads of a position): weights whose groups have a norm of this make a layer of
-  // norm at most 1.
+  // 1 / sqrt(most reads of a position). Weights whose groups have this norm make a layer of norm at
+  // most 1.
   double safe_norm() const { return safe_norm_; }
 
   // The frozen layer with float64 `weights`, shaped like W, and the bias, rounded to float32.
   FrozenLayer FreezeWith(const std::vector<double>& weights) const;
 
  private:
-  MatrixView Of(std::vector<float>& values, std::size_t group) {
+  MatrixView GroupView(std::vector<float>& values, std::size_t group) {
     return {values.data() + group * rows() * cols(), rows(), cols()};
   }
-  ConstMatrixView Of(const std::vector<float>& values, std::size_t group) const {
+  ConstMatrixView GroupView(const std::vector<float>& values, std::size_t group) const {
     return {values.data() + group * rows() * cols(), rows(), cols()};
   }
 

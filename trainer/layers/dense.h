@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the dense layers share: the affine map by the effective weights. How the weights come from
-// the trained kernel is each layer's own matter.
+// Base class of the dense layers: the affine map by the effective weights. Each derived layer
+// computes the weights from its trained kernel.
 //
 //   forward   y = x W^T + b
 //   backward  dx = dy W,   dW = dy^T x,   db = column sums of dy
@@ -31,7 +31,7 @@ class Dense : public Layer {
   ConstMatrixView effective_weights() const { return {weights_.data(), outputs_, inputs_}; }
 
   // Between Backward and FinishStep: adds a gradient with respect to W that does not come through
-  // y, as that of a loss that looks at W itself.
+  // y, such as that of a loss that depends on W itself.
   void AddToWeightsGradient(ConstMatrixView gradient);
 
  protected:
@@ -44,7 +44,7 @@ class Dense : public Layer {
   MatrixView kernel_gradient() { return {parameters_[0].gradient.data(), outputs_, inputs_}; }
   MatrixView weights() { return {weights_.data(), outputs_, inputs_}; }
   ConstMatrixView weights_gradient() const { return {weights_gradient_.data(), outputs_, inputs_}; }
-  // For layers with a Backward of their own.
+  // For layers that override Backward.
   MatrixView mutable_weights_gradient() { return {weights_gradient_.data(), outputs_, inputs_}; }
 
   // The product, for any weights.

@@ -8,10 +8,10 @@
 //                                                                  dx_c = dy_c if x_c > 0,
 //                                                                         -dy_(c + C) if x_c < 0
 //
-// Gradients at ties: 0 where x = 0; MaxMin's goes as if x_c were the larger. Abs and MaxMin keep
-// the norm of the gradient, ConcatenatedReLU keeps half of it on average.
+// Gradients at ties: 0 where x = 0; MaxMin treats x_c as the larger. Abs and MaxMin keep the norm
+// of the gradient, ConcatenatedReLU keeps half of it on average.
 //
-// What is forwarded is what a frozen model computes (model/execution/activation.h).
+// Forward computes the same as a frozen model (model/execution/activation.h).
 //
 // Source: Abs: orthogonium. MaxMin: Anil, Lucas, Grosse 2019, arXiv:1811.05381, in the halves of
 //         orthogonium. ConcatenatedReLU: Shang et al. 2016, arXiv:1603.05201; deel-lip's MaxMin.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Flatten: the image [C, H, W] as the vector [C*H*W, 1, 1], in row-major order. It only moves
-// values, and if they lie in that order already, not even that.
+// values, and not even that if they are in this order already.
 #ifndef TRAINER_LAYERS_FLATTEN_H_
 #define TRAINER_LAYERS_FLATTEN_H_
 
@@ -11,8 +11,8 @@
 
 namespace lipserve::trainer {
 
-// How the numbers of a sample [C, H, W] lie: as the network is given them, or as its layers hand
-// them on.
+// The memory layout of a sample [C, H, W]: row-major in the network's inputs, channels last between
+// its layers.
 enum class SampleLayout { kRowMajor, kChannelsLast };
 
 // Shapes:    x, y: [N, C*H*W].

@@ -5,7 +5,7 @@
 //   W = K / ||K||_F / sqrt(most reads of a position)
 //
 // The Frobenius norm is up to the root of the number of outputs larger than the operator norm: with
-// many outputs the layer shrinks all that it reads. With one output it is tight.
+// many outputs the layer shrinks its input. With one output it is tight.
 //
 // Source: deel-lip, FrobeniusConv2D.
 #ifndef TRAINER_LAYERS_FROBENIUS_CONVOLUTION_H_

@@ -30,9 +30,8 @@ struct FrobeniusDenseOptions {
 
 // Shapes:    x: [N, inputs], y: [N, units].
 // Guarantee: joint: ||y(a) - y(b)||_2 <= (1 + d) ||a - b||_2; disjoint: |y_i(a) - y_i(b)| <= (1 +
-// d)
-//            ||a - b||_2 for each i, where d is float32 rounding, below (inputs + 8) * 2^-24. The
-//            certificate does not rest on this: it proves the norm of the frozen weights.
+//            d) ||a - b||_2 for each i, where d is float32 rounding, below (inputs + 8) * 2^-24.
+//            The certificate does not rest on this: it proves the norm of the frozen weights.
 class FrobeniusDense final : public Dense {
  public:
   // The kernel starts as a random orthogonal matrix drawn from `random`, the bias as 0.

@@ -17,7 +17,7 @@ std::uint32_t OrderedBits(float value) {
   return (bits >> 31) != 0 ? ~bits : bits | 0x80000000U;
 }
 
-void RoutePairs(const float* x, const float* dy, std::size_t count, float* dx) {
+void BackwardPairs(const float* x, const float* dy, std::size_t count, float* dx) {
   for (std::size_t i = 0; i < count; i += 2) {
     const bool swapped = x[i + 1] < x[i];
     // Loaded first, so that compilers vectorise it.
@@ -48,7 +48,7 @@ void GroupSort::Forward(ConstMatrixView x, MatrixView y) {
 void GroupSort::Backward(ConstMatrixView x, ConstMatrixView /*y*/, ConstMatrixView dy,
                          MatrixView dx) {
   if (dx.data == nullptr) return;
-  if (group_size_ == 2) return RoutePairs(x.data, dy.data, x.size(), dx.data);
+  if (group_size_ == 2) return BackwardPairs(x.data, dy.data, x.size(), dx.data);
   for (std::size_t begin = 0; begin < x.size(); begin += group_size_) {
     for (std::size_t i = 0; i < group_size_; ++i) {
       keys_[i] = std::uint64_t{OrderedBits(x.data[begin + i])} << 32 | i;

@@ -22,7 +22,7 @@ Pair DirectionOf(float angle) {
 }
 
 // d DirectionOf / d angle.
-Pair TurnOf(float angle) {
+Pair DirectionDerivative(float angle) {
   const double half = 0.5 * static_cast<double>(angle);
   return {std::numbers::sqrt2 / 2.0 * std::cos(half), std::numbers::sqrt2 / 2.0 * std::sin(half)};
 }
@@ -43,8 +43,8 @@ void AddDirectionGradient(const float* v, const float* x, const float* dy, std::
   }
 }
 
-// v in float32, shortened unit by unit until no bound of its squared length, however rounded,
-// exceeds 2.
+// v in float32, shortened by one ulp at a time until every bound of its squared length, however
+// rounded, is at most 2.
 void AppendShortened(const Pair& v, std::vector<float>& directions) {
   std::array<float, 2> rounded = {RoundForFreezing(v[0]), RoundForFreezing(v[1])};
   const auto square = [](float value) {
@@ -109,9 +109,10 @@ void Householder::Backward(ConstMatrixView x, ConstMatrixView /*y*/, ConstMatrix
 void Householder::FinishStep() {
   Parameter& angle = parameters_[0];
   for (std::size_t c = 0; c < angle.values.size(); ++c) {
-    const Pair turn = TurnOf(angle.values[c]);
-    angle.gradient[c] = static_cast<float>(direction_gradient_[c] * turn[0] +
-                                           direction_gradient_[angle.values.size() + c] * turn[1]);
+    const Pair derivative = DirectionDerivative(angle.values[c]);
+    angle.gradient[c] =
+        static_cast<float>(direction_gradient_[c] * derivative[0] +
+                           direction_gradient_[angle.values.size() + c] * derivative[1]);
   }
 }
 

@@ -11,7 +11,7 @@
 // Where s > 0 that is (x cos(theta) + y sin(theta), x sin(theta) - y cos(theta)). Every piece is
 // orthogonal, so it keeps the norm of the gradient; theta = pi / 2 sorts the pair.
 //
-// What is forwarded is what a frozen model computes (model/execution/activation.h).
+// Forward computes the same as a frozen model (model/execution/activation.h).
 //
 // Source: Singla, Singla, Feizi 2022, "Improved deterministic l2 robustness on CIFAR-10 and
 //         CIFAR-100", arXiv:2108.04062; deel-lip's Householder. orthogonium's divides by sqrt(2).

@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// A differentiable layer. Its trainable parameters may be unconstrained: the layer itself turns
-// them into the effective, Lipschitz-constrained weights that act on the data.
+// A differentiable layer. Its trainable parameters may be unconstrained: the layer computes from
+// them the effective, Lipschitz-constrained weights that act on the data.
+//
+// Example: one training step.
+//   layer.PrepareStep(true);           // effective weights
+//   layer.Forward(x, y);
+//   layer.Backward(x, y, dy, dx);
+//   layer.FinishStep();                // gradients of the parameters
 #ifndef TRAINER_LAYERS_LAYER_H_
 #define TRAINER_LAYERS_LAYER_H_
 
@@ -20,8 +26,8 @@ struct Parameter {
   std::string name;             // unique within its layer, e.g. "kernel"
   std::vector<float> values;    // row-major
   std::vector<float> gradient;  // same size
-  // If not 0, the values are a matrix of so many rows that every update must leave with
-  // orthonormal rows, or columns if it has fewer of them.
+  // If not 0, the values are a matrix with this many rows. After every update its rows must be
+  // orthonormal, or its columns if there are fewer of them.
   std::size_t orthogonal_rows = 0;
 };
 
@@ -49,8 +55,8 @@ class Layer {
   virtual std::string type() const = 0;
   virtual SampleShape output_shape() const = 0;
 
-  // Whether y is x, seen in another shape. The network then calls neither Forward nor Backward but
-  // passes its buffers on.
+  // Whether y is x in another shape. Then the network calls neither Forward nor Backward and passes
+  // its buffers on.
   virtual bool IsView() const { return false; }
 
   // Computes the effective weights from the parameters. With `training`, also advances the state
@@ -61,25 +67,27 @@ class Layer {
   virtual void Forward(ConstMatrixView x, MatrixView y) = 0;
 
   // Adds nothing: overwrites dx and the gradient of the effective weights. `x` and `y` are those of
-  // the last Forward; dx.data may be null if nobody needs it.
+  // the last Forward; dx.data may be null if dx is not needed.
   virtual void Backward(ConstMatrixView x, ConstMatrixView y, ConstMatrixView dy,
                         MatrixView dx) = 0;
 
   // Carries the gradient of the effective weights back to the parameters' gradients.
   virtual void FinishStep() = 0;
 
-  // The layer as it is now (not one step late), its weights polished in float64 and rounded once
-  // to float32, subnormals flushed to zero. claimed_operator_norm_bound is left 0 for the freezer.
+  // The frozen layer for the current parameters. Its weights are refined in float64 and rounded
+  // once to float32, subnormals flushed to zero. claimed_operator_norm_bound is left 0 for the
+  // freezer.
   virtual FrozenLayer Freeze() const = 0;
 
-  // The layers that a frozen network has in this one's place: one, but for blocks of layers.
+  // The layers that replace this one in a frozen network: a single one, except for blocks of
+  // layers.
   virtual std::vector<FrozenLayer> FreezeToChain() const { return {Freeze()}; }
 
   // The layers of a block, which have parameters and states of their own.
   virtual std::vector<Layer*> InnerLayers() const { return {}; }
 
-  // What the layer comes to hold for batches of so many samples, beside what it holds when made,
-  // and x, y and their gradients.
+  // The memory that the layer adds for batches of this size, besides x, y, their gradients and what
+  // it holds when created.
   virtual std::size_t BatchBytes(std::size_t /*batch*/) { return 0; }
 
   std::vector<Parameter>& parameters() { return parameters_; }

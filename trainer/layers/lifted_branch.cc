@@ -16,7 +16,7 @@
 namespace lipserve::trainer {
 namespace {
 
-// Where the numbers of one position lie: the channels of the branch, and those that go round it.
+// The channel indices at one position: those of the branch, and those of the skipped input.
 struct Placement {
   std::vector<std::size_t> branch;
   std::vector<std::size_t> skip;
@@ -52,7 +52,7 @@ Placement InHalves(std::size_t branch, std::size_t skip, bool neighbours) {
   return placement;
 }
 
-// As the activation that reads it needs it; null: an affine layer does.
+// The placement that the activation which reads it needs; null if an affine layer reads it.
 Placement PlacementFor(const FrozenLayer* next, std::size_t branch, std::size_t skip) {
   if (next == nullptr) return SideBySide(branch, skip);
   if (std::holds_alternative<GroupSortLayer>(*next)) return InHalves(branch, skip, true);
@@ -99,11 +99,11 @@ class Blocks {
   std::vector<float> bias_;
 };
 
-// Adds what the branch computes, and, through `own_tap`, what goes round it. Where `out` has no
-// branch of its own, the block is closed: both end in the same channels.
+// Adds the branch's weights, and, through `identity_tap`, the identity for the skipped input. If
+// `out` has no branch of its own, this layer closes the block: both end in the same channels.
 template <typename Affine>
 Blocks Lift(const Affine& affine, std::size_t channels_in, std::size_t groups, std::size_t taps,
-            std::size_t own_tap, const Placement& in, const Placement& out,
+            std::size_t identity_tap, const Placement& in, const Placement& out,
             const Factors& factors) {
   Blocks lifted(out.channels, in.channels, taps);
   const std::size_t channels_out = out.branch.size();
@@ -122,7 +122,7 @@ Blocks Lift(const Affine& affine, std::size_t channels_in, std::size_t groups, s
     }
   }
   for (std::size_t c = 0; c < in.skip.size(); ++c) {
-    float& weight = lifted.at(out.skip[c], in.skip[c], own_tap);
+    float& weight = lifted.at(out.skip[c], in.skip[c], identity_tap);
     weight = RoundForFreezing(static_cast<double>(weight) + factors.skip);
   }
   return lifted;
@@ -144,10 +144,10 @@ FrozenLayer LiftAffine(const ConvolutionLayer& convolution, const Placement& in,
   lifted.output_channels = out.channels;
   lifted.groups = 1;
   lifted.claimed_operator_norm_bound = 0.0;
-  const std::size_t own_tap =
-      OwnTap(convolution.vertical) * convolution.horizontal.size + OwnTap(convolution.horizontal);
+  const std::size_t identity_tap = IdentityTap(convolution.vertical) * convolution.horizontal.size +
+                                   IdentityTap(convolution.horizontal);
   Lift(convolution, convolution.input.channels, convolution.groups,
-       convolution.vertical.size * convolution.horizontal.size, own_tap, in, out, factors)
+       convolution.vertical.size * convolution.horizontal.size, identity_tap, in, out, factors)
       .MoveInto(lifted);
   return lifted;
 }
@@ -160,7 +160,7 @@ FrozenLayer LiftAffine(const FrozenLayer& layer, const Placement& in, const Plac
   return LiftAffine(std::get<ConvolutionLayer>(layer), in, out, factors);
 }
 
-// The layer that does nothing, to close a branch that ends in an activation.
+// The identity layer, which closes a branch that ends in an activation.
 FrozenLayer Identity(const SampleShape& shape) {
   if (shape.height * shape.width == 1) {
     DenseLayer dense;
@@ -225,8 +225,8 @@ bool KeepsImage(const ConvolutionLayer& layer, const SampleShape& input) {
   const SampleShape output = layer.output();
   return output.height == input.height && output.width == input.width &&
          layer.vertical.stride == 1 && layer.horizontal.stride == 1 &&
-         OwnTap(layer.vertical) < layer.vertical.size &&
-         OwnTap(layer.horizontal) < layer.horizontal.size;
+         IdentityTap(layer.vertical) < layer.vertical.size &&
+         IdentityTap(layer.horizontal) < layer.horizontal.size;
 }
 
 }  // namespace

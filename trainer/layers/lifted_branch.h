@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A residual block as a chain of plain layers, which is what a frozen network is made of: the
-// branch and the image that goes round it become channels side by side.
+// Converts a residual block to a chain of plain layers, as a frozen network requires. The branch
+// and the skipped input become channels side by side.
 //
 //   y = a x + (1 - a) f(x),   f = A_m s_(m-1) ... s_1 A_1 with affine A and activations s
 //
@@ -10,10 +10,10 @@
 //
 // which is the same function, because the activations commute with positive factors (biases are
 // scaled along). Every norm is at most 1 if the branch's are: ||open||^2 <= (1-a) ||A_1||^2 + a,
-// the layers between are block-diagonal, ||close||^2 <= (1-a) ||A_m||^2 + a. So what is proven of
-// the chain is 1, as tight as the block itself.
+// the layers between are block-diagonal, ||close||^2 <= (1-a) ||A_m||^2 + a. So the proven bound of
+// the chain is 1, as tight as that of the block itself.
 //
-// An activation of pairs of channels becomes the Householder layer that it is: MaxMin and
+// An activation of pairs of channels becomes the equivalent Householder layer: MaxMin and
 // GroupSort2 reflect at (-1, 1) and (1, -1), and the direction 0 leaves the other channels alone.
 //
 // Source: ours. Blocks: deel-torchlip's LipResidual, orthogonium's AdditiveResidual.
@@ -27,9 +27,9 @@
 
 namespace lipserve::trainer {
 
-// Whether a frozen layer may stand in a branch that reads `input`: dense of a vector, a convolution
-// with a tap on each position itself and stride 1 that keeps the image's height and width, Abs,
-// PReLU, MaxMin, Householder, GroupSort2.
+// Whether a frozen layer may be part of a branch that reads `input`: dense of a vector, a
+// convolution with a tap on each position itself and stride 1 that keeps the image's height and
+// width, Abs, PReLU, MaxMin, Householder, GroupSort2.
 bool CanBeLifted(const FrozenLayer& layer, const SampleShape& input);
 
 // Whether a layer of a branch is affine; the others are activations.

@@ -13,7 +13,7 @@
 
 namespace lipserve::trainer {
 
-std::size_t OwnTap(const WindowAxis& axis) {
+std::size_t IdentityTap(const WindowAxis& axis) {
   return axis.padding_before % axis.dilation == 0 ? axis.padding_before / axis.dilation : axis.size;
 }
 
@@ -28,7 +28,8 @@ std::vector<std::size_t> IdentityOfDense(std::size_t inputs) {
 std::vector<std::size_t> IdentityOf(const ConvolutionLayer& layer) {
   const std::size_t channels = layer.input.channels / layer.groups;
   const std::size_t taps = layer.vertical.size * layer.horizontal.size;
-  const std::size_t tap = OwnTap(layer.vertical) * layer.horizontal.size + OwnTap(layer.horizontal);
+  const std::size_t tap =
+      IdentityTap(layer.vertical) * layer.horizontal.size + IdentityTap(layer.horizontal);
   std::vector<std::size_t> places;
   for (std::size_t o = 0; o < layer.output_channels; ++o) {
     places.push_back((o * channels + o % channels) * taps + tap);
@@ -67,8 +68,9 @@ double NormOr(const absl::StatusOr<double>& proven, float estimate) {
 
 bool CanAddIdentity(const ConvolutionLayer& geometry) {
   return geometry.output() == geometry.input && geometry.vertical.stride == 1 &&
-         geometry.horizontal.stride == 1 && OwnTap(geometry.vertical) < geometry.vertical.size &&
-         OwnTap(geometry.horizontal) < geometry.horizontal.size;
+         geometry.horizontal.stride == 1 &&
+         IdentityTap(geometry.vertical) < geometry.vertical.size &&
+         IdentityTap(geometry.horizontal) < geometry.horizontal.size;
 }
 
 ResidualQuotient::ResidualQuotient(LinearMap& map, std::vector<std::size_t> identity,

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Residual layers whose branch is linear, LiResNet's: a single matrix or convolution, for x can be
-// added to K x by adding 1 to the kernel where it reads the position itself.
+// Residual layers whose branch is linear, as in LiResNet. They are a single matrix or convolution:
+// adding 1 to the kernel where it reads the position itself adds x to K x.
 //
 //   M = I + s K,   sigma = ||T(M)||_2 by power iteration,   y = T(M / sigma) x + b
 //   dM = dW / sigma - <dW, M> / sigma^2 dsigma/dM,   dK = s dM
 //
-// LiResNet leaves M as it is and puts the product of all sigma into its loss; divided here, the
-// margins that a loss sees are the same multiples of the Lipschitz constant. The frozen layer is
-// divided by the proven norm of T(M), borders included.
+// LiResNet leaves M as it is and puts the product of all sigma into its loss. Here M is divided by
+// sigma, which gives the loss margins in the same ratio to the Lipschitz constant. The frozen layer
+// is divided by the proven norm of T(M), borders included.
 //
 // Source: Hu, Zou, Wang, Leino, Fredrikson 2023, arXiv:2301.12549; its code's LiResConv.
 #ifndef TRAINER_LAYERS_LINEAR_RESIDUAL_H_
@@ -31,7 +31,7 @@ struct LinearResidualOptions {
 };
 
 // The tap through which an output reads its own position, or the number of taps if there is none.
-std::size_t OwnTap(const WindowAxis& axis);
+std::size_t IdentityTap(const WindowAxis& axis);
 
 // Whether a convolution has a weight through which every output reads its own position and channel,
 // and as many outputs as inputs.
@@ -42,7 +42,7 @@ bool CanAddIdentity(const ConvolutionLayer& geometry);
 // Threads: not thread-safe.
 class ResidualQuotient {
  public:
-  // `map` outlives this. `identity`: the places of weights that the identity adds 1 to.
+  // `map` outlives this. `identity`: the indices of the weights to which the identity adds 1.
   ResidualQuotient(LinearMap& map, std::vector<std::size_t> identity,
                    const LinearResidualOptions& options);
 
@@ -50,7 +50,7 @@ class ResidualQuotient {
   // M.
   std::vector<float> Sum(std::span<const float> kernel) const;
 
-  // W of a kernel; power iteration goes on from `v`, which becomes where it ended.
+  // W of a kernel. The power iteration starts from `v`, which is set to its last vector.
   void Forward(std::span<const float> kernel, std::vector<float>& v, std::span<float> weights);
   // After Forward, with the W it gave.
   void Backward(std::span<const float> weights, std::span<const float> weights_gradient,
@@ -68,8 +68,7 @@ class ResidualQuotient {
 
 // Shapes:    x, y: [N, inputs]; K: [inputs, inputs].
 // Guarantee: once power iteration has converged, ||y(a) - y(b)||_2 <= (1 + d) ||a - b||_2, d
-// float32
-//            rounding; frozen, proven. K = -I / s gives zeros and no NaN.
+//            float32 rounding; frozen, proven. K = -I / s gives zeros and no NaN.
 class LinearResidualDense final : public Dense {
  public:
   // K starts as normal numbers over `inputs`, drawn from `random`; the bias as 0.

@@ -69,7 +69,7 @@ void MappedDense::FinishStep() {
 }
 
 FrozenLayer MappedDense::Freeze() const {
-  // A map of its own: freezing changes nothing that a step in progress still needs.
+  // Uses a map of its own, because a step in progress still needs the state of map_.
   std::vector<float> weights(outputs() * inputs());
   const MatrixView view{weights.data(), outputs(), inputs()};
   MakeMap(inputs(), options_)->Forward(map_kernel(), view);

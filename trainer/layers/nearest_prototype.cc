@@ -82,7 +82,7 @@ FrozenLayer NearestPrototype::Freeze() const {
   FrozenLayer frozen = FreezeWith({kernel().data, kernel().data + kernel().size()});
   auto& dense = std::get<DenseLayer>(frozen);
   dense.bias.resize(outputs());
-  // Of the prototypes as they were rounded, so that the nearest one does win.
+  // Computed from the rounded prototypes, so that the nearest one has the largest score.
   for (std::size_t r = 0; r < outputs(); ++r) {
     dense.bias[r] = FrozenOffset(std::span(dense.weights).subspan(r * inputs(), inputs()));
   }

@@ -5,7 +5,7 @@
 //
 //   backward   dx = sum_r dy_r p_r,   dp_r = sum over samples of dy_r (x - p_r)
 //
-// Losses of prototypes look at two of them a sample, so backward costs a row for every dy_r that is
+// Losses of prototypes use two of them per sample. So backward costs a row for every dy_r that is
 // not 0, not a matrix product.
 //
 // Source: Voracek, Hein 2022, arXiv:2207.07208.
@@ -32,8 +32,8 @@ struct NearestPrototypeOptions {
 // Shapes: x: [N, inputs], y: [N, prototypes()].
 class NearestPrototype final : public Dense {
  public:
-  // Prototypes start as normal numbers of variance 1 / inputs drawn from `random`, for want of data
-  // (trainer/training/prototype_start.h).
+  // Prototypes start as normal numbers of variance 1 / inputs drawn from `random`, because the data
+  // is not known here (trainer/training/prototype_start.h sets them).
   NearestPrototype(std::size_t inputs, const NearestPrototypeOptions& options,
                    std::mt19937_64& random);
 

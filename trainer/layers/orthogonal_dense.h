@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // OrthogonalDense: a dense layer whose kernel itself is orthogonal, all singular values 1, and is
-// kept so by the optimiser (optimizers/orthogonal_descent.h). The layer costs what its products
-// cost: nothing is orthogonalised forward or backward.
+// kept so by the optimiser (optimizers/orthogonal_descent.h). The layer costs no more than its
+// products, because nothing is orthogonalised forward or backward.
 //
 //   training     W = K
 //   evaluation   W = K after five Newton iterations, K <- 3/2 K - 1/2 K K^T K: what is left of the

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pools over disjoint windows that tile an image, scaled so that they do not shrink more than they
-// must: their norm is 1. The global forms are pools with one window.
+// Pools over disjoint windows that tile an image, scaled to norm 1, so that they do not shrink
+// their input more than needed. The global forms are pools with one window.
 //
 //   ScaledAveragePooling2D   y = sum of the window / sqrt(n), n numbers in it
 //                            dx = dy / sqrt(n)
 //   ScaledL2NormPooling2D    y = ||window||_2
 //                            dx = x dy / y, and 0 where y is 0 (the smallest subgradient)
 //
-// What is forwarded is what a frozen model computes (model/execution/pooling.h).
+// Forward computes the same as a frozen model (model/execution/pooling.h).
 //
 // Source: Serrurier et al. 2021, arXiv:2006.06520; deel-lip, ScaledAveragePooling2D and
 //         ScaledL2NormPooling2D (whose backward pass adds 1e-6 to y).

@@ -70,9 +70,9 @@ void PRelu::FinishStep() {
   std::vector<double> sums(slope.values.size());
   for (std::size_t c = 0; c < shape_.channels; ++c) sums[ParameterOf(c)] += slope_gradient_[c];
   for (std::size_t i = 0; i < sums.size(); ++i) {
-    const bool leads_out =
+    const bool moves_away =
         (slope.values[i] >= 1.0F && sums[i] < 0.0) || (slope.values[i] <= -1.0F && sums[i] > 0.0);
-    slope.gradient[i] = leads_out ? 0.0F : static_cast<float>(sums[i]);
+    slope.gradient[i] = moves_away ? 0.0F : static_cast<float>(sums[i]);
   }
 }
 

@@ -7,7 +7,7 @@
 //             along it would lead back there
 //
 // Source: He et al. 2015, arXiv:1502.01852; torchlip's LPReLU. There a slope that has left [-1, 1]
-//         has no gradient and never returns; here it is led back.
+//         has no gradient and never returns. Here the gradient leads it back.
 #ifndef TRAINER_LAYERS_PRELU_H_
 #define TRAINER_LAYERS_PRELU_H_
 

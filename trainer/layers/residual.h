@@ -38,7 +38,7 @@ class Residual final : public Layer {
   std::size_t BatchBytes(std::size_t batch) override;
 
  private:
-  // No single layer is the block: FreezeToChain.
+  // The block is not a single layer; see FreezeToChain.
   FrozenLayer Freeze() const override;
 
   SampleShape shape_;

@@ -4,8 +4,8 @@
 //   forward   y = sqrt(x^2 + delta^2) - delta
 //   backward  dx = x / sqrt(x^2 + delta^2) dy
 //
-// Frozen, it is a chain of plain layers: each channel beside one of delta, both made the positions
-// of a window, its L2 norm, less delta.
+// Frozen, it is a chain of plain layers: a channel of the constant delta is put beside each
+// channel, the two become the positions of a window, its L2 norm is taken, and delta is subtracted.
 //
 // Source: orthogonium's SoftHuber, delta (sqrt(1 + (x / delta)^2) - 1).
 #ifndef TRAINER_LAYERS_SOFT_HUBER_H_
@@ -34,7 +34,7 @@ class SoftHuber final : public Layer {
   std::vector<FrozenLayer> FreezeToChain() const override;
 
  private:
-  // No single layer is it: FreezeToChain.
+  // Not a single layer; see FreezeToChain.
   FrozenLayer Freeze() const override;
 
   SampleShape shape_;

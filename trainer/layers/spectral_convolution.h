@@ -22,11 +22,10 @@
 namespace lipserve::trainer {
 
 // Guarantee: once Bjorck has converged, ||y(a) - y(b)||_2 <= (1 + d) ||a - b||_2, where d is
-// float32
-//            rounding, below 1e-5 for matrices with a side of at most 256. The certificate does not
-//            rest on this: it proves the norm of the frozen weights.
-//            PrepareStep(false) uses the parameters as they are now and changes no state.
-//            A kernel of zeros gives weights of zeros and a finite gradient, never NaN.
+//            float32 rounding, below 1e-5 for matrices with a side of at most 256. The certificate
+//            does not rest on this: it proves the norm of the frozen weights. PrepareStep(false)
+//            uses the parameters as they are now and changes no state. A kernel of zeros gives
+//            weights of zeros and a finite gradient, never NaN.
 class SpectralConvolution final : public Convolution {
  public:
   // The kernels start as random orthogonal matrices drawn from `random`, times the initial scale;
@@ -41,7 +40,7 @@ class SpectralConvolution final : public Convolution {
 
  private:
   std::vector<BjorckMap> maps_;      // one for each group
-  std::vector<float> evaluation_u_;  // stands in for the state "u" while evaluating
+  std::vector<float> evaluation_u_;  // used in place of the state "u" in evaluation
 };
 
 // The same with kernels that are orthogonal themselves, kept so by the optimiser

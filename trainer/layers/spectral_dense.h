@@ -45,7 +45,7 @@ class SpectralDense final : public Dense {
 
  private:
   BjorckMap map_;
-  std::vector<float> evaluation_u_;  // stands in for the state "u" while evaluating
+  std::vector<float> evaluation_u_;  // used in place of the state "u" in evaluation
 };
 
 }  // namespace lipserve::trainer

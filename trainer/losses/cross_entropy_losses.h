@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Cross-entropies for networks whose scores cannot grow at will. With the margins d_j of
-// pairwise_loss.h, each a mean over samples:
+// Cross-entropies for networks whose scores cannot grow freely, because their Lipschitz constant is
+// bounded. With the margins d_j of pairwise_loss.h, each a mean over samples:
 //
 //   tau      log(1 + sum over j of exp(-tau d_j)) / tau  =  CE(softmax(tau f), y) / tau
 //   offset   T log(1 + sum over j of exp((offset - d_j) / T))
 //                                          =  T CE(softmax((f - offset e_y) / T), y)
 //
-// A sample stops counting once its margins are some T beyond the offset.
-// tau small maximises the mean margin, tau large the accuracy. On certified margins the offset is
-// the radius to train for, in units of the input, and T how sharply the loss ends there. With a
+// A sample has almost no weight once its margins are several T beyond the offset. A small tau
+// maximises the mean margin, a large tau the accuracy. On certified margins the offset is the
+// radius to train for, in units of the input, and T sets how sharply the loss ends there. With a
 // single score, tau is the binary cross-entropy.
 //
 // Source: Bethune et al. 2022, "Pay attention to your loss", arXiv:2104.05097, and deel-lip's

@@ -72,10 +72,10 @@ double LogitAnnealingLoss::SampleLoss(const Sample& sample) const {
   }
   const double cross_entropy = CrossEntropyOfExcess(z);
   const double p = std::exp(-cross_entropy);
-  const double doubt = -std::expm1(-cross_entropy);  // 1 - p
-  const double annealing = std::pow(doubt, options_.power);
+  const double one_minus_p = -std::expm1(-cross_entropy);
+  const double annealing = std::pow(one_minus_p, options_.power);
   // d/dCE of (1 - p)^power CE. As p tends to 1, CE / (1 - p) does so too, for every power.
-  const double ratio = doubt > 0.0 ? cross_entropy / doubt : 1.0;
+  const double ratio = one_minus_p > 0.0 ? cross_entropy / one_minus_p : 1.0;
   const double slope = annealing * (1.0 + options_.power * p * ratio);
   for (std::size_t k = 0; k < z.size(); ++k) {
     const double weight = slope * z[k];

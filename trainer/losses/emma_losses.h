@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Cross-entropies that look at the scores as an adversary within epsilon could make them. With the
-// differences d_j and distances D_j of pairwise_loss.h:
+// Cross-entropies of the scores that an adversary within epsilon could cause. With the differences
+// d_j and distances D_j of pairwise_loss.h:
 //
-//   e_j    = d_j / (epsilon D_j) kept in [0.01, 1], without gradient
+//   e_j    = d_j / (epsilon D_j) clipped to [0.01, 1], without gradient
 //   z_j    = (offset - d_j + e_j epsilon D_j) / T
 //   CE     = log(1 + sum over j of exp(z_j)) = -log p
 //   EMMA   mean of CE with offset 0 and T = 1
@@ -10,7 +10,7 @@
 //
 // A class that is already out of reach is moved up only to a tie (e_j < 1), so its gradient does
 // not vanish; the distances carry gradient, so the head is trained to be easy to certify. Annealing
-// takes effort away from samples that are certain already.
+// reduces the weight of samples that are confident already.
 //
 // Source: Hu et al. 2023, "Unlocking Deterministic Robustness Certification on ImageNet" (EMMA),
 //         arXiv:2301.12549; Lai et al. 2025, "BRO and Logit Annealing", arXiv:2505.15174.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the losses of the HKR family share: how alpha weighs their two terms and where their hinge
-// bends. The peer libraries changed both silently, so a recipe must say which it means.
+// Shared by the losses of the HKR family: how alpha weighs their two terms and where their hinge
+// bends. The peer libraries changed both silently, so a recipe must name its convention.
 //
 //   hinge weight   alpha hinge - KR                alpha >= 0        deel-lip
 //   convex         alpha hinge - (1 - alpha) KR    alpha in [0, 1]   deel-torchlip, orthogonium
@@ -63,7 +63,7 @@ struct HkrOptions {
 
   // "HKR(alpha=10, min_margin=1, full margin)", "KR", "HingeMargin(min_margin=1, half margin)".
   std::string ToString() const;
-  // Of those that the terms have.
+  // The parameters of the terms that the loss has.
   std::vector<LossParameter> Parameters();
 };
 

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// A loss of a batch of scores. Labels are class indices; with a single score the first class
-// (label 0) is y = +1 and the second (label 1) is y = -1.
+// A loss of a batch of scores. Labels are class indices; with a single score the first class (label
+// 0) is y = +1 and the second (label 1) is y = -1.
+//
+// Example:
+//   LIPSERVE_ASSIGN_OR_RETURN(const auto loss, MakeLoss(recipe.loss(), network->num_scores()));
+//   const double value = loss->Evaluate({scores, labels}, {score_gradient});
 #ifndef TRAINER_LOSSES_LOSS_H_
 #define TRAINER_LOSSES_LOSS_H_
 
@@ -30,7 +34,7 @@ inline constexpr double kLargestParameter = std::numeric_limits<double>::max();
 struct LossParameter {
   std::string name;
   double* value = nullptr;  // belongs to the loss
-  double lowest = 0.0;      // what it may become, both ends included
+  double lowest = 0.0;      // its range, both ends included
   double highest = 0.0;
 };
 
@@ -40,7 +44,7 @@ struct ScoredBatch {
   std::span<const std::int32_t> labels;  // N, each in [0, max(S / scores_per_class, 2))
   // [S, F], the weights that made the scores of F features; only losses that UsesHead() read it.
   ConstMatrixView head = {};
-  // [N, F], those features; only what looks at prototypes reads it.
+  // [N, F], those features; only the losses and metrics of prototypes read it.
   ConstMatrixView features = {};
   // Scores of one class: its prototypes. The scores of class c start at c times this.
   std::size_t scores_per_class = 1;
@@ -49,8 +53,8 @@ struct ScoredBatch {
 // Where a loss writes its gradients. Null data: no gradient is wanted.
 struct LossGradient {
   MatrixView scores = {};  // [N, S], d loss / d scores
-  // [S, F], what d loss / d head has beyond the way through the scores. Written, together with
-  // `scores`, by losses that UsesHead(), left alone by others.
+  // [S, F], the part of d loss / d head that does not come through the scores. Losses with
+  // UsesHead() write it together with `scores`; others leave it unchanged.
   MatrixView head = {};
 };
 
@@ -65,19 +69,18 @@ class Loss {
   // For the summary, e.g. "HKR(alpha=10, min_margin=1, full margin)".
   virtual std::string description() const = 0;
 
-  // Whether the loss looks at the distances between the head's rows, so that batches must bring
-  // the head and gradients a place for its gradient.
+  // Whether the loss depends on the distances between the head's rows. Then batches must pass the
+  // head, and LossGradient a place for its gradient.
   virtual bool UsesHead() const { return false; }
 
-  // Before each training step, never in validation: lets a loss with running statistics see the
-  // batch's scores.
+  // Called before each training step, never in validation. A loss with running statistics updates
+  // them from the batch's scores.
   virtual void Observe(ConstMatrixView /*scores*/) {}
 
   // The loss of the batch, a mean over its samples; overwrites `gradient` where it is wanted.
   virtual double Evaluate(const ScoredBatch& batch, const LossGradient& gradient) = 0;
 
-  // The terms of this loss that are worth a column of their own, then the accuracy, in printing
-  // order.
+  // The terms of this loss that have a column of their own, then the accuracy, in printing order.
   virtual std::vector<Metric> Metrics(ConstMatrixView scores,
                                       std::span<const std::int32_t> labels) const {
     return {{"accuracy", Accuracy(scores, labels)}};

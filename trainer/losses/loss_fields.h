@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads the numbers of a recipe's loss. `loss` is where they stand, e.g. "hkr"; errors name the
-// field, what was expected and found.
+// Reads the numbers of a recipe's loss. `loss` is their message in the recipe, e.g. "hkr". Errors
+// name the field, what was expected and found.
 #ifndef TRAINER_LOSSES_LOSS_FIELDS_H_
 #define TRAINER_LOSSES_LOSS_FIELDS_H_
 
@@ -14,7 +14,7 @@
 namespace lipserve::trainer {
 
 absl::StatusOr<double> ReadPositive(const std::string& loss, const char* field, double value);
-// 0 takes `value_of_zero`.
+// 0 stands for `value_of_zero`.
 absl::StatusOr<double> ReadPositiveOr(const std::string& loss, const char* field, double value,
                                       double value_of_zero);
 absl::StatusOr<double> ReadNotNegative(const std::string& loss, const char* field, double value);

@@ -58,16 +58,16 @@ double LseHkrLoss::Evaluate(const ScoredBatch& batch, const LossGradient& gradie
   for (std::size_t i = 0; i < scores.rows; ++i) {
     const auto label = static_cast<std::size_t>(batch.labels[i]);
     const double own = options_.temperature * static_cast<double>(scores.row(i)[label]);
-    const double rival = SmoothMaximumOfOthers(scores.row(i), label, options_.temperature,
-                                               options_.penalty * bend, weights_);
-    sum += kr * (rival - own) + (bend - own <= 0.0 ? 0.0 : hinge * (bend - own)) +
-           (bend + rival <= 0.0 ? 0.0 : hinge * (bend + rival));
+    const double smooth_maximum = SmoothMaximumOfOthers(scores.row(i), label, options_.temperature,
+                                                        options_.penalty * bend, weights_);
+    sum += kr * (smooth_maximum - own) + (bend - own <= 0.0 ? 0.0 : hinge * (bend - own)) +
+           (bend + smooth_maximum <= 0.0 ? 0.0 : hinge * (bend + smooth_maximum));
     if (gradient.scores.data == nullptr) continue;
     const double scale = share * options_.temperature;
-    const double rival_slope = kr + (bend + rival > 0.0 ? hinge : 0.0);
+    const double smooth_maximum_slope = kr + (bend + smooth_maximum > 0.0 ? hinge : 0.0);
     const std::span<float> out = gradient.scores.row(i);
     for (std::size_t c = 0; c < out.size(); ++c) {
-      out[c] = static_cast<float>(scale * rival_slope * weights_[c]);
+      out[c] = static_cast<float>(scale * smooth_maximum_slope * weights_[c]);
     }
     out[label] = static_cast<float>(-scale * (kr + (own < bend ? hinge : 0.0)));
   }

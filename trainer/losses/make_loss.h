@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// From a recipe's loss to one that can be evaluated.
+// Builds a loss from a recipe's.
 #ifndef TRAINER_LOSSES_MAKE_LOSS_H_
 #define TRAINER_LOSSES_MAKE_LOSS_H_
 

@@ -5,8 +5,8 @@
 //   D_ij = ||w_i - w_j||;   with a single row w, whose two classes are its two signs, D = ||w||
 //   backward   dw_i = sum over j of (G_ij + G_ji) (w_i - w_j) / D_ij,   G = d loss / d D
 //
-// These are what a loss aims at, not a proof: float64 without outward rounding, and the body's
-// constant is taken to be 1. A radius that is promised comes from model/certificate alone.
+// These are targets of a loss, not a proof: float64 without outward rounding, and the body's
+// constant is assumed to be 1. A promised radius comes from model/certificate alone.
 #ifndef TRAINER_LOSSES_PAIR_DISTANCES_H_
 #define TRAINER_LOSSES_PAIR_DISTANCES_H_
 
@@ -18,7 +18,7 @@
 
 namespace lipserve::trainer {
 
-// Distances of one head, and the gradient on its way back.
+// The distances of one head, and the gradient of the loss with respect to them.
 //
 // Guarantee: no distance is below kSmallest, so that equal rows give large margins and no NaN.
 class PairDistances {
@@ -41,7 +41,7 @@ class PairDistances {
     return {gradient_.data() + i * classes_, classes_};
   }
 
-  // Overwrites `head_gradient`, [S, F], with what G means for the head.
+  // Overwrites `head_gradient`, [S, F], with d loss / d head through the distances.
   void WriteGradient(MatrixView head_gradient) const;
 
  private:

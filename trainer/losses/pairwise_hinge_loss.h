@@ -5,7 +5,8 @@
 //   kSum               sum over j != y of relu(margin - d_j)
 //   kWorst             relu(margin - min over j of d_j)
 //
-// With certified margins, kWorst asks for the certified radius itself: relu(margin - radius).
+// With certified margins, kWorst is the hinge on the certified radius itself: relu(margin -
+// radius).
 //
 // Source: deel-lip's MultiMargin, with margin sqrt(2) epsilon the loss of BCOP (Li et al. 2019,
 //         arXiv:1911.00937); CategoricalHinge of deel-lip and deel-torchlip; on certified margins,

@@ -29,7 +29,7 @@ void PairwiseLoss::DivideByDistances() {
   for (std::size_t k = 0; k < margins_.size(); ++k) margins_[k] /= distances_[k];
 }
 
-void PairwiseLoss::CarryBackThroughDivision() {
+void PairwiseLoss::BackwardThroughDivision() {
   for (std::size_t k = 0; k < margins_.size(); ++k) {
     margin_gradient_[k] /= distances_[k];
     distance_gradient_[k] -= margin_gradient_[k] * margins_[k];
@@ -70,7 +70,7 @@ double PairwiseLoss::Evaluate(const ScoredBatch& batch, const LossGradient& grad
     if (kind_ == MarginKind::kCertified) DivideByDistances();
     sum += SampleLoss({margins_, distances_, margin_gradient_, distance_gradient_});
     if (gradient.scores.data == nullptr) continue;
-    if (kind_ == MarginKind::kCertified) CarryBackThroughDivision();
+    if (kind_ == MarginKind::kCertified) BackwardThroughDivision();
     WriteGradient(batch, i, gradient);
   }
   if (uses_distances_ && gradient.head.data != nullptr) pairs_.WriteGradient(gradient.head);

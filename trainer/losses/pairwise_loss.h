@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the losses share that see a sample only through the differences of its label's score to the
-// others,
+// Shared by the losses that depend on a sample only through the differences of its label's score to
+// the others,
 //
 //   d_j = f_y - f_j for each class j != y;   with a single score f, the one number y f
 //
 // or through its certified margins m_j = d_j / D_j, D_j the distance of the label's row of the head
-// to row j: m_j is how far the input must move for class j to catch up, in units of the input, if
-// the layers before the head are 1-Lipschitz. The classifier is the same for any multiple of the
-// head, and so are its margins: an unconstrained head learns nothing by growing.
+// to row j: m_j is how far the input must move before class j's score can equal the label's, in
+// units of the input, if the layers before the head are 1-Lipschitz. Scaling the head changes
+// neither the classes nor these margins, so an unconstrained head gains nothing by growing.
 #ifndef TRAINER_LOSSES_PAIRWISE_LOSS_H_
 #define TRAINER_LOSSES_PAIRWISE_LOSS_H_
 
@@ -21,7 +21,7 @@
 
 namespace lipserve::trainer {
 
-// What a loss of differences looks at.
+// What the loss is computed from.
 enum class MarginKind {
   kScores,     // d_j
   kCertified,  // m_j = d_j / D_j
@@ -35,7 +35,8 @@ class PairwiseLoss : public Loss {
   double Evaluate(const ScoredBatch& batch, const LossGradient& gradient) final;
 
  protected:
-  // One sample as a loss sees it. The spans have one number for each class but the label's.
+  // The input of SampleLoss for one sample. The spans have one number for each class except the
+  // label's.
   struct Sample {
     std::span<const double> margins;      // d_j or m_j, as constructed
     std::span<const double> distances;    // D_j; empty unless the loss asked for them
@@ -43,7 +44,7 @@ class PairwiseLoss : public Loss {
     std::span<double> distance_gradient;  // likewise; comes as 0
   };
 
-  // `needs_distances`: SampleLoss itself looks at D.
+  // `needs_distances`: SampleLoss itself reads D.
   PairwiseLoss(MarginKind kind, bool needs_distances)
       : kind_(kind), uses_distances_(needs_distances || kind == MarginKind::kCertified) {}
 
@@ -52,9 +53,9 @@ class PairwiseLoss : public Loss {
  private:
   // Writes d_j of sample i, and D_j.
   void ReadSample(const ScoredBatch& batch, std::size_t i);
-  // Turns d_j into m_j, and afterwards their gradients back.
+  // Divides d_j by D_j, and converts the gradient of m_j to those of d_j and D_j.
   void DivideByDistances();
-  void CarryBackThroughDivision();
+  void BackwardThroughDivision();
   void WriteGradient(const ScoredBatch& batch, std::size_t i, const LossGradient& gradient);
 
   const MarginKind kind_;

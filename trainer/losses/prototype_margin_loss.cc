@@ -35,7 +35,7 @@ std::vector<Metric> PrototypeMarginLoss::Metrics(ConstMatrixView scores,
   return {{"accuracy", Accuracy(scores, labels, prototypes_per_class_)}};
 }
 
-void PrototypeMarginLoss::TakePlain(const ScoredBatch& batch, const PrototypeRatio& pair) {
+void PrototypeMarginLoss::SetPlainLimit(const ScoredBatch& batch, const PrototypeRatio& pair) {
   const std::span<const float> own = batch.head.row(limit_.own);
   const std::span<const float> other = batch.head.row(pair.other);
   double squares = 0.0;
@@ -54,12 +54,12 @@ void PrototypeMarginLoss::TakePlain(const ScoredBatch& batch, const PrototypeRat
   for (double& number : limit_.along) number *= scale;
 }
 
-void PrototypeMarginLoss::TakeInBox(const ScoredBatch& batch, std::size_t n) {
+void PrototypeMarginLoss::SetLimitInBox(const ScoredBatch& batch, std::size_t n) {
   const std::span<const float> x = batch.features.row(n);
   const std::span<const float> own = batch.head.row(limit_.own);
   BoxStep nearest{.multiplier = 0.0, .length = std::numeric_limits<double>::infinity()};
   std::size_t other = 0;
-  const auto look_from_own_to = [&](std::size_t j) {
+  const auto set_between = [&](std::size_t j) {
     const std::span<const float> row = batch.head.row(j);
     for (std::size_t k = 0; k < row.size(); ++k) {
       between_[k] = static_cast<double>(row[k]) - static_cast<double>(own[k]);
@@ -68,7 +68,7 @@ void PrototypeMarginLoss::TakeInBox(const ScoredBatch& batch, std::size_t n) {
   for (const PrototypeRatio& pair : pairs_.pairs()) {
     // No distance in the box is below the plain one.
     if (pair.ratio >= nearest.length) break;
-    look_from_own_to(pair.other);
+    set_between(pair.other);
     const BoxStep step = NearestInUnitBox(x, between_, pair.difference);
     if (step.length >= nearest.length) continue;
     nearest = step;
@@ -77,7 +77,7 @@ void PrototypeMarginLoss::TakeInBox(const ScoredBatch& batch, std::size_t n) {
   limit_.radius = nearest.length;
   if (!std::isfinite(nearest.length) || nearest.length <= 0.0) return;
   limit_.other = other;
-  look_from_own_to(other);
+  set_between(other);
   limit_.slope = nearest.multiplier / nearest.length;
   for (std::size_t k = 0; k < x.size(); ++k) {
     const auto start = static_cast<double>(x[k]);
@@ -93,9 +93,9 @@ void PrototypeMarginLoss::FindLimit(const ScoredBatch& batch, std::size_t n) {
   between_.resize(batch.head.cols);
   const PrototypeRatio& least = pairs_.pairs()[0];
   if (options_.inputs_in_unit_box && least.difference > 0.0) {
-    TakeInBox(batch, n);
+    SetLimitInBox(batch, n);
   } else {
-    TakePlain(batch, least);
+    SetPlainLimit(batch, least);
   }
 }
 

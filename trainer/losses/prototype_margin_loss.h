@@ -4,12 +4,12 @@
 //   mean of relu(margin - r),   r = min over j of (f_i - f_j) / ||p_i - p_j||
 //
 // over the prototypes j of the other classes, i the nearest of the label's, f the scores of
-// NearestPrototype. Negative where another class's prototype is nearer. Each sample moves the two
-// prototypes of its least ratio.
+// NearestPrototype. r is negative where another class's prototype is nearer. Each sample's gradient
+// moves the two prototypes of its smallest ratio.
 //
 // With inputs in the unit box, r is the distance to the nearest point of [0, 1]^n that is as near
-// to p_j as to p_i (unit_box.h), of the few j whose plain ratios are least; a negative ratio stays
-// what it is.
+// to p_j as to p_i (unit_box.h), for the few j with the smallest plain ratios. A negative ratio is
+// kept as it is.
 //
 // Source: Voracek, Hein 2022, arXiv:2207.07208; the box is ours.
 #ifndef TRAINER_LOSSES_PROTOTYPE_MARGIN_LOSS_H_
@@ -56,9 +56,9 @@ class PrototypeMarginLoss final : public Loss {
 
   // Fills limit_ for sample n.
   void FindLimit(const ScoredBatch& batch, std::size_t n);
-  // Likewise, of one pair: plain, and in the box.
-  void TakePlain(const ScoredBatch& batch, const PrototypeRatio& pair);
-  void TakeInBox(const ScoredBatch& batch, std::size_t n);
+  // Set limit_ for one pair without the box, and for sample n in the box.
+  void SetPlainLimit(const ScoredBatch& batch, const PrototypeRatio& pair);
+  void SetLimitInBox(const ScoredBatch& batch, std::size_t n);
   void AddGradient(std::size_t n, double share, const LossGradient& gradient) const;
 
   PrototypeMarginOptions options_;

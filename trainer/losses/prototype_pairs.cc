@@ -40,7 +40,7 @@ double SquaredNorm(std::span<const float> x) {
 
 }  // namespace
 
-void PrototypePairs::Offer(const PrototypeRatio& pair, std::size_t count) {
+void PrototypePairs::KeepIfLeast(const PrototypeRatio& pair, std::size_t count) {
   const auto place = std::upper_bound(
       pairs_.begin(), pairs_.end(), pair,
       [](const PrototypeRatio& a, const PrototypeRatio& b) { return a.ratio < b.ratio; });
@@ -67,19 +67,19 @@ void PrototypePairs::Find(const ScoredBatch& batch, std::size_t n, std::size_t c
   candidates_.clear();
   for (std::size_t j = 0; j < f.size(); ++j) {
     if (j >= first && j < first + per_class) continue;
-    // A negative ratio is larger for distant pairs: nothing is known of it from below.
+    // A negative ratio is larger for distant pairs, so this gives no lower bound of it.
     const double bound =
         difference(j) < 0.0 ? -kInfinity : difference(j) / (own_distance + distance_to(j) + 1e-9);
     candidates_.emplace_back(bound, j);
   }
-  // By rising bounds, as many as could still be among the least.
+  // In ascending order of the bounds, as long as a candidate can still be among the smallest.
   std::make_heap(candidates_.begin(), candidates_.end(), std::greater<>());
   pairs_.clear();
   for (auto end = candidates_.end(); end != candidates_.begin(); --end) {
     const auto [bound, j] = candidates_.front();
     if (pairs_.size() == count && bound >= pairs_.back().ratio) break;
     const double apart = PrototypeDistance(batch.head.row(own_), batch.head.row(j));
-    Offer({j, difference(j), difference(j) / apart}, count);
+    KeepIfLeast({j, difference(j), difference(j) / apart}, count);
     std::pop_heap(candidates_.begin(), end, std::greater<>());
   }
 }

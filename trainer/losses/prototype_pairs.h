@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The pair of prototypes that limits a sample's radius: the nearest one of its label's, p_i, and
-// the one of another class whose ratio (f_i - f_j) / ||p_i - p_j|| is least, f the scores of
-// NearestPrototype. The ratio is the distance to the points that are as near to p_j as to p_i.
+// The pair of prototypes that limits a sample's radius: the nearest one of its label, p_i, and the
+// one of another class with the smallest ratio (f_i - f_j) / ||p_i - p_j||, where f are the scores
+// of NearestPrototype. The ratio is the distance to the points that are as near to p_j as to p_i.
 //
-// Few distances are computed: ||x - p||^2 = ||x||^2 - 2 f, and a pair is at most ||x - p_i|| + ||x
-// - p_j|| apart, so that a ratio is known from below before its distance is.
+// Few distances need to be computed. As ||x - p||^2 = ||x||^2 - 2 f, and a pair is at most ||x -
+// p_i|| + ||x - p_j|| apart, a ratio has a lower bound that does not need the pair's distance.
 //
-// What a loss aims at, not a proof; see pair_distances.h.
+// A target of a loss, not a proof; see pair_distances.h.
 #ifndef TRAINER_LOSSES_PROTOTYPE_PAIRS_H_
 #define TRAINER_LOSSES_PROTOTYPE_PAIRS_H_
 
@@ -19,10 +19,10 @@
 
 namespace lipserve::trainer {
 
-// No distance counts as less, so that equal prototypes give large ratios and no NaN.
+// Smaller distances count as this, so that equal prototypes give large ratios and no NaN.
 inline constexpr double kSmallestPrototypeDistance = 1e-6;
 
-// A prototype of another class, against the sample's own.
+// A prototype of another class, compared with the sample's own.
 struct PrototypeRatio {
   std::size_t other = 0;
   double difference = 0.0;  // f_own - f_other
@@ -42,12 +42,12 @@ class PrototypePairs {
 
   // The sample's own prototype.
   std::size_t own() const { return own_; }
-  // By rising ratio; `count` of them unless there are fewer prototypes.
+  // In ascending order of ratio; `count` of them unless there are fewer prototypes.
   std::span<const PrototypeRatio> pairs() const { return pairs_; }
 
  private:
-  // Keeps a pair if it is among the least so far.
-  void Offer(const PrototypeRatio& pair, std::size_t count);
+  // Keeps a pair if its ratio is among the smallest so far.
+  void KeepIfLeast(const PrototypeRatio& pair, std::size_t count);
 
   std::size_t own_ = 0;
   std::vector<PrototypeRatio> pairs_;

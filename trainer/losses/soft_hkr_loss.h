@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// HKR whose other classes count by a softmax of their scores, so that the strongest rival counts
+// HKR that weights the other classes by a softmax of their scores, so that the strongest counts
 // most. With b where the hinge bends:
 //
 //   w_y = 1,   w_c = softmax of T f_c over c != y
@@ -13,7 +13,7 @@
 //   T = temperature min_margin / max(a, min_margin), kept in [0.005, 250]
 //
 // Source: deel-torchlip's and orthogonium's SoftHKRMulticlassLoss, deel-lip's MulticlassSoftHKR.
-//         Those also move a while they validate, so that validating changes training.
+//         Those also update a in validation, so that validation changes training.
 #ifndef TRAINER_LOSSES_SOFT_HKR_LOSS_H_
 #define TRAINER_LOSSES_SOFT_HKR_LOSS_H_
 

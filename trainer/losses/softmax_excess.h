@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The cross-entropy of a softmax, written in what the other classes' logits exceed the label's by.
+// The cross-entropy of a softmax, computed from the differences of the other classes' logits to the
+// label's.
 #ifndef TRAINER_LOSSES_SOFTMAX_EXCESS_H_
 #define TRAINER_LOSSES_SOFTMAX_EXCESS_H_
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// How far a half space is from a point that may not leave the box [0, 1]^n: what an adversary of
-// images has to walk. Farther than the half space itself, for pixels that are black or white
-// already cannot take part.
+// The distance from a point to a half space within the box [0, 1]^n: what an adversary of images
+// has to overcome. It is larger than the distance to the half space itself, because black pixels
+// cannot get darker and white pixels not brighter.
 //
 //   minimise ||d||  with  <a, d> >= gap  and  x + d in [0, 1]^n
 //
@@ -21,7 +21,7 @@ struct BoxStep {
   double length = 0.0;  // ||d||; infinite if no point of the box lies in the half space
 };
 
-// float64, not rounded outward: an aim of training, or a guess that a proof then checks.
+// In float64, not rounded outward: a target of training, or a guess that a proof then checks.
 //
 // Requires: x in [0, 1]^n, a finite, gap >= 0.
 BoxStep NearestInUnitBox(std::span<const float> x, std::span<const double> a, double gap);

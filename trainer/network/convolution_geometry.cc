@@ -12,7 +12,7 @@
 namespace lipserve::trainer {
 namespace {
 
-// Larger windows, strides and paddings are taken for typing errors.
+// Larger windows, strides and paddings are treated as typing errors.
 constexpr std::int64_t kMaxWindow = 4096;
 // What a frozen network may have (CheckNetwork).
 constexpr std::size_t kMaxNumbers = std::size_t{1} << 22;
@@ -23,7 +23,7 @@ struct Axes {
   WindowAxis& horizontal;
 };
 
-// As many positions on each side, one more after, as give ceil(length / stride) outputs.
+// The padding that gives ceil(length / stride) outputs: equal on both sides, or one more after.
 void PadToSame(WindowAxis& axis, std::size_t length) {
   const std::size_t outputs = (length + axis.stride - 1) / axis.stride;
   const std::size_t reach = (outputs - 1) * axis.stride + axis.extent();
@@ -131,7 +131,7 @@ absl::StatusOr<ConvolutionLayer> ReadGeometry(const v1::ConvolutionSpec& spec,
   LIPSERVE_RETURN_IF_ERROR(ReadWindow(spec, place, {layer.vertical, layer.horizontal}));
   LIPSERVE_RETURN_IF_ERROR(CheckPadding(layer, place));
   LIPSERVE_RETURN_IF_ERROR(CheckSizes(layer, place));
-  // A model that no proof can be afforded for is refused before it is trained.
+  // Refuse, before training, a model whose proof would cost too much.
   if (const auto method = ChooseConvolutionNormMethod(layer); !method.ok()) {
     return place.Error(": its norm cannot be proven: %s", std::string(method.status().message()));
   }

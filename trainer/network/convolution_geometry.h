@@ -14,8 +14,8 @@
 
 namespace lipserve::trainer {
 
-// A vertical and a horizontal number, each at least `least`, from a field of one or two numbers;
-// none takes `value_of_none`.
+// A vertical and a horizontal number, each at least `least`, from a field of one or two numbers. An
+// empty field gives `value_of_none`.
 //
 // Errors: InvalidArgument naming the place, the field, what was expected and found.
 absl::StatusOr<std::pair<std::size_t, std::size_t>> ReadPair(

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The place in a recipe where a layer is being built, for errors that name it, and the limits that
-// several layers share.
+// The place in a recipe of a layer that is being built, so that errors can name it. Also the limits
+// that several layers share.
 #ifndef TRAINER_NETWORK_LAYER_PLACE_H_
 #define TRAINER_NETWORK_LAYER_PLACE_H_
 
@@ -15,7 +15,7 @@
 
 namespace lipserve::trainer {
 
-// More numbers in one kernel (256 MiB) are taken for a typing error.
+// More numbers in one kernel (256 MiB) are treated as a typing error.
 inline constexpr std::size_t kMaxKernelSize = std::size_t{1} << 26;
 
 // The layer that is being built; its errors start with its place in the recipe.
@@ -35,7 +35,7 @@ struct LayerPlace {
   // InvalidArgument unless `units` are a number of outputs that a dense layer can have.
   absl::Status CheckUnits(std::int64_t units) const;
 
-  // The same place, a message further inside.
+  // The place of the message `field` inside this one.
   LayerPlace Inside(const char* field) const { return {index, type + "." + field, input_shape}; }
 };
 

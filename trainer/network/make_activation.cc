@@ -15,7 +15,7 @@ namespace {
 
 constexpr double kDefaultSlope = 0.25;
 constexpr double kDefaultAngle = std::numbers::pi / 2.0;
-// More turns are taken for a typing error.
+// A larger angle is treated as a typing error.
 constexpr double kLargestAngle = 100.0;
 constexpr double kDefaultDelta = 0.05;
 constexpr double kSmallestDelta = 1e-6;

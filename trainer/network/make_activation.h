@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// From a recipe's activations to differentiable layers; group_sort and full_sort are make_layer's.
+// Builds differentiable layers from a recipe's activations. make_layer.h builds group_sort and
+// full_sort.
 #ifndef TRAINER_NETWORK_MAKE_ACTIVATION_H_
 #define TRAINER_NETWORK_MAKE_ACTIVATION_H_
 

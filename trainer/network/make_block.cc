@@ -43,7 +43,7 @@ bool MayBePart(const v1::LayerSpec& spec) {
   }
 }
 
-// What `layer` freezes to, but for its numbers.
+// The layer that `layer` freezes to, without its numbers.
 FrozenLayer ShapeOf(const Layer& layer) {
   if (const auto* const dense = dynamic_cast<const Dense*>(&layer)) {
     DenseLayer shape;
@@ -69,7 +69,7 @@ absl::Status NoPart(const LayerPlace& place, const std::string& got) {
       got);
 }
 
-// Appends the shape of `layer`, which stands at `place`, to those of the branch before it.
+// Appends the shape of `layer`, whose place is `place`, to those of the branch before it.
 absl::Status AppendShape(const Layer& layer, const v1::LayerSpec& spec, const LayerPlace& place,
                          std::vector<FrozenLayer>& shapes) {
   if (!MayBePart(spec)) return NoPart(place, layer.type());
@@ -83,7 +83,7 @@ absl::Status AppendShape(const Layer& layer, const v1::LayerSpec& spec, const La
   return absl::OkStatus();
 }
 
-// A chain that no proof can be afforded for is refused before it is trained.
+// Refuse, before training, a chain whose proof would cost too much.
 absl::Status CheckProofs(const std::vector<FrozenLayer>& branch, const LayerPlace& place) {
   for (const FrozenLayer& layer : LiftBranch(branch, place.input_shape, kDefaultSkip)) {
     const auto* const convolution = std::get_if<ConvolutionLayer>(&layer);

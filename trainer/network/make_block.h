@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// From a recipe's block of layers to a differentiable one (make_layer.h).
+// Builds a differentiable block of layers from a recipe's (make_layer.h).
 #ifndef TRAINER_NETWORK_MAKE_BLOCK_H_
 #define TRAINER_NETWORK_MAKE_BLOCK_H_
 

@@ -20,7 +20,7 @@
 namespace lipserve::trainer {
 namespace {
 
-// The side of a window that a pool takes if it is not told.
+// The default side of a pool's window.
 constexpr std::size_t kDefaultPoolSize = 2;
 constexpr double kDefaultMomentum = 0.1;
 
@@ -40,9 +40,9 @@ absl::StatusOr<std::unique_ptr<Layer>> MakeSpectral(const v1::ConvolutionSpec& s
         "convolution, got %s, which is for dense layers",
         spectral.ShortDebugString());
   }
-  v1::SpectralConvolutionSpec looked_at;
-  looked_at.set_method(spectral.method());
-  if (spectral.SerializeAsString() != looked_at.SerializeAsString()) {
+  v1::SpectralConvolutionSpec used;
+  used.set_method(spectral.method());
+  if (spectral.SerializeAsString() != used.SerializeAsString()) {
     return place.Error(": expected no field beside method: ORTHOGONAL_METHOD_RETRACTION, got %s",
                        spectral.ShortDebugString());
   }
@@ -55,9 +55,9 @@ absl::StatusOr<std::unique_ptr<Layer>> MakeSpectral(const v1::ConvolutionSpec& s
   return std::make_unique<OrthogonalConvolution>(geometry, spec.use_bias(), random);
 }
 
-// Bounds of convolutions of the plane or a torus say nothing about other paddings.
+// Bounds of convolutions of the plane or a torus do not hold for other paddings.
 absl::Status CheckIsPartOfATorus(const ConvolutionLayer& geometry, const LayerPlace& place) {
-  if (SharesNoOutputs(geometry)) return absl::OkStatus();
+  if (IsPartOfPlaneOrTorus(geometry)) return absl::OkStatus();
   if (geometry.padding_mode != PaddingMode::kCircular) {
     return place.Error(
         ": expected padding_mode zero or circular, got reflect or replicate, with which positions "

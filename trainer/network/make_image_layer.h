@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// From a recipe's convolutions and pools to differentiable layers.
+// Builds differentiable layers from a recipe's convolutions and pools.
 #ifndef TRAINER_NETWORK_MAKE_IMAGE_LAYER_H_
 #define TRAINER_NETWORK_MAKE_IMAGE_LAYER_H_
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// From a recipe's layer to a differentiable one.
+// Builds a differentiable layer from a recipe's.
 #ifndef TRAINER_NETWORK_MAKE_LAYER_H_
 #define TRAINER_NETWORK_MAKE_LAYER_H_
 

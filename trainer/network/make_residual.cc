@@ -17,7 +17,7 @@ namespace {
 constexpr std::int64_t kMaxPowerIterations = 1000;
 constexpr double kLargestScale = 1000.0;
 
-// `units`: 0 stands for as many as there are inputs.
+// `units`: 0 stands for the number of inputs.
 absl::StatusOr<std::unique_ptr<Layer>> MakeDensePotential(ConvexPotential::Scaling scaling,
                                                           std::int64_t units, bool use_bias,
                                                           const LayerPlace& place,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// From a recipe's residual layers to differentiable ones (make_layer.h).
+// Builds differentiable layers from a recipe's residual layers (make_layer.h).
 #ifndef TRAINER_NETWORK_MAKE_RESIDUAL_H_
 #define TRAINER_NETWORK_MAKE_RESIDUAL_H_
 

@@ -15,7 +15,7 @@
 namespace lipserve::trainer {
 namespace {
 
-// The fields that every method looks at.
+// The fields that every method uses.
 v1::SpectralDenseSpec SharedFields(const v1::SpectralDenseSpec& spec) {
   v1::SpectralDenseSpec shared;
   shared.set_units(spec.units());
@@ -24,11 +24,11 @@ v1::SpectralDenseSpec SharedFields(const v1::SpectralDenseSpec& spec) {
   return shared;
 }
 
-// A field that the method would not look at is a mistake.
-absl::Status CheckLooksAtAll(const v1::SpectralDenseSpec& spec,
-                             const v1::SpectralDenseSpec& looked_at, const char* fields,
-                             const LayerPlace& place) {
-  if (spec.SerializeAsString() == looked_at.SerializeAsString()) return absl::OkStatus();
+// A field that the method does not use is an error.
+absl::Status CheckNoUnusedField(const v1::SpectralDenseSpec& spec,
+                                const v1::SpectralDenseSpec& used, const char* fields,
+                                const LayerPlace& place) {
+  if (spec.SerializeAsString() == used.SerializeAsString()) return absl::OkStatus();
   return place.Error(": expected only %s with %s, got %s", fields,
                      v1::OrthogonalMethod_Name(spec.method()), spec.ShortDebugString());
 }
@@ -36,7 +36,8 @@ absl::Status CheckLooksAtAll(const v1::SpectralDenseSpec& spec,
 absl::StatusOr<std::unique_ptr<Layer>> MakeRetracted(const v1::SpectralDenseSpec& spec,
                                                      const LayerPlace& place,
                                                      std::mt19937_64& random) {
-  LIPSERVE_RETURN_IF_ERROR(CheckLooksAtAll(spec, SharedFields(spec), "units and use_bias", place));
+  LIPSERVE_RETURN_IF_ERROR(
+      CheckNoUnusedField(spec, SharedFields(spec), "units and use_bias", place));
   const OrthogonalDenseOptions options{static_cast<std::size_t>(spec.units()), spec.use_bias()};
   return std::make_unique<OrthogonalDense>(place.input_shape.size(), options, random);
 }
@@ -83,14 +84,14 @@ absl::StatusOr<std::unique_ptr<Layer>> MakeMapped(const v1::SpectralDenseSpec& s
                                                   const LayerPlace& place,
                                                   std::mt19937_64& random) {
   const bool is_reflector = formula == OrthogonalFormula::kBlockReflector;
-  v1::SpectralDenseSpec looked_at = SharedFields(spec);
-  looked_at.set_initial_scale(spec.initial_scale());
-  if (is_reflector) looked_at.set_reflector_rank(spec.reflector_rank());
-  LIPSERVE_RETURN_IF_ERROR(CheckLooksAtAll(spec, looked_at,
-                                           is_reflector
-                                               ? "units, use_bias, initial_scale and reflector_rank"
-                                               : "units, use_bias and initial_scale",
-                                           place));
+  v1::SpectralDenseSpec used = SharedFields(spec);
+  used.set_initial_scale(spec.initial_scale());
+  if (is_reflector) used.set_reflector_rank(spec.reflector_rank());
+  LIPSERVE_RETURN_IF_ERROR(
+      CheckNoUnusedField(spec, used,
+                         is_reflector ? "units, use_bias, initial_scale and reflector_rank"
+                                      : "units, use_bias and initial_scale",
+                         place));
   MappedDenseOptions options;
   options.units = static_cast<std::size_t>(spec.units());
   options.use_bias = spec.use_bias();

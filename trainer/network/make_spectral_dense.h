@@ -13,9 +13,9 @@
 
 namespace lipserve::trainer {
 
-// Requires: a vector as input, and a number of units that make_layer.cc has found in order.
+// Requires: a vector as input, and a number of units that make_layer.cc has checked.
 // Errors:   InvalidArgument naming the place, the field, what was expected and found; a field that
-//           the method would not look at is one.
+//           the method does not use is an error too.
 absl::StatusOr<std::unique_ptr<Layer>> MakeSpectralDense(const v1::SpectralDenseSpec& spec,
                                                          const LayerPlace& place,
                                                          std::mt19937_64& random);

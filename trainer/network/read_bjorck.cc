@@ -9,10 +9,11 @@
 namespace lipserve::trainer {
 namespace {
 
-// Beyond these, the kernel is lost in the first steps or never turns.
+// With a smaller scale the first steps erase the kernel; with a larger one it never changes
+// direction.
 constexpr double kMinInitialScale = 1e-3;
 constexpr double kMaxInitialScale = 1e3;
-// Each of them costs memory for two Gram matrices, or time.
+// Each iteration costs memory for two Gram matrices, or time.
 constexpr std::int64_t kMaxIterations = 1000;
 
 absl::StatusOr<std::size_t> IterationsOr(const LayerPlace& place, const char* field,

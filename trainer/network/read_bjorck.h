@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The fields with which a recipe sets Bjorck's orthogonalisation; dense layers and convolutions
-// have them alike.
+// Reads a recipe's fields for Bjorck's orthogonalisation. Dense layers and convolutions have the
+// same fields.
 #ifndef TRAINER_NETWORK_READ_BJORCK_H_
 #define TRAINER_NETWORK_READ_BJORCK_H_
 
@@ -19,7 +19,7 @@ absl::StatusOr<BjorckMapOptions> ReadBjorck(const v1::SpectralDenseSpec& spec,
 absl::StatusOr<BjorckMapOptions> ReadBjorck(const v1::SpectralConvolutionSpec& spec,
                                             const LayerPlace& place);
 
-// What a random orthogonal kernel is multiplied by to start with; 0 takes 1. Errors as above.
+// The factor on the initial random orthogonal kernel; 0 stands for 1. Errors as above.
 absl::StatusOr<float> ReadInitialScale(double scale, const LayerPlace& place);
 
 }  // namespace lipserve::trainer

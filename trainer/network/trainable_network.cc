@@ -182,7 +182,7 @@ ConstMatrixView TrainableNetwork::ForwardLayers(ConstMatrixView inputs, std::siz
 void TrainableNetwork::Backward(ConstMatrixView score_gradient, ConstMatrixView head_gradient) {
   assert(score_gradient.rows == y_.back().rows && score_gradient.cols == num_scores());
   ConstMatrixView dy = score_gradient;
-  std::size_t turn = 0;
+  std::size_t current = 0;
   for (std::size_t i = layers_.size(); i-- > first_trained_;) {
     MatrixView dx{nullptr, x_[i].rows, x_[i].cols};
     if (i > first_trained_ && layers_[i]->IsView()) {
@@ -190,8 +190,8 @@ void TrainableNetwork::Backward(ConstMatrixView score_gradient, ConstMatrixView 
       continue;
     }
     if (i > first_trained_) {
-      dx.data = gradients_[turn].data();
-      turn = 1 - turn;
+      dx.data = gradients_[current].data();
+      current = 1 - current;
     }
     layers_[i]->Backward(x_[i], y_[i], dy, dx);
     if (head_gradient.data != nullptr && layers_[i].get() == head_) {

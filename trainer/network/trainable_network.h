@@ -52,26 +52,26 @@ class TrainableNetwork {
   // What the last layer would read, computed without it, valid until the next call.
   ConstMatrixView ForwardToHead(ConstMatrixView inputs);
 
-  // Gradients of all parameters, given d loss / d scores of the last Forward, and what d loss /
-  // d head() has beyond the way through the scores (null data: nothing).
+  // Gradients of all parameters, given d loss / d scores of the last Forward, and the part of d
+  // loss / d head() that does not come through the scores (null data: none).
   void Backward(ConstMatrixView score_gradient, ConstMatrixView head_gradient = {});
 
   std::size_t num_scores() const;
   // Scores for each class, 1 unless the last layer scores prototypes.
   std::size_t scores_per_class() const;
-  // What the scores tell apart: two classes if there is a single one.
+  // Number of classes: two if there is a single score.
   std::size_t num_classes() const;
   // The effective weights of the last layer, [num_scores(), features], as of the last PrepareStep.
   ConstMatrixView head() const;
   // What the last layer read in the last Forward: [N, features].
   ConstMatrixView features() const { return x_.back(); }
-  // The last layer if it is of prototypes, or null.
+  // The last layer if it is NearestPrototype, or null.
   NearestPrototype* prototypes() { return prototypes_; }
   SampleShape input_shape() const { return input_shape_; }
   const std::vector<std::unique_ptr<Layer>>& layers() const { return layers_; }
 
-  // Every layer, those inside blocks after the block, and its name: "layer3", and "layer3.branch0"
-  // for the first inside.
+  // Every layer and its name: "layer3". The layers inside a block follow it: "layer3.branch0" is
+  // the first of them.
   struct NamedLayer {
     std::string name;
     Layer* layer;
@@ -88,18 +88,18 @@ class TrainableNetwork {
   std::vector<State*> States();
   std::vector<std::string> StateNames() const;
 
-  // What steps of `batch` samples make the network hold beside what it holds when made.
+  // The memory that steps of `batch` samples add to what the network holds when created.
   std::size_t BatchBytes(std::size_t batch);
 
-  // The plain network that the layers define now, claimed bounds not yet filled in.
+  // The plain network that the layers define now. Claimed bounds are not yet filled in.
   FrozenNetwork Freeze() const;
 
  private:
   TrainableNetwork() = default;
 
-  // Computes the first `count` layers, and returns what the last of them makes.
+  // Computes the first `count` layers and returns the output of the last of them.
   ConstMatrixView ForwardLayers(ConstMatrixView inputs, std::size_t count);
-  // Makes room for batches of `batch` samples.
+  // Allocates memory for batches of `batch` samples.
   void Reserve(std::size_t batch);
   // Whether the first layer reads images, whose layout has to be changed for it.
   bool ReordersInputs() const;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Keeps one bad batch from throwing the weights far off.
+// Limits how far a single bad batch can move the weights.
 #ifndef TRAINER_OPTIMIZERS_GRADIENT_CLIPPING_H_
 #define TRAINER_OPTIMIZERS_GRADIENT_CLIPPING_H_
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Powers whose last digit does not depend on the C library, as std::pow's does.
+// Integer powers that are the same with every C library; std::pow's last digit is not.
 #ifndef TRAINER_OPTIMIZERS_INTEGER_POWER_H_
 #define TRAINER_OPTIMIZERS_INTEGER_POWER_H_
 

@@ -18,7 +18,7 @@ std::string Lookahead::description() const {
   return absl::StrFormat("Lookahead(period=%d, step=%g)", options_.period, options_.step);
 }
 
-bool Lookahead::Follow(std::int64_t step) {
+bool Lookahead::Update(std::int64_t step) {
   if (step % options_.period != 0) return false;
   const float share = static_cast<float>(options_.step);
   for (std::size_t i = 0; i < parameters_.size(); ++i) {

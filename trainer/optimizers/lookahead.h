@@ -28,8 +28,8 @@ class Lookahead {
   // "Lookahead(period=5, step=0.5)".
   std::string description() const;
 
-  // After the fast weights' step number `step`, from 1. Returns whether it moved them.
-  bool Follow(std::int64_t step);
+  // Call after step number `step` of the fast weights, from 1. Returns whether it moved them.
+  bool Update(std::int64_t step);
 
   std::vector<State>& states() { return states_; }
 

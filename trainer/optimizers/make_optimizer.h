@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// From a recipe's optimiser to one that can step.
+// Builds an optimiser from a recipe's.
 #ifndef TRAINER_OPTIMIZERS_MAKE_OPTIMIZER_H_
 #define TRAINER_OPTIMIZERS_MAKE_OPTIMIZER_H_
 

@@ -29,8 +29,8 @@ void Optimizer::Step() {
   ++steps;
   if (options_.clip_norm > 0.0) ClipGlobalNorm(all_.parameters, options_.clip_norm);
   for (const std::unique_ptr<UpdateRule>& rule : rules_) rule->Step(steps, learning_rate_factor);
-  if (lookahead_ && lookahead_->Follow(steps)) {
-    for (const std::unique_ptr<UpdateRule>& rule : rules_) rule->ReturnToConstraint();
+  if (lookahead_ && lookahead_->Update(steps)) {
+    for (const std::unique_ptr<UpdateRule>& rule : rules_) rule->RestoreConstraint();
   }
 }
 

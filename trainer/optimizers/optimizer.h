@@ -26,7 +26,7 @@ class Optimizer {
     std::optional<LookaheadOptions> lookahead;
   };
 
-  // `rules` divide the parameters of `all` among themselves.
+  // Each parameter of `all` belongs to exactly one of `rules`.
   Optimizer(const Options& options, ParameterGroup all,
             std::vector<std::unique_ptr<UpdateRule>> rules);
 

@@ -105,10 +105,10 @@ void OrthogonalDescent::Step(std::int64_t step, double learning_rate_factor) {
       parameter.values[k] -= step_size * first[k];
     }
   }
-  if (step % options_.retraction_period == 0) ReturnToConstraint();
+  if (step % options_.retraction_period == 0) RestoreConstraint();
 }
 
-void OrthogonalDescent::ReturnToConstraint() {
+void OrthogonalDescent::RestoreConstraint() {
   for (Parameter* parameter : group_.parameters) {
     NewtonRetraction(AsMatrix(*parameter, parameter->values), small_, large_);
   }

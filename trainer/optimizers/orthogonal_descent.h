@@ -11,8 +11,8 @@
 // step_length / sqrt(n): g / sqrt(v) has a Frobenius norm of about sqrt(n), so every matrix moves
 // about as far on its manifold, whatever its shape.
 //
-// What matters is that the moments never see the normal part of the gradient: it is large, is
-// undone by every retraction, and would set the second moment.
+// The moments must never include the normal part of the gradient. It is large, every retraction
+// undoes it, and it would dominate the second moment.
 //
 // Source: Becigneul, Ganea 2019, arXiv:1810.00760 (one second moment per manifold); Absil, Mahony,
 //         Sepulchre 2008, section 3.6 (the projection).
@@ -29,7 +29,7 @@
 namespace lipserve::trainer {
 
 struct OrthogonalDescentOptions {
-  double learning_rate = 1e-3;         // positive; not looked at if step_length is positive
+  double learning_rate = 1e-3;         // positive; ignored if step_length is positive
   double beta1 = 0.9;                  // in [0, 1)
   double beta2 = 0.99;                 // in [0, 1)
   std::int64_t retraction_period = 1;  // at least 1
@@ -50,10 +50,10 @@ class OrthogonalDescent final : public UpdateRule {
 
   std::string description() const override;
   void Step(std::int64_t step, double learning_rate_factor) override;
-  void ReturnToConstraint() override;
+  void RestoreConstraint() override;
 
  private:
-  // The rate of a matrix of so many numbers.
+  // The rate of a matrix with this many numbers.
   double Rate(std::size_t numbers) const;
 
   OrthogonalDescentOptions options_;

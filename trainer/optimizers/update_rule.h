@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How parameters move along their gradients: one rule for the parameters that it was made for.
+// An update rule: how a group of parameters moves along its gradients.
 #ifndef TRAINER_OPTIMIZERS_UPDATE_RULE_H_
 #define TRAINER_OPTIMIZERS_UPDATE_RULE_H_
 
@@ -36,8 +36,8 @@ class UpdateRule {
   // times the rule's learning rate.
   virtual void Step(std::int64_t step, double learning_rate_factor) = 0;
 
-  // Puts parameters that something else has moved back where the rule keeps them.
-  virtual void ReturnToConstraint() {}
+  // Restores the rule's constraint after something else has moved the parameters.
+  virtual void RestoreConstraint() {}
 
   // The moments: with the step number everything that a checkpoint must hold. Names are unique.
   std::vector<State>& states() { return states_; }

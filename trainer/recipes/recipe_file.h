@@ -16,10 +16,11 @@
 
 namespace lipserve::trainer {
 
-// Reads and validates a recipe. Where its fields stand goes to `locations`, if that is not null.
+// Reads and validates a recipe. Stores the line and column of each field in `locations`, if that is
+// not null.
 //
 // Errors: NotFound if the file cannot be opened; InvalidArgument with "file:line:column: ..." for
-//         each syntax error or unknown field, and for what ValidateRecipe refuses.
+//         each syntax error or unknown field, and for what ValidateRecipe rejects.
 absl::StatusOr<v1::Recipe> ReadRecipeFile(const std::string& path,
                                           RecipeLocations* locations = nullptr);
 
@@ -28,8 +29,8 @@ absl::StatusOr<v1::Recipe> ParseRecipe(const std::string& text, const std::strin
                                        RecipeLocations* locations = nullptr);
 
 // Checks what can be checked without the data: name, dataset, batch size, epochs, validation, and
-// that layers, loss and optimiser are there. What they contain is checked by TrainingLoop::Create,
-// which knows the sizes.
+// that layers, loss and optimiser are there. TrainingLoop::Create checks what they contain, because
+// it knows the sizes.
 //
 // Errors: InvalidArgument naming the field, what was expected and found.
 absl::Status ValidateRecipe(const v1::Recipe& recipe);

@@ -51,7 +51,7 @@ std::vector<Step> PathOf(std::string_view text) {
   return path;
 }
 
-// Where the innermost field of `path` that was written stands.
+// The location of the innermost field of `path` that the file contains.
 std::optional<ParseLocation> Find(const std::vector<Step>& path, const ParseInfoTree* tree) {
   std::optional<ParseLocation> found;
   const google::protobuf::Descriptor* message = v1::Recipe::descriptor();

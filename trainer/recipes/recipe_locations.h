@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where in its file each field of a recipe stands, so that what is found wrong with a field later,
-// when the sizes of the data and of each layer are known, still names the line.
+// The line and column of each field of a recipe. Some errors are found only later, when the sizes
+// of the data and of the layers are known; with this they still name the line.
 //
 // Example:
 //   RecipeLocations locations;
@@ -23,15 +23,15 @@ namespace lipserve::trainer {
 // Threads: concurrent calls of const members are safe.
 class RecipeLocations {
  public:
-  // Of no file: Locate changes nothing.
+  // Without a file: Locate changes nothing.
   RecipeLocations() = default;
   RecipeLocations(std::string file,
                   std::unique_ptr<google::protobuf::TextFormat::ParseInfoTree> tree);
 
-  // An error that starts with a path of fields, "layers[2].group_sort.group_size: ..." with or
-  // without "recipe: " before it, gets "file:line:column: " put before it: the place of that field
-  // or, if the file leaves it out, of the innermost message on its path that is there. Anything
-  // else is returned as it is.
+  // Prefixes an error with "file:line:column: " if it starts with a path of fields, such as
+  // "layers[2].group_sort.group_size: ...", with or without "recipe: " before it. The place is that
+  // of the field or, if the file omits it, of the innermost message on its path that is present.
+  // Other errors are returned unchanged.
   absl::Status Locate(const absl::Status& status) const;
 
  private:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A sample as a picture that stands in the page itself.
+// A sample as a picture embedded in the page.
 #ifndef TRAINER_REPORT_IMAGE_DATA_H_
 #define TRAINER_REPORT_IMAGE_DATA_H_
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// report.html: what a training run came to, on one page that needs nothing else. Open it in any
-// browser, mail it, or keep it beside the model.
+// report.html: the results of a training run on one self-contained page. Open it in any browser,
+// mail it, or keep it beside the model.
 //
 // Example:
 //   LIPSERVE_RETURN_IF_ERROR(WriteFileAtomically(path, ReportPage(ReportData(facts))));
@@ -28,7 +28,8 @@ struct ReportFacts {
   std::span<const v1::EpochRecord> history;
   std::int64_t model_epoch;  // which epoch's weights the model has
   int threads;
-  std::span<const double> epoch_seconds;  // of the last epochs; those before a resumption have none
+  std::span<const double>
+      epoch_seconds;  // of the last epochs; none for epochs before the run was resumed
 };
 
 // Everything that the page shows, as the page's script reads it.

@@ -52,7 +52,7 @@ Json CertifiedCurve(const Evaluation& evaluation) {
 
 // Share of the attacked images whose number in `ascending`, one for each right one, is above each
 // epsilon: it drops at each of the numbers.
-Json AttackedCurve(const Empirical& empirical, const std::vector<double>& ascending) {
+Json AttackedCurve(const EmpiricalEvaluation& empirical, const std::vector<double>& ascending) {
   const auto share = [&empirical](std::size_t left) {
     return static_cast<double>(left) / static_cast<double>(empirical.samples);
   };

@@ -10,7 +10,7 @@
 namespace lipserve::trainer {
 namespace {
 
-// JSON inside a script element: whatever a label holds, it cannot end the element, and it reads the
+// Escapes JSON for a script element, so that no label can end the element. The JSON value stays the
 // same.
 std::string ScriptSafe(const Json& data) {
   return absl::StrReplaceAll(ToLine(data), {{"<", "\\u003c"}, {">", "\\u003e"}});

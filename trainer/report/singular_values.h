@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The singular values of a frozen layer, for people to look at: how evenly it passes on what it
-// reads. Nothing is proven here; bounds come from model/certificate.
+// The singular values of a frozen layer, for people to look at: they show how evenly the layer
+// scales its input. Nothing is proven here; bounds come from model/certificate.
 #ifndef TRAINER_REPORT_SINGULAR_VALUES_H_
 #define TRAINER_REPORT_SINGULAR_VALUES_H_
 
@@ -17,7 +17,7 @@ namespace lipserve::trainer {
 // each frequency; with zero padding they differ by what happens at the border.
 //
 // Source: Sedghi, Gupta, Long 2019, arXiv:1805.10408 (convolutions); with a stride, the frequencies
-//         that fall on one another stand side by side.
+//         that alias form one wider matrix.
 // Empty:  if a matrix has a smaller side above 2048, all of them together cost more than 2^36
 //         operations, or a stride does not divide the image.
 std::vector<double> SingularValues(const FrozenLayer& layer);

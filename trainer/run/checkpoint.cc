@@ -105,7 +105,7 @@ absl::Status RestoreCheckpoint(const std::string& path, int threads, TrainingLoo
     std::memcpy(arrays[i].values->data(), bytes.data(), bytes.size());
   }
   loop.optimizer().steps = content.steps_done();
-  loop.ContinueAfter({content.history().begin(), content.history().end()});
+  loop.RestoreHistory({content.history().begin(), content.history().end()});
   return absl::OkStatus();
 }
 

@@ -21,7 +21,7 @@ absl::Status WriteCheckpoint(const std::string& path, int threads, TrainingLoop&
 
 // Puts `loop`, made from the same recipe and dataset, into the state of the checkpoint.
 //
-// Guarantee: training on gives the bytes that the uninterrupted run gives.
+// Guarantee: continued training gives the same bytes as the uninterrupted run.
 // Errors:    NotFound, InvalidArgument or DataLoss if the file is not a whole checkpoint;
 //            FailedPrecondition if it is of another recipe, seed, thread count or dataset, naming
 //            the differences. `loop` is unchanged on errors.

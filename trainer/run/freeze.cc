@@ -37,7 +37,7 @@ absl::Status ClaimOperatorNorms(FrozenNetwork& network) {
   return absl::OkStatus();
 }
 
-// What of the training is part of the model. Recipe and metrics are; times and paths are not.
+// The part of the training that the model records: recipe and metrics, but neither times nor paths.
 v1::TrainingRecord MakeRecord(const TrainingLoop& loop, const Evaluation& evaluation) {
   v1::TrainingRecord record;
   *record.mutable_recipe() = loop.recipe();
@@ -94,9 +94,9 @@ absl::Status SelfCheck(const CertifiedModel& model, const Samples& samples) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<Frozen> Freeze(TrainingLoop& loop, std::size_t attack_images) {
+absl::StatusOr<FreezeResult> Freeze(TrainingLoop& loop, std::size_t attack_images) {
   loop.InstallResult();
-  Frozen frozen;
+  FreezeResult frozen;
   FrozenModel& model = frozen.model;
   model.name = loop.recipe().name();
   model.network = loop.network().Freeze();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// From trained weights to a frozen model: plain weights, claimed bounds, a self-check and the
+// Converts trained weights to a frozen model: plain weights, claimed bounds, a self-check and the
 // results that the file records.
 #ifndef TRAINER_RUN_FREEZE_H_
 #define TRAINER_RUN_FREEZE_H_
@@ -18,30 +18,30 @@
 
 namespace lipserve::trainer {
 
-// A model ready to be written, and how it did.
-struct Frozen {
+// A model that is ready to be written, and its evaluation.
+struct FreezeResult {
   FrozenModel model;
   Evaluation evaluation;
   std::vector<double> layer_lipschitz_bounds;  // proven, of each layer
 };
 
-// Freezes the weights that a finished run yields (TrainingLoop::InstallResult), claims the operator
-// norm of each dense layer that BoundOperatorNorm proves, has CertifiedModel confirm them,
-// self-checks and evaluates.
+// Freezes the resulting weights of a finished run (TrainingLoop::InstallResult). Claims the
+// operator norm of each dense layer that BoundOperatorNorm proves, and has CertifiedModel confirm
+// the claims. Then self-checks and evaluates the model.
 //
-// `attack_images` of the samples are attacked, for evaluation.empirical alone.
+// Attacks `attack_images` of the samples, for evaluation.empirical only.
 //
-// Guarantee: the same loop gives the same model, without time or place in it.
+// Guarantee: the same loop gives the same model bytes, which hold neither a time nor a path.
 // Errors:    InvalidArgument or Internal, naming the layer or sample, if the model is refused or
 //            its float32 and float64 scores disagree.
-absl::StatusOr<Frozen> Freeze(TrainingLoop& loop, std::size_t attack_images = 0);
+absl::StatusOr<FreezeResult> Freeze(TrainingLoop& loop, std::size_t attack_images = 0);
 
 // Compares the float32 scores of the model with the float64 scores of its answers on `samples`.
 //
 // Errors: Internal naming the first sample where they differ by more than rounding explains.
 absl::Status SelfCheck(const CertifiedModel& model, const Samples& samples);
 
-// Writes the model and reads it back, so that a finished run has a file that a server accepts.
+// Writes the model and reads it back, which verifies that a server will accept the file.
 //
 // Errors: Internal, naming the path, if writing fails or another model is read.
 absl::Status WriteAndReadBack(const std::string& path, FrozenModel& model);

@@ -51,7 +51,7 @@ std::size_t LeastLimit(const std::string& mount, std::string path, const std::st
 }
 
 // Lines are "0::/path" in version 2 and "4:memory:/path" in version 1. In a container the path may
-// be the host's, and the limit lies at the mount itself, which LeastLimit ends with.
+// be the host's, and the limit is at the mount itself, which LeastLimit reads last.
 std::size_t ControlGroupLimit(const std::string& root) {
   std::size_t least = kUnknown;
   std::ifstream groups(root + "proc/self/cgroup");

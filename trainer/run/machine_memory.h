@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What memory this process has taken, and what the machine, or the control group that confines the
-// process, has to give.
+// How much memory this process uses, and how much the machine or the process's control group
+// allows.
 #ifndef TRAINER_RUN_MACHINE_MEMORY_H_
 #define TRAINER_RUN_MACHINE_MEMORY_H_
 
@@ -9,7 +9,7 @@
 
 namespace lipserve::trainer {
 
-// Of /proc/self/status; 0 where the system does not say.
+// From /proc/self/status; 0 where the system does not say.
 struct ProcessMemory {
   std::size_t resident_bytes = 0;
   std::size_t peak_bytes = 0;  // the most that was ever resident

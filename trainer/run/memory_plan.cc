@@ -21,8 +21,9 @@ namespace lipserve::trainer {
 namespace {
 
 constexpr std::size_t kMiB = std::size_t{1} << 20U;
-// What no formula counts: oneDNN's kernels, compiled at the first step and again for the frozen
-// network's dozen batch sizes, its packed blocks of matrices, memory that malloc keeps.
+// An allowance for what no formula counts: oneDNN's kernels, compiled at the first step and again
+// for the frozen network's dozen batch sizes, its packed blocks of matrices, and memory that malloc
+// keeps.
 constexpr std::size_t kStepAllowance = 4 * kMiB;
 constexpr std::size_t kFreezingAllowance = 12 * kMiB;
 constexpr std::size_t kConvolutionAllowance = 2 * kMiB;  // in each of the two phases
@@ -33,7 +34,7 @@ constexpr std::size_t kBytesPerFrozenWeight = 112;
 constexpr std::size_t kCopiesInCheckpoint = 4;
 constexpr std::size_t kFrozenBatch = 64;
 
-// What a network takes once it is frozen.
+// The memory of a frozen network.
 struct FrozenSize {
   std::size_t weights = 0;
   std::size_t activations = 0;  // of one sample, over all layers
@@ -70,7 +71,7 @@ void Add(const DenseLayer& layer, FrozenSize& size) {
   size.proof_bytes = std::max(size.proof_bytes, DenseProofCost(p, q).bytes);
 }
 
-// Blocks are frozen for it: what stands for them is wider than they are.
+// Blocks are frozen to measure them, because their chain of layers is wider than they are.
 void AddBlock(const Layer& block, FrozenSize& size) {
   for (const FrozenLayer& layer : block.FreezeToChain()) {
     std::visit(Overloaded{[&](const ConvolutionLayer& part) { Add(part, size); },
@@ -129,7 +130,7 @@ std::size_t BatchBytes(TrainingLoop& loop, const FrozenSize& size) {
   std::size_t parameters = 0;
   for (const Parameter* parameter : network.Parameters()) parameters += parameter->values.size();
   bytes += 4 * parameters * sizeof(float);
-  bytes += ArrayBytes(loop);  // a rehearsal's copy
+  bytes += ArrayBytes(loop);  // the copy that ProfileSteps restores
   return bytes + size.convolutions * kConvolutionAllowance + kStepAllowance;
 }
 

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// How much memory a training will have taken when it ends, said before its first step.
+// Predicts, before the first step, how much memory a training run will use.
 //
-// What is resident then is measured; what each phase adds is counted from the recipe's sizes:
+// What is resident before the first step is measured. What each phase adds is computed from the
+// recipe's sizes:
 //
 //   batch       outputs of all layers, two gradients of the widest, what layers and oneDNN keep,
 //               two minibatches of each split being prepared, matrices that a step makes, the copy
-//               that a rehearsal puts back
+//               that ProfileSteps restores
 //   checkpoint  four copies of what it holds, while it is written
 //   freezing    the frozen network in float32, float64 and exact integers, the largest proof of a
 //               norm, evaluation and attack in batches of 64, the report
@@ -28,15 +29,15 @@ struct MemoryPlan {
   std::size_t checkpoint_bytes = 0;
   std::size_t freezing_bytes = 0;
 
-  // The phases come one after the other; what a batch took stays.
+  // The peak over all phases. They follow one another; the memory of a batch stays allocated.
   //
-  // Guarantee: at least what will have been resident when the run is over, and at most twice that,
-  //            in the runs of memory_plan_test: an account, with allowances for what allocators and
-  //            oneDNN's compiled kernels take, not a proof.
+  // Guarantee: at least the peak that the run will have reached at its end, and at most twice that,
+  //            in the runs of memory_plan_test. It is an estimate with allowances for allocators
+  //            and oneDNN's compiled kernels, not a proof.
   std::size_t peak_bytes() const;
 };
 
-// To be called before the first step. `process` is what has been taken so far.
+// Call before the first step. `process` is the memory used so far.
 MemoryPlan PlanMemory(TrainingLoop& loop, const ProcessMemory& process);
 
 // "at most 482 MiB: 224 resident, 97 for batches of 128, 20 for checkpoints, 181 to freeze and

@@ -9,7 +9,7 @@
 
 namespace lipserve::trainer {
 
-// Tells the first, then the second. Both outlive it.
+// Calls the first, then the second. Both outlive this.
 class ObserverPair final : public TrainingObserver {
  public:
   ObserverPair(TrainingObserver& first, TrainingObserver& second)

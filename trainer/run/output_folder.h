@@ -10,7 +10,7 @@
 
 namespace lipserve::trainer {
 
-// Holds the folder for this process as long as it lives, so that two runs cannot mix their files.
+// Locks the folder for this process during its lifetime, so that two runs cannot mix their files.
 //
 //   checkpoint.lip  the run so far; removed once model.lip is there
 //   model.lip       the result

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How training shows itself: a bar per epoch on a terminal, a line per epoch elsewhere, or a JSON
-// object per epoch for programs.
+// Prints the progress of training: a bar per epoch on a terminal, a line per epoch elsewhere, or a
+// JSON object per epoch for programs.
 #ifndef TRAINER_RUN_PROGRESS_H_
 #define TRAINER_RUN_PROGRESS_H_
 
@@ -14,7 +14,7 @@
 
 namespace lipserve::trainer {
 
-// Tells the time; passed in so that tests decide it.
+// Returns the time. Passed in so that tests can control it.
 using Clock = std::function<std::chrono::steady_clock::time_point()>;
 
 enum class ProgressStyle {

@@ -25,7 +25,7 @@
 
 namespace lipserve::trainer {
 
-// Seconds since 1970; passed in so that tests decide them.
+// Returns seconds since 1970. Passed in so that tests can control it.
 using WallClock = std::function<double()>;
 
 // Each run, resumed or not, writes a file of its own; TensorBoard joins those of a folder.

@@ -17,10 +17,10 @@ constexpr std::int64_t kMostSteps = 20;
 constexpr double kMostSeconds = 1.0;
 constexpr double kShareOfTraining = 0.02;
 
-// Notes the time between calls.
-class Laps {
+// Records the time between calls.
+class Stopwatch {
  public:
-  explicit Laps(const Clock& clock) : clock_(clock), last_(clock()) {}
+  explicit Stopwatch(const Clock& clock) : clock_(clock), last_(clock()) {}
 
   void Next() {
     const auto now = clock_();
@@ -46,9 +46,9 @@ class Laps {
 // The median time of a step after the first `skipped`.
 double SecondsPerStep(TrainingLoop& loop, const Clock& clock, std::int64_t steps,
                       std::size_t skipped) {
-  Laps laps(clock);
-  loop.Rehearse(steps, [&laps] { laps.Next(); });
-  return laps.Median(skipped);
+  Stopwatch stopwatch(clock);
+  loop.ProfileSteps(steps, [&stopwatch] { stopwatch.Next(); });
+  return stopwatch.Median(skipped);
 }
 
 // "0.6 s", "42 s", "19 min", "3 h 10 min".
@@ -70,11 +70,11 @@ TimeEstimate EstimateTime(TrainingLoop& loop, const Clock& clock) {
   const double first = SecondsPerStep(loop, clock, 2, 1);
   const double budget = std::min(kMostSeconds, kShareOfTraining * first * steps_left);
   const auto more = static_cast<std::int64_t>(budget / std::max(first, 1e-9));
-  // The first of a rehearsal waits for its minibatch; later ones were prepared beside the steps.
+  // The first step waits for its minibatch. Later minibatches are prepared while steps run.
   estimate.step_seconds =
       more < 2 ? first : SecondsPerStep(loop, clock, std::min(more, kMostSteps), 1);
-  Laps validation(clock);
-  loop.RehearseValidation(3, [&validation] { validation.Next(); });
+  Stopwatch validation(clock);
+  loop.ProfileValidation(3, [&validation] { validation.Next(); });
   const auto batches = std::ceil(static_cast<double>(loop.dataset().validation.size()) /
                                  static_cast<double>(loop.recipe().batch_size()));
   estimate.epoch_seconds = static_cast<double>(estimate.steps_per_epoch) * estimate.step_seconds +

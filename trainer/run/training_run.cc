@@ -16,8 +16,8 @@
 namespace lipserve::trainer {
 namespace {
 
-// metrics.json, for people and plots; unlike the model it may hold times.
-std::string MetricsFile(const RunOptions& options, TrainingLoop& loop, const Frozen& frozen,
+// The text of metrics.json, for people and plots. Unlike the model it may hold times.
+std::string MetricsFile(const RunOptions& options, TrainingLoop& loop, const FreezeResult& frozen,
                         const std::vector<double>& epoch_seconds) {
   Json json;
   json["model"] = frozen.model.name;
@@ -51,7 +51,7 @@ absl::StatusOr<std::unique_ptr<TrainingRun>> TrainingRun::Start(const RunOptions
   LIPSERVE_ASSIGN_OR_RETURN(OutputFolder folder, OutputFolder::Open(options.out_folder));
   std::unique_ptr<TrainingRun> run(new TrainingRun(options, std::move(folder)));
   LIPSERVE_RETURN_IF_ERROR(run->PrepareFolder());
-  // With a checkpoint beside it, the model was written but the run not brought to its end.
+  // If a checkpoint is beside it, the model was written but the run did not finish.
   if (run->folder_.HasModel() && !run->folder_.HasCheckpoint() && options.resume) return run;
   LIPSERVE_RETURN_IF_ERROR(run->Prepare());
   return run;
@@ -91,8 +91,8 @@ absl::Status TrainingRun::Train(TrainingObserver& observer) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<Frozen> TrainingRun::Finish(const std::vector<double>& epoch_seconds) {
-  LIPSERVE_ASSIGN_OR_RETURN(Frozen frozen, Freeze(*loop_, options_.attack_images));
+absl::StatusOr<FreezeResult> TrainingRun::Finish(const std::vector<double>& epoch_seconds) {
+  LIPSERVE_ASSIGN_OR_RETURN(FreezeResult frozen, Freeze(*loop_, options_.attack_images));
   LIPSERVE_RETURN_IF_ERROR(WriteAndReadBack(folder_.model_path(), frozen.model));
   LIPSERVE_RETURN_IF_ERROR(WriteFileAtomically(
       folder_.metrics_path(), MetricsFile(options_, *loop_, frozen, epoch_seconds)));

@@ -6,7 +6,7 @@
 //   LIPSERVE_ASSIGN_OR_RETURN(const auto run, TrainingRun::Start(options));
 //   if (run->already_finished()) return absl::OkStatus();
 //   LIPSERVE_RETURN_IF_ERROR(run->Train(progress));
-//   LIPSERVE_ASSIGN_OR_RETURN(const Frozen frozen, run->Finish(progress.epoch_seconds()));
+//   LIPSERVE_ASSIGN_OR_RETURN(const FreezeResult frozen, run->Finish(progress.epoch_seconds()));
 #ifndef TRAINER_RUN_TRAINING_RUN_H_
 #define TRAINER_RUN_TRAINING_RUN_H_
 
@@ -33,12 +33,12 @@ struct RunOptions {
   std::string out_folder;
   int threads = 1;
   std::size_t attack_images = 0;  // to attack for the report; not part of the model
-  bool resume = false;            // continue a run that was stopped; start it if there is none
+  bool resume = false;            // continue a run that was stopped, or start it if there is none
   bool overwrite = false;         // remove what an earlier run left in out_folder
 };
 
 // Guarantee: however often and whenever the process is killed, resuming until the end gives the
-//            bytes of model.lip that the uninterrupted run gives.
+//            same bytes of model.lip as the uninterrupted run.
 // Threads:   not thread-safe.
 class TrainingRun {
  public:
@@ -50,11 +50,12 @@ class TrainingRun {
   //         dataset; what its parts return.
   static absl::StatusOr<std::unique_ptr<TrainingRun>> Start(const RunOptions& options);
 
-  // The run to resume has its model.lip: there is nothing to do, and no data was loaded.
+  // Whether the run to resume has its model.lip already. Then there is nothing to do, and no data
+  // was loaded.
   bool already_finished() const { return loop_ == nullptr; }
 
   const OutputFolder& folder() const { return folder_; }
-  // Require: !already_finished().
+  // Both require !already_finished().
   const Dataset& dataset() const { return *dataset_; }
   TrainingLoop& loop() { return *loop_; }
 
@@ -63,7 +64,7 @@ class TrainingRun {
 
   // Freezes, writes model.lip, metrics.json and report.html and removes the checkpoint.
   // `epoch_seconds` are the times of the last epochs, for metrics and report.
-  absl::StatusOr<Frozen> Finish(const std::vector<double>& epoch_seconds);
+  absl::StatusOr<FreezeResult> Finish(const std::vector<double>& epoch_seconds);
 
  private:
   TrainingRun(RunOptions options, OutputFolder folder)

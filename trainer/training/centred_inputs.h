@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Training on inputs less the mean image, and serving without it: the first dense layer takes the
-// mean into its bias,
+// Training subtracts the mean image from inputs; the served model does not. When freezing, the mean
+// moves into the bias of the first dense layer,
 //
 //   W (x - mean) + b = W x + (b - W mean),
 //
-// so that the frozen network is the trained one and a radius is what it was. Centred inputs train
+// so the frozen network computes the same function, and radii do not change. Centred inputs train
 // faster: the network need not first learn to ignore what all images share.
 //
 // Source: LeCun et al. 1998, "Efficient BackProp", section 4.3.
@@ -19,8 +19,7 @@
 
 namespace lipserve::trainer {
 
-// Whether the first layer that computes something is dense, without which the mean has nowhere to
-// go.
+// Whether the first layer that computes something is dense, so that its bias can take the mean.
 //
 // Errors: InvalidArgument naming the recipe's field, what was expected and found.
 absl::Status CheckCanTakeMean(const TrainableNetwork& network);

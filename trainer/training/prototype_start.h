@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where prototypes start: at the centres of clusters of the training samples of their class, found
-// by k-means on what the last layer reads.
+// Initial prototypes: the centres of clusters of their class's training samples, by k-means on what
+// the last layer reads.
 //
 // Source: Lloyd 1982; Forgy's start, samples drawn without replacement.
 #ifndef TRAINER_TRAINING_PROTOTYPE_START_H_
@@ -30,8 +30,7 @@ void FindClusters(ConstMatrixView points, const std::vector<std::uint32_t>& orde
 // Requires: network.prototypes() is not null, and made of `recipe`; `mean` is what the recipe
 //           subtracts from samples, or empty.
 // Errors:   InvalidArgument if the recipe asks for a number of passes below 0, or more prototypes
-// of
-//           a class than it has samples.
+//           of a class than the class has samples.
 absl::Status StartPrototypes(const v1::Recipe& recipe, const Samples& samples,
                              const std::vector<float>& mean, TrainableNetwork& network);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// How a number changes over a run: a factor on its value in the recipe, for learning rates and for
-// the numbers of losses alike. With p the share of the run that is done, 0 at the first step:
+// A schedule: a factor on a number of the recipe that changes over the run. It applies to learning
+// rates and to the numbers of losses. With p the share of the run that is done, 0 at the first
+// step:
 //
 //   constant      1
 //   linear        from + (to - from) p / until, then `to`
@@ -33,7 +34,7 @@ class Schedule {
     std::int64_t epochs = 1;  // at least 1
   };
 
-  // `field` is where the recipe says it, e.g. "optimizer.learning_rate_schedule".
+  // `field` is the schedule's field in the recipe, e.g. "optimizer.learning_rate_schedule".
   //
   // Errors: InvalidArgument naming the field, what was expected and found.
   static absl::StatusOr<Schedule> Create(const std::string& field, const v1::Schedule& spec,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The numbers of a run that change from step to step: the learning rate and what the recipe says of
-// the loss.
+// The numbers of a run that change from step to step: the learning rate and the loss's scheduled
+// numbers.
 #ifndef TRAINER_TRAINING_SCHEDULED_NUMBERS_H_
 #define TRAINER_TRAINING_SCHEDULED_NUMBERS_H_
 
@@ -17,14 +17,15 @@
 
 namespace lipserve::trainer {
 
-// Guarantee: what a step sees depends on the recipe, the run's length and the step alone, so
-//            nothing of this is in a checkpoint.
+// Guarantee: the values at a step depend on the recipe, the run's length and the step alone, so a
+//            checkpoint holds none of them.
 class ScheduledNumbers {
  public:
   // `loss` is the recipe's, in its initial state, and outlives this.
   //
-  // Errors: InvalidArgument naming the field, what was expected and found: a schedule that is
-  //         wrong, of a number that the loss does not have, or that leaves its range.
+  // Errors: InvalidArgument naming the field, what was expected and found: a wrong schedule, a
+  //         schedule of a number that the loss does not have, or one that leaves the number's
+  //         range.
   static absl::StatusOr<ScheduledNumbers> Create(const v1::Recipe& recipe, const Schedule::Run& run,
                                                  const Loss& loss);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which epoch of a run becomes the model, and when to stop looking for a better one.
+// Which epoch's weights become the model, and when to stop early.
 #ifndef TRAINER_TRAINING_SELECTION_H_
 #define TRAINER_TRAINING_SELECTION_H_
 
@@ -17,7 +17,7 @@ namespace lipserve::trainer {
 // "highest val_accuracy, patience 5".
 std::string DescribeSelection(const v1::SelectionSpec& spec);
 
-// Guarantee: everything follows from the history of the epochs, which a checkpoint holds.
+// Guarantee: all results depend on the history of the epochs alone, which a checkpoint holds.
 class Selection {
  public:
   // `metrics` are the names that the records will have.
@@ -26,8 +26,8 @@ class Selection {
   static absl::StatusOr<Selection> Create(const v1::SelectionSpec& spec,
                                           const std::vector<std::string>& metrics);
 
-  // Index in `history` of the best epoch, the earliest among equals. An epoch that is better by no
-  // more than min_improvement does not count. Requires: history is not empty.
+  // Index in `history` of the best epoch, the earliest among equals. An epoch counts as better only
+  // if it improves by more than min_improvement. Requires: history is not empty.
   std::size_t Best(std::span<const v1::EpochRecord> history) const;
 
   // Whether the last `patience` epochs were no better than one before them.

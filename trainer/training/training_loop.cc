@@ -35,7 +35,7 @@ absl::Status CheckClassCount(TrainableNetwork& network, const Dataset& dataset) 
                    " for the ", classes, " classes of the data, got ", network.num_scores()));
 }
 
-// Whether a loss that takes inputs to be in [0, 1] sees such inputs.
+// Checks that a loss which assumes inputs in [0, 1] gets such inputs.
 absl::Status CheckUnitBox(const v1::Recipe& recipe, const TrainableNetwork& network) {
   if (!recipe.loss().prototype_margin().inputs_in_unit_box()) return absl::OkStatus();
   const auto expected = [](const std::string& what) {
@@ -255,7 +255,7 @@ double TrainingLoop::ValidateBatch(const Minibatch& batch, MetricMeans& means) {
   return loss;
 }
 
-void TrainingLoop::Rehearse(std::int64_t steps, const std::function<void()>& after_step) {
+void TrainingLoop::ProfileSteps(std::int64_t steps, const std::function<void()>& after_step) {
   assert(steps >= 1);
   const std::vector<NamedArrayReference> arrays = Arrays();
   std::vector<std::vector<float>> before;
@@ -274,8 +274,8 @@ void TrainingLoop::Rehearse(std::int64_t steps, const std::function<void()>& aft
   optimizer_->steps = steps_before;
 }
 
-void TrainingLoop::RehearseValidation(std::int64_t batches,
-                                      const std::function<void()>& after_batch) {
+void TrainingLoop::ProfileValidation(std::int64_t batches,
+                                     const std::function<void()>& after_batch) {
   network_->PrepareStep(/*training=*/false);
   std::vector<std::uint32_t> order = FileOrder(dataset_.validation.size());
   order.resize(std::min(order.size(), static_cast<std::size_t>(batches * recipe_.batch_size())));

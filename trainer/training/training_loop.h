@@ -35,7 +35,7 @@
 
 namespace lipserve::trainer {
 
-// Is told how training goes. All calls come from the thread that trains.
+// Callbacks for the progress of training. All calls come from the thread that trains.
 class TrainingObserver {
  public:
   virtual ~TrainingObserver() = default;
@@ -71,16 +71,17 @@ class TrainingLoop {
   // Errors:   FailedPrecondition if a loss is not finite. The loop must then not be used further.
   absl::Status RunEpoch(TrainingObserver& observer);
 
-  // Runs the first `steps` steps of the next epoch, or all that it has, and puts back what they
-  // change: no byte of the run depends on it. Calls `after_step` after each. For measuring.
+  // Measures the speed of training: runs the first `steps` steps of the next epoch, or all that it
+  // has, and calls `after_step` after each. Then restores what they changed, so that no byte of the
+  // run depends on it.
   //
   // Requires: !finished(); steps >= 1.
-  void Rehearse(std::int64_t steps, const std::function<void()>& after_step);
+  void ProfileSteps(std::int64_t steps, const std::function<void()>& after_step);
 
-  // The same for the first `batches` of validation, which change nothing.
-  void RehearseValidation(std::int64_t batches, const std::function<void()>& after_batch);
+  // The same for the first `batches` of validation, which change no state.
+  void ProfileValidation(std::int64_t batches, const std::function<void()>& after_batch);
 
-  // All epochs are done, or the recipe's selection has seen no better one for long enough.
+  // Whether all epochs are done, or the recipe's selection has stopped the run early.
   bool finished() const { return epochs_done() >= recipe_.epochs() || stopped_early(); }
   bool stopped_early() const;
   std::int64_t epochs_done() const { return static_cast<std::int64_t>(history_.size()); }
@@ -89,7 +90,7 @@ class TrainingLoop {
 
   const v1::Recipe& recipe() const { return recipe_; }
   const Dataset& dataset() const { return dataset_; }
-  // What the recipe has subtracted from every input; empty: nothing.
+  // The mean image that is subtracted from every input, or empty.
   const std::vector<float>& input_mean() const { return input_mean_; }
   TrainableNetwork& network() { return *network_; }
   const TrainableNetwork& network() const { return *network_; }
@@ -98,19 +99,19 @@ class TrainingLoop {
   const ScheduledNumbers& scheduled_numbers() const { return scheduled_numbers_; }
   const std::optional<Selection>& selection() const { return selection_; }
 
-  // The epoch whose weights the run yields: the best by the recipe's selection, or the last.
+  // The epoch whose weights become the model: the best by the recipe's selection, or the last.
   // Requires: epochs_done() >= 1.
   const v1::EpochRecord& result_record() const;
 
-  // Puts the weights that the run yields into the network: those validated in result_record()'s
-  // epoch. Training cannot go on afterwards; a second call does nothing.
+  // Copies the run's resulting weights into the network: those validated in result_record()'s
+  // epoch. Training cannot continue afterwards. A second call does nothing.
   void InstallResult();
 
   // Every array of the network, the loss, the optimiser and the kept weights, in a fixed order.
   std::vector<NamedArrayReference> Arrays();
 
-  // Continues after `history`; the caller has restored Arrays() and optimizer().steps.
-  void ContinueAfter(std::vector<v1::EpochRecord> history) { history_ = std::move(history); }
+  // Sets the history of a resumed run. The caller restores Arrays() and optimizer().steps.
+  void RestoreHistory(std::vector<v1::EpochRecord> history) { history_ = std::move(history); }
 
  private:
   TrainingLoop(const v1::Recipe& recipe, const Dataset& dataset,
@@ -119,7 +120,7 @@ class TrainingLoop {
   absl::Status MakeParts();
   // The names that validation gives its metrics.
   std::vector<std::string> ValidationMetricNames() const;
-  // A batch that the network has just scored, as the loss sees it.
+  // The input of the loss for a batch that the network has just scored.
   ScoredBatch Scored(ConstMatrixView scores, std::span<const std::int32_t> labels) const;
   // Where the loss of a batch with these scores writes its gradients.
   LossGradient GradientFor(ConstMatrixView scores);

@@ -4,7 +4,7 @@
 //
 //   after step t:   average <- d average + (1 - d) weights,   d = min(decay, (1 + t) / (10 + t))
 //
-// The rising d forgets the first, random weights.
+// While d is small, the average forgets the first, random weights.
 //
 // Source: Polyak, Juditsky 1992; TensorFlow's ExponentialMovingAverage with num_updates.
 #ifndef TRAINER_TRAINING_WEIGHT_AVERAGE_H_

@@ -25,8 +25,8 @@ absl::StatusOr<Shape> ParseShape(std::string_view bytes);
 // The layer in the message `bytes`, which reads samples of shape `input`.
 //
 // Guarantee: arrays have the sizes that the layer says, numbers are finite and not subnormal, and
-//            what the layer makes of a sample has at most kMaxDimension numbers. Nothing is
-//            allocated that the bytes do not pay for.
+//            the layer's output for a sample has at most kMaxDimension numbers. Memory use is in
+//            proportion to the bytes read.
 // Errors:    InvalidArgument, naming the field, expected and got.
 absl::StatusOr<Layer> ReadLayer(std::string_view bytes, const Shape& input);
 

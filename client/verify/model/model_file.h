@@ -36,7 +36,7 @@ struct Model {
 // SHA-256 in lower-case hexadecimal (OpenSSL).
 std::string Sha256Hex(const std::string& bytes);
 
-// The model in the bytes of a model file. Nothing is allocated that the bytes do not pay for.
+// The model in the bytes of a model file. Memory use is in proportion to the bytes read.
 //
 // Errors: InvalidArgument or DataLoss, naming the place, expected and got.
 absl::StatusOr<Model> ParseModel(const std::string& file);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Trusted: says which positions of an image a convolution reads. The exact scores and the proof of
-// its norm both ask here.
+// its norm both use it.
 #ifndef CLIENT_VERIFY_MODEL_WINDOW_AXIS_H_
 #define CLIENT_VERIFY_MODEL_WINDOW_AXIS_H_
 

@@ -13,7 +13,7 @@ namespace {
 // More than any model has, and what a hostile message may cost: 32 bytes of memory a field.
 constexpr std::size_t kMaxFields = std::size_t{1} << 23;
 
-// Takes numbers and byte strings off the front of a message.
+// Reads numbers and byte strings from the front of a message.
 class Cursor {
  public:
   explicit Cursor(std::string_view bytes) : bytes_(bytes) {}

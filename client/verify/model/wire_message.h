@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Trusted: reads protobuf's wire format without protobuf, and stricter. A message is accepted only
-// if it can mean one thing: no field that the rules do not name, no singular field twice, no
-// groups.
+// Trusted: reads protobuf's wire format without the protobuf library, and more strictly. A message
+// is accepted only if it is unambiguous: no field that the rules do not name, no singular field
+// twice, no groups.
 //
 // Source: https://protobuf.dev/programming-guides/encoding
 #ifndef CLIENT_VERIFY_MODEL_WIRE_MESSAGE_H_
@@ -19,7 +19,7 @@
 
 namespace lipserve::verify {
 
-// `status` with the place where it arose in front of its message.
+// `status` with its message prefixed by `place`, where the error arose.
 absl::Status StatusAt(const std::string& place, const absl::Status& status);
 
 // How a field is stored; the numbers are those of the format.

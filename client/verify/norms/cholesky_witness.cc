@@ -18,7 +18,7 @@ double ToDouble(const mpz_class& number, long exponent) {
   return std::ldexp(fraction, static_cast<int>(binary_exponent + exponent));
 }
 
-// Several sums side by side, so that additions need not wait for each other.
+// Several independent sums, so that additions overlap in the processor's pipeline.
 double Dot(const double* a, const double* b, std::size_t size) {
   constexpr std::size_t kLanes = 8;
   double sums[kLanes] = {};

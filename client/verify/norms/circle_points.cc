@@ -5,11 +5,10 @@
 //    term by less than 3; at most 40 terms are not 0, and what is left out is less than 1. So pi
 //    errs by less than 20 * 121 < 2^12, an angle by less than 2^13 + 1, and, as their slopes are at
 //    most 1, cosine and sine by as much.
-//  - PointAt: a term x^j / j! errs by x / j times the error of the one before, and by less than 2
-//  of
-//    its own. As x < 6.3, an error grows less than a hundredfold in any later term. Less than 100
-//    terms are not 0, so each errs by less than 100 * 2 * 100 and all by less than 2^21; what is
-//    left out is less than 2^2.
+//  - PointAt: a term x^j / j! errs by x / j times the error of the one before, and by less than
+//    2 of its own. As x < 6.3, an error grows less than a hundredfold in any later term. Less than
+//    100 terms are not 0, so each errs by less than 100 * 2 * 100 and all by less than 2^21; what
+//    is left out is less than 2^2.
 #include "client/verify/norms/circle_points.h"
 
 namespace lipserve::verify {
@@ -51,11 +50,11 @@ CirclePoint PointAt(const mpz_class& angle) {
 }  // namespace
 
 std::vector<CirclePoint> CirclePoints(std::size_t count) {
-  const mpz_class turn = 2 * Pi();
+  const mpz_class full_turn = 2 * Pi();
   std::vector<CirclePoint> points;
   points.reserve(count);
   for (std::size_t k = 0; k < count; ++k) {
-    points.push_back(PointAt(turn * mpz_class(k) / mpz_class(count)));
+    points.push_back(PointAt(full_turn * mpz_class(k) / mpz_class(count)));
   }
   return points;
 }

@@ -10,7 +10,7 @@
 
 namespace lipserve::verify {
 
-// Points are integers at this exponent,
+// Points are integers times 2 to this exponent,
 inline constexpr long kPointExponent = -160;
 // and each coordinate is within 2^kPointErrorExponent of the true one.
 inline constexpr long kPointErrorExponent = -120;

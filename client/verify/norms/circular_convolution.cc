@@ -185,7 +185,7 @@ bool Torus::Proves(const Dyadic& limit) const {
 
 }  // namespace
 
-bool CirclesProve(const Convolution& convolution, const Dyadic& limit) {
+bool CircularConvolutionProves(const Convolution& convolution, const Dyadic& limit) {
   std::optional<Torus> torus = Torus::Create(convolution);
   if (!torus) return false;
   for (std::size_t group = 0; group < convolution.groups; ++group) {

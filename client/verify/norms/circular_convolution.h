@@ -3,10 +3,10 @@
 //
 // Circles: let the image lie on a torus of N_y x N_x positions, the strides s dividing N, with
 // zeros where the torus is larger. If N >= H + max(padding_before, padding_after), no tap that
-// reads the zeros around the image comes round to it again, and if N >= s * (outputs of T),
-// different outputs of T are different ones of the convolution C of the whole torus. So T is C with
-// inputs fixed to zero and outputs left out: ||T||_2 <= ||C||_2. For circular padding N = H, and T
-// = C if s | H.
+// reads the zeros around the image wraps round to the image. If N >= s * (outputs of T), different
+// outputs of T are different outputs of the convolution C of the whole torus. So T is C with inputs
+// fixed to zero and outputs left out: ||T||_2 <= ||C||_2. For circular padding N = H, and T = C if
+// s | H.
 //
 // C C^T is a matrix of blocks A_(i' - i) for outputs i, i' of the torus of n = N / s outputs, where
 //     A_t[o, o'] = sum over taps u, u' with dilation (u - u') = s t modulo N of
@@ -29,7 +29,7 @@ namespace lipserve::verify {
 //
 // Guarantee: true only if that is so. False says nothing: no torus fits (reflected or replicated
 //            borders), ||C||_2 is larger, or there are too many frequencies.
-bool CirclesProve(const Convolution& convolution, const Dyadic& limit);
+bool CircularConvolutionProves(const Convolution& convolution, const Dyadic& limit);
 
 }  // namespace lipserve::verify
 

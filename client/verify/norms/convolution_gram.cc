@@ -14,28 +14,29 @@ constexpr std::size_t kMaxTapProducts = std::size_t{1} << 22;
 constexpr std::size_t kMaxWeightProducts = std::size_t{1} << 32;
 constexpr std::size_t kMaxBlockNumbers = std::size_t{1} << 24;
 
-// A node of the Gram matrix, a position (T^T T) or an output (T T^T), met through a tap.
-struct Meeting {
+// A read through a tap, seen from a node of the Gram matrix: a position (T^T T) or an output (T
+// T^T).
+struct NodeRead {
   std::size_t node;
   std::size_t tap;
 };
-// What each output reads, or what each position is read by.
-using Meetings = std::vector<std::vector<Meeting>>;
+// For each output, its reads; or for each position, the reads of it.
+using NodeReads = std::vector<std::vector<NodeRead>>;
 
-Meetings MeetingsOf(const Convolution& convolution, GramSide side) {
+NodeReads NodeReadsOf(const Convolution& convolution, GramSide side) {
   const auto [channels, height, width] = convolution.output();
-  Meetings meetings(side == GramSide::kInputs ? height * width
-                                              : convolution.input[1] * convolution.input[2]);
+  NodeReads reads(side == GramSide::kInputs ? height * width
+                                            : convolution.input[1] * convolution.input[2]);
   for (std::size_t output = 0; output < height * width; ++output) {
     for (const auto& [tap, position] : convolution.ReadingsOf(output / width, output % width)) {
       if (side == GramSide::kInputs) {
-        meetings[output].push_back({.node = position, .tap = tap});
+        reads[output].push_back({.node = position, .tap = tap});
       } else {
-        meetings[position].push_back({.node = output, .tap = tap});
+        reads[position].push_back({.node = output, .tap = tap});
       }
     }
   }
-  return meetings;
+  return reads;
 }
 
 // Orders of the positions of an axis: as they come; from both ends in turn, for circular padding,
@@ -73,23 +74,22 @@ std::vector<std::size_t> Ranks(const std::vector<std::size_t>& rows,
   return ranks;
 }
 
-// For each rank, the smallest one that it meets, or itself.
-std::vector<std::size_t> FirstRanks(const Meetings& meetings,
-                                    const std::vector<std::size_t>& ranks) {
+// For each rank, the smallest rank that shares a read with it, or itself.
+std::vector<std::size_t> FirstRanks(const NodeReads& reads, const std::vector<std::size_t>& ranks) {
   std::vector<std::size_t> first(ranks.size());
   std::iota(first.begin(), first.end(), std::size_t{0});
-  for (const std::vector<Meeting>& list : meetings) {
+  for (const std::vector<NodeRead>& list : reads) {
     std::size_t smallest = ranks.size();
-    for (const Meeting& meeting : list) smallest = std::min(smallest, ranks[meeting.node]);
-    for (const Meeting& meeting : list) {
-      std::size_t& of_node = first[ranks[meeting.node]];
+    for (const NodeRead& read : list) smallest = std::min(smallest, ranks[read.node]);
+    for (const NodeRead& read : list) {
+      std::size_t& of_node = first[ranks[read.node]];
       of_node = std::min(of_node, smallest);
     }
   }
   return first;
 }
 
-// One of the matrices that would do.
+// One of the possible matrices.
 struct Candidate {
   GramSide side = GramSide::kInputs;
   std::size_t block_order = 1;
@@ -97,7 +97,7 @@ struct Candidate {
   std::vector<std::size_t> first;
 
   // Grows with the multiplications that a proof takes. Fits: a sample has at most 2^22 numbers.
-  std::size_t Work() const {
+  std::size_t Cost() const {
     std::size_t work = 0;
     for (std::size_t row = 0; row < first.size(); ++row) {
       const std::size_t width = (row + 1 - first[row]) * block_order;
@@ -111,7 +111,7 @@ struct Candidate {
 Candidate CheapestOrder(const Convolution& convolution, GramSide side) {
   const bool by_inputs = side == GramSide::kInputs;
   const Shape image = by_inputs ? convolution.input : convolution.output();
-  const Meetings meetings = MeetingsOf(convolution, side);
+  const NodeReads reads = NodeReadsOf(convolution, side);
   Candidate best;
   for (std::size_t kind = 0; kind < kAxisOrders * kAxisOrders * 2; ++kind) {
     Candidate candidate{
@@ -123,8 +123,8 @@ Candidate CheapestOrder(const Convolution& convolution, GramSide side) {
             AxisOrder(kind / kAxisOrders % kAxisOrders, image[2], convolution.horizontal.dilation),
             kind >= kAxisOrders * kAxisOrders),
         .first = {}};
-    candidate.first = FirstRanks(meetings, candidate.ranks);
-    if (kind == 0 || candidate.Work() < best.Work()) best = std::move(candidate);
+    candidate.first = FirstRanks(reads, candidate.ranks);
+    if (kind == 0 || candidate.Cost() < best.Cost()) best = std::move(candidate);
   }
   return best;
 }
@@ -132,7 +132,7 @@ Candidate CheapestOrder(const Convolution& convolution, GramSide side) {
 Candidate CheapestCandidate(const Convolution& convolution) {
   Candidate inputs = CheapestOrder(convolution, GramSide::kInputs);
   Candidate outputs = CheapestOrder(convolution, GramSide::kOutputs);
-  return outputs.Work() < inputs.Work() ? std::move(outputs) : std::move(inputs);
+  return outputs.Cost() < inputs.Cost() ? std::move(outputs) : std::move(inputs);
 }
 
 // A product of taps and where it goes, sorted by column.
@@ -149,16 +149,16 @@ struct PlacedPair {
 //
 // Errors: nullopt if there are too many.
 std::optional<std::vector<std::vector<PlacedPair>>> PlaceTapProducts(
-    const Meetings& meetings, const std::vector<std::size_t>& ranks) {
+    const NodeReads& reads, const std::vector<std::size_t>& ranks) {
   std::size_t products = 0;
-  for (const std::vector<Meeting>& list : meetings) {
+  for (const std::vector<NodeRead>& list : reads) {
     products += list.size() * list.size();
     if (products > kMaxTapProducts) return std::nullopt;
   }
   std::vector<std::vector<PlacedPair>> rows(ranks.size());
-  for (const std::vector<Meeting>& list : meetings) {
-    for (const Meeting& row : list) {
-      for (const Meeting& column : list) {
+  for (const std::vector<NodeRead>& list : reads) {
+    for (const NodeRead& row : list) {
+      for (const NodeRead& column : list) {
         if (ranks[column.node] > ranks[row.node]) continue;
         rows[ranks[row.node]].push_back(
             {.column = ranks[column.node], .pair = {.row_tap = row.tap, .column_tap = column.tap}});
@@ -239,7 +239,7 @@ std::optional<ConvolutionGram> ConvolutionGram::Create(const Convolution& convol
   const auto [channels, height, width] = convolution.output();
   if (height * width * convolution.taps() > kMaxTapProducts) return std::nullopt;
   Candidate candidate = CheapestCandidate(convolution);
-  const auto rows = PlaceTapProducts(MeetingsOf(convolution, candidate.side), candidate.ranks);
+  const auto rows = PlaceTapProducts(NodeReadsOf(convolution, candidate.side), candidate.ranks);
   if (!rows) return std::nullopt;
   LayoutBuilder builder;
   for (const std::vector<PlacedPair>& row : *rows) builder.AddRow(row);

@@ -7,7 +7,7 @@
 // one for each pair of outputs that read some position. A block is a sum of products of taps,
 //     sum_o K[o, c, s] K[o, c', t]   or   sum_c K[o, c, s] K[o', c, t],
 // and few of them differ: far from the borders all are alike. Both matrices have the largest
-// eigenvalue ||T||_2^2. Groups of channels do not meet: each has a matrix of its own.
+// eigenvalue ||T||_2^2. Groups of channels are independent: each has its own matrix.
 #ifndef CLIENT_VERIFY_NORMS_CONVOLUTION_GRAM_H_
 #define CLIENT_VERIFY_NORMS_CONVOLUTION_GRAM_H_
 

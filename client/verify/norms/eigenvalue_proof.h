@@ -21,7 +21,7 @@ namespace lipserve::verify {
 // The longest row of a matrix that can be examined.
 inline constexpr std::size_t kMaxRow = std::size_t{1} << 16;
 
-// What is known of a claimed upper bound, of an eigenvalue or of a norm.
+// The verdict on a claimed upper bound of an eigenvalue or of a norm.
 enum class BoundVerdict {
   kProven,
   kFalse,         // a number on the diagonal of the matrix exceeds it

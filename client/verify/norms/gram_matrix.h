@@ -16,8 +16,8 @@
 
 namespace lipserve::verify {
 
-// Where the blocks of a symmetric block matrix lie. Of the blocks (r, c) and (c, r) it names only
-// the one with c <= r, and each at most once.
+// Where the blocks of a symmetric block matrix are. Only blocks (r, c) with c <= r are listed, each
+// at most once.
 struct BlockLayout {
   struct Place {
     std::size_t column;
@@ -33,8 +33,8 @@ struct BlockLayout {
   std::size_t FirstOf(std::size_t i) const { return first[i / block_order] * block_order; }
 };
 
-// A symmetric matrix of exact numbers, of which the lower triangle is asked for row by row, so that
-// a convolution's need not be stored.
+// A symmetric matrix of exact numbers. It yields the lower triangle row by row, so that the whole
+// matrix of a convolution is never stored.
 class GramMatrix {
  public:
   // Requires: blocks are [block_order, block_order], row-major; of one on the diagonal, only the
@@ -59,7 +59,7 @@ class GramMatrix {
 // W W^T or W^T W, whichever is smaller.
 GramMatrix GramOf(const Dense& dense);
 
-// c I - G, likewise.
+// c I - G, row by row as well.
 class ShiftedGram {
  public:
   // Borrows `gram`.

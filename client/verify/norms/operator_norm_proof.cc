@@ -94,7 +94,7 @@ BoundVerdict Examine(const Dense& dense, const Dyadic& limit) {
 
 // The norm is the largest of those of the groups.
 BoundVerdict Examine(const Convolution& convolution, const Dyadic& limit) {
-  if (FlatKernelProves(convolution, limit) || CirclesProve(convolution, limit)) {
+  if (FlatKernelProves(convolution, limit) || CircularConvolutionProves(convolution, limit)) {
     return BoundVerdict::kProven;
   }
   const std::optional<ConvolutionGram> grams = ConvolutionGram::Create(convolution);

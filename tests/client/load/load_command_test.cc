@@ -122,8 +122,8 @@ TEST(LoadCommandTest, SendsTheImagesAskedForInTurn) {
   const FakeClassifierServer server;
   LoadFlags flags = ShortLoad();
   flags.images_per_call = 2;
-  flags.ask.radius_precision = v1::RADIUS_PRECISION_FAST;
-  flags.ask.epsilon = 1.5;
+  flags.query.radius_precision = v1::RADIUS_PRECISION_FAST;
+  flags.query.epsilon = 1.5;
   const nlohmann::json result = LoadJson(server, flags);
   std::set<std::string> seen;
   for (const v1::ClassifyRequest& request : server.requests()) {

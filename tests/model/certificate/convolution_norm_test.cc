@@ -89,7 +89,7 @@ TEST(ConvolutionNormTest, ClaimsJustBelowTheTruthAreRefusedAndJustAboveProven) {
 // The bound that the embedding proves, whatever the size of the layer.
 double BoundByEmbedding(const ConvolutionLayer& layer) {
   EmbeddingNormProof proof(layer, *EmbeddingTorus(layer));
-  return SearchNormBound(proof, proof.OrderByEstimate(), 1e-11).value();
+  return SearchNormBound(proof, proof.SortBlocksByEstimate(), 1e-11).value();
 }
 
 TEST(ConvolutionNormTest, TheEmbeddingIsNeverBelowTheTruth) {

@@ -240,13 +240,13 @@ TEST(RowPairsTest, QuickBoundsAreBoundsAndTheOthersTight) {
     for (std::size_t i = 0; i < pairs.num_rows(); ++i) {
       for (std::size_t j = 0; j < pairs.num_rows(); ++j) {
         const Quad distance = RowDistance(network, i, j);
-        EXPECT_GE(static_cast<Quad>(pairs.Of(i, j).difference_norm.value()), distance);
-        EXPECT_LE(pairs.Of(i, j).difference_norm.value(),
+        EXPECT_GE(static_cast<Quad>(pairs.Bounds(i, j).difference_norm.value()), distance);
+        EXPECT_LE(pairs.Bounds(i, j).difference_norm.value(),
                   static_cast<double>(distance) * (1.0 + 1e-12) + 1e-99);
-        EXPECT_GE(static_cast<Quad>(pairs.QuickOf(i, j).difference_norm.value()), distance);
-        EXPECT_GE(pairs.QuickOf(i, j).absolute_norm.value(),
-                  pairs.Of(i, j).absolute_norm.value() * (1.0 - 1e-12));
-        EXPECT_EQ(pairs.QuickOf(i, j).bias.value(), pairs.Of(i, j).bias.value());
+        EXPECT_GE(static_cast<Quad>(pairs.QuickBounds(i, j).difference_norm.value()), distance);
+        EXPECT_GE(pairs.QuickBounds(i, j).absolute_norm.value(),
+                  pairs.Bounds(i, j).absolute_norm.value() * (1.0 - 1e-12));
+        EXPECT_EQ(pairs.QuickBounds(i, j).bias.value(), pairs.Bounds(i, j).bias.value());
       }
     }
   }

@@ -56,7 +56,7 @@ TEST(HealthStatusesTest, AfterTheEndNothingChanges) {
   statuses.Add("a", after);
   EXPECT_THAT(before.told, ElementsAre("serving", "end"));
   EXPECT_THAT(after.told, ElementsAre("serving", "end"));
-  EXPECT_EQ(statuses.Of("a"), true);
+  EXPECT_EQ(statuses.Get("a"), true);
 }
 
 }  // namespace

@@ -38,18 +38,18 @@ TEST_F(HttpEndpointTest, MetricsComeInPrometheusTextFormat) {
 
 TEST_F(HttpEndpointTest, IsReadyOnlyWhileServingAndSaysWhyNot) {
   EXPECT_THAT(Get("/readyz"), AllOf(StartsWith("HTTP/1.1 503 "), HasSubstr("loading")));
-  health_.Enter(ServingPhase::kServing);
+  health_.SetPhase(ServingPhase::kServing);
   EXPECT_THAT(Get("/readyz"), AllOf(StartsWith("HTTP/1.1 200 "), HasSubstr("\r\n\r\nready\n")));
-  health_.Enter(ServingPhase::kDraining);
+  health_.SetPhase(ServingPhase::kDraining);
   EXPECT_THAT(Get("/readyz"), AllOf(StartsWith("HTTP/1.1 503 "), HasSubstr("draining")));
-  health_.Enter(ServingPhase::kRefusing);
+  health_.SetPhase(ServingPhase::kRefusing);
   EXPECT_THAT(Get("/readyz"), AllOf(StartsWith("HTTP/1.1 503 "), HasSubstr("draining")));
 }
 
 TEST_F(HttpEndpointTest, IsAliveInEveryPhase) {
   for (const ServingPhase phase : {ServingPhase::kLoading, ServingPhase::kServing,
                                    ServingPhase::kDraining, ServingPhase::kRefusing}) {
-    health_.Enter(phase);
+    health_.SetPhase(phase);
     EXPECT_THAT(Get("/livez"), StartsWith("HTTP/1.1 200 "));
   }
 }

@@ -98,7 +98,7 @@ TEST_F(MetricsTest, CountsEachRejectionUnderItsReason) {
 }
 
 TEST_F(MetricsTest, CallsWithoutAModelShareOneSetOfSeries) {
-  metrics_.WithoutModel().CountRequest(RpcMethod::kClassify, absl::StatusCode::kNotFound, 1e-4);
+  metrics_.ForNoModel().CountRequest(RpcMethod::kClassify, absl::StatusCode::kNotFound, 1e-4);
   const std::string text = metrics_.Text();
   EXPECT_THAT(text, HasSubstr("lipserve_requests_total{code=\"NOT_FOUND\",method=\"Classify\","
                               "model=\"\",version=\"\"} 1\n"));

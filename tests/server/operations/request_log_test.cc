@@ -23,8 +23,8 @@ class ManualClock final : public Clock {
 
 class RequestLogTest : public ::testing::Test {
  protected:
-  RequestLog Log(const LogChoice& choice) {
-    control_.Set(choice);
+  RequestLog Log(const LogSettings& settings) {
+    control_.Set(settings);
     return {control_,
             [this](const AnsweredRequest& request) {
               told_.push_back(
@@ -38,7 +38,7 @@ class RequestLogTest : public ::testing::Test {
   }
 
   ManualClock clock_;
-  LogControl control_{LogChoice{}};
+  LogControl control_{LogSettings{}};
   std::vector<std::string> told_;
 };
 
@@ -57,7 +57,7 @@ TEST_F(RequestLogTest, TellsNothingByDefault) {
 
 TEST_F(RequestLogTest, TellsOfErrorsUntilThereAreTooManyInASecond) {
   RequestLog log = Log({.errors = true});
-  const int most = RequestLog::kMostErrorsPerSecond;
+  const int most = RequestLog::kMaxErrorsPerSecond;
   for (int i = 0; i < most + 3; ++i) Add(log, std::to_string(i), absl::InternalError(""));
   EXPECT_EQ(told_.size(), static_cast<std::size_t>(most));
   clock_.now += std::chrono::seconds(1);

@@ -30,19 +30,19 @@ LogSettingsRequest Number(const std::string& name, std::uint32_t value) {
 }
 
 TEST(InferenceLogSettingsTest, EachSettingChangesItsPartAndNoOther) {
-  EXPECT_EQ(*ChangeLog(Bool("log_info", false), {}), (LogChoice{.info = false}));
-  EXPECT_EQ(*ChangeLog(Bool("log_warning", false), {}), (LogChoice{.warning = false}));
-  EXPECT_EQ(*ChangeLog(Bool("log_error", true), {}), (LogChoice{.errors = true}));
-  EXPECT_EQ(*ChangeLog(Number("log_requests", 7), {}), (LogChoice{.requests = 7}));
-  EXPECT_EQ(*ChangeLog(Number("log_verbose_level", 3), {}), (LogChoice{.requests = 1}));
-  EXPECT_EQ(*ChangeLog(Number("log_verbose_level", 0), {.requests = 7}), LogChoice{});
-  EXPECT_EQ(*ChangeLog({}, {.info = false, .requests = 7}),
-            (LogChoice{.info = false, .requests = 7}));
+  EXPECT_EQ(*ApplyLogSettings(Bool("log_info", false), {}), (LogSettings{.info = false}));
+  EXPECT_EQ(*ApplyLogSettings(Bool("log_warning", false), {}), (LogSettings{.warning = false}));
+  EXPECT_EQ(*ApplyLogSettings(Bool("log_error", true), {}), (LogSettings{.errors = true}));
+  EXPECT_EQ(*ApplyLogSettings(Number("log_requests", 7), {}), (LogSettings{.requests = 7}));
+  EXPECT_EQ(*ApplyLogSettings(Number("log_verbose_level", 3), {}), (LogSettings{.requests = 1}));
+  EXPECT_EQ(*ApplyLogSettings(Number("log_verbose_level", 0), {.requests = 7}), LogSettings{});
+  EXPECT_EQ(*ApplyLogSettings({}, {.info = false, .requests = 7}),
+            (LogSettings{.info = false, .requests = 7}));
 }
 
 TEST(InferenceLogSettingsTest, WhatIsWrongIsRefusedByName) {
   const auto refusal = [](const LogSettingsRequest& request) {
-    const auto changed = ChangeLog(request, {});
+    const auto changed = ApplyLogSettings(request, {});
     EXPECT_EQ(changed.status().code(), absl::StatusCode::kInvalidArgument);
     return std::string(changed.status().message());
   };

@@ -180,7 +180,7 @@ TEST(MalformedClassifyTest, EachIsRefusedWithItsCodeItsMessageAndItsField) {
   folder.Add("first", "2", SmallModel(2));
   folder.Add("second", "1", SmallModel(3));
   ServerOptions options = TestOptions(folder);
-  options.max_images_per_call = kMostImages;
+  options.max_images_per_call = kMaxImages;
   TestServer server(options);
   ClassifyTable table;
   AddShapes(table);

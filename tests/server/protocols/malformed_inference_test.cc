@@ -419,7 +419,7 @@ class MalformedInferenceTest : public ::testing::Test {
     folder_.Add("first", "2", SmallModel(2));
     folder_.Add("second", "1", SmallModel(3));
     ServerOptions options = TestOptions(folder_);
-    options.max_images_per_call = kMostImages;
+    options.max_images_per_call = kMaxImages;
     server_ = std::make_unique<TestServer>(options);
     for (const auto add : {AddShapes, AddRawData, AddTypedData, AddInputs, AddOutputs,
                            AddSharedMemory, AddParameters, AddUnknownParameters, AddModels}) {

@@ -68,7 +68,7 @@ TEST_F(RequestCodecTest, APriorityOfZeroIsTheModelsOwn) {
   v1::ClassifyRequest request = Fp32Request(RandomInputs(3, 1), {1, 1, 4, 4});
   ASSERT_TRUE(Decode(request).ok());
   EXPECT_EQ(images_.priority, 3);
-  served_.model->SetQueueing(10, 5);
+  served_.model->SetQueueLimits(10, 5);
   ASSERT_TRUE(Decode(request).ok());
   EXPECT_EQ(images_.priority, 5);
   request.set_priority(1);

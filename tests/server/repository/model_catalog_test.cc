@@ -71,15 +71,15 @@ TEST_F(ModelCatalogTest, TheDefaultLabelDecidesWhatAnUnnamedVersionIs) {
                              {{"a", {.labels = {{"stable", 2}}, .default_label = "stable"}}});
   EXPECT_EQ(*catalog.Find("a", 0), a2_.model);
   EXPECT_EQ(*catalog.Find("a", 10), a10_.model);
-  EXPECT_TRUE(catalog.Answers("a"));
+  EXPECT_TRUE(catalog.HasDefaultVersion("a"));
 }
 
 TEST_F(ModelCatalogTest, ADefaultLabelThatStandsForNothingIsNotReplacedByAGuess) {
   const ModelCatalog catalog({a10_.model},
                              {{"a", {.labels = {{"stable", 2}}, .default_label = "stable"}}});
   EXPECT_TRUE(absl::IsNotFound(catalog.Find("a", 0).status()));
-  EXPECT_FALSE(catalog.Answers("a"));
-  EXPECT_FALSE(catalog.Answers("b"));
+  EXPECT_FALSE(catalog.HasDefaultVersion("a"));
+  EXPECT_FALSE(catalog.HasDefaultVersion("b"));
   EXPECT_EQ(*catalog.Find("a", 10), a10_.model);
 }
 

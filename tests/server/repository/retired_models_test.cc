@@ -18,7 +18,7 @@ class RetiredModelsTest : public ::testing::Test {
   std::shared_ptr<const ServedModel> NewGuarded() {
     auto model = std::exchange(served_.model, nullptr);
     alive_ = model;
-    return retired_->Guard(std::move(model));
+    return retired_->DeferDestruction(std::move(model));
   }
 
   SmallServedModel served_;
@@ -30,7 +30,7 @@ TEST_F(RetiredModelsTest, AModelArrivesWithItsLastUserAndNotBefore) {
   auto first = NewGuarded();
   auto second = first;
   int arrivals = 0;
-  retired_->OnArrival([&arrivals] { ++arrivals; });
+  retired_->SetCallback([&arrivals] { ++arrivals; });
   first.reset();
   EXPECT_EQ(arrivals, 0);
   EXPECT_EQ(retired_->Free(), 0U);
@@ -52,8 +52,8 @@ TEST_F(RetiredModelsTest, AModelMayOutliveTheObjectAndIsThenDestroyedByItsLastUs
 
 TEST_F(RetiredModelsTest, NobodyIsCalledOnceNobodyIsToBeCalled) {
   auto model = NewGuarded();
-  retired_->OnArrival([] { FAIL(); });
-  retired_->OnArrival(nullptr);
+  retired_->SetCallback([] { FAIL(); });
+  retired_->SetCallback(nullptr);
   std::thread([&model] { model.reset(); }).join();
   EXPECT_EQ(retired_->Free(), 1U);
 }

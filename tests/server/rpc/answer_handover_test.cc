@@ -18,7 +18,7 @@ class AnswerHandoverTest : public ::testing::Test {
  protected:
   ~AnswerHandoverTest() override {
     queue_.Shutdown();
-    while (HandOnAnEvent(std::chrono::hours(1))) {
+    while (DispatchNextEvent(std::chrono::hours(1))) {
     }
   }
 
@@ -29,16 +29,16 @@ class AnswerHandoverTest : public ::testing::Test {
   }
 
   // What a poller does with its next event. False if none comes in that time.
-  bool HandOnAnEvent(std::chrono::system_clock::duration patience) {
+  bool DispatchNextEvent(std::chrono::system_clock::duration patience) {
     void* tag = nullptr;
     bool ok = false;
     const auto deadline = std::chrono::system_clock::now() + patience;
     if (queue_.AsyncNext(&tag, &ok, deadline) != grpc::CompletionQueue::GOT_EVENT) return false;
-    static_cast<CompletionEvent*>(tag)->Happen(ok);
+    static_cast<CompletionEvent*>(tag)->Dispatch(ok);
     return true;
   }
-  bool PollerIsWoken() { return HandOnAnEvent(std::chrono::seconds(60)); }
-  bool PollerSleeps() { return !HandOnAnEvent(std::chrono::seconds(0)); }
+  bool PollerIsWoken() { return DispatchNextEvent(std::chrono::seconds(60)); }
+  bool PollerSleeps() { return !DispatchNextEvent(std::chrono::seconds(0)); }
 
   SmallServedModel served_;
   FakeClock clock_;
@@ -62,7 +62,7 @@ TEST_F(AnswerHandoverTest, LeavesABatchToAPollerAndWakesIt) {
   EXPECT_FALSE(a.status.has_value());
   EXPECT_FALSE(b.status.has_value());
   EXPECT_TRUE(PollerIsWoken());
-  handover_.DeliverAll(delivery_);
+  handover_.Drain(delivery_);
   ExpectOwnAnswers(a);
   ExpectOwnAnswers(b);
 }
@@ -74,7 +74,7 @@ TEST_F(AnswerHandoverTest, KeepsTheAnswersOfSeveralBatchesApart) {
     for (std::size_t i = 0; i < tasks.size(); i += 2) {
       worker_.Execute(std::array<ClassificationTask*, 2>{&tasks[i], &tasks[i + 1]});
     }
-    handover_.DeliverAll(delivery_);
+    handover_.Drain(delivery_);
     for (FakeTask& task : tasks) {
       ExpectOwnAnswers(task);
       task.status.reset();
@@ -94,7 +94,7 @@ TEST_F(AnswerHandoverTest, WakesAPollerOnceUntilItIsAwake) {
     // What comes before it looks wakes another one: it may have looked just before.
     worker_.Execute(batch);
     EXPECT_TRUE(PollerIsWoken());
-    handover_.DeliverAll(delivery_);
+    handover_.Drain(delivery_);
   }
 }
 
@@ -102,9 +102,9 @@ TEST_F(AnswerHandoverTest, DeliversNothingTwice) {
   FakeTask a = NewTask(1, 1);
   FakeTask b = NewTask(2, 1);
   worker_.Execute(std::array<ClassificationTask*, 2>{&a, &b});
-  handover_.DeliverAll(delivery_);
+  handover_.Drain(delivery_);
   a.status.reset();
-  handover_.DeliverAll(delivery_);
+  handover_.Drain(delivery_);
   EXPECT_FALSE(a.status.has_value());
 }
 

@@ -19,7 +19,7 @@ class FakeCall final : public PooledCall {
 class CallPoolTest : public ::testing::Test {
  protected:
   std::vector<FakeCall*> made_;
-  CallPool pool_{[this](CallPool& /*home*/) {
+  CallPool pool_{[this](CallPool& /*pool*/) {
     auto call = std::make_unique<FakeCall>();
     made_.push_back(call.get());
     return call;
@@ -39,14 +39,14 @@ TEST_F(CallPoolTest, ReusesAReturnedCall) {
 
 TEST_F(CallPoolTest, ReplacesACallThatGotARequest) {
   pool_.Post(1);
-  pool_.Arrive();
+  pool_.CountArrival();
   pool_.Replenish();
   EXPECT_EQ(made_.size(), 2U);
   EXPECT_EQ(made_[1]->posts, 1);
-  pool_.Arrive();
+  pool_.CountArrival();
   pool_.Replenish();
   pool_.Return(*made_[0]);
-  pool_.Arrive();
+  pool_.CountArrival();
   pool_.Replenish();
   EXPECT_EQ(made_.size(), 3U);
   EXPECT_EQ(made_[0]->posts, 2);  // the returned call was posted again
@@ -57,8 +57,8 @@ TEST_F(CallPoolTest, ReplacesACallThatGotARequest) {
 
 TEST_F(CallPoolTest, PostsOnceForEachCallThatArrived) {
   pool_.Post(2);
-  pool_.Arrive();
-  pool_.Arrive();
+  pool_.CountArrival();
+  pool_.CountArrival();
   EXPECT_EQ(made_.size(), 2U);
   pool_.Replenish();
   pool_.Replenish();

@@ -40,7 +40,7 @@ class Diary {
 class DiaryEvent final : public CompletionEvent {
  public:
   explicit DiaryEvent(Diary& diary) : diary_(diary) {}
-  void Happen(bool /*ok*/) override { diary_.Add('e'); }
+  void Dispatch(bool /*ok*/) override { diary_.Add('e'); }
 
  private:
   Diary& diary_;
@@ -55,7 +55,7 @@ class DiaryWork final : public PollerWork {
     return requests_at_a_look_;
   }
   void CleanUp() override { diary_.Add('c'); }
-  bool MayPollBusily() const override { return true; }
+  bool MayBusyPoll() const override { return true; }
 
  private:
   Diary& diary_;

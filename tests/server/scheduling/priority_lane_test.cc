@@ -33,10 +33,10 @@ class PriorityLaneTest : public ::testing::Test {
     return task;
   }
 
-  std::vector<ClassificationTask*> Take(std::size_t most) {
+  std::vector<ClassificationTask*> Take(std::size_t max_images) {
     std::vector<ClassificationTask*> batch;
-    const std::size_t expected = lane_.ImagesOfNextBatch(most);
-    EXPECT_EQ(lane_.TakeBatch(most, batch), expected);
+    const std::size_t expected = lane_.NextBatchImages(max_images);
+    EXPECT_EQ(lane_.TakeBatch(max_images, batch), expected);
     return batch;
   }
 

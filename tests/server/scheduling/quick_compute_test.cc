@@ -21,7 +21,7 @@ using std::chrono::nanoseconds;
 // clock.
 class QuickComputeTest : public ::testing::Test {
  protected:
-  QuickComputeTest() { served_.model->LimitBatches(1); }
+  QuickComputeTest() { served_.model->SetBatchLimit(1); }
   ~QuickComputeTest() override {
     queue_.Close();
     std::vector<ClassificationTask*> batch;
@@ -33,7 +33,7 @@ class QuickComputeTest : public ::testing::Test {
       tasks_.push_back(std::make_unique<FakeTask>(served_.model, RandomInputs(1, 1)));
       tasks_.back()->SetTimes(clock_.Now(), Clock::TimePoint::max());
       tasks_.back()->completed = [this, time] { clock_.Advance(time); };
-      ASSERT_TRUE(queue_.Admit(*tasks_.back(), Attendant::kCaller).ok());
+      ASSERT_TRUE(queue_.Admit(*tasks_.back(), ComputedBy::kCaller).ok());
     }
   }
 
@@ -57,7 +57,7 @@ TEST_F(QuickComputeTest, AnswersAllThatIsQueuedWhileItIsQuick) {
 
 TEST_F(QuickComputeTest, LeavesTheRestAfterFiveBudgets) {
   Queue(20, kBudget);
-  EXPECT_EQ(compute_.Run(), static_cast<std::size_t>(QuickCompute::kBatchesInARow));
+  EXPECT_EQ(compute_.Run(), static_cast<std::size_t>(QuickCompute::kMaxBudgetsPerRun));
   EXPECT_EQ(queue_.queued_images(), 15U);
 }
 

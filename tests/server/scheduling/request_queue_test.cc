@@ -35,7 +35,7 @@ class RequestQueueTest : public ::testing::Test {
     return tasks_.emplace_back(model.model, std::vector<float>(images * kSmallInputSize));
   }
   FakeTask& NewTask(std::size_t images = 1) { return NewTask(images, first_); }
-  absl::Status Admit(FakeTask& task) { return queue_.Admit(task, Attendant::kWorker); }
+  absl::Status Admit(FakeTask& task) { return queue_.Admit(task, ComputedBy::kWorker); }
   void AdmitQueued(FakeTask& task) { ASSERT_TRUE(Admit(task).ok()); }
 
   SmallServedModel first_{1};
@@ -89,7 +89,7 @@ TEST_F(RequestQueueTest, NeitherSplitsARequestNorOverfillsABatch) {
 }
 
 TEST_F(RequestQueueTest, AModelsLimitHoldsForItsBatchesAndNoOthers) {
-  first_.model->LimitBatches(2);
+  first_.model->SetBatchLimit(2);
   FakeTask& a1 = NewTask(1, first_);
   FakeTask& a2 = NewTask(1, first_);
   FakeTask& a3 = NewTask(1, first_);
@@ -128,11 +128,11 @@ TEST_F(RequestQueueTest, JoinsRequestsOfOneModelAcrossThoseOfAnother) {
 
 TEST_F(RequestQueueTest, SaysBeforeWhetherThereIsRoom) {
   AdmitQueued(NewTask(8));
-  EXPECT_TRUE(queue_.CheckRoom(*first_.model, 2).ok());
-  EXPECT_EQ(queue_.CheckRoom(*first_.model, 3), Admit(NewTask(3)));
+  EXPECT_TRUE(queue_.CheckCapacity(*first_.model, 2).ok());
+  EXPECT_EQ(queue_.CheckCapacity(*first_.model, 3), Admit(NewTask(3)));
   EXPECT_EQ(queue_.queued_images(), 8U);
   queue_.Close();
-  EXPECT_TRUE(absl::IsUnavailable(queue_.CheckRoom(*first_.model, 1)));
+  EXPECT_TRUE(absl::IsUnavailable(queue_.CheckCapacity(*first_.model, 1)));
 }
 
 TEST_F(RequestQueueTest, RefusesWhatDoesNotFitAndTakesWhatDoes) {
@@ -152,8 +152,8 @@ TEST_F(RequestQueueTest, ABusyModelLeavesTheRoomOfTheOthers) {
 }
 
 TEST_F(RequestQueueTest, AModelMayHaveLessRoomThanTheQueueAndNotMore) {
-  first_.model->SetQueueing(3, kDefaultPriority);
-  second_.model->SetQueueing(1000, kDefaultPriority);
+  first_.model->SetQueueLimits(3, kDefaultPriority);
+  second_.model->SetQueueLimits(1000, kDefaultPriority);
   AdmitQueued(NewTask(2, first_));
   EXPECT_THAT(std::string(Admit(NewTask(2, first_)).message()), HasSubstr("2 of 3 images wait"));
   AdmitQueued(NewTask(1, first_));
@@ -163,7 +163,7 @@ TEST_F(RequestQueueTest, AModelMayHaveLessRoomThanTheQueueAndNotMore) {
 
 // "Retry later" would never help.
 TEST_F(RequestQueueTest, ARequestLargerThanItsModelsRoomIsTakenWhenItIsAlone) {
-  first_.model->SetQueueing(3, kDefaultPriority);
+  first_.model->SetQueueLimits(3, kDefaultPriority);
   FakeTask& background = NewTask(8, second_);
   background.SetPriority(5);
   AdmitQueued(NewTask(9, first_));
@@ -214,7 +214,7 @@ TEST_F(RequestQueueTest, HandsOutAQuickBatchOnlyWithinTheBudget) {
   FakeTask& a = NewTask(2);
   FakeTask& b = NewTask(2);
   FakeTask& c = NewTask(1);
-  for (FakeTask* task : {&a, &b, &c}) ASSERT_TRUE(queue_.Admit(*task, Attendant::kCaller).ok());
+  for (FakeTask* task : {&a, &b, &c}) ASSERT_TRUE(queue_.Admit(*task, ComputedBy::kCaller).ok());
   const std::chrono::nanoseconds expected = first_.model->ExpectedTime(4);
   EXPECT_FALSE(queue_.TakeQuickBatch(expected - std::chrono::nanoseconds(1), kNoSharing, batch_));
   EXPECT_THAT(batch_, IsEmpty());
@@ -231,8 +231,8 @@ TEST_F(RequestQueueTest, HandsOutAQuickBatchOnlyWithinTheBudget) {
 TEST_F(RequestQueueTest, AQuickModelNeedNotWaitBehindASlowRequest) {
   FakeTask& slow = NewTask(9, first_);
   FakeTask& quick = NewTask(1, second_);
-  ASSERT_TRUE(queue_.Admit(slow, Attendant::kWorker).ok());
-  ASSERT_TRUE(queue_.Admit(quick, Attendant::kCaller).ok());
+  ASSERT_TRUE(queue_.Admit(slow, ComputedBy::kWorker).ok());
+  ASSERT_TRUE(queue_.Admit(quick, ComputedBy::kCaller).ok());
   const std::chrono::nanoseconds budget = second_.model->ExpectedTime(1);
   ASSERT_LT(budget, first_.model->ExpectedTime(9));
   ASSERT_TRUE(queue_.TakeQuickBatch(budget, kNoSharing, batch_));
@@ -273,7 +273,7 @@ std::thread WaitingWorker(RequestQueue& queue) {
 TEST_F(RequestQueueTest, WhatACallerLeavesGoesToAWaitingWorker) {
   FakeTask& task = NewTask(1);
   std::thread worker = WaitingWorker(queue_);
-  ASSERT_TRUE(queue_.Admit(task, Attendant::kCaller).ok());
+  ASSERT_TRUE(queue_.Admit(task, ComputedBy::kCaller).ok());
   EXPECT_FALSE(queue_.TakeQuickBatch(std::chrono::nanoseconds(0), kNoSharing, batch_));
   worker.join();
 }
@@ -282,7 +282,7 @@ TEST_F(RequestQueueTest, WhatACallerLeavesGoesToAWaitingWorker) {
 TEST_F(RequestQueueTest, ACallerWithMoreThanEnoughSharesItWithAWaitingWorker) {
   std::thread worker = WaitingWorker(queue_);
   for (int i = 0; i < 2; ++i) {
-    ASSERT_TRUE(queue_.Admit(NewTask(4), Attendant::kCaller).ok());  // a batch each
+    ASSERT_TRUE(queue_.Admit(NewTask(4), ComputedBy::kCaller).ok());  // a batch each
   }
   EXPECT_TRUE(queue_.TakeQuickBatch(std::chrono::hours(1), std::chrono::nanoseconds(0), batch_));
   queue_.BatchDone();
@@ -293,8 +293,8 @@ TEST_F(RequestQueueTest, ClosedItRefusesNewTasksAndHandsOutTheOldOnes) {
   FakeTask& old_task = NewTask();
   AdmitQueued(old_task);
   queue_.Close();
-  EXPECT_TRUE(absl::IsUnavailable(queue_.Admit(NewTask(), Attendant::kWorker)));
-  EXPECT_TRUE(absl::IsUnavailable(queue_.Admit(NewTask(), Attendant::kCaller)));
+  EXPECT_TRUE(absl::IsUnavailable(queue_.Admit(NewTask(), ComputedBy::kWorker)));
+  EXPECT_TRUE(absl::IsUnavailable(queue_.Admit(NewTask(), ComputedBy::kCaller)));
   ASSERT_TRUE(queue_.TakeBatch(batch_));
   EXPECT_THAT(batch_, ElementsAre(&old_task));
   queue_.BatchDone();

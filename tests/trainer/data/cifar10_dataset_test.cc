@@ -51,7 +51,7 @@ TEST_F(Cifar10DatasetTest, ReadsRecordsOfAllFilesInOrder) {
 
 TEST_F(Cifar10DatasetTest, TakesTheNamesOfTheClassesIfTheyAreThere) {
   WriteBytes(folder_.path("batches.meta.txt"), "a\nb\nc\nd\ne\nf\ng\nh\ni\nj\n\n");
-  const auto dataset = ReadCifar10Dataset(folder_.path(), WhichFiles::kTestIfThere);
+  const auto dataset = ReadCifar10Dataset(folder_.path(), WhichFiles::kTestIfPresent);
   ASSERT_TRUE(dataset.ok()) << dataset.status();
   EXPECT_FALSE(dataset->train.has_value());
   EXPECT_EQ(dataset->test->label_names.at(9), "j");

@@ -84,7 +84,7 @@ TEST_F(ImageFolderTest, TestImagesTakeTheChannelsOfTraining) {
   Write("train/b/1.png", 10, 20, 30);
   WriteGrey("test/a/1.png", 5);
   WriteGrey("test/b/1.png", 6);
-  for (const WhichFiles which : {WhichFiles::kAll, WhichFiles::kTestIfThere}) {
+  for (const WhichFiles which : {WhichFiles::kAll, WhichFiles::kTestIfPresent}) {
     const RawDataset dataset = Read(which);
     ASSERT_TRUE(dataset.test.has_value());
     EXPECT_THAT(dataset.test->pixels, ElementsAre(5, 5, 5, 5, 5, 5, 6, 6, 6, 6, 6, 6));

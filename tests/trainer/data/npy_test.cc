@@ -156,7 +156,7 @@ TEST_F(NpyTest, ReadsTheTestPairAloneIfAskedAndThere) {
   WriteBytes(folder_.path("test_images.npy"), Npy("|u1", "(1, 1, 1)", "a"));
   EXPECT_THAT(DatasetError(), HasSubstr("test_labels.npy: no such file"));
   WriteBytes(folder_.path("test_labels.npy"), Npy("|u1", "(1,)", "\x05"));
-  const auto dataset = ReadNpyDataset(folder_.path(), WhichFiles::kTestIfThere);
+  const auto dataset = ReadNpyDataset(folder_.path(), WhichFiles::kTestIfPresent);
   ASSERT_TRUE(dataset.ok()) << dataset.status();
   EXPECT_FALSE(dataset->train.has_value());
   EXPECT_THAT(dataset->test->labels, ElementsAre(5));

@@ -38,7 +38,7 @@ std::vector<ConstrainedConvolution> ConstrainedConvolutions(std::mt19937_64& ran
   std::vector<ConstrainedConvolution> built;
   for (const ConvolutionLayer& geometry : geometries) {
     built.push_back({geometry, std::make_unique<FrobeniusConvolution>(geometry, true, random)});
-    if (!SharesNoOutputs(geometry)) continue;
+    if (!IsPartOfPlaneOrTorus(geometry)) continue;
     built.push_back({geometry, std::make_unique<AolConvolution>(geometry, true, random)});
     if (geometry.groups != 1) continue;
     built.push_back(

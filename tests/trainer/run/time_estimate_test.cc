@@ -83,7 +83,7 @@ TEST_F(TimeEstimateTest, LeavesNoTraceInTheRun) {
 
 TEST_F(TimeEstimateTest, RehearsesATinyShareOfALongTraining) {
   int steps = 0;
-  loop_->Rehearse(1000, [&steps] { ++steps; });
+  loop_->ProfileSteps(1000, [&steps] { ++steps; });
   EXPECT_EQ(steps, loop_->steps_per_epoch());  // no more than there are
   // Of 3 x 19 steps a fiftieth is one: only the first two are run.
   int looks = 0;
