@@ -13,7 +13,7 @@
 #include "model/foundation/status_macros.h"
 #include "server/server.h"
 #include "tests/server/small_model.h"
-#include "tests/soundness/attack_target.h"
+#include "tests/soundness/attacks/attack_target.h"
 
 namespace lipserve {
 
