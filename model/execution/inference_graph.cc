@@ -9,8 +9,7 @@
 #include "model/execution/image_layout.h"
 #include "model/execution/image_padding.h"
 #include "model/execution/network_steps.h"
-#include "model/execution/onednn.h"
-#include "model/execution/onednn_convolution.h"
+#include "model/execution/onednn_forward.h"
 
 namespace lipserve {
 namespace {
@@ -27,61 +26,29 @@ std::vector<std::size_t> ChooseBatchSizes(std::size_t max_batch) {
   return sizes;
 }
 
-// One primitive of a layer per batch size, with one copy of the weights.
-template <typename Primitive>
-class BatchedPrimitive {
+// A layer that oneDNN computes: a primitive per batch size, with one copy of the weights.
+class OneDnnStep final : public LayerStep<float> {
  public:
-  BatchedPrimitive(const std::shared_ptr<typename Primitive::Weights>& weights,
-                   std::span<const std::size_t> batch_sizes) {
+  OneDnnStep(const std::shared_ptr<onednn::PackedLayer>& layer,
+             std::span<const std::size_t> batch_sizes) {
     for (const std::size_t batch_size : batch_sizes) {
-      primitives_.emplace_back(batch_size, Primitive(weights, batch_size));
+      primitives_.emplace_back(batch_size, onednn::FrozenForward(layer, batch_size));
       scratch_bytes_ = std::max(scratch_bytes_, primitives_.back().second.scratch_bytes());
     }
   }
 
-  std::size_t scratch_bytes() const { return scratch_bytes_; }
-
-  void Execute(const float* x, std::size_t batch_size, float* y, std::byte* scratch) const {
+  // Requires: `rows` is one of the batch sizes.
+  void Run(const float* x, std::size_t rows, float* y, std::byte* scratch) const override {
     const auto found = std::find_if(primitives_.begin(), primitives_.end(),
-                                    [&](const auto& entry) { return entry.first == batch_size; });
+                                    [&](const auto& entry) { return entry.first == rows; });
     assert(found != primitives_.end());
     found->second.Execute(x, y, scratch);
   }
+  std::size_t scratch_bytes() const override { return scratch_bytes_; }
 
  private:
-  std::vector<std::pair<std::size_t, Primitive>> primitives_;
+  std::vector<std::pair<std::size_t, onednn::FrozenForward>> primitives_;
   std::size_t scratch_bytes_ = 0;
-};
-
-class DenseStep final : public LayerStep<float> {
- public:
-  DenseStep(const DenseLayer& layer, std::span<const std::size_t> batch_sizes)
-      : dense_(onednn::DenseForward::PackWeights(layer.weights, layer.bias, layer.inputs,
-                                                 layer.outputs),
-               batch_sizes) {}
-
-  void Run(const float* x, std::size_t rows, float* y, std::byte* scratch) const override {
-    dense_.Execute(x, rows, y, scratch);
-  }
-  std::size_t scratch_bytes() const override { return dense_.scratch_bytes(); }
-
- private:
-  BatchedPrimitive<onednn::DenseForward> dense_;
-};
-
-// oneDNN pads with zeros itself.
-class ConvolutionStep final : public LayerStep<float> {
- public:
-  ConvolutionStep(const ConvolutionLayer& layer, std::span<const std::size_t> batch_sizes)
-      : convolution_(onednn::ConvolutionForward::PackWeights(layer), batch_sizes) {}
-
-  void Run(const float* x, std::size_t rows, float* y, std::byte* scratch) const override {
-    convolution_.Execute(x, rows, y, scratch);
-  }
-  std::size_t scratch_bytes() const override { return convolution_.scratch_bytes(); }
-
- private:
-  BatchedPrimitive<onednn::ConvolutionForward> convolution_;
 };
 
 // oneDNN does not have this padding, so the padded image is written out.
@@ -90,7 +57,7 @@ class PaddedConvolutionStep final : public LayerStep<float> {
   PaddedConvolutionStep(const ConvolutionLayer& layer, std::span<const std::size_t> batch_sizes)
       : input_size_(layer.input.size()),
         padding_(layer),
-        convolution_(WithoutPadding(layer), batch_sizes),
+        convolution_(onednn::PackConvolution(WithoutPadding(layer)), batch_sizes),
         padded_bytes_(AlignUp(batch_sizes.back() * PaddedSize() * sizeof(float))) {}
 
   void Run(const float* x, std::size_t rows, float* y, std::byte* scratch) const override {
@@ -110,7 +77,7 @@ class PaddedConvolutionStep final : public LayerStep<float> {
 
   std::size_t input_size_;
   ImagePadding padding_;
-  ConvolutionStep convolution_;
+  OneDnnStep convolution_;
   std::size_t padded_bytes_;
 };
 
@@ -119,12 +86,14 @@ class OneDnnSteps final : public LinearSteps<float> {
   explicit OneDnnSteps(std::span<const std::size_t> batch_sizes) : batch_sizes_(batch_sizes) {}
 
   std::unique_ptr<const LayerStep<float>> Dense(const DenseLayer& layer) const override {
-    return std::make_unique<DenseStep>(layer, batch_sizes_);
+    return std::make_unique<OneDnnStep>(
+        onednn::PackDense(layer.weights, layer.bias, layer.inputs, layer.outputs), batch_sizes_);
   }
   std::unique_ptr<const LayerStep<float>> Convolution(
       const ConvolutionLayer& layer) const override {
+    // oneDNN pads with zeros itself.
     if (layer.padding_mode == PaddingMode::kZero || layer.padded_input() == layer.input) {
-      return std::make_unique<ConvolutionStep>(layer, batch_sizes_);
+      return std::make_unique<OneDnnStep>(onednn::PackConvolution(layer), batch_sizes_);
     }
     return std::make_unique<PaddedConvolutionStep>(layer, batch_sizes_);
   }

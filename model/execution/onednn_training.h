@@ -20,7 +20,7 @@ namespace lipserve::onednn {
 //   BackwardWeights   dw = the gradient of <dy, T(w) x> in w,   db = dy summed over all positions
 //
 // Shapes:  x: [batch, H, W, C], y: [batch, output H, output W, output C], channels last as in
-//          ConvolutionForward; w: as in ConvolutionLayer; b: [output C], or null for none. No
+//          PackConvolution; w: as in ConvolutionLayer; b: [output C], or null for none. No
 //          argument overlaps a result.
 // Threads: not thread-safe; runs on the calling thread's OpenMP team. The same team size and
 //          arguments give the same bytes.

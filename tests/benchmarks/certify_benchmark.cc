@@ -18,7 +18,7 @@
 #include "model/execution/convolution_float64.h"
 #include "model/execution/dense_float64.h"
 #include "model/execution/onednn.h"
-#include "model/execution/onednn_convolution.h"
+#include "model/execution/onednn_forward.h"
 #include "tests/benchmarks/orthonormal_network.h"
 #include "tests/model/network_fixtures.h"
 
@@ -103,7 +103,7 @@ void ReportKernel(std::size_t inputs, std::size_t outputs, std::size_t batch) {
   const std::vector<double> x64(x.begin(), x.end());
   std::vector<float> y(batch * outputs);
   std::vector<double> y64(batch * outputs);
-  const onednn::DenseForward fast(onednn::DenseForward::PackWeights(w, {}, inputs, outputs), batch);
+  const onednn::FrozenForward fast(onednn::PackDense(w, {}, inputs, outputs), batch);
   std::vector<std::byte> scratch(fast.scratch_bytes());
   const DenseFloat64 slow(w, {}, inputs, outputs);
   const auto times = Fastest({[&] { fast.Execute(x.data(), y.data(), scratch.data()); },
@@ -142,7 +142,7 @@ void ReportConvolution(const ConvolutionShape& shape, std::size_t batch) {
   const std::vector<double> x64(x.begin(), x.end());
   std::vector<float> y(batch * layer.output().size());
   std::vector<double> y64(y.size());
-  const onednn::ConvolutionForward fast(onednn::ConvolutionForward::PackWeights(layer), batch);
+  const onednn::FrozenForward fast(onednn::PackConvolution(layer), batch);
   std::vector<std::byte> scratch(fast.scratch_bytes());
   const ConvolutionFloat64 slow(layer);
   std::vector<double> scratch64(slow.scratch_size());

@@ -86,7 +86,7 @@ void ServeModel(const FrozenModel& model, ServerOptions options,
                 const ServiceProcess::PortTaker& take_port) {
   onednn::UseStrictFloat32();
   const SteadyClock clock;
-  const TemporaryFolder folder;
+  const TemporaryModels folder;
   folder.Add(model.name, "1", model);
   options.models_folder = folder.path();
   options.grpc.port = 0;

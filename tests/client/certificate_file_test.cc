@@ -69,7 +69,7 @@ TEST(CertificateFileTest, AFailureLeavesTheOldFile) {
   const std::string path = folder.path("answers.json");
   const auto response = SampleResponse({{0, 1.0, true}});
   ASSERT_TRUE(WriteCertificateFile(path, SampleImages({0}), response).ok());
-  EXPECT_EQ(ReadWholeFile(path), CertificateJson(SampleImages({0}), response));
+  EXPECT_EQ(ReadBytes(path), CertificateJson(SampleImages({0}), response));
   const auto status =
       WriteCertificateFile(folder.path("none/answers.json"), SampleImages({0}), response);
   EXPECT_THAT(std::string(status.message()), HasSubstr("none/answers.json"));

@@ -66,7 +66,7 @@ TEST_F(ClassifyCommandTest, PrintsTableOrDrawing) {
 TEST_F(ClassifyCommandTest, RecordsACertificateOfEveryAnswer) {
   const std::string path = folder_.path("answers.json");
   ASSERT_TRUE(Run({.input = {.inputs = {images_}}, .certificate_path = path}).ok());
-  const auto json = nlohmann::json::parse(ReadWholeFile(path));
+  const auto json = nlohmann::json::parse(ReadBytes(path));
   ASSERT_EQ(json["answers"].size(), 5U);
   EXPECT_EQ(json["answers"][3]["certified_radius_l2_hex"], "0x1.ep+4");  // 30
   EXPECT_EQ(

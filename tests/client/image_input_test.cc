@@ -24,9 +24,9 @@ class ImageInputTest : public ::testing::Test {
   ImageInputTest() {
     std::vector<std::uint8_t> pixels;
     for (std::uint8_t i = 0; i < 24; ++i) pixels.push_back(i);
-    WriteFile(images_, IdxBytes({4, 2, 3}, pixels));
+    WriteBytes(images_, IdxBytes({4, 2, 3}, pixels));
     WriteGzip(images_ + ".gz", IdxBytes({4, 2, 3}, pixels));
-    WriteFile(labels_, IdxBytes({4}, {5, 0, 8, 0}));
+    WriteBytes(labels_, IdxBytes({4}, {5, 0, 8, 0}));
   }
 
   absl::StatusOr<ImageSet> Load(const ImageInputOptions& options,
@@ -112,7 +112,7 @@ TEST_F(ImageInputTest, PngChannelsBecomePlanes) {
 TEST_F(ImageInputTest, AsFloatIsTheFloatNearestToPixelOver255) {
   std::vector<std::uint8_t> all;
   for (int i = 0; i < 256; ++i) all.push_back(static_cast<std::uint8_t>(i));
-  WriteFile(folder_.path("all"), IdxBytes({1, 16, 16}, all));
+  WriteBytes(folder_.path("all"), IdxBytes({1, 16, 16}, all));
   const auto set = Load({.inputs = {folder_.path("all")}, .as_float = true}, {1, 16, 16});
   ASSERT_TRUE(set.ok()) << set.status();
   EXPECT_EQ(set->element_type, v1::ELEMENT_TYPE_FP32);
@@ -129,7 +129,7 @@ TEST_F(ImageInputTest, AsFloatIsTheFloatNearestToPixelOver255) {
 
 TEST_F(ImageInputTest, ReadsRawFloatsFromFileAndStandardInput) {
   const std::vector<float> values = {0.F, .1F, .2F, .3F, .4F, .5F, 1.F, 2.F, 3.F, 4.F, 5.F, 6.F};
-  WriteFile(folder_.path("x.f32"), FloatBytes(values));
+  WriteBytes(folder_.path("x.f32"), FloatBytes(values));
   EXPECT_EQ(Floats(*Load({.inputs = {folder_.path("x.f32")}})), values);
   EXPECT_THAT(Floats(*Load({.inputs = {folder_.path("x.f32[-1]")}})),
               ElementsAre(1.F, 2.F, 3.F, 4.F, 5.F, 6.F));
@@ -145,13 +145,13 @@ TEST_F(ImageInputTest, WrongSizesSayExpectedAndGot) {
   EXPECT_THAT(ErrorOf({.inputs = {folder_.path("a.png")}}),
               HasSubstr("a.png: image size: expected 3x2 pixels (width x height) as the model "
                         "takes, got 4x2"));
-  WriteFile(folder_.path("x.f32"), std::string(25, 'x'));
+  WriteBytes(folder_.path("x.f32"), std::string(25, 'x'));
   EXPECT_THAT(ErrorOf({.inputs = {folder_.path("x.f32")}}),
               HasSubstr("expected a multiple of 24 bytes (1x2x3 float32 numbers), got 25"));
 }
 
 TEST_F(ImageInputTest, RefusesLabelsThatDoNotMatch) {
-  WriteFile(folder_.path("short"), IdxBytes({3}, {1, 2, 3}));
+  WriteBytes(folder_.path("short"), IdxBytes({3}, {1, 2, 3}));
   EXPECT_THAT(ErrorOf({.inputs = {images_}, .label_files = {folder_.path("short")}}),
               HasSubstr("expected one for each of the 4 images, got idx dimensions 3"));
   EXPECT_THAT(ErrorOf({.inputs = {images_, images_}, .label_files = {labels_}}),
@@ -160,7 +160,7 @@ TEST_F(ImageInputTest, RefusesLabelsThatDoNotMatch) {
 }
 
 TEST_F(ImageInputTest, RefusesPixelsAndFloatsInOneBatchUnlessAsFloat) {
-  WriteFile(folder_.path("x.f32"), std::string(24, '\0'));
+  WriteBytes(folder_.path("x.f32"), std::string(24, '\0'));
   const std::vector<std::string> both = {images_, folder_.path("x.f32")};
   EXPECT_THAT(ErrorOf({.inputs = both}), HasSubstr("--as-float"));
   EXPECT_EQ(Load({.inputs = both, .as_float = true})->origins.size(), 5U);

@@ -12,34 +12,33 @@ namespace {
 
 using ::testing::HasSubstr;
 
+using Interval = std::pair<std::int64_t, std::int64_t>;
+
 // Positions that `text` selects of ten images.
-std::pair<std::int64_t, std::int64_t> OfTen(const std::string& text) {
+Interval OfTen(const std::string& text) {
   const auto argument = ParseInputArgument(text);
   if (!argument.ok()) return {-1, -1};
   const auto range = ResolveRange(*argument, 10);
-  return range.ok() ? std::pair{range->begin, range->end}
-                    : std::pair<std::int64_t, std::int64_t>{-2, -2};
+  return range.ok() ? Interval(range->begin, range->end) : Interval(-2, -2);
 }
 
-using Positions = std::pair<std::int64_t, std::int64_t>;
-
 TEST(InputArgumentTest, SlicesMeanWhatTheyMeanInPython) {
-  EXPECT_EQ(OfTen("f"), Positions(0, 10));
-  EXPECT_EQ(OfTen("f[:]"), Positions(0, 10));
-  EXPECT_EQ(OfTen("f[0:3]"), Positions(0, 3));
-  EXPECT_EQ(OfTen("f[:3]"), Positions(0, 3));
-  EXPECT_EQ(OfTen("f[7:]"), Positions(7, 10));
-  EXPECT_EQ(OfTen("f[-3:]"), Positions(7, 10));
-  EXPECT_EQ(OfTen("f[:-3]"), Positions(0, 7));
-  EXPECT_EQ(OfTen("f[5:100]"), Positions(5, 10));
-  EXPECT_EQ(OfTen("f[-100:2]"), Positions(0, 2));
-  EXPECT_EQ(OfTen("f[5]"), Positions(5, 6));
-  EXPECT_EQ(OfTen("f[-1]"), Positions(9, 10));
+  EXPECT_EQ(OfTen("f"), Interval(0, 10));
+  EXPECT_EQ(OfTen("f[:]"), Interval(0, 10));
+  EXPECT_EQ(OfTen("f[0:3]"), Interval(0, 3));
+  EXPECT_EQ(OfTen("f[:3]"), Interval(0, 3));
+  EXPECT_EQ(OfTen("f[7:]"), Interval(7, 10));
+  EXPECT_EQ(OfTen("f[-3:]"), Interval(7, 10));
+  EXPECT_EQ(OfTen("f[:-3]"), Interval(0, 7));
+  EXPECT_EQ(OfTen("f[5:100]"), Interval(5, 10));
+  EXPECT_EQ(OfTen("f[-100:2]"), Interval(0, 2));
+  EXPECT_EQ(OfTen("f[5]"), Interval(5, 6));
+  EXPECT_EQ(OfTen("f[-1]"), Interval(9, 10));
 }
 
 TEST(InputArgumentTest, RefusesRangesThatSelectNothing) {
   for (const char* text : {"f[10]", "f[-11]", "f[5:5]", "f[7:3]", "f[10:]"}) {
-    EXPECT_EQ(OfTen(text), Positions(-2, -2)) << text;
+    EXPECT_EQ(OfTen(text), Interval(-2, -2)) << text;
   }
   const auto argument = ParseInputArgument("digits.gz[12:]");
   ASSERT_TRUE(argument.ok());

@@ -7,46 +7,15 @@
 #include <zlib.h>
 
 #include <cstdint>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
+#include <cstdio>
 #include <string>
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "tests/proto/idx_bytes.h"
+#include "tests/temporary_folder.h"
 
 namespace lipserve {
-
-// A new folder that is removed with all its files at the end.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string name = std::filesystem::temp_directory_path() / "lipserve-client-XXXXXX";
-    if (mkdtemp(name.data()) == nullptr) ADD_FAILURE() << "cannot create " << name;
-    path_ = name;
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-
-  std::string path(const std::string& name) const { return path_ / name; }
-
- private:
-  std::filesystem::path path_;
-};
-
-inline void WriteFile(const std::string& path, const std::string& bytes) {
-  std::ofstream(path, std::ios::binary) << bytes;
-}
-
-inline std::string ReadWholeFile(const std::string& path) {
-  std::ifstream stream(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
-}
 
 inline void WriteGzip(const std::string& path, const std::string& bytes) {
   gzFile file = gzopen(path.c_str(), "wb");
@@ -54,16 +23,6 @@ inline void WriteGzip(const std::string& path, const std::string& bytes) {
   ASSERT_EQ(gzwrite(file, bytes.data(), static_cast<unsigned>(bytes.size())),
             static_cast<int>(bytes.size()));
   ASSERT_EQ(gzclose(file), Z_OK);
-}
-
-// The bytes of an idx file of unsigned bytes.
-inline std::string IdxBytes(const std::vector<std::uint32_t>& dimensions,
-                            const std::vector<std::uint8_t>& values) {
-  std::string bytes = {0, 0, 8, static_cast<char>(dimensions.size())};
-  for (const std::uint32_t size : dimensions) {
-    for (const unsigned shift : {24U, 16U, 8U, 0U}) bytes += static_cast<char>(size >> shift);
-  }
-  return bytes + std::string(values.begin(), values.end());
 }
 
 // How a PNG file is stored.

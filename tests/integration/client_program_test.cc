@@ -11,38 +11,24 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
-#include "tests/integration/demo_service.h"
+#include "tests/integration/demo_fixture.h"
 
 namespace lipserve {
 namespace {
 
 using ::testing::HasSubstr;
 
-class ClientProgramTest : public ::testing::Test {
+class ClientProgramTest : public DemoFixture {
  protected:
-  static void SetUpTestSuite() {
-    auto service = DemoService::Start();
-    ASSERT_TRUE(service.ok()) << service.status();
-    service_ = service->release();
-  }
-  static void TearDownTestSuite() {
-    delete service_;
-    service_ = nullptr;
-  }
-  void SetUp() override { ASSERT_NE(service_, nullptr); }
-
   // Runs a command against the suite's server.
   static FinishedProgram Client(std::vector<std::string> arguments) {
-    arguments.insert(arguments.end(), {"--server", service_->grpc_address(), "--timeout", "60s"});
+    arguments.insert(arguments.end(), {"--server", service().grpc_address(), "--timeout", "60s"});
     return RunClient(arguments);
   }
 
-  static DemoService* service_;
   const std::string images_ = SourcePath("data/mnist/t10k-images-idx3-ubyte.gz");
   const std::string labels_ = SourcePath("data/mnist/t10k-labels-idx1-ubyte.gz");
 };
-
-DemoService* ClientProgramTest::service_ = nullptr;
 
 std::vector<nlohmann::json> JsonLines(const std::string& text) {
   std::istringstream stream(text);

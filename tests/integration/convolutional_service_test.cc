@@ -25,7 +25,7 @@
 namespace lipserve {
 namespace {
 
-constexpr char kRecipe[] = R"(name: "conv"
+constexpr char kConvolutionalRecipe[] = R"(name: "conv"
 dataset { idx {} classes: [0, 8] class_names: ["0", "8"] pixel_divisor: 255 }
 layers { convolution { filters: 4 kernel_size: 3 stride: 2 use_bias: true
                        padding_mode: PADDING_MODE_REFLECT spectral {} } }
@@ -45,20 +45,6 @@ optimizer { adam { learning_rate: 0.01 } }
 batch_size: 128
 epochs: 3
 )";
-constexpr ImageShape kShape = {1, 28, 28};
-
-ImageSet TestImages(std::int64_t limit) {
-  std::istringstream no_input;
-  auto images = LoadImages({.inputs = {SourcePath("data/mnist/t10k-images-idx3-ubyte.gz")},
-                            .label_files = {SourcePath("data/mnist/t10k-labels-idx1-ubyte.gz")},
-                            .only_labels = {0, 8},
-                            .limit = limit,
-                            .as_float = true},
-                           kShape, no_input);
-  EXPECT_TRUE(images.ok()) << images.status();
-  return *std::move(images);
-}
-
 // The score of one image by the layers' definitions, in float64.
 double ScoreByDefinition(const FrozenNetwork& network, const float* image) {
   std::vector<double> x(image, image + network.input_shape.size());
@@ -72,27 +58,18 @@ double ScoreByDefinition(const FrozenNetwork& network, const float* image) {
 
 class ConvolutionalServiceTest : public ::testing::Test {
  protected:
-  ConvolutionalServiceTest() {
-    std::string folder = std::filesystem::temp_directory_path() / "lipserve-conv-XXXXXX";
-    folder_ = mkdtemp(folder.data());
-  }
-  ~ConvolutionalServiceTest() override {
-    std::error_code ignored;
-    std::filesystem::remove_all(folder_, ignored);
-  }
-
-  std::string ModelPath() const { return folder_ + "/models/conv/1/model.lip"; }
+  std::string ModelPath() const { return folder_.path("models/conv/1/model.lip"); }
 
   void Train() const {
-    const std::string recipe = folder_ + "/conv.textproto";
-    std::ofstream(recipe) << kRecipe;
+    const std::string recipe = folder_.path("conv.textproto");
+    WriteBytes(recipe, kConvolutionalRecipe);
     const FinishedProgram training =
         RunProgram({ProgramsFolder() + "/lipserve-train", "train", "--recipe", recipe, "--data",
-                    SourcePath("data/mnist"), "--out", folder_ + "/models/conv/1"});
+                    SourcePath("data/mnist"), "--out", folder_.path("models/conv/1")});
     ASSERT_EQ(training.exit_code, 0) << training.error;
   }
 
-  std::string folder_;
+  TemporaryFolder folder_;
 };
 
 TEST_F(ConvolutionalServiceTest, TrainsOnMnistFreezesAndServesWhatTheFileMeans) {
@@ -105,16 +82,16 @@ TEST_F(ConvolutionalServiceTest, TrainsOnMnistFreezesAndServesWhatTheFileMeans) 
   // Each layer's norm is proven at most 1, but for the rounding of its weights to float32.
   for (const double bound : (*model)->layer_lipschitz_bounds()) EXPECT_LE(bound, 1.0 + 1e-6);
 
-  const auto server = StartServer(folder_ + "/models");
+  const auto server = StartServer(folder_.path("models"));
   ASSERT_TRUE(server.ok()) << server.status();
   ClassifierClient client({.address = server->grpc_address, .timeout = absl::Seconds(60)});
-  const ImageSet images = TestImages(400);
+  const ImageSet images = ZerosAndEights(/*as_float=*/true, 400);
   const auto answers = client.ClassifyInPieces(images.ToBatch(), {.epsilon = 0.25}, 200);
   ASSERT_TRUE(answers.ok()) << answers.status();
   ASSERT_EQ(answers->classifications_size(), 400);
 
   const auto worker = (*model)->NewWorker();
-  std::vector<float> image(kShape.size());
+  std::vector<float> image(kDigitShape.size());
   int right = 0;
   int certified = 0;
   for (int i = 0; i < answers->classifications_size(); ++i) {

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/integration/demo_service.h"
 
-#include <cerrno>
 #include <cstdlib>
-#include <cstring>
 #include <filesystem>
 #include <utility>
 
@@ -60,25 +58,38 @@ absl::Status TrainDemo(const std::string& version) {
                                           training.exit_code, ": ", training.error));
 }
 
+namespace {
+
+// The demo, trained once in this process.
+class TrainedDemo {
+ public:
+  TrainedDemo() : status_(TrainDemo(folder_.path("mnist08/1"))) {}
+
+  // Copies it to `models_folder`/mnist08/1.
+  absl::Status CopyTo(const std::string& models_folder) const {
+    if (!status_.ok()) return status_;
+    std::error_code error;
+    std::filesystem::copy(folder_.path(), models_folder, std::filesystem::copy_options::recursive,
+                          error);
+    if (!error) return absl::OkStatus();
+    return absl::InternalError(absl::StrCat(models_folder, ": ", error.message()));
+  }
+
+ private:
+  TemporaryFolder folder_;
+  absl::Status status_;
+};
+
+}  // namespace
+
 absl::StatusOr<std::unique_ptr<DemoService>> DemoService::Start() {
-  std::string folder = std::filesystem::temp_directory_path() / "lipserve-demo-XXXXXX";
-  if (mkdtemp(folder.data()) == nullptr) {
-    return absl::InternalError(absl::StrCat(folder, ": ", std::strerror(errno)));
-  }
-  std::unique_ptr<DemoService> service(new DemoService(std::move(folder)));
-  if (auto status = TrainDemo(service->models_folder() + "/mnist08/1"); !status.ok()) {
-    return status;
-  }
+  static const TrainedDemo demo;
+  std::unique_ptr<DemoService> service(new DemoService());
+  if (auto status = demo.CopyTo(service->models_folder()); !status.ok()) return status;
   auto server = StartServer(service->models_folder());
   if (!server.ok()) return server.status();
   service->server_ = *std::move(server);
   return service;
-}
-
-DemoService::~DemoService() {
-  server_.process.reset();
-  std::error_code ignored;
-  std::filesystem::remove_all(folder_, ignored);
 }
 
 }  // namespace lipserve

@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "tests/integration/child_process.h"
+#include "tests/temporary_folder.h"
 
 namespace lipserve {
 
@@ -42,23 +43,22 @@ absl::Status TrainDemo(const std::string& version);
 // A trained model in a folder of its own, and a server that serves it. Both go away at the end.
 class DemoService {
  public:
-  // Trains version 1 and starts a server.
+  // Starts a server of version 1, which is trained at the first call in this process.
   //
   // Errors: Internal or Unavailable with the program's standard error.
   static absl::StatusOr<std::unique_ptr<DemoService>> Start();
-  ~DemoService();
   DemoService(const DemoService&) = delete;
   DemoService& operator=(const DemoService&) = delete;
 
-  std::string models_folder() const { return folder_ + "/models"; }
+  std::string models_folder() const { return folder_.path("models"); }
   std::string model_path() const { return models_folder() + "/mnist08/1/model.lip"; }
   const std::string& grpc_address() const { return server_.grpc_address; }
   ChildProcess& server() { return *server_.process; }
 
  private:
-  explicit DemoService(std::string folder) : folder_(std::move(folder)) {}
+  DemoService() = default;
 
-  std::string folder_;
+  TemporaryFolder folder_;  // outlives the server
   RunningServer server_;
 };
 

@@ -22,9 +22,6 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
-using trainer::ReadBytes;
-using trainer::TemporaryFolder;
-using trainer::WriteBytes;
 
 constexpr unsigned kSide = 8;
 
@@ -40,44 +37,36 @@ std::vector<std::uint8_t> Fruit(bool ripe, std::mt19937_64& random) {
   return pixels;
 }
 
-constexpr char kRecipe[] = R"(name: "fruit"
+std::string FruitRecipeText() {
+  return std::string(R"(name: "fruit"
 dataset {
   image_folder {}
   class_names: ["ripe", "unripe"]
   pixel_divisor: 255
   split { validation: 0.2 test: 0.2 seed: 1 }
 }
-layers { flatten {} }
-layers { spectral_dense { units: 8 use_bias: true } }
-layers { group_sort { group_size: 2 } }
-layers { frobenius_dense { units: 1 } }
-loss {
-  hkr {
-    alpha: 10 alpha_convention: ALPHA_CONVENTION_HINGE_WEIGHT
-    min_margin: 1 margin_convention: MARGIN_CONVENTION_FULL
-  }
-}
-optimizer { adam { learning_rate: 0.01 } }
-batch_size: 16
+)") + trainer::kTinyNetworkText +
+         R"(batch_size: 16
 epochs: 5
 )";
+}
 
 class OwnImagesTest : public ::testing::Test {
  protected:
   OwnImagesTest() {
     std::mt19937_64 random(1);
     for (const char* name : {"ripe", "unripe"}) {
-      std::filesystem::create_directories(std::string(folder_ / "fruit/") + name);
+      std::filesystem::create_directories(folder_.path("fruit/") + name);
     }
     for (int i = 0; i < 40; ++i) {
       const std::string number = std::to_string(i);
-      trainer::WriteRgbPng(folder_ / ("fruit/ripe/" + number + ".png"), kSide, kSide,
+      trainer::WriteRgbPng(folder_.path("fruit/ripe/" + number + ".png"), kSide, kSide,
                            Fruit(true, random));
-      WriteJpeg(folder_ / ("fruit/unripe/" + number + ".jpg"),
+      WriteJpeg(folder_.path("fruit/unripe/" + number + ".jpg"),
                 {.width = kSide, .height = kSide, .channels = 3, .color_space = JCS_RGB},
                 Fruit(false, random));
     }
-    WriteBytes(recipe_, kRecipe);
+    WriteBytes(recipe_, FruitRecipeText());
   }
 
   FinishedProgram Train(const std::vector<std::string>& more = {}) const {
@@ -86,26 +75,26 @@ class OwnImagesTest : public ::testing::Test {
                                         "--recipe",
                                         recipe_,
                                         "--data",
-                                        folder_ / "fruit",
+                                        folder_.path("fruit"),
                                         "--out",
-                                        folder_ / "models/fruit/1"};
+                                        folder_.path("models/fruit/1")};
     command.insert(command.end(), more.begin(), more.end());
     return RunProgram(command);
   }
 
   // Trains with `from` in the recipe replaced by `to`, and returns what is said of it.
   std::string ErrorOfRecipe(const std::string& from, const std::string& to) const {
-    std::string text = kRecipe;
+    std::string text = FruitRecipeText();
     text.replace(text.find(from), from.size(), to);
     WriteBytes(recipe_, text);
     const FinishedProgram program = Train();
-    WriteBytes(recipe_, kRecipe);
+    WriteBytes(recipe_, FruitRecipeText());
     EXPECT_EQ(program.exit_code, 1) << program.output;
     return program.error;
   }
 
   const TemporaryFolder folder_;
-  const std::string recipe_ = folder_ / "fruit.textproto";
+  const std::string recipe_ = folder_.path("fruit.textproto");
 };
 
 TEST_F(OwnImagesTest, TyposInTheRecipeNameTheLineAndTheFix) {
@@ -126,16 +115,17 @@ TEST_F(OwnImagesTest, TyposOnTheCommandLineNameTheFlagAndTheFix) {
   EXPECT_THAT(flag.error, HasSubstr("--epoch: did you mean --epochs?"));
   const FinishedProgram folder =
       RunProgram({ProgramsFolder() + "/lipserve-train", "train", "--recipe", recipe_, "--data",
-                  folder_ / "friut", "--out", folder_ / "models/fruit/1"});
+                  folder_.path("friut"), "--out", folder_.path("models/fruit/1")});
   EXPECT_EQ(folder.exit_code, 1);
   EXPECT_THAT(folder.error, AllOf(HasSubstr("friut"), HasSubstr("check --data")));
 }
 
 TEST_F(OwnImagesTest, AStrayImageNamesItself) {
-  trainer::WriteRgbPng(folder_ / "fruit/ripe/big.png", 9, 8, std::vector<std::uint8_t>(9 * 8 * 3));
+  trainer::WriteRgbPng(folder_.path("fruit/ripe/big.png"), 9, 8,
+                       std::vector<std::uint8_t>(9 * 8 * 3));
   EXPECT_THAT(Train().error,
               AllOf(HasSubstr("ripe/big.png: expected 8x8 pixels"), HasSubstr("got 9x8")));
-  WriteBytes(folder_ / "fruit/ripe/big.png", "\x89PNG\r\n");
+  WriteBytes(folder_.path("fruit/ripe/big.png"), "\x89PNG\r\n");
   EXPECT_THAT(Train().error, HasSubstr("ripe/big.png: expected a PNG image"));
 }
 
@@ -143,33 +133,33 @@ TEST_F(OwnImagesTest, FromAFolderOfImagesToCertifiedAnswers) {
   const FinishedProgram trained = Train();
   ASSERT_EQ(trained.exit_code, 0) << trained.error;
   EXPECT_THAT(trained.output, HasSubstr("report.html"));
-  const std::string report = ReadBytes(folder_ / "models/fruit/1/report.html");
+  const std::string report = ReadBytes(folder_.path("models/fruit/1/report.html"));
   EXPECT_THAT(report, AllOf(HasSubstr("\"unripe\""), HasSubstr("image_folder"),
                             HasSubstr("data:image/png;base64,")));
 
   const FinishedProgram evaluated =
       RunProgram({ProgramsFolder() + "/lipserve-train", "evaluate", "--model",
-                  folder_ / "models/fruit/1", "--data", folder_ / "fruit"});
+                  folder_.path("models/fruit/1"), "--data", folder_.path("fruit")});
   ASSERT_EQ(evaluated.exit_code, 0) << evaluated.error;
   EXPECT_THAT(evaluated.output, HasSubstr("16 samples"));  // a fifth of eighty
 
-  auto mistyped = StartServer(folder_ / "model");
+  auto mistyped = StartServer(folder_.path("model"));
   EXPECT_FALSE(mistyped.ok());
   EXPECT_THAT(std::string(mistyped.status().message()), HasSubstr("model"));
-  auto server = StartServer(folder_ / "models");
+  auto server = StartServer(folder_.path("models"));
   ASSERT_TRUE(server.ok()) << server.status();
 
   const auto classify = [&server](const std::string& model, const std::string& image) {
     return RunClient({"classify", "--server", server->grpc_address, "--model", model, image});
   };
-  const FinishedProgram model = classify("friut", folder_ / "fruit/ripe/1.png");
+  const FinishedProgram model = classify("friut", folder_.path("fruit/ripe/1.png"));
   EXPECT_EQ(model.exit_code, 1);
   EXPECT_THAT(model.error, AllOf(HasSubstr("friut"), HasSubstr("fruit")));
-  const FinishedProgram file = classify("fruit", folder_ / "fruit/ripe/1000.png");
+  const FinishedProgram file = classify("fruit", folder_.path("fruit/ripe/1000.png"));
   EXPECT_EQ(file.exit_code, 1);
   EXPECT_THAT(file.error, HasSubstr("1000.png: cannot open"));
-  trainer::WriteRgbPng(folder_ / "big.png", 9, 8, std::vector<std::uint8_t>(9 * 8 * 3));
-  const FinishedProgram size = classify("fruit", folder_ / "big.png");
+  trainer::WriteRgbPng(folder_.path("big.png"), 9, 8, std::vector<std::uint8_t>(9 * 8 * 3));
+  const FinishedProgram size = classify("fruit", folder_.path("big.png"));
   EXPECT_EQ(size.exit_code, 1);
   EXPECT_THAT(size.error, AllOf(HasSubstr("big.png: image size: expected 8x8 pixels"),
                                 HasSubstr("got 9x8; resize it first")));
@@ -178,10 +168,10 @@ TEST_F(OwnImagesTest, FromAFolderOfImagesToCertifiedAnswers) {
     return RunClient(
         {"classify", "--server", server->grpc_address, "--model", "fruit", "--json", image});
   };
-  const FinishedProgram ripe = answer(folder_ / "fruit/ripe/1.png");
+  const FinishedProgram ripe = answer(folder_.path("fruit/ripe/1.png"));
   EXPECT_EQ(ripe.exit_code, 0) << ripe.error;
   EXPECT_THAT(ripe.output, HasSubstr("\"ripe\""));
-  const FinishedProgram unripe = answer(folder_ / "fruit/unripe/1.jpg");
+  const FinishedProgram unripe = answer(folder_.path("fruit/unripe/1.jpg"));
   EXPECT_EQ(unripe.exit_code, 0) << unripe.error;
   EXPECT_THAT(unripe.output, HasSubstr("\"unripe\""));
 }

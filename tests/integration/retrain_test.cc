@@ -27,14 +27,7 @@ constexpr int kShortOfRequirement = 3;
 
 class RetrainTest : public ::testing::Test {
  protected:
-  RetrainTest() {
-    std::string folder = fs::temp_directory_path() / "lipserve-retrain-XXXXXX";
-    models_ = mkdtemp(folder.data());
-  }
-  ~RetrainTest() override {
-    std::error_code ignored;
-    fs::remove_all(models_, ignored);
-  }
+  RetrainTest() : models_(folder_.path()) {}
 
   std::vector<std::string> Command(const std::vector<std::string>& flags) const {
     std::vector<std::string> command = {"/usr/bin/env",
@@ -65,7 +58,8 @@ class RetrainTest : public ::testing::Test {
     return names;
   }
 
-  std::string models_;
+  TemporaryFolder folder_;
+  const std::string models_;
 };
 
 TEST_F(RetrainTest, EachRunPublishesTheNextVersionAndNamesIt) {

@@ -29,19 +29,12 @@ using ::testing::Not;
 class RollingUpdateTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    std::string folder = fs::temp_directory_path() / "lipserve-rolling-XXXXXX";
-    ASSERT_NE(mkdtemp(folder.data()), nullptr);
-    models_ = folder + "/models";
+    models_ = folder_.path("models");
     fs::create_directories(models_);
     absl::StatusOr<RunningServer> server =
         StartServer(models_, {"--repository-mode", "poll", "--repository-poll-ms", "1"});
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
-  }
-  void TearDown() override {
-    server_.process.reset();
-    std::error_code ignored;
-    fs::remove_all(fs::path(models_).parent_path(), ignored);
   }
 
   std::vector<nlohmann::json> Client(std::vector<std::string> arguments) const {
@@ -78,6 +71,7 @@ class RollingUpdateTest : public ::testing::Test {
     return answers.size() == 1 ? answers[0]["model_version"].get<int>() : 0;
   }
 
+  TemporaryFolder folder_;
   std::string models_;
   RunningServer server_;
 };

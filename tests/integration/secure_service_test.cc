@@ -21,8 +21,6 @@ using ::testing::HasSubstr;
 class SecureServiceTest : public ::testing::Test {
  protected:
   SecureServiceTest() {
-    folder_ = std::filesystem::temp_directory_path() / "lipserve-secure-XXXXXX";
-    if (mkdtemp(folder_.data()) == nullptr) std::abort();
     Write("authority.pem", authority_.CertificatePem());
     for (const auto& [name, identity] : {std::pair("server", &server_), std::pair("app", &app_)}) {
       Write(std::string(name) + ".pem", identity->CertificatePem());
@@ -30,14 +28,13 @@ class SecureServiceTest : public ::testing::Test {
     }
     Write("access.textproto", "allow { clients: 'app' methods: 'ListModels' }");
   }
-  ~SecureServiceTest() override { std::filesystem::remove_all(folder_); }
 
-  std::string Path(const std::string& name) const { return folder_ + "/" + name; }
+  std::string Path(const std::string& name) const { return folder_.path(name); }
   void Write(const std::string& name, const std::string& text) const {
-    std::ofstream(Path(name)) << text;
+    WriteBytes(Path(name), text);
   }
 
-  std::string folder_;
+  TemporaryFolder folder_;
   const Identity authority_{"authority"};
   const Identity server_{"server", &authority_};
   const Identity app_{"app", &authority_};

@@ -12,44 +12,22 @@
 #include "client/classifier_client.h"
 #include "client/image_input.h"
 #include "gtest/gtest.h"
-#include "tests/integration/demo_service.h"
+#include "tests/integration/demo_fixture.h"
 #include "tests/integration/reference_network.h"
 
 namespace lipserve {
 namespace {
 
-constexpr ImageShape kShape = {1, 28, 28};
 constexpr double kEpsilon = 1.0;
 
-// The 0 and 8 test images, as pixels or as floats.
-ImageSet TestImages(bool as_float) {
-  std::istringstream no_input;
-  auto images = LoadImages({.inputs = {SourcePath("data/mnist/t10k-images-idx3-ubyte.gz")},
-                            .label_files = {SourcePath("data/mnist/t10k-labels-idx1-ubyte.gz")},
-                            .only_labels = {0, 8},
-                            .as_float = as_float},
-                           kShape, no_input);
-  EXPECT_TRUE(images.ok()) << images.status();
-  return *std::move(images);
-}
-
-class TrainServeClassifyTest : public ::testing::Test {
+class TrainServeClassifyTest : public DemoFixture {
  protected:
-  static void SetUpTestSuite() {
-    auto service = DemoService::Start();
-    ASSERT_TRUE(service.ok()) << service.status();
-    service_ = service->release();
-  }
-  static void TearDownTestSuite() {
-    delete service_;
-    service_ = nullptr;
-  }
-
   void SetUp() override {
-    ASSERT_NE(service_, nullptr);
+    DemoFixture::SetUp();
+    if (HasFatalFailure()) return;
     client_ = std::make_unique<ClassifierClient>(
-        ClientOptions{.address = service_->grpc_address(), .timeout = absl::Seconds(60)});
-    auto network = ReferenceNetwork::Read(service_->model_path());
+        ClientOptions{.address = service().grpc_address(), .timeout = absl::Seconds(60)});
+    auto network = ReferenceNetwork::Read(service().model_path());
     ASSERT_TRUE(network.ok()) << network.status();
     network_ = std::make_unique<ReferenceNetwork>(*std::move(network));
   }
@@ -62,22 +40,19 @@ class TrainServeClassifyTest : public ::testing::Test {
 
   // Score of image `i`, which must be floats.
   double ReferenceScore(const ImageSet& images, int i) const {
-    std::vector<float> input(kShape.size());
+    std::vector<float> input(kDigitShape.size());
     std::memcpy(input.data(),
                 images.data.data() + static_cast<std::size_t>(i) * input.size() * sizeof(float),
                 input.size() * sizeof(float));
     return network_->Scores(input).at(0);
   }
 
-  static DemoService* service_;
   std::unique_ptr<ClassifierClient> client_;
   std::unique_ptr<ReferenceNetwork> network_;
 };
 
-DemoService* TrainServeClassifyTest::service_ = nullptr;
-
 TEST_F(TrainServeClassifyTest, FloatAnswersAreWhatTheModelFileMeans) {
-  const ImageSet images = TestImages(/*as_float=*/true);
+  const ImageSet images = ZerosAndEights(/*as_float=*/true);
   const v1::ClassifyResponse answers = Classify(images);
   ASSERT_EQ(answers.classifications_size(), 1954);
   EXPECT_EQ(answers.radius_unit(), v1::RADIUS_UNIT_INPUT);
@@ -102,9 +77,9 @@ TEST_F(TrainServeClassifyTest, FloatAnswersAreWhatTheModelFileMeans) {
 }
 
 TEST_F(TrainServeClassifyTest, PixelAnswersAreTheFloatAnswersInPixelUnits) {
-  const ImageSet float_images = TestImages(/*as_float=*/true);
+  const ImageSet float_images = ZerosAndEights(/*as_float=*/true);
   const v1::ClassifyResponse floats = Classify(float_images);
-  const v1::ClassifyResponse pixels = Classify(TestImages(/*as_float=*/false));
+  const v1::ClassifyResponse pixels = Classify(ZerosAndEights(/*as_float=*/false));
   EXPECT_EQ(pixels.radius_unit(), v1::RADIUS_UNIT_PIXEL);
   ASSERT_EQ(pixels.classifications_size(), floats.classifications_size());
   const double lipschitz = network_->LipschitzConstant();
@@ -123,7 +98,7 @@ TEST_F(TrainServeClassifyTest, PixelAnswersAreTheFloatAnswersInPixelUnits) {
 }
 
 TEST_F(TrainServeClassifyTest, OneEpochAlreadyTellsZerosFromEights) {
-  const ImageSet images = TestImages(/*as_float=*/false);
+  const ImageSet images = ZerosAndEights(/*as_float=*/false);
   const auto model = client_->DescribeModel({});
   ASSERT_TRUE(model.ok()) << model.status();
   int right = 0;

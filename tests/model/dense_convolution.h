@@ -4,6 +4,7 @@
 #ifndef TESTS_MODEL_DENSE_CONVOLUTION_H_
 #define TESTS_MODEL_DENSE_CONVOLUTION_H_
 
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <optional>
@@ -117,6 +118,24 @@ inline double QuadNorm(const QuadMatrix& t) {
 // An axis with the padding that keeps lengths at stride 1, if the size is odd.
 inline WindowAxis SameAxis(std::size_t size) {
   return {.size = size, .padding_before = (size - 1) / 2, .padding_after = size / 2};
+}
+
+inline constexpr std::array<PaddingMode, 4> kModes = {
+    PaddingMode::kZero, PaddingMode::kReflect, PaddingMode::kReplicate, PaddingMode::kCircular};
+
+// An axis at random that CheckNetwork accepts: even and odd sizes, windows larger than half of the
+// image, strides, dilations and unequal paddings. With padding other than zero, several taps of a
+// window can read one pixel.
+inline WindowAxis RandomAxis(std::mt19937_64& random, PaddingMode mode, std::size_t length,
+                             std::size_t largest_stride) {
+  while (true) {
+    const WindowAxis axis{.size = 1 + random() % 5,
+                          .stride = 1 + random() % largest_stride,
+                          .dilation = 1 + random() % 2,
+                          .padding_before = random() % 4,
+                          .padding_after = random() % 4};
+    if (IsValidPadding(axis, mode, length) && axis.outputs(length) >= 1) return axis;
+  }
 }
 
 // A convolution with normal weights and the same axis both ways.

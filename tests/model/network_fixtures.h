@@ -174,6 +174,13 @@ inline FrozenNetwork RandomPotentialNetwork(std::uint64_t seed, std::size_t scor
   return network;
 }
 
+// Why the format refuses `layer` on `shape`, or "" if it takes it.
+inline std::string LayerError(const FrozenLayer& layer, const SampleShape& shape) {
+  const FrozenNetwork network{.input_shape = shape, .layers = {layer, FlattenLayer{}}};
+  const std::string message(CheckNetwork(network).message());
+  return message.find("the last to be dense") == std::string::npos ? message : "";
+}
+
 inline FrozenModel ModelOf(FrozenNetwork network) {
   FrozenModel model;
   model.name = "test";

@@ -102,7 +102,7 @@ class RepositoryFixture : public ::testing::Test {
     return model.ok() ? (*model)->version() : 0;
   }
 
-  TemporaryFolder folder_;
+  TemporaryModels folder_;
   Metrics metrics_{BuildInfo{}};
   SteadyClock clock_;
   std::string log_;

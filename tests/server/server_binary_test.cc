@@ -127,7 +127,7 @@ class ServerBinaryTest : public ::testing::Test {
     http_port_ = std::stoi(ports[2]);
   }
 
-  TemporaryFolder folder_;
+  TemporaryModels folder_;
   int grpc_port_ = 0;
   int http_port_ = 0;
 };

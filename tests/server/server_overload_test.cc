@@ -43,7 +43,7 @@ class ServerOverloadTest : public ::testing::Test {
   }
 
   const v1::ClassifyRequest request_ = Fp32Request("small", RandomInputs(1, 1));
-  TemporaryFolder folder_;
+  TemporaryModels folder_;
 };
 
 TEST_F(ServerOverloadTest, AFullQueueRefusesWithAPushbackAndDrainingAnswersTheRest) {

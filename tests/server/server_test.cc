@@ -34,7 +34,7 @@ class ServerTest : public ::testing::Test {
 
   TestServer NewServer() { return TestServer(TestOptions(folder_)); }
 
-  TemporaryFolder folder_;
+  TemporaryModels folder_;
 };
 
 TEST_F(ServerTest, AnswersFloatImagesAsTheModelDoes) {

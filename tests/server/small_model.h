@@ -17,6 +17,7 @@
 #include "model/network/model_file.h"
 #include "server/operations/metrics.h"
 #include "server/repository/served_model.h"
+#include "tests/temporary_folder.h"
 
 namespace lipserve {
 
@@ -81,34 +82,17 @@ inline std::vector<float> RandomInputs(std::uint64_t seed, std::size_t count) {
   return inputs;
 }
 
-// A folder that is removed with everything in it.
-class TemporaryFolder {
+// A folder of models to serve.
+class TemporaryModels : public TemporaryFolder {
  public:
-  TemporaryFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "lipserve_test_XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) std::abort();
-    path_ = name;
-  }
-  ~TemporaryFolder() {
-    std::error_code error;
-    std::filesystem::remove_all(path_, error);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-
-  const std::string& path() const { return path_; }
-
   // Writes the model to <folder>/<name>/<version>/model.lip and returns that path.
   std::string Add(const std::string& name, const std::string& version, FrozenModel model) const {
-    const std::filesystem::path folder = std::filesystem::path(path_) / name / version;
+    const std::filesystem::path folder = std::filesystem::path(path()) / name / version;
     std::filesystem::create_directories(folder);
     const std::string path = (folder / kModelFileName).string();
     if (!WriteModelFile(path, model).ok()) std::abort();
     return path;
   }
-
- private:
-  std::string path_;
 };
 
 }  // namespace lipserve

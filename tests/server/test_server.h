@@ -141,6 +141,8 @@ inline absl::Status Await(const std::function<void(RepositoryLoader::Done)>& sta
   return outcome.get_future().get();
 }
 
+using InferenceStub = inference::GRPCInferenceService::Stub;
+
 class TestServer {
  public:
   explicit TestServer(const ServerOptions& options, const Clock& clock = DefaultClock())
@@ -153,7 +155,7 @@ class TestServer {
   Server& server() { return *server_; }
   const absl::Status& loaded() const { return loaded_; }
   v1::ClassifierService::Stub& stub() { return *stub_; }
-  inference::GRPCInferenceService::Stub& inference() { return *inference_; }
+  InferenceStub& inference() { return *inference_; }
   const std::shared_ptr<grpc::Channel>& channel() { return channel_; }
   std::string Metrics() { return HttpGet(server_->http_address().port, "/metrics"); }
 
@@ -205,7 +207,7 @@ class TestServer {
   absl::Status loaded_;
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::ClassifierService::Stub> stub_;
-  std::unique_ptr<inference::GRPCInferenceService::Stub> inference_;
+  std::unique_ptr<InferenceStub> inference_;
 };
 
 // Classify calls in progress.

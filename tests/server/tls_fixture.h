@@ -82,7 +82,7 @@ class TlsFixture : public ::testing::Test {
     return stub->ListModels(&context, v1::ListModelsRequest(), &response);
   }
 
-  TemporaryFolder models_;
+  TemporaryModels models_;
   TemporaryFolder files_;
   SteadyClock clock_;
   const Identity authority_{"lipserve test authority"};

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "tests/soundness/attacked_server.h"
-#include "tests/soundness/attacks.h"
+#include "tests/soundness/attacks/attacks.h"
 #include "tests/soundness/naive_certifier.h"
 #include "tests/soundness/served_subject.h"
 

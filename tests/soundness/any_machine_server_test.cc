@@ -18,11 +18,11 @@
 #include "absl/strings/str_cat.h"
 #include "client/classifier_client.h"
 #include "model/certified_model.h"
-#include "model/execution/onednn.h"
 #include "model/network/model_file.h"
 #include "tests/client/test_files.h"
 #include "tests/integration/child_process.h"
 #include "tests/soundness/boundary_images.h"
+#include "tests/soundness/program_mode.h"
 
 #if defined(__x86_64__)
 #include <xmmintrin.h>
@@ -231,6 +231,13 @@ TEST_F(AnyMachineServerTest, AThirdOfTheImagesIsTooCloseToABoundaryForFloat32) {
 }
 
 #if defined(__x86_64__)
+const ProgramMode kPrintFlushing("--print-flushing", [] {
+  std::thread([] {
+    const bool flushes = (_mm_getcsr() & 0x8040U) == 0x8040U;
+    std::printf(flushes ? "flushes" : "keeps");
+  }).join();
+});
+
 // The test is worth nothing if the preloaded library does not reach the threads of a program.
 TEST(FlushToZeroTest, ThreadsOfAProgramOnSuchAMachineFlush) {
   for (const bool flushes : {false, true}) {
@@ -244,18 +251,3 @@ TEST(FlushToZeroTest, ThreadsOfAProgramOnSuchAMachineFlush) {
 
 }  // namespace
 }  // namespace lipserve
-
-int main(int argc, char** argv) {
-#if defined(__x86_64__)
-  if (argc == 2 && std::string(argv[1]) == "--print-flushing") {
-    std::thread([] {
-      const bool flushes = (_mm_getcsr() & 0x8040U) == 0x8040U;
-      std::printf(flushes ? "flushes" : "keeps");
-    }).join();
-    return 0;
-  }
-#endif
-  lipserve::onednn::UseStrictFloat32();
-  ::testing::InitGoogleTest(&argc, argv);
-  return RUN_ALL_TESTS();
-}

@@ -15,8 +15,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "model/certified_model.h"
-#include "model/execution/onednn.h"
 #include "tests/soundness/boundary_images.h"
+#include "tests/soundness/program_mode.h"
 
 namespace lipserve {
 namespace {
@@ -50,10 +50,11 @@ std::string Dump() {
   return text;
 }
 
+const ProgramMode kDumpAnswers("--dump-answers", [] { absl::PrintF("%s", Dump()); });
+
 // Runs this program again as another machine.
 std::string DumpAs(const std::string& environment) {
-  const std::string command =
-      absl::StrCat("LIPSERVE_DUMP_ANSWERS=1 ", environment, " /proc/", getpid(), "/exe");
+  const std::string command = absl::StrCat(environment, " /proc/", getpid(), "/exe --dump-answers");
   FILE* pipe = popen(command.c_str(), "r");
   std::string text;
   std::array<char, 4096> buffer{};
@@ -109,13 +110,3 @@ TEST(AnyMachineTest, TheOldestInstructionSetAgreesInClassAndTo12DigitsInRadius) 
 
 }  // namespace
 }  // namespace lipserve
-
-int main(int argc, char** argv) {
-  if (std::getenv("LIPSERVE_DUMP_ANSWERS") != nullptr) {
-    lipserve::onednn::UseStrictFloat32();
-    absl::PrintF("%s", lipserve::Dump());
-    return 0;
-  }
-  ::testing::InitGoogleTest(&argc, argv);
-  return RUN_ALL_TESTS();
-}

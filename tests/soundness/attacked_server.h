@@ -13,7 +13,7 @@
 #include "model/foundation/status_macros.h"
 #include "server/server.h"
 #include "tests/server/small_model.h"
-#include "tests/soundness/attack_target.h"
+#include "tests/soundness/attacks/attack_target.h"
 
 namespace lipserve {
 
@@ -46,7 +46,7 @@ class AttackedServer {
   AttackedServer() = default;
 
   SteadyClock clock_;
-  TemporaryFolder folder_;
+  TemporaryModels folder_;
   std::unique_ptr<Server> server_;
   std::unique_ptr<AttackTarget> target_;
 };

@@ -83,7 +83,7 @@ class MemoryFaultTest : public ::testing::Test {
                                                 : v1::Classification();
   }
 
-  TemporaryFolder folder_;
+  TemporaryModels folder_;
 };
 
 TEST_F(MemoryFaultTest, WhicheverCopyOfTheWeightsChangesTheAnswerIsRightOrCertifiesNothing) {

@@ -46,14 +46,14 @@ MUTATIONS = NORM_MUTATIONS + (
     ),
     Mutation(
         "sums of squares are taken to be exact",
-        "model/certificate/vector_norm.cc",
+        "model/arithmetic/vector_norm.cc",
         "return Upper(1.0 + static_cast<double>(size + 8) * 0x1p-52);",
         "return Upper(1.0 + static_cast<double>(size) * 0.0);",
         ("vector_norm_test",),
     ),
     Mutation(
         "bounds round to nearest",
-        "model/certificate/outward_rounding.h",
+        "model/arithmetic/outward_rounding.h",
         "return Upper(std::bit_cast<double>(std::bit_cast<std::uint64_t>(nearest + 0.0) + 1));",
         "return Upper(nearest);",
         ("outward_rounding_test",),
@@ -125,14 +125,14 @@ MUTATIONS = NORM_MUTATIONS + (
     ),
     Mutation(
         "the caller's floating-point environment is kept",
-        "model/certificate/outward_rounding.h",
+        "model/arithmetic/outward_rounding.h",
         "    std::fesetenv(FE_DFL_ENV);\n",
         "",
         ("outward_rounding_test", "certified_model_test"),
     ),
     Mutation(
         "the radius is rounded to the nearest float32",
-        "server/request_codec.cc",
+        "server/protocols/classifier_codec.cc",
         "classification.set_certified_radius_l2(proven.radius_l2);",
         "classification.set_certified_radius_l2(\n"
         "    static_cast<double>(static_cast<float>(proven.radius_l2)));",
@@ -140,21 +140,21 @@ MUTATIONS = NORM_MUTATIONS + (
     ),
     Mutation(
         "quotients round to nearest",
-        "model/certificate/outward_rounding.h",
+        "model/arithmetic/outward_rounding.h",
         "return std::nextafter(std::fmin(quotient, std::numeric_limits<double>::max()), 0.0);",
         "return std::fmin(quotient, std::numeric_limits<double>::max());",
         ("outward_rounding_test",),
     ),
     Mutation(
         "pixel radii are input radii times the divisor",
-        "model/certificate/pixel_scaling.cc",
+        "model/network/pixel_scaling.cc",
         "steepest_step_ = std::max(steepest_step_, step);",
         "steepest_step_ = 1.0 / divisor + 0.0 * step;",
         ("pixel_scaling_test",),
     ),
     Mutation(
         "squared pixel radii round to nearest",
-        "model/certificate/pixel_scaling.cc",
+        "model/network/pixel_scaling.cc",
         "return static_cast<std::uint64_t>((significand * significand) >> (2 * scale));",
         "return static_cast<std::uint64_t>(radius * radius + 0.5);",
         ("pixel_scaling_test",),

@@ -14,7 +14,7 @@
 
 #include "model/certified_model.h"
 #include "tests/model/network_fixtures.h"
-#include "tests/soundness/attack_tally.h"
+#include "tests/soundness/attacks/attack_tally.h"
 
 namespace lipserve {
 

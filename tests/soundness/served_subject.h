@@ -16,7 +16,7 @@
 #include "model/execution/exact_network.h"
 #include "tests/model/network_fixtures.h"
 #include "tests/soundness/attacked_server.h"
-#include "tests/soundness/attacks.h"
+#include "tests/soundness/attacks/attacks.h"
 #include "tests/soundness/real_radius.h"
 
 namespace lipserve {

@@ -12,7 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "proto/idx/idx_file.h"
-#include "tests/soundness/attacks.h"
+#include "tests/soundness/attacks/attacks.h"
 
 namespace lipserve {
 namespace {

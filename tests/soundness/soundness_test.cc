@@ -11,7 +11,7 @@
 #include "tests/model/network_fixtures.h"
 #include "tests/model/orthonormal_rows.h"
 #include "tests/soundness/attacked_server.h"
-#include "tests/soundness/attacks.h"
+#include "tests/soundness/attacks/attacks.h"
 
 namespace lipserve {
 namespace {

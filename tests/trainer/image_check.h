@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "model/certificate/convolution_norm.h"
 #include "model/execution/image_layout.h"
 #include "tests/model/layer_definition.h"
 #include "tests/trainer/gradient_check.h"
@@ -31,9 +32,10 @@ inline ConvolutionLayer Geometry(SampleShape input, std::size_t outputs, WindowA
           .padding_mode = mode};
 }
 
+inline constexpr WindowAxis kSame3{.size = 3, .padding_before = 1, .padding_after = 1};
+
 // Every padding, stride, dilation, groups, wide and tall kernels, axes that differ.
 inline std::vector<ConvolutionLayer> Geometries() {
-  constexpr WindowAxis kSame3{.size = 3, .padding_before = 1, .padding_after = 1};
   std::vector<ConvolutionLayer> all = {
       Geometry({2, 5, 4}, 3, kSame3),
       Geometry({1, 4, 4}, 12, kSame3),  // tall
@@ -56,6 +58,16 @@ inline std::vector<ConvolutionLayer> Geometries() {
 inline std::string DescribeGeometry(const ConvolutionLayer& layer) {
   return DescribeLayer(layer) + ", padding mode " +
          std::to_string(static_cast<int>(layer.padding_mode));
+}
+
+// The proven norm of a frozen convolution may exceed 1 by so much: its weights are rounded to
+// float32.
+inline constexpr double kFreezeRounding = 1e-6;
+
+inline double ProvenNorm(const FrozenLayer& frozen) {
+  const auto bound = BoundConvolutionNorm(std::get<ConvolutionLayer>(frozen));
+  EXPECT_TRUE(bound.ok()) << bound.status();
+  return bound.value_or(0.0);
 }
 
 // Expects the frozen `layer` to mean what its Forward computes: on random images, the definition in

@@ -4,58 +4,21 @@
 #ifndef TESTS_TRAINER_TINY_EXPERIMENT_H_
 #define TESTS_TRAINER_TINY_EXPERIMENT_H_
 
-#include <gtest/gtest.h>
-
-#include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
 #include <random>
 #include <string>
 #include <vector>
 
+#include "tests/proto/idx_bytes.h"
+#include "tests/temporary_folder.h"
+
 namespace lipserve::trainer {
-
-// A folder of its own for each test, removed afterwards.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
-    path_ = ::testing::TempDir() + test->test_suite_name() + "." + test->name();
-    std::filesystem::remove_all(path_);
-    std::filesystem::create_directories(path_);
-  }
-  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-
-  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
-
-inline std::string ReadBytes(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-inline void WriteBytes(const std::string& path, const std::string& bytes) {
-  std::ofstream(path, std::ios::binary) << bytes;
-}
 
 // An idx file of unsigned bytes.
 inline void WriteIdx(const std::string& path, const std::vector<std::uint32_t>& dimensions,
                      const std::vector<std::uint8_t>& values) {
-  std::string bytes{'\0', '\0', '\x08', static_cast<char>(dimensions.size())};
-  for (const std::uint32_t size : dimensions) {
-    for (int shift = 24; shift >= 0; shift -= 8) {
-      bytes.push_back(static_cast<char>((size >> shift) & 0xff));
-    }
-  }
-  bytes.append(values.begin(), values.end());
-  WriteBytes(path, bytes);
+  WriteBytes(path, IdxBytes(dimensions, values));
 }
 
 inline constexpr std::uint32_t kTinyAxis = 8;
@@ -86,11 +49,8 @@ inline void WriteTinyDataset(const std::string& folder) {
   WriteTinySplit(folder, "t10k", 150, 2);
 }
 
-// Trains to a few errors in three epochs.
-inline std::string TinyRecipeText() {
-  return R"(name: "tiny"
-dataset { idx {} classes: [3, 5] class_names: ["left", "right"] pixel_divisor: 255 }
-layers { flatten {} }
+// The layers, the loss and the optimizer of the tiny recipe.
+inline constexpr char kTinyNetworkText[] = R"(layers { flatten {} }
 layers { spectral_dense { units: 8 use_bias: true } }
 layers { group_sort { group_size: 2 } }
 layers { frobenius_dense { units: 1 } }
@@ -101,7 +61,14 @@ loss {
   }
 }
 optimizer { adam { learning_rate: 0.01 } }
-batch_size: 32
+)";
+
+// Trains to a few errors in three epochs.
+inline std::string TinyRecipeText() {
+  return std::string(R"(name: "tiny"
+dataset { idx {} classes: [3, 5] class_names: ["left", "right"] pixel_divisor: 255 }
+)") + kTinyNetworkText +
+         R"(batch_size: 32
 epochs: 3
 seed: 7
 )";

@@ -26,10 +26,10 @@ class TinyTraining {
   };
 
   explicit TinyTraining(const std::string& recipe) {
-    WriteTinyDataset(folder_ / "data");
+    WriteTinyDataset(folder_.path("data"));
     options_.recipe = *ParseRecipe(recipe, "tiny");
-    options_.data_folder = folder_ / "data";
-    options_.out_folder = folder_ / "models/tiny/1";
+    options_.data_folder = folder_.path("data");
+    options_.out_folder = folder_.path("models/tiny/1");
   }
 
   std::unique_ptr<TrainingRun> Start() const {

@@ -17,6 +17,7 @@
 
 #include "model/certified_model.h"
 #include "model/network/pixel_scaling.h"
+#include "tests/verify/answers.h"
 #include "tests/verify/convolutional_network.h"
 #include "tests/verify/frozen_model_bytes.h"
 
@@ -24,11 +25,6 @@ namespace lipserve::verify {
 namespace {
 
 using ::testing::HasSubstr;
-
-std::string ErrorOf(const ProvenModel& proven, const Answer& answer) {
-  const absl::Status status = CheckAnswer(proven, answer);
-  return status.ok() ? "" : std::string(status.message());
-}
 
 // A network, as served and as checked, and answers of the former.
 class ServedModel {
@@ -99,7 +95,7 @@ TEST_P(ServedAnswerTest, IsAcceptedAndCertifiesSomething) {
   int certified = 0;
   int squares = 0;
   for (const Answer& answer : Answers()) {
-    EXPECT_EQ(ErrorOf(model_.proven(), answer), "");
+    EXPECT_EQ(AnswerError(model_.proven(), answer), "");
     certified += answer.radius > 0 ? 1 : 0;
     squares += answer.pixel_radius_squared && *answer.pixel_radius_squared > 0 ? 1 : 0;
   }
@@ -110,7 +106,7 @@ TEST_P(ServedAnswerTest, IsAcceptedAndCertifiesSomething) {
 TEST_P(ServedAnswerTest, IsRefusedWithAnInflatedRadius) {
   for (Answer answer : Answers()) {
     answer.radius *= mpq_class(1'000'001, 1'000'000);
-    EXPECT_THAT(ErrorOf(model_.proven(), answer), HasSubstr("radius: expected at most"));
+    EXPECT_THAT(AnswerError(model_.proven(), answer), HasSubstr("radius: expected at most"));
   }
 }
 
@@ -119,7 +115,7 @@ TEST_P(ServedAnswerTest, IsRefusedWithALargerSquaredPixelRadius) {
   for (Answer answer : Answers()) {
     if (!answer.pixel_radius_squared) continue;
     *answer.pixel_radius_squared += 2;
-    EXPECT_THAT(ErrorOf(model_.proven(), answer),
+    EXPECT_THAT(AnswerError(model_.proven(), answer),
                 HasSubstr("squared pixel radius: expected at most"));
   }
 }
@@ -127,7 +123,7 @@ TEST_P(ServedAnswerTest, IsRefusedWithALargerSquaredPixelRadius) {
 TEST_P(ServedAnswerTest, IsRefusedWithAnInflatedMargin) {
   for (Answer answer : Answers()) {
     *answer.margin *= mpq_class(1'000'001, 1'000'000);
-    EXPECT_THAT(ErrorOf(model_.proven(), answer), HasSubstr("margin: expected at most"));
+    EXPECT_THAT(AnswerError(model_.proven(), answer), HasSubstr("margin: expected at most"));
   }
 }
 
@@ -138,11 +134,11 @@ TEST_P(ServedAnswerTest, IsRefusedWithAnyOtherClass) {
     for (std::size_t other = 0; other < classes; ++other) {
       if (other == right) continue;
       answer.class_index = other;
-      EXPECT_THAT(ErrorOf(model_.proven(), answer),
+      EXPECT_THAT(AnswerError(model_.proven(), answer),
                   HasSubstr("class: expected class " + std::to_string(right)));
     }
     answer.class_index = classes;
-    EXPECT_THAT(ErrorOf(model_.proven(), answer), HasSubstr("class: expected 0 to"));
+    EXPECT_THAT(AnswerError(model_.proven(), answer), HasSubstr("class: expected 0 to"));
   }
 }
 
@@ -157,7 +153,7 @@ TEST_P(ServedAnswerTest, IsRefusedAfterAChangeOfTheInputThatLowersTheMargin) {
     brighter.data[1] = static_cast<char>(pixel + 1);
     Answer darker = answer;
     darker.data[1] = static_cast<char>(pixel - 1);
-    EXPECT_NE(ErrorOf(model_.proven(), brighter) + ErrorOf(model_.proven(), darker), "");
+    EXPECT_NE(AnswerError(model_.proven(), brighter) + AnswerError(model_.proven(), darker), "");
   }
 }
 
@@ -181,22 +177,14 @@ FrozenModel IdentityOfTwo() {
   return model;
 }
 
-Answer AnswerFor(std::vector<float> input, std::size_t class_index, const mpq_class& radius) {
-  return {.element_type = ElementType::kFloat32,
-          .data = BytesOf(input),
-          .class_index = class_index,
-          .radius = radius,
-          .margin = std::nullopt};
-}
-
 TEST(AnswerCheckTest, TheLargestRadiusIsTheDistanceToTheBoundary) {
   FrozenModel frozen = IdentityOfTwo();
   const ProvenModel proven = Proven(frozen);
   // 2 / sqrt(2) = 1.41421356237309504...
   const mpq_class inside("141421356237309504/100000000000000000");
   const mpq_class outside("141421356237309505/100000000000000000");
-  EXPECT_EQ(ErrorOf(proven, AnswerFor({2.0F, 0.0F}, 0, inside)), "");
-  EXPECT_THAT(ErrorOf(proven, AnswerFor({2.0F, 0.0F}, 0, outside)),
+  EXPECT_EQ(AnswerError(proven, AnswerFor({2.0F, 0.0F}, 0, inside)), "");
+  EXPECT_THAT(AnswerError(proven, AnswerFor({2.0F, 0.0F}, 0, outside)),
               HasSubstr("class 0 (class 0) against class 1 (class 1): radius: expected at most "
                         "1.41421356237309, got 1.41421356237309"));
 }
@@ -206,12 +194,12 @@ TEST(AnswerCheckTest, TheLargestSquaredPixelRadiusIsTheSquaredDistanceToTheBound
   FrozenModel frozen = IdentityOfTwo();
   const ProvenModel proven = Proven(frozen);
   const auto error = [&](const std::string& pixels, std::size_t class_index, int squared) {
-    return ErrorOf(proven, {.element_type = ElementType::kUint8,
-                            .data = pixels,
-                            .class_index = class_index,
-                            .radius = 0,
-                            .margin = std::nullopt,
-                            .pixel_radius_squared = squared});
+    return AnswerError(proven, {.element_type = ElementType::kUint8,
+                                .data = pixels,
+                                .class_index = class_index,
+                                .radius = 0,
+                                .margin = std::nullopt,
+                                .pixel_radius_squared = squared});
   };
   EXPECT_EQ(error("\5\1", 0, 8), "");
   EXPECT_THAT(error("\5\1", 0, 9), HasSubstr("squared pixel radius: expected at most 8, got 9"));
@@ -225,7 +213,7 @@ TEST(AnswerCheckTest, FloatsHaveNoSquaredPixelRadius) {
   const ProvenModel proven = Proven(frozen);
   Answer answer = AnswerFor({2.0F, 0.0F}, 0, 0);
   answer.pixel_radius_squared = 1;
-  EXPECT_THAT(ErrorOf(proven, answer), HasSubstr("expected none for floats, got one"));
+  EXPECT_THAT(AnswerError(proven, answer), HasSubstr("expected none for floats, got one"));
 }
 
 TEST(AnswerCheckTest, OnTheSphereATieBelongsToTheFirstClass) {
@@ -240,20 +228,20 @@ TEST(AnswerCheckTest, OnTheSphereATieBelongsToTheFirstClass) {
   const ProvenModel proven = Proven(frozen);
   // At distance 3 of x = 3 the scores tie: still class 0. At distance 3 of x = -3 they tie too,
   // which is no longer class 1.
-  EXPECT_EQ(ErrorOf(proven, AnswerFor({3.0F}, 0, 3)), "");
-  EXPECT_THAT(ErrorOf(proven, AnswerFor({-3.0F}, 1, 3)),
+  EXPECT_EQ(AnswerError(proven, AnswerFor({3.0F}, 0, 3)), "");
+  EXPECT_THAT(AnswerError(proven, AnswerFor({-3.0F}, 1, 3)),
               HasSubstr("radius: expected less than 3, got 3"));
-  EXPECT_EQ(ErrorOf(proven, AnswerFor({-3.0F}, 1, mpq_class(2999, 1000))), "");
+  EXPECT_EQ(AnswerError(proven, AnswerFor({-3.0F}, 1, mpq_class(2999, 1000))), "");
 }
 
 TEST(AnswerCheckTest, ATieIsClassZeroWithoutARadius) {
   FrozenModel frozen = IdentityOfTwo();
   const ProvenModel proven = Proven(frozen);
-  EXPECT_EQ(ErrorOf(proven, AnswerFor({1.0F, 1.0F}, 0, 0)), "");
-  EXPECT_NE(ErrorOf(proven, AnswerFor({1.0F, 1.0F}, 1, 0)), "");
-  EXPECT_NE(ErrorOf(proven, AnswerFor({1.0F, 1.0F}, 0, mpq_class(1, 1'000'000'000))), "");
+  EXPECT_EQ(AnswerError(proven, AnswerFor({1.0F, 1.0F}, 0, 0)), "");
+  EXPECT_NE(AnswerError(proven, AnswerFor({1.0F, 1.0F}, 1, 0)), "");
+  EXPECT_NE(AnswerError(proven, AnswerFor({1.0F, 1.0F}, 0, mpq_class(1, 1'000'000'000))), "");
   // Scores that differ by the smallest float32 number are no tie.
-  EXPECT_EQ(ErrorOf(proven, AnswerFor({0.0F, 0x1p-149F}, 1, 0)), "");
+  EXPECT_EQ(AnswerError(proven, AnswerFor({0.0F, 0x1p-149F}, 1, 0)), "");
 }
 
 TEST(AnswerCheckTest, EqualRowsLimitNoRadius) {
@@ -263,15 +251,16 @@ TEST(AnswerCheckTest, EqualRowsLimitNoRadius) {
   dense.bias = {1.0F, 0.0F};
   dense.claimed_operator_norm_bound = 2.0;
   const ProvenModel proven = Proven(frozen);
-  EXPECT_EQ(ErrorOf(proven, AnswerFor({5.0F, 5.0F}, 0, mpq_class("1000000000000000000000"))), "");
+  EXPECT_EQ(AnswerError(proven, AnswerFor({5.0F, 5.0F}, 0, mpq_class("1000000000000000000000"))),
+            "");
 }
 
 TEST(AnswerCheckTest, RefusesInputsThatAreNotOfTheModel) {
   FrozenModel frozen = IdentityOfTwo();
   const ProvenModel proven = Proven(frozen);
-  EXPECT_THAT(ErrorOf(proven, AnswerFor({1.0F}, 0, 0)),
+  EXPECT_THAT(AnswerError(proven, AnswerFor({1.0F}, 0, 0)),
               HasSubstr("input: expected 8 bytes for 2 numbers, got 4"));
-  EXPECT_THAT(ErrorOf(proven, AnswerFor({1.0F, std::numeric_limits<float>::infinity()}, 0, 0)),
+  EXPECT_THAT(AnswerError(proven, AnswerFor({1.0F, std::numeric_limits<float>::infinity()}, 0, 0)),
               HasSubstr("input: number 1"));
 }
 
@@ -328,18 +317,18 @@ TEST_P(ConvolutionalAnswerTest, IsAcceptedAndNoLargerOneIs) {
   for (int trial = 0; trial < kAnswers; ++trial) {
     const Answer answer = AnswerTo(RandomInput());
     EXPECT_GT(answer.radius, 0);
-    EXPECT_EQ(ErrorOf(proven_, answer), "");
+    EXPECT_EQ(AnswerError(proven_, answer), "");
     Answer inflated = answer;
     inflated.radius *= mpq_class(1'000'001, 1'000'000);
-    EXPECT_THAT(ErrorOf(proven_, inflated), HasSubstr("radius: expected at most"));
+    EXPECT_THAT(AnswerError(proven_, inflated), HasSubstr("radius: expected at most"));
     inflated = answer;
     *inflated.margin *= mpq_class(1'000'002, 1'000'000);
-    EXPECT_THAT(ErrorOf(proven_, inflated), HasSubstr("margin: expected at most"));
+    EXPECT_THAT(AnswerError(proven_, inflated), HasSubstr("margin: expected at most"));
     for (std::size_t other = 0; other < 3; ++other) {
       if (other == answer.class_index) continue;
       Answer wrong = answer;
       wrong.class_index = other;
-      EXPECT_THAT(ErrorOf(proven_, wrong), HasSubstr("class: expected class"));
+      EXPECT_THAT(AnswerError(proven_, wrong), HasSubstr("class: expected class"));
     }
   }
 }
@@ -381,7 +370,7 @@ TEST_P(ConvolutionalAnswerTest, IsRefusedAfterAChangeOfTheInputThatLowersTheMarg
       input[5] = kept + step;
       Answer moved = answer;
       moved.data = BytesOf(input);
-      errors += ErrorOf(proven_, moved);
+      errors += AnswerError(proven_, moved);
     }
     EXPECT_NE(errors, "");
   }
@@ -410,12 +399,12 @@ TEST(AnswerCheckTest, RootsThatTieOrNearlyTieProveNoClass) {
   FrozenModel frozen = TwoRoots();
   const ProvenModel proven = Proven(frozen);
   for (const std::size_t class_index : {0U, 1U}) {
-    EXPECT_NE(ErrorOf(proven, AnswerFor({1.0F, 2.0F, 2.0F, 1.0F}, class_index, 0)), "");
+    EXPECT_NE(AnswerError(proven, AnswerFor({1.0F, 2.0F, 2.0F, 1.0F}, class_index, 0)), "");
   }
-  EXPECT_THAT(ErrorOf(proven, AnswerFor({1.0F, 2.0F, 2.0F, 1.0F}, 0, 0)),
+  EXPECT_THAT(AnswerError(proven, AnswerFor({1.0F, 2.0F, 2.0F, 1.0F}, 0, 0)),
               HasSubstr("class: expected scores that differ by more than the roots"));
   // sqrt(2) (2^-149) is far above the error of roots.
-  EXPECT_EQ(ErrorOf(proven, AnswerFor({0x1p-149F, 0x1p-149F, 0x1p-149F, 0.0F}, 0, 0)), "");
+  EXPECT_EQ(AnswerError(proven, AnswerFor({0x1p-149F, 0x1p-149F, 0x1p-149F, 0.0F}, 0, 0)), "");
 }
 
 TEST(AnswerCheckTest, TheErrorOfRootsIsTakenOffTheMargin) {
@@ -424,9 +413,9 @@ TEST(AnswerCheckTest, TheErrorOfRootsIsTakenOffTheMargin) {
   // Scores 5 and 0: exact, but the checker does not know that.
   Answer answer = AnswerFor({3.0F, 4.0F, 0.0F, 0.0F}, 0, 0);
   answer.margin = 5 - proven.difference_error();
-  EXPECT_EQ(ErrorOf(proven, answer), "");
+  EXPECT_EQ(AnswerError(proven, answer), "");
   answer.margin = 5;
-  EXPECT_THAT(ErrorOf(proven, answer), HasSubstr("margin: expected at most"));
+  EXPECT_THAT(AnswerError(proven, answer), HasSubstr("margin: expected at most"));
 }
 
 }  // namespace

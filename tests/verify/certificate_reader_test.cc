@@ -17,7 +17,7 @@ namespace {
 using ::testing::HasSubstr;
 using Json = nlohmann::ordered_json;
 
-std::string ErrorOf(const std::string& text) {
+std::string CertificateError(const std::string& text) {
   const auto certificate = ParseCertificate(text);
   return certificate.ok() ? "" : std::string(certificate.status().message());
 }
@@ -53,19 +53,20 @@ TEST(CertificateReaderTest, ReadsWhatTheClientWrites) {
 TEST(CertificateReaderTest, RefusesEveryTruncation) {
   const std::string text = Sample();
   for (std::size_t size = 0; size + 2 < text.size(); ++size) {
-    EXPECT_NE(ErrorOf(text.substr(0, size)), "") << size;
+    EXPECT_NE(CertificateError(text.substr(0, size)), "") << size;
   }
 }
 
 TEST(CertificateReaderTest, RefusesAnotherFormatOrVersion) {
   Json json = SampleJson();
   json["version"] = 1;
-  EXPECT_THAT(ErrorOf(json.dump()), HasSubstr("version: expected 2, got 1; record the answers"));
+  EXPECT_THAT(CertificateError(json.dump()),
+              HasSubstr("version: expected 2, got 1; record the answers"));
   json["format"] = "other";
-  EXPECT_THAT(ErrorOf(json.dump()), HasSubstr("format: expected"));
+  EXPECT_THAT(CertificateError(json.dump()), HasSubstr("format: expected"));
   for (const char* const text :
        {"[]", "1", "null", "{}", "\"lipserve.certificate\"", "{\"a\":", ""}) {
-    EXPECT_NE(ErrorOf(text), "") << text;
+    EXPECT_NE(CertificateError(text), "") << text;
   }
 }
 
@@ -74,28 +75,30 @@ TEST(CertificateReaderTest, RefusesMissingUnknownAndRepeatedKeys) {
   for (const auto& [key, value] : sample.items()) {
     Json json = sample;
     json.erase(key);
-    EXPECT_NE(ErrorOf(json.dump()), "") << key;
+    EXPECT_NE(CertificateError(json.dump()), "") << key;
   }
   for (const auto& [key, value] : sample["answers"][1].items()) {
     Json json = sample;
     json["answers"][1].erase(key);
-    EXPECT_THAT(ErrorOf(json.dump()), HasSubstr("answer 1: expected a key \"" + key + "\""));
+    EXPECT_THAT(CertificateError(json.dump()),
+                HasSubstr("answer 1: expected a key \"" + key + "\""));
     json["answers"][1][key] = Json::array();  // and a value of the wrong type
-    EXPECT_THAT(ErrorOf(json.dump()), HasSubstr("answer 1: " + key + ": expected"));
+    EXPECT_THAT(CertificateError(json.dump()), HasSubstr("answer 1: " + key + ": expected"));
   }
   Json json = sample;
   json["answers"][0]["radius"] = 1;
-  EXPECT_THAT(ErrorOf(json.dump()), HasSubstr("answer 0: expected no key \"radius\""));
+  EXPECT_THAT(CertificateError(json.dump()), HasSubstr("answer 0: expected no key \"radius\""));
   std::string twice = Sample();
   twice.insert(twice.find("\"class_index\""), "\"class_index\": 1, ");
-  EXPECT_THAT(ErrorOf(twice), HasSubstr("expected every key once, got \"class_index\" again"));
+  EXPECT_THAT(CertificateError(twice),
+              HasSubstr("expected every key once, got \"class_index\" again"));
 }
 
 TEST(CertificateReaderTest, RefusesValuesThatProveNothing) {
   const auto with = [](const char* key, const Json& value) {
     Json json = SampleJson();
     json["answers"][0][key] = value;
-    return ErrorOf(json.dump());
+    return CertificateError(json.dump());
   };
   for (const char* const radius : {"nan", "inf", "-0x1p+0", "", "1.5x"}) {
     EXPECT_THAT(with("certified_radius_l2_hex", radius), HasSubstr("answer 0: certified_radius"));
@@ -116,10 +119,12 @@ TEST(CertificateReaderTest, RefusesValuesThatProveNothing) {
   EXPECT_THAT(with("data_base64", "*"), HasSubstr("data_base64: expected base64"));
   Json json = SampleJson();
   json["radius_precision"] = "EXACT";
-  EXPECT_THAT(ErrorOf(json.dump()), HasSubstr("radius_precision: expected TIGHT or FAST, got"));
+  EXPECT_THAT(CertificateError(json.dump()),
+              HasSubstr("radius_precision: expected TIGHT or FAST, got"));
   json = SampleJson();
   json["answers"] = Json::array();
-  EXPECT_THAT(ErrorOf(json.dump()), HasSubstr("answers: expected an array of at least one"));
+  EXPECT_THAT(CertificateError(json.dump()),
+              HasSubstr("answers: expected an array of at least one"));
 }
 
 TEST(CertificateReaderTest, OnlyPixelsHaveASquaredRadius) {
@@ -127,7 +132,7 @@ TEST(CertificateReaderTest, OnlyPixelsHaveASquaredRadius) {
   Json& answer = json["answers"][0];
   answer["element_type"] = "FP32";
   answer["radius_unit"] = "INPUT";
-  EXPECT_THAT(ErrorOf(json.dump()),
+  EXPECT_THAT(CertificateError(json.dump()),
               HasSubstr("certified_pixel_radius_squared: expected null for FP32, got 97643"));
   answer["certified_pixel_radius_squared"] = nullptr;
   const auto certificate = ParseCertificate(json.dump());

@@ -11,7 +11,7 @@
 
 namespace lipserve::verify {
 
-inline std::string ErrorOf(const std::string& bytes) {
+inline std::string ModelFileError(const std::string& bytes) {
   const auto model = ParseModel(bytes);
   return model.ok() ? "" : std::string(model.status().message());
 }
@@ -21,7 +21,7 @@ inline std::string ErrorAfter(const std::function<void(v1::ModelContent&)>& chan
                               FrozenModel frozen = ModelOf(RandomNetwork(1, {6, 4, 3}))) {
   v1::ModelContent content = ContentOf(BytesOf(frozen));
   change(content);
-  return ErrorOf(Sealed(content.SerializeAsString()));
+  return ModelFileError(Sealed(content.SerializeAsString()));
 }
 
 }  // namespace lipserve::verify

@@ -10,29 +10,15 @@
 #include <utility>
 #include <vector>
 
-#include "client/verify/answer_check.h"
 #include "model/certificate/layer_bounds.h"
 #include "model/certified_model.h"
+#include "tests/verify/answers.h"
 #include "tests/verify/frozen_model_bytes.h"
 
 namespace lipserve::verify {
 namespace {
 
 using ::testing::HasSubstr;
-
-std::string ErrorOf(const ProvenModel& proven, const Answer& answer) {
-  const absl::Status status = CheckAnswer(proven, answer);
-  return status.ok() ? "" : std::string(status.message());
-}
-
-Answer AnswerFor(const std::vector<float>& input, std::size_t class_index,
-                 const mpq_class& radius) {
-  return {.element_type = ElementType::kFloat32,
-          .data = BytesOf(input),
-          .class_index = class_index,
-          .radius = radius,
-          .margin = std::nullopt};
-}
 
 // max over the class's rows of the radius that a row proves against every row of the others, each
 // of them against the row of the class that it is farthest from.
@@ -78,18 +64,18 @@ TEST(PrototypeAnswerTest, ServedAnswersAreAcceptedAndLargerRadiiThanAreProvenRef
       served->Classify({input.data(), 1, input.size()}, *worker, answers);
       Answer answer = AnswerFor(input, answers[0].class_index, mpq_class(answers[0].radius_l2));
       answer.margin = mpq_class(answers[0].margin_lower_bound);
-      EXPECT_EQ(ErrorOf(proven, answer), "");
+      EXPECT_EQ(AnswerError(proven, answer), "");
       const double largest = LargestProvenRadius(network, input);
       answer.radius = mpq_class(largest * (1.0 - 1e-12));
-      EXPECT_EQ(ErrorOf(proven, answer), "");
+      EXPECT_EQ(AnswerError(proven, answer), "");
       answer.radius = mpq_class(largest * (1.0 + 1e-12));
-      EXPECT_THAT(ErrorOf(proven, answer), HasSubstr("radius: expected at most"));
+      EXPECT_THAT(AnswerError(proven, answer), HasSubstr("radius: expected at most"));
       answer.radius = 0;
       *answer.margin *= mpq_class(1'000'001, 1'000'000);
-      EXPECT_THAT(ErrorOf(proven, answer), HasSubstr("margin: expected at most"));
+      EXPECT_THAT(AnswerError(proven, answer), HasSubstr("margin: expected at most"));
       answer.margin = std::nullopt;
       answer.class_index = (answer.class_index + 1) % NumClasses(network);
-      EXPECT_THAT(ErrorOf(proven, answer), HasSubstr("class: expected class"));
+      EXPECT_THAT(AnswerError(proven, answer), HasSubstr("class: expected class"));
     }
   }
 }
@@ -113,8 +99,8 @@ FrozenModel Plane(const std::vector<float>& prototypes) {
 TEST(PrototypeAnswerTest, AnyPrototypeOfTheClassMayProveTheRadius) {
   FrozenModel frozen = Plane({1.0F, 0.0F, 0.0F, 1.0F, -2.0F, 0.0F, -50.0F, 0.0F});
   const ProvenModel proven = Proven(frozen);
-  EXPECT_EQ(ErrorOf(proven, AnswerFor({0.0F, 0.0F}, 0, mpq_class(6708, 10000))), "");
-  EXPECT_THAT(ErrorOf(proven, AnswerFor({0.0F, 0.0F}, 0, mpq_class(6709, 10000))),
+  EXPECT_EQ(AnswerError(proven, AnswerFor({0.0F, 0.0F}, 0, mpq_class(6708, 10000))), "");
+  EXPECT_THAT(AnswerError(proven, AnswerFor({0.0F, 0.0F}, 0, mpq_class(6709, 10000))),
               HasSubstr("class 0 (class 0), prototype 1 against class 1 (class 1), prototype 0: "
                         "radius: expected at most 0.6708"));
 }
@@ -123,11 +109,11 @@ TEST(PrototypeAnswerTest, AnyPrototypeOfTheClassMayProveTheRadius) {
 TEST(PrototypeAnswerTest, OnTheSphereATieBelongsToTheFirstClass) {
   FrozenModel frozen = Plane({-1.0F, 0.0F, -40.0F, 0.0F, 1.0F, 0.0F, 40.0F, 0.0F});
   const ProvenModel proven = Proven(frozen);
-  EXPECT_EQ(ErrorOf(proven, AnswerFor({-1.0F, 0.0F}, 0, 1)), "");
-  EXPECT_THAT(ErrorOf(proven, AnswerFor({1.0F, 0.0F}, 1, 1)),
+  EXPECT_EQ(AnswerError(proven, AnswerFor({-1.0F, 0.0F}, 0, 1)), "");
+  EXPECT_THAT(AnswerError(proven, AnswerFor({1.0F, 0.0F}, 1, 1)),
               HasSubstr("radius: expected less than 1, got 1"));
-  EXPECT_EQ(ErrorOf(proven, AnswerFor({0.0F, 0.0F}, 0, 0)), "");
-  EXPECT_NE(ErrorOf(proven, AnswerFor({0.0F, 0.0F}, 1, 0)), "");
+  EXPECT_EQ(AnswerError(proven, AnswerFor({0.0F, 0.0F}, 0, 0)), "");
+  EXPECT_NE(AnswerError(proven, AnswerFor({0.0F, 0.0F}, 1, 0)), "");
 }
 
 std::string FileErrorAfter(std::int64_t prototypes) {

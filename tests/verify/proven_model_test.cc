@@ -18,7 +18,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-std::string ErrorOf(FrozenModel frozen) {
+std::string ProofError(FrozenModel frozen) {
   const auto proven = ProvenModel::Prove(ParseModel(BytesOf(frozen)).value());
   return proven.ok() ? "" : std::string(proven.status().message());
 }
@@ -28,22 +28,22 @@ TEST(ProvenModelTest, RefusesABoundBelowTheNormNamingTheLayer) {
   for (const std::size_t layer : {1U, 3U}) {
     FrozenModel lowered = frozen;
     std::get<DenseLayer>(lowered.network.layers[layer]).claimed_operator_norm_bound *= 1.0 - 1e-9;
-    EXPECT_THAT(ErrorOf(lowered), HasSubstr("layer " + std::to_string(layer) + " (dense "));
+    EXPECT_THAT(ProofError(lowered), HasSubstr("layer " + std::to_string(layer) + " (dense "));
   }
 }
 
 TEST(ProvenModelTest, RefusesAConvolutionWhoseNormIsNotTheClaimedOne) {
   const FrozenModel frozen = ModelOf(ConvolutionalNetwork(2, false));
-  EXPECT_EQ(ErrorOf(frozen), "");
+  EXPECT_EQ(ProofError(frozen), "");
   for (const std::size_t layer : {0U, 2U}) {
     const std::string place = "layer " + std::to_string(layer) + " (convolution [";
     FrozenModel changed = frozen;
     auto& convolution = std::get<ConvolutionLayer>(changed.network.layers[layer]);
     convolution.claimed_operator_norm_bound *= 1.0 - 2e-9;
-    EXPECT_THAT(ErrorOf(changed), HasSubstr(place));
-    EXPECT_THAT(ErrorOf(changed), HasSubstr("that the proof does not confirm"));
+    EXPECT_THAT(ProofError(changed), HasSubstr(place));
+    EXPECT_THAT(ProofError(changed), HasSubstr("that the proof does not confirm"));
     convolution.claimed_operator_norm_bound *= 0.01;
-    EXPECT_THAT(ErrorOf(changed), HasSubstr("below the length of a row or column: it is false"));
+    EXPECT_THAT(ProofError(changed), HasSubstr("below the length of a row or column: it is false"));
   }
 }
 
@@ -53,7 +53,7 @@ TEST(ProvenModelTest, RefusesAConvolutionWhoseWeightsOrPaddingChange) {
   FrozenModel changed = frozen;
   auto& first = std::get<ConvolutionLayer>(changed.network.layers[0]);
   for (float& weight : first.weights) weight *= 1.0001F;
-  EXPECT_THAT(ErrorOf(changed), HasSubstr("layer 0 (convolution"));
+  EXPECT_THAT(ProofError(changed), HasSubstr("layer 0 (convolution"));
   int larger = 0;
   for (const std::size_t layer : {0U, 2U}) {
     for (const auto mode : {lipserve::PaddingMode::kReplicate, lipserve::PaddingMode::kCircular}) {
@@ -61,7 +61,7 @@ TEST(ProvenModelTest, RefusesAConvolutionWhoseWeightsOrPaddingChange) {
       auto& convolution = std::get<ConvolutionLayer>(changed.network.layers[layer]);
       convolution.padding_mode = mode;
       if (NormOf(convolution) <= convolution.claimed_operator_norm_bound) continue;
-      EXPECT_THAT(ErrorOf(changed), HasSubstr("layer " + std::to_string(layer) + " (conv"));
+      EXPECT_THAT(ProofError(changed), HasSubstr("layer " + std::to_string(layer) + " (conv"));
       ++larger;
     }
   }
@@ -131,14 +131,14 @@ TEST(ProvenModelTest, AConvexPotentialIsAsSteepAsTheNormInItSays) {
 
 TEST(ProvenModelTest, RefusesAFalseClaimInAConvexPotential) {
   FrozenModel frozen = ModelOf(RandomPotentialNetwork(2, 3));
-  EXPECT_EQ(ErrorOf(frozen), "");
+  EXPECT_EQ(ProofError(frozen), "");
   for (FrozenLayer& layer : frozen.network.layers) {
     auto* const potential = std::get_if<ConvexPotentialLayer>(&layer);
     if (potential == nullptr) continue;
     const ConvexPotentialLayer kept = *potential;
     std::visit([](auto& inner) { inner.claimed_operator_norm_bound *= 1.0 - 1e-6; },
                potential->inner);
-    EXPECT_THAT(ErrorOf(frozen), HasSubstr("(convex potential of "));
+    EXPECT_THAT(ProofError(frozen), HasSubstr("(convex potential of "));
     *potential = kept;
   }
 }

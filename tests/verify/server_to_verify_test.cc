@@ -61,22 +61,18 @@ class ServerToVerifyTest : public ::testing::TestWithParam<Served> {
     EXPECT_NE(out.str().find("50 of 50 hold"), std::string::npos) << out.str();
   }
 
-  std::string PathOf(const char* name) const {
-    return std::filesystem::path(folder_.path()) / name;
-  }
-
-  TemporaryFolder models_;
+  TemporaryModels models_;
   TemporaryFolder folder_;
   FrozenModel served_ = GetParam().model();
   SampleShape shape_ = served_.network.input_shape;
   std::string model_ = models_.Add("small", "1", served_);
-  std::string certificate_ = PathOf("answers.json");
+  std::string certificate_ = folder_.path("answers.json");
   TestServer server_{TestOptions(models_)};
 };
 
 TEST_P(ServerToVerifyTest, EveryAnswerForFloatsIsAccepted) {
   const std::vector<float> inputs = RandomPixels(1);
-  const std::string path = PathOf("inputs.f32");
+  const std::string path = folder_.path("inputs.f32");
   std::ofstream(path, std::ios::binary)
       .write(reinterpret_cast<const char*>(inputs.data()),
              static_cast<std::streamsize>(inputs.size() * sizeof(float)));
@@ -84,7 +80,7 @@ TEST_P(ServerToVerifyTest, EveryAnswerForFloatsIsAccepted) {
 }
 
 TEST_P(ServerToVerifyTest, EveryAnswerForPixelsIsAccepted) {
-  const std::string path = PathOf("images-idx3-ubyte");
+  const std::string path = folder_.path("images-idx3-ubyte");
   std::string bytes = {0, 0, 8, 3};
   for (const std::size_t extent : {kImages, shape_.height, shape_.width}) {
     bytes += {0, 0, 0, static_cast<char>(extent)};

@@ -47,7 +47,7 @@ class VerifyCommandTest : public ::testing::Test {
     for (lipserve::Answer& answer : answers_) {
       answer.radius_l2 = scaling.PixelRadius(answer.radius_l2);
     }
-    WriteFile(images_, IdxBytes({kImages, 1, kInputs}, pixels_));
+    WriteBytes(images_, IdxBytes({kImages, 1, kInputs}, pixels_));
   }
 
   Json CertificateOf() const {
@@ -69,7 +69,7 @@ class VerifyCommandTest : public ::testing::Test {
 
   // Verifies the certificate; gives the error's text.
   std::string Verify(const Json& certificate, bool json = false) {
-    WriteFile(certificate_, certificate.dump());
+    WriteBytes(certificate_, certificate.dump());
     return Run(
         {.model = model_, .certificate = certificate_, .from_flags = std::nullopt, .json = json});
   }
@@ -155,7 +155,7 @@ TEST_F(VerifyCommandTest, RefusesAnswersOfAnotherModel) {
 TEST_F(VerifyCommandTest, RefusesAModelWithAByteChanged) {
   std::string bytes = ReadWholeFile(model_, 1 << 20).value();
   bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 1);
-  WriteFile(model_, bytes);
+  WriteBytes(model_, bytes);
   EXPECT_NE(Verify(CertificateOf()), "");
 }
 
@@ -195,7 +195,7 @@ TEST_F(VerifyCommandTest, ChecksAnAnswerToldInWords) {
 
 TEST_F(VerifyCommandTest, ReadsFloatsAndPositions) {
   const std::string floats = folder_.path("x.f32");
-  WriteFile(floats, BytesOf(std::vector<float>(2 * kInputs, 0.25F)));
+  WriteBytes(floats, BytesOf(std::vector<float>(2 * kInputs, 0.25F)));
   const auto read = [&](const std::string& input) {
     int accepted = 0;
     for (std::size_t c = 0; c < 3; ++c) {
@@ -215,7 +215,7 @@ TEST_F(VerifyCommandTest, ReadsFloatsAndPositions) {
   EXPECT_EQ(read(images_ + "[-1]"), 0);
   EXPECT_EQ(read(images_ + "[]"), 0);
   EXPECT_EQ(read(folder_.path("none.f32")), 0);
-  WriteFile(floats, "123");
+  WriteBytes(floats, "123");
   EXPECT_EQ(read(floats), 0);
 }
 

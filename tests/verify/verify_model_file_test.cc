@@ -52,7 +52,7 @@ TEST(VerifyModelFileTest, RefusesAFileWithAnyByteChanged) {
     for (const unsigned bit : {0U, 3U, 7U}) {
       std::string changed = bytes;
       changed[k] = static_cast<char>(static_cast<unsigned char>(changed[k]) ^ (1U << bit));
-      EXPECT_NE(ErrorOf(changed), "") << "byte " << k << " bit " << bit;
+      EXPECT_NE(ModelFileError(changed), "") << "byte " << k << " bit " << bit;
     }
   }
 }
@@ -61,7 +61,7 @@ TEST(VerifyModelFileTest, RefusesEveryTruncation) {
   FrozenModel frozen = ModelOf(RandomNetwork(1, {6, 4, 3}));
   const std::string bytes = BytesOf(frozen);
   for (std::size_t size = 0; size < bytes.size(); ++size) {
-    EXPECT_NE(ErrorOf(bytes.substr(0, size)), "") << size;
+    EXPECT_NE(ModelFileError(bytes.substr(0, size)), "") << size;
   }
 }
 
@@ -72,13 +72,15 @@ TEST(VerifyModelFileTest, RefusesAnotherKindVersionOrChecksum) {
   ASSERT_TRUE(file.ParseFromString(bytes));
   v1::SealedFile checkpoint = file;
   checkpoint.set_kind("lipserve.checkpoint");
-  EXPECT_THAT(ErrorOf(checkpoint.SerializeAsString()), HasSubstr("got \"lipserve.checkpoint\""));
+  EXPECT_THAT(ModelFileError(checkpoint.SerializeAsString()),
+              HasSubstr("got \"lipserve.checkpoint\""));
   v1::SealedFile newer = file;
   newer.set_format_version(2);
-  EXPECT_THAT(ErrorOf(newer.SerializeAsString()), HasSubstr("format version: expected 1, got 2"));
+  EXPECT_THAT(ModelFileError(newer.SerializeAsString()),
+              HasSubstr("format version: expected 1, got 2"));
   v1::SealedFile other = file;
   other.set_content_sha256(std::string(32, 'x'));
-  EXPECT_THAT(ErrorOf(other.SerializeAsString()), HasSubstr("SHA-256 of the content"));
+  EXPECT_THAT(ModelFileError(other.SerializeAsString()), HasSubstr("SHA-256 of the content"));
 }
 
 TEST(VerifyModelFileTest, RefusesNumbersThatTheFormatForbids) {
@@ -194,7 +196,7 @@ TEST(VerifyModelFileTest, RefusesAConvolutionalFileWithAnyByteChanged) {
   for (std::size_t k = 0; k < bytes.size(); ++k) {
     std::string changed = bytes;
     changed[k] = static_cast<char>(static_cast<unsigned char>(changed[k]) ^ 1U);
-    EXPECT_NE(ErrorOf(changed), "") << "byte " << k;
+    EXPECT_NE(ModelFileError(changed), "") << "byte " << k;
   }
 }
 
@@ -376,10 +378,10 @@ TEST(VerifyModelFileTest, RefusesPoolingsThatDoNotFit) {
 TEST(VerifyModelFileTest, RefusesFieldsThatItDoesNotKnow) {
   FrozenModel frozen = ModelOf(RandomNetwork(1, {6, 3}));
   const std::string content = ContentOf(BytesOf(frozen)).SerializeAsString();
-  EXPECT_EQ(ErrorOf(Sealed(content)), "");
+  EXPECT_EQ(ModelFileError(Sealed(content)), "");
   // Field 9, a number; and a second name, of which protobuf would take the last.
-  EXPECT_THAT(ErrorOf(Sealed(content + "\x48\x01")), HasSubstr("got field 9"));
-  EXPECT_THAT(ErrorOf(Sealed(content + "\x0a\x01x")), HasSubstr("name: expected once"));
+  EXPECT_THAT(ModelFileError(Sealed(content + "\x48\x01")), HasSubstr("got field 9"));
+  EXPECT_THAT(ModelFileError(Sealed(content + "\x0a\x01x")), HasSubstr("name: expected once"));
 }
 
 }  // namespace

@@ -23,7 +23,7 @@ constexpr FieldRule kRules[] = {{1, WireType::kVarint, "count"},
                                 {4, WireType::kBytes, "part", true},
                                 {5, WireType::kFixed32, "small"}};
 
-std::string ErrorOf(const std::string& bytes) {
+std::string MessageError(const std::string& bytes) {
   const auto message = WireMessage::Parse(bytes, kRules);
   return message.ok() ? "" : std::string(message.status().message());
 }
@@ -68,29 +68,29 @@ TEST(WireMessageTest, KeepsTheOrderOfRepeatedFields) {
 }
 
 TEST(WireMessageTest, RefusesWhatCouldMeanTwoThings) {
-  EXPECT_THAT(ErrorOf("\x08\1\x08\2"s), HasSubstr("count: expected once"));
-  EXPECT_THAT(ErrorOf("\x38\1"s), HasSubstr("got field 7"));
-  EXPECT_THAT(ErrorOf("\x0a\1a"s), HasSubstr("count: expected wire type 0, got 2"));
-  EXPECT_THAT(ErrorOf("\x0b\x0c"s), HasSubstr("expected wire type 0, got 3"));
-  EXPECT_THAT(ErrorOf("\0\1"s), HasSubstr("got field 0"));
+  EXPECT_THAT(MessageError("\x08\1\x08\2"s), HasSubstr("count: expected once"));
+  EXPECT_THAT(MessageError("\x38\1"s), HasSubstr("got field 7"));
+  EXPECT_THAT(MessageError("\x0a\1a"s), HasSubstr("count: expected wire type 0, got 2"));
+  EXPECT_THAT(MessageError("\x0b\x0c"s), HasSubstr("expected wire type 0, got 3"));
+  EXPECT_THAT(MessageError("\0\1"s), HasSubstr("got field 0"));
 }
 
 TEST(WireMessageTest, RefusesEveryTruncation) {
   const std::string bytes = "\x08\x96\1\x12\3abc\x19\1\2\3\4\5\6\7\x08\x2d\1\2\3\4"s;
-  ASSERT_EQ(ErrorOf(bytes), "");
+  ASSERT_EQ(MessageError(bytes), "");
   const std::size_t whole[] = {0, 3, 8, 17, bytes.size()};
   for (std::size_t size = 0; size <= bytes.size(); ++size) {
     const bool is_whole = std::find(std::begin(whole), std::end(whole), size) != std::end(whole);
-    EXPECT_EQ(ErrorOf(bytes.substr(0, size)).empty(), is_whole) << size;
+    EXPECT_EQ(MessageError(bytes.substr(0, size)).empty(), is_whole) << size;
   }
 }
 
 TEST(WireMessageTest, RefusesNumbersOfMoreThan64Bits) {
-  EXPECT_EQ(ErrorOf("\x08"s + std::string(9, '\xff') + "\1"s), "");
-  EXPECT_NE(ErrorOf("\x08"s + std::string(9, '\xff') + "\2"s), "");
-  EXPECT_NE(ErrorOf("\x08"s + std::string(10, '\xff') + "\1"s), "");
+  EXPECT_EQ(MessageError("\x08"s + std::string(9, '\xff') + "\1"s), "");
+  EXPECT_NE(MessageError("\x08"s + std::string(9, '\xff') + "\2"s), "");
+  EXPECT_NE(MessageError("\x08"s + std::string(10, '\xff') + "\1"s), "");
   // A length that no message has.
-  EXPECT_NE(ErrorOf("\x12"s + std::string(9, '\xff') + "\1"s), "");
+  EXPECT_NE(MessageError("\x12"s + std::string(9, '\xff') + "\1"s), "");
 }
 
 TEST(WireMessageTest, ReadsPackedNumbersUpToALimit) {

@@ -21,22 +21,6 @@ namespace {
 
 using ::testing::HasSubstr;
 
-constexpr std::array<PaddingMode, 4> kModes = {PaddingMode::kZero, PaddingMode::kReflect,
-                                               PaddingMode::kReplicate, PaddingMode::kCircular};
-
-// An axis at random that CheckNetwork accepts: even and odd sizes, windows larger than half of the
-// image, strides, dilations and unequal paddings.
-WindowAxis RandomAxis(std::mt19937_64& random, PaddingMode mode, std::size_t length) {
-  while (true) {
-    const WindowAxis axis{.size = 1 + random() % 5,
-                          .stride = 1 + random() % 3,
-                          .dilation = 1 + random() % 2,
-                          .padding_before = random() % 4,
-                          .padding_after = random() % 4};
-    if (IsValidPadding(axis, mode, length) && axis.outputs(length) >= 1) return axis;
-  }
-}
-
 ConvolutionLayer RandomLayer(std::mt19937_64& random, PaddingMode mode) {
   const std::size_t groups = 1 + random() % 2;
   const SampleShape input{.channels = groups * (1 + random() % 2),
@@ -44,8 +28,8 @@ ConvolutionLayer RandomLayer(std::mt19937_64& random, PaddingMode mode) {
                           .width = 2 + random() % 5};
   ConvolutionLayer layer =
       RandomConvolution(random, input, groups * (1 + random() % 2), {}, mode, groups);
-  layer.vertical = RandomAxis(random, mode, input.height);
-  layer.horizontal = RandomAxis(random, mode, input.width);
+  layer.vertical = RandomAxis(random, mode, input.height, 3);
+  layer.horizontal = RandomAxis(random, mode, input.width, 3);
   layer.weights = RandomFloats(random, layer.output_channels * layer.fan_in(), 1.0);
   return layer;
 }

@@ -40,32 +40,26 @@ TEST(ActivationTest, WorksOnTheChannelsOfEachPosition) {
   EXPECT_THAT(Of(HouseholderLayer{{1.0F, -1.0F}}, shape, x), ElementsAre(1, 3, -4, -2));
 }
 
-std::string ErrorOf(const FrozenLayer& layer, const SampleShape& shape) {
-  const FrozenNetwork network{.input_shape = shape, .layers = {layer, FlattenLayer{}}};
-  const std::string message(CheckNetwork(network).message());
-  return message.find("the last to be dense") == std::string::npos ? message : "";
-}
-
 TEST(ActivationTest, TheFormatRefusesNumbersAndChannelsThatDoNotFit) {
   const SampleShape even{.channels = 4, .height = 2, .width = 2};
   const SampleShape odd{.channels = 3, .height = 2, .width = 2};
-  EXPECT_EQ(ErrorOf(MaxMinLayer{}, even), "");
-  EXPECT_THAT(ErrorOf(MaxMinLayer{}, odd),
+  EXPECT_EQ(LayerError(MaxMinLayer{}, even), "");
+  EXPECT_THAT(LayerError(MaxMinLayer{}, odd),
               HasSubstr("layer 0 (max-min): channels: expected an even number, got 3"));
-  EXPECT_EQ(ErrorOf(PReluLayer{{1, 2, 3}}, odd), "");
-  EXPECT_THAT(ErrorOf(PReluLayer{{1, 2, 3}}, even),
+  EXPECT_EQ(LayerError(PReluLayer{{1, 2, 3}}, odd), "");
+  EXPECT_THAT(LayerError(PReluLayer{{1, 2, 3}}, even),
               HasSubstr("layer 0 (PReLU): slopes: expected 4 numbers, got 3"));
-  EXPECT_THAT(ErrorOf(PReluLayer{{1, NAN, 3}}, odd), HasSubstr("slopes number 1"));
-  EXPECT_THAT(ErrorOf(PReluLayer{{1, 2, 1e-40F}}, odd), HasSubstr("slopes number 2"));
-  EXPECT_EQ(ErrorOf(HouseholderLayer{{1, 2, 3, 4}}, even), "");
-  EXPECT_THAT(ErrorOf(HouseholderLayer{{1, 2, 3}}, odd),
+  EXPECT_THAT(LayerError(PReluLayer{{1, NAN, 3}}, odd), HasSubstr("slopes number 1"));
+  EXPECT_THAT(LayerError(PReluLayer{{1, 2, 1e-40F}}, odd), HasSubstr("slopes number 2"));
+  EXPECT_EQ(LayerError(HouseholderLayer{{1, 2, 3, 4}}, even), "");
+  EXPECT_THAT(LayerError(HouseholderLayer{{1, 2, 3}}, odd),
               HasSubstr("layer 0 (Householder): channels: expected an even number, got 3"));
-  EXPECT_THAT(ErrorOf(HouseholderLayer{{1, 2}}, even),
+  EXPECT_THAT(LayerError(HouseholderLayer{{1, 2}}, even),
               HasSubstr("layer 0 (Householder): directions: expected 4 numbers, got 2"));
-  EXPECT_THAT(ErrorOf(HouseholderLayer{{1, 2, INFINITY, 4}}, even),
+  EXPECT_THAT(LayerError(HouseholderLayer{{1, 2, INFINITY, 4}}, even),
               HasSubstr("directions number 2"));
   EXPECT_THAT(
-      ErrorOf(ConcatenatedReluLayer{}, {.channels = 1 << 12, .height = 1 << 5, .width = 1 << 5}),
+      LayerError(ConcatenatedReluLayer{}, {.channels = 1 << 12, .height = 1 << 5, .width = 1 << 5}),
       HasSubstr("output: expected at most 4194304 numbers, got [8192, 32, 32]"));
 }
 

@@ -37,35 +37,33 @@ ConvolutionLayer SmallConvolution(std::mt19937_64& random, PaddingMode mode) {
                                           0.5));
 }
 
-std::string ErrorOf(const ConvexPotentialLayer& layer, const SampleShape& shape) {
-  const FrozenNetwork network{.input_shape = shape, .layers = {layer, FlattenLayer{}}};
-  const std::string message(CheckNetwork(network).message());
-  return message.find("the last to be dense") == std::string::npos ? message : "";
-}
-
 TEST(ConvexPotentialTest, TheFormatRefusesInnerLayersThatDoNotFit) {
   std::mt19937_64 random(1);
   const SampleShape image{.channels = 4, .height = 3, .width = 4};
   const ConvolutionLayer good = SmallConvolution(random, PaddingMode::kCircular);
-  EXPECT_EQ(ErrorOf({good}, image), "");
+  EXPECT_EQ(LayerError(ConvexPotentialLayer{good}, image), "");
   ConvolutionLayer bad = good;
   bad.padding_mode = PaddingMode::kReflect;
-  EXPECT_THAT(ErrorOf({bad}, image), HasSubstr("layer 0 (convex potential of convolution"));
-  EXPECT_THAT(ErrorOf({bad}, image), HasSubstr("expected stride 1, zero or circular padding"));
+  EXPECT_THAT(LayerError(ConvexPotentialLayer{bad}, image),
+              HasSubstr("layer 0 (convex potential of convolution"));
+  EXPECT_THAT(LayerError(ConvexPotentialLayer{bad}, image),
+              HasSubstr("expected stride 1, zero or circular padding"));
   bad = good;
   bad.vertical.padding_before = 0;
-  EXPECT_THAT(ErrorOf({bad}, image), HasSubstr("on as many positions as the image has"));
+  EXPECT_THAT(LayerError(ConvexPotentialLayer{bad}, image),
+              HasSubstr("on as many positions as the image has"));
   bad = good;
   bad.vertical.stride = 2;
-  EXPECT_THAT(ErrorOf({bad}, image), HasSubstr("expected stride 1"));
+  EXPECT_THAT(LayerError(ConvexPotentialLayer{bad}, image), HasSubstr("expected stride 1"));
   bad = good;
   bad.weights.pop_back();
-  EXPECT_THAT(ErrorOf({bad}, image), HasSubstr("weights: expected 72 numbers, got 71"));
-  EXPECT_THAT(ErrorOf({RandomDense(random, 48, 3, 1.0)}, image),
+  EXPECT_THAT(LayerError(ConvexPotentialLayer{bad}, image),
+              HasSubstr("weights: expected 72 numbers, got 71"));
+  EXPECT_THAT(LayerError(ConvexPotentialLayer{RandomDense(random, 48, 3, 1.0)}, image),
               HasSubstr("dense: expected a vector as input, got [4, 3, 4]"));
-  EXPECT_THAT(ErrorOf({RandomDense(random, 5, 3, 1.0)}, {6, 1, 1}),
+  EXPECT_THAT(LayerError(ConvexPotentialLayer{RandomDense(random, 5, 3, 1.0)}, {6, 1, 1}),
               HasSubstr("inputs: expected 6"));
-  EXPECT_EQ(ErrorOf({RandomDense(random, 6, 9, 1.0)}, {6, 1, 1}), "");
+  EXPECT_EQ(LayerError(ConvexPotentialLayer{RandomDense(random, 6, 9, 1.0)}, {6, 1, 1}), "");
 }
 
 TEST(ConvexPotentialTest, TheFileKeepsBothInnerLayers) {

@@ -13,12 +13,12 @@
 namespace lipserve {
 namespace {
 
-struct Case {
+struct DenseSize {
   std::size_t inputs;
   std::size_t outputs;
 };
 
-class DenseFloat64Test : public ::testing::TestWithParam<Case> {};
+class DenseFloat64Test : public ::testing::TestWithParam<DenseSize> {};
 
 // Lemma 1 against quadruple precision, for shapes around the block of 32 outputs and the tiles of 1
 // to 8 rows. Unit magnitudes: no underflow term.
@@ -68,9 +68,10 @@ TEST_P(DenseFloat64Test, ARowDoesNotDependOnItsCompany) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, DenseFloat64Test,
-                         ::testing::Values(Case{1, 1}, Case{9, 8}, Case{784, 32}, Case{32, 16},
-                                           Case{16, 1}, Case{33, 31}, Case{31, 33}, Case{100, 65},
-                                           Case{20, 24}, Case{64, 56}),
+                         ::testing::Values(DenseSize{1, 1}, DenseSize{9, 8}, DenseSize{784, 32},
+                                           DenseSize{32, 16}, DenseSize{16, 1}, DenseSize{33, 31},
+                                           DenseSize{31, 33}, DenseSize{100, 65}, DenseSize{20, 24},
+                                           DenseSize{64, 56}),
                          [](const auto& instance) {
                            return std::to_string(instance.param.inputs) + "to" +
                                   std::to_string(instance.param.outputs);

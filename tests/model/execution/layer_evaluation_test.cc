@@ -18,7 +18,7 @@
 namespace lipserve {
 namespace {
 
-struct Case {
+struct LayerCase {
   std::string name;
   SampleShape input;
   FrozenLayer layer;
@@ -33,9 +33,9 @@ WindowAxis Axis(std::size_t size, std::size_t stride, std::size_t dilation, std:
           .padding_after = after};
 }
 
-Case Convolution(const std::string& name, const SampleShape& input, std::size_t outputs,
-                 std::size_t groups, const WindowAxis& vertical, const WindowAxis& horizontal,
-                 PaddingMode mode) {
+LayerCase Convolution(const std::string& name, const SampleShape& input, std::size_t outputs,
+                      std::size_t groups, const WindowAxis& vertical, const WindowAxis& horizontal,
+                      PaddingMode mode) {
   std::mt19937_64 random(name.size());
   return {name, input,
           RandomConvolution(random,
@@ -48,15 +48,15 @@ Case Convolution(const std::string& name, const SampleShape& input, std::size_t 
                             1.0)};
 }
 
-Case Potential(const std::string& name, const SampleShape& input, std::size_t outputs,
-               std::size_t groups, const WindowAxis& axis, PaddingMode mode) {
-  Case test = Convolution(name, input, outputs, groups, axis, axis, mode);
+LayerCase Potential(const std::string& name, const SampleShape& input, std::size_t outputs,
+                    std::size_t groups, const WindowAxis& axis, PaddingMode mode) {
+  LayerCase test = Convolution(name, input, outputs, groups, axis, axis, mode);
   test.layer = ConvexPotentialLayer{std::get<ConvolutionLayer>(test.layer)};
   return test;
 }
 
 // A convolution that CheckNetwork accepts, of random geometry.
-Case RandomCase(std::uint64_t seed) {
+LayerCase RandomCase(std::uint64_t seed) {
   std::mt19937_64 random(seed);
   const auto pick = [&](std::size_t least, std::size_t most) {
     return least + random() % (most - least + 1);
@@ -67,8 +67,8 @@ Case RandomCase(std::uint64_t seed) {
     const auto axis = [&] {
       return Axis(pick(1, 5), pick(1, 3), pick(1, 2), pick(0, 4), pick(0, 4));
     };
-    Case result = Convolution("random" + std::to_string(seed), input, groups * pick(1, 12), groups,
-                              axis(), axis(), static_cast<PaddingMode>(pick(0, 3)));
+    LayerCase result = Convolution("random" + std::to_string(seed), input, groups * pick(1, 12),
+                                   groups, axis(), axis(), static_cast<PaddingMode>(pick(0, 3)));
     const auto& layer = std::get<ConvolutionLayer>(result.layer);
     if (IsValidPadding(layer.vertical, layer.padding_mode, input.height) &&
         IsValidPadding(layer.horizontal, layer.padding_mode, input.width) &&
@@ -78,9 +78,9 @@ Case RandomCase(std::uint64_t seed) {
   }
 }
 
-std::vector<Case> Cases() {
+std::vector<LayerCase> LayerCases() {
   const WindowAxis three = Axis(3, 1, 1, 1, 1);
-  std::vector<Case> cases = {
+  std::vector<LayerCase> cases = {
       Convolution("first", {1, 7, 7}, 16, 1, three, three, PaddingMode::kZero),
       Convolution("stride2", {16, 8, 8}, 32, 1, Axis(3, 2, 1, 1, 0), Axis(3, 2, 1, 1, 0),
                   PaddingMode::kZero),
@@ -141,7 +141,7 @@ std::vector<Case> Cases() {
 
 // The layer, and an identity matrix that hands on what it computes: products with 1 and 0, and sums
 // with 0, are exact.
-FrozenNetwork NetworkOf(const Case& test) {
+FrozenNetwork NetworkOf(const LayerCase& test) {
   FrozenNetwork network;
   network.input_shape = test.input;
   network.layers.push_back(test.layer);
@@ -173,7 +173,7 @@ struct Absolute {
 };
 
 // |x| + |T|^T (|T| |x| + |b|).
-std::vector<Quad> PotentialMagnitudes(const Case& test, const std::vector<Quad>& absolute) {
+std::vector<Quad> PotentialMagnitudes(const LayerCase& test, const std::vector<Quad>& absolute) {
   std::vector<Quad> y = absolute;
   std::visit(
       [&](const auto& inner) {
@@ -187,7 +187,7 @@ std::vector<Quad> PotentialMagnitudes(const Case& test, const std::vector<Quad>&
 }
 
 // |T| |x| + |b| of Lemma 1, for every output.
-std::vector<Quad> Magnitudes(const Case& test, std::span<const float> x) {
+std::vector<Quad> Magnitudes(const LayerCase& test, std::span<const float> x) {
   std::vector<Quad> absolute(x.begin(), x.end());
   for (Quad& value : absolute) value = QuadAbs(value);
   if (std::holds_alternative<ConvexPotentialLayer>(test.layer)) {
@@ -235,13 +235,13 @@ std::size_t FanIn(const FrozenLayer& layer) {
 }
 
 // The rounding error that the proof allows a number computed with unit roundoff u.
-double Allowed(const Case& test, double magnitude, double unit_roundoff) {
+double Allowed(const LayerCase& test, double magnitude, double unit_roundoff) {
   if (OnlyMovesNumbers(test.layer)) return 0.0;
   return Gamma(static_cast<double>(FanIn(test.layer) + 1), unit_roundoff).value() * magnitude;
 }
 
 template <typename Number>
-void ExpectWithinBound(const Case& test, std::span<const float> x, std::span<const Number> got,
+void ExpectWithinBound(const LayerCase& test, std::span<const float> x, std::span<const Number> got,
                        double unit_roundoff) {
   const std::vector<Quad> exact =
       std::visit(QuadLayer{std::vector<Quad>(x.begin(), x.end()), test.input}, test.layer);
@@ -255,7 +255,8 @@ void ExpectWithinBound(const Case& test, std::span<const float> x, std::span<con
 }
 
 // The norms that an evaluation reports are bounds, and tight ones, of what its layers read.
-void ExpectNormsOfTheInput(const Case& test, ConstMatrixView inputs, std::span<const Upper> norms) {
+void ExpectNormsOfTheInput(const LayerCase& test, ConstMatrixView inputs,
+                           std::span<const Upper> norms) {
   if (OnlyMovesNumbers(test.layer)) return;
   ASSERT_EQ(norms.size(), 2 * inputs.rows);
   for (std::size_t r = 0; r < inputs.rows; ++r) {
@@ -266,7 +267,7 @@ void ExpectNormsOfTheInput(const Case& test, ConstMatrixView inputs, std::span<c
   }
 }
 
-class LayerEvaluationTest : public ::testing::TestWithParam<Case> {
+class LayerEvaluationTest : public ::testing::TestWithParam<LayerCase> {
  protected:
   static constexpr std::size_t kBatch = 5;
 
@@ -317,7 +318,7 @@ TEST_P(LayerEvaluationTest, Float64ErrsWithinTheBoundAndDoesNotDependOnTheBatch)
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Layers, LayerEvaluationTest, ::testing::ValuesIn(Cases()),
+INSTANTIATE_TEST_SUITE_P(Layers, LayerEvaluationTest, ::testing::ValuesIn(LayerCases()),
                          [](const auto& instance) { return instance.param.name; });
 
 }  // namespace

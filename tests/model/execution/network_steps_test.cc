@@ -18,7 +18,7 @@
 namespace lipserve {
 namespace {
 
-struct Case {
+struct NetworkCase {
   std::string name;
   std::vector<FrozenLayer> layers;  // of an image of [4, 6, 4], before the head
 };
@@ -35,7 +35,7 @@ ConvolutionLayer Convolution(const SampleShape& input, std::size_t outputs, std:
                            0.3);
 }
 
-std::vector<Case> Cases() {
+std::vector<NetworkCase> NetworkCases() {
   const SampleShape image{4, 6, 4};
   const GroupSortLayer pairs{.group_size = 2};
   const AveragePoolLayer average{.window_height = 2, .window_width = 2, .scale = 0.5F};
@@ -81,7 +81,7 @@ std::vector<Quad> RoundingInputNorms(const FrozenNetwork& network, std::span<con
   return norms;
 }
 
-class NetworkStepsTest : public ::testing::TestWithParam<Case> {
+class NetworkStepsTest : public ::testing::TestWithParam<NetworkCase> {
  protected:
   static constexpr std::size_t kBatch = 3;
 
@@ -140,7 +140,7 @@ TEST_P(NetworkStepsTest, Float64ComputesTheNetwork) {
   ExpectScoresAndNorms(scores, norms, 1e-12);
 }
 
-INSTANTIATE_TEST_SUITE_P(Networks, NetworkStepsTest, ::testing::ValuesIn(Cases()),
+INSTANTIATE_TEST_SUITE_P(Networks, NetworkStepsTest, ::testing::ValuesIn(NetworkCases()),
                          [](const auto& instance) { return instance.param.name; });
 
 }  // namespace

@@ -6,7 +6,6 @@
 
 #include <cmath>
 #include <random>
-#include <thread>
 #include <vector>
 
 #include "tests/model/network_fixtures.h"
@@ -49,65 +48,6 @@ TEST(GemmTest, MatchesFloat64ForEveryTransposition) {
       ExpectGemmNear(op_a, op_b, 1, 16, 128);
     }
   }
-}
-
-class DenseForwardTest : public ::testing::TestWithParam<bool> {};
-
-TEST_P(DenseForwardTest, MatchesFloat64AtEveryBatchSize) {
-  constexpr std::size_t kInputs = 50;
-  constexpr std::size_t kOutputs = 20;
-  std::mt19937_64 random(1);
-  const auto w = RandomFloats(random, kInputs * kOutputs, 1.0);
-  const auto bias = GetParam() ? RandomFloats(random, kOutputs, 1.0) : std::vector<float>();
-  const auto weights = DenseForward::PackWeights(w, bias, kInputs, kOutputs);
-  for (const std::size_t batch : {1U, 2U, 7U, 64U}) {
-    const DenseForward dense(weights, batch);
-    const auto x = RandomFloats(random, batch * kInputs, 1.0);
-    std::vector<float> y(batch * kOutputs);
-    std::vector<std::byte> scratch(dense.scratch_bytes());
-    dense.Execute(x.data(), y.data(), scratch.data());
-    for (std::size_t r = 0; r < batch; ++r) {
-      for (std::size_t o = 0; o < kOutputs; ++o) {
-        double exact = bias.empty() ? 0.0 : static_cast<double>(bias[o]);
-        double magnitude = std::fabs(exact);
-        for (std::size_t k = 0; k < kInputs; ++k) {
-          const double product =
-              static_cast<double>(w[o * kInputs + k]) * static_cast<double>(x[r * kInputs + k]);
-          exact += product;
-          magnitude += std::fabs(product);
-        }
-        ASSERT_NEAR(static_cast<double>(y[r * kOutputs + o]), exact,
-                    (kInputs + 2) * 0x1p-24 * magnitude);
-      }
-    }
-  }
-}
-
-INSTANTIATE_TEST_SUITE_P(Bias, DenseForwardTest, ::testing::Bool());
-
-// With oneDNN's default scratchpad mode this crashes: created here, executed there.
-TEST(DenseForwardThreadsTest, OtherThreadsThanTheCreatorMayExecute) {
-  constexpr std::size_t kSize = 64;
-  std::mt19937_64 random(2);
-  const auto w = RandomFloats(random, kSize * kSize, 1.0);
-  const DenseForward dense(DenseForward::PackWeights(w, {}, kSize, kSize), 4);
-  const auto x = RandomFloats(random, 4 * kSize, 1.0);
-  std::vector<float> expected(4 * kSize);
-  std::vector<std::byte> scratch(dense.scratch_bytes());
-  SetThreadsOfThisThread(1);
-  dense.Execute(x.data(), expected.data(), scratch.data());
-  std::vector<std::vector<float>> results(4, std::vector<float>(4 * kSize));
-  std::vector<std::thread> threads;
-  threads.reserve(results.size());
-  for (auto& result : results) {
-    threads.emplace_back([&] {
-      SetThreadsOfThisThread(1);
-      std::vector<std::byte> own_scratch(dense.scratch_bytes());
-      for (int i = 0; i < 200; ++i) dense.Execute(x.data(), result.data(), own_scratch.data());
-    });
-  }
-  for (std::thread& thread : threads) thread.join();
-  for (const auto& result : results) EXPECT_EQ(result, expected);
 }
 
 TEST(VersionTest, IsThatOfTheLibrary) {

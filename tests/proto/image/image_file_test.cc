@@ -30,11 +30,11 @@ TEST(ImageFileTest, ContentDecidesAndNotTheName) {
 
 TEST(ImageFileTest, RefusesOtherFilesShowingHowTheyStart) {
   const TemporaryFolder folder;
-  WriteFile(folder.path("a.png"), "GIF89a");
+  WriteBytes(folder.path("a.png"), "GIF89a");
   EXPECT_THAT(std::string(ReadImageFile(folder.path("a.png")).status().message()),
               HasSubstr("a.png: expected a PNG or JPEG image, got a file that starts with "
                         "\"GIF8\"; convert it, or remove it"));
-  WriteFile(folder.path("b.png"), "");
+  WriteBytes(folder.path("b.png"), "");
   EXPECT_THAT(std::string(ReadImageFile(folder.path("b.png")).status().message()),
               HasSubstr("got an empty file"));
   EXPECT_EQ(ReadImageFile(folder.path("none")).status().code(), absl::StatusCode::kNotFound);

@@ -12,6 +12,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/proto/write_jpeg.h"
+#include "tests/temporary_folder.h"
 
 namespace lipserve {
 namespace {
@@ -20,29 +21,19 @@ using ::testing::HasSubstr;
 
 class JpegFileTest : public ::testing::Test {
  protected:
-  JpegFileTest() {
-    std::string name = ::testing::TempDir() + "lipserve-jpeg-XXXXXX";
-    if (mkdtemp(name.data()) == nullptr) ADD_FAILURE() << "cannot create " << name;
-    folder_ = name;
-  }
-  ~JpegFileTest() override { std::filesystem::remove_all(folder_); }
-
-  std::string Path(const std::string& name) const { return folder_ / name; }
+  std::string Path(const std::string& name) const { return folder_.path(name); }
 
   std::string ErrorOf(const std::string& name) const {
     return std::string(ReadJpegFile(Path(name)).status().message());
   }
 
   void Write(const std::string& name, const std::string& bytes) const {
-    std::ofstream(Path(name), std::ios::binary) << bytes;
+    WriteBytes(Path(name), bytes);
   }
 
-  std::string Bytes(const std::string& name) const {
-    std::ifstream stream(Path(name), std::ios::binary);
-    return {std::istreambuf_iterator<char>(stream), {}};
-  }
+  std::string Bytes(const std::string& name) const { return ReadBytes(Path(name)); }
 
-  std::filesystem::path folder_;
+  TemporaryFolder folder_;
 };
 
 // One value each row: the transform of a constant row has no rounding to speak of.

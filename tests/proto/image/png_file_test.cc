@@ -85,20 +85,20 @@ TEST(PngFileTest, RefusesMissingForeignAndDamagedFiles) {
   const TemporaryFolder folder;
   EXPECT_EQ(ReadPngFile(folder.path("none.png")).status().code(), absl::StatusCode::kNotFound);
 
-  WriteFile(folder.path("text.png"), "this is no picture at all");
+  WriteBytes(folder.path("text.png"), "this is no picture at all");
   EXPECT_THAT(MessageOf(ReadPngFile(folder.path("text.png"))),
               HasSubstr("text.png: expected a PNG image"));
 
-  WriteFile(folder.path("empty.png"), "");
+  WriteBytes(folder.path("empty.png"), "");
   EXPECT_FALSE(ReadPngFile(folder.path("empty.png")).ok());
 }
 
 TEST(PngFileTest, RefusesEveryTruncation) {
   const TemporaryFolder folder;
   WritePng(folder.path("whole.png"), {.width = 8, .height = 8}, std::vector<std::uint8_t>(64, 77));
-  const std::string whole = ReadWholeFile(folder.path("whole.png"));
+  const std::string whole = ReadBytes(folder.path("whole.png"));
   for (std::size_t size = 0; size < whole.size() - 12; ++size) {  // IEND carries no pixels
-    WriteFile(folder.path("cut.png"), whole.substr(0, size));
+    WriteBytes(folder.path("cut.png"), whole.substr(0, size));
     EXPECT_FALSE(ReadPngFile(folder.path("cut.png")).ok()) << size;
   }
 }

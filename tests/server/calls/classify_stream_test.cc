@@ -30,7 +30,7 @@ class ClassifyStreamTest : public ::testing::Test {
     return request;
   }
 
-  TemporaryFolder folder_;
+  TemporaryModels folder_;
 };
 
 TEST_F(ClassifyStreamTest, AnswersEachRequestInItsTurnAndGoesOnAfterAnError) {

@@ -8,7 +8,7 @@
 #include <fstream>
 #include <string>
 
-#include "tests/server/small_model.h"
+#include "tests/temporary_folder.h"
 
 namespace lipserve {
 namespace {

@@ -66,7 +66,7 @@ class LogSettingsCallTest : public ::testing::Test {
     return stub->LogSettings(&context, request, &response);
   }
 
-  TemporaryFolder folder_;
+  TemporaryModels folder_;
 };
 
 TEST_F(LogSettingsCallTest, ACallStartsAndStopsTheLogOfRequests) {

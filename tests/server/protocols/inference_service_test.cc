@@ -27,8 +27,6 @@ grpc::Status Call(TestServer& server, Method method, const Request& request, Res
   return (server.inference().*method)(&context, request, &response);
 }
 
-using Stub = inference::GRPCInferenceService::Stub;
-
 class InferenceServiceTest : public ::testing::Test {
  protected:
   InferenceServiceTest() {
@@ -40,7 +38,7 @@ class InferenceServiceTest : public ::testing::Test {
   static inference::ModelInferResponse Infer(TestServer& server,
                                              const inference::ModelInferRequest& request) {
     inference::ModelInferResponse response;
-    const grpc::Status status = Call(server, &Stub::ModelInfer, request, response);
+    const grpc::Status status = Call(server, &InferenceStub::ModelInfer, request, response);
     EXPECT_TRUE(status.ok()) << status.error_message();
     return response;
   }
@@ -53,7 +51,7 @@ class InferenceServiceTest : public ::testing::Test {
     return pixels;
   }
 
-  TemporaryFolder folder_;
+  TemporaryModels folder_;
 };
 
 // Every number of `got` against the same of lipserve.v1, bit for bit.
@@ -197,10 +195,11 @@ TEST_F(InferenceServiceTest, TakesALabelForAVersion) {
 TEST_F(InferenceServiceTest, SaysWhatIsServedAndReady) {
   TestServer server{TestOptions(folder_)};
   inference::ServerLiveResponse live;
-  EXPECT_TRUE(Call(server, &Stub::ServerLive, inference::ServerLiveRequest(), live).ok());
+  EXPECT_TRUE(Call(server, &InferenceStub::ServerLive, inference::ServerLiveRequest(), live).ok());
   EXPECT_TRUE(live.live());
   inference::ServerReadyResponse ready;
-  EXPECT_TRUE(Call(server, &Stub::ServerReady, inference::ServerReadyRequest(), ready).ok());
+  EXPECT_TRUE(
+      Call(server, &InferenceStub::ServerReady, inference::ServerReadyRequest(), ready).ok());
   EXPECT_TRUE(ready.ready());
 
   const auto model_ready = [&server](const std::string& name, const std::string& version) {
@@ -208,7 +207,7 @@ TEST_F(InferenceServiceTest, SaysWhatIsServedAndReady) {
     request.set_name(name);
     request.set_version(version);
     inference::ModelReadyResponse response;
-    EXPECT_TRUE(Call(server, &Stub::ModelReady, request, response).ok());
+    EXPECT_TRUE(Call(server, &InferenceStub::ModelReady, request, response).ok());
     return response.ready();
   };
   EXPECT_TRUE(model_ready("first", ""));
@@ -218,7 +217,8 @@ TEST_F(InferenceServiceTest, SaysWhatIsServedAndReady) {
   EXPECT_FALSE(model_ready("third", ""));
 
   server.server().StartDraining();  // still answers, but nobody new should come
-  EXPECT_TRUE(Call(server, &Stub::ServerReady, inference::ServerReadyRequest(), ready).ok());
+  EXPECT_TRUE(
+      Call(server, &InferenceStub::ServerReady, inference::ServerReadyRequest(), ready).ok());
   EXPECT_FALSE(ready.ready());
   EXPECT_FALSE(model_ready("first", ""));
 }
@@ -228,7 +228,7 @@ TEST_F(InferenceServiceTest, DescribesTensorsAsInferenceAnswersThem) {
   inference::ModelMetadataRequest request;
   request.set_name("first");
   inference::ModelMetadataResponse metadata;
-  ASSERT_TRUE(Call(server, &Stub::ModelMetadata, request, metadata).ok());
+  ASSERT_TRUE(Call(server, &InferenceStub::ModelMetadata, request, metadata).ok());
   EXPECT_THAT(metadata.versions(), ElementsAre("1", "2"));
   ASSERT_EQ(metadata.inputs_size(), 1);
   EXPECT_THAT(metadata.inputs(0).shape(), ElementsAre(-1, 1, 4, 4));
@@ -237,7 +237,7 @@ TEST_F(InferenceServiceTest, DescribesTensorsAsInferenceAnswersThem) {
   inference::ModelConfigRequest config_request;
   config_request.set_name("first");
   inference::ModelConfigResponse config;
-  ASSERT_TRUE(Call(server, &Stub::ModelConfig, config_request, config).ok());
+  ASSERT_TRUE(Call(server, &InferenceStub::ModelConfig, config_request, config).ok());
   EXPECT_EQ(config.config().max_batch_size(), 32);
   EXPECT_THAT(config.config().dynamic_batching().preferred_batch_size(),
               ElementsAre(std::stoi(metadata.properties().at("batch_limit"))));
@@ -269,12 +269,12 @@ TEST_F(InferenceServiceTest, StatisticsCountRequestsOfBothProtocols) {
   inference::ModelInferResponse ignored;
   inference::ModelInferRequest bad = RawInferRequest("second", inputs);
   bad.mutable_inputs(0)->set_datatype("FP64");
-  EXPECT_FALSE(Call(server, &Stub::ModelInfer, bad, ignored).ok());
+  EXPECT_FALSE(Call(server, &InferenceStub::ModelInfer, bad, ignored).ok());
 
   inference::ModelStatisticsRequest request;
   request.set_name("second");
   inference::ModelStatisticsResponse response;
-  ASSERT_TRUE(Call(server, &Stub::ModelStatistics, request, response).ok());
+  ASSERT_TRUE(Call(server, &InferenceStub::ModelStatistics, request, response).ok());
   ASSERT_EQ(response.model_stats_size(), 1);
   const inference::ModelStatistics& statistics = response.model_stats(0);
   EXPECT_EQ(statistics.version(), "1");
@@ -291,7 +291,8 @@ TEST_F(InferenceServiceTest, StatisticsCountRequestsOfBothProtocols) {
   EXPECT_EQ(statistics.batch_stats(0).compute_infer().count(), 2U);
 
   ASSERT_TRUE(
-      Call(server, &Stub::ModelStatistics, inference::ModelStatisticsRequest(), response).ok());
+      Call(server, &InferenceStub::ModelStatistics, inference::ModelStatisticsRequest(), response)
+          .ok());
   EXPECT_EQ(response.model_stats_size(), 3);
 }
 
@@ -303,7 +304,7 @@ TEST_F(InferenceServiceTest, LoadsAndUnloadsInExplicitModeOnly) {
     inference::RepositoryModelLoadRequest load;
     load.set_model_name("second");
     inference::RepositoryModelLoadResponse loaded;
-    const grpc::Status status = Call(server, &Stub::RepositoryModelLoad, load, loaded);
+    const grpc::Status status = Call(server, &InferenceStub::RepositoryModelLoad, load, loaded);
     if (!is_explicit) {
       EXPECT_EQ(status.error_code(), grpc::StatusCode::FAILED_PRECONDITION);
       EXPECT_THAT(status.error_message(), HasSubstr("--repository-mode explicit"));
@@ -313,19 +314,19 @@ TEST_F(InferenceServiceTest, LoadsAndUnloadsInExplicitModeOnly) {
     EXPECT_EQ(Infer(server, RawInferRequest("second", RandomInputs(5, 1))).model_version(), "1");
 
     load.set_model_name("third");
-    EXPECT_EQ(Call(server, &Stub::RepositoryModelLoad, load, loaded).error_code(),
+    EXPECT_EQ(Call(server, &InferenceStub::RepositoryModelLoad, load, loaded).error_code(),
               grpc::StatusCode::NOT_FOUND);
 
     inference::RepositoryModelUnloadRequest unload;
     unload.set_model_name("second");
     (*unload.mutable_parameters())["unload_dependents"].set_bool_param(true);  // as clients send
     inference::RepositoryModelUnloadResponse unloaded;
-    ASSERT_TRUE(Call(server, &Stub::RepositoryModelUnload, unload, unloaded).ok());
+    ASSERT_TRUE(Call(server, &InferenceStub::RepositoryModelUnload, unload, unloaded).ok());
     inference::ModelInferResponse response;
-    EXPECT_EQ(
-        Call(server, &Stub::ModelInfer, RawInferRequest("second", RandomInputs(5, 1)), response)
-            .error_code(),
-        grpc::StatusCode::NOT_FOUND);
+    EXPECT_EQ(Call(server, &InferenceStub::ModelInfer,
+                   RawInferRequest("second", RandomInputs(5, 1)), response)
+                  .error_code(),
+              grpc::StatusCode::NOT_FOUND);
   }
 }
 
@@ -338,7 +339,7 @@ TEST_F(InferenceServiceTest, TheIndexListsWhatIsNotServedAndWhy) {
     inference::RepositoryIndexRequest request;
     request.set_ready(only_ready);
     inference::RepositoryIndexResponse response;
-    EXPECT_TRUE(Call(server, &Stub::RepositoryIndex, request, response).ok());
+    EXPECT_TRUE(Call(server, &InferenceStub::RepositoryIndex, request, response).ok());
     return response;
   };
   EXPECT_EQ(index(true).models_size(), 3);
@@ -356,7 +357,8 @@ TEST_F(InferenceServiceTest, RefusesWhileLoadingAndAfterDraining) {
   const grpc::Status status = [&server] {
     server.server().Stop();
     inference::ModelInferResponse response;
-    return Call(server, &Stub::ModelInfer, RawInferRequest("second", RandomInputs(5, 1)), response);
+    return Call(server, &InferenceStub::ModelInfer, RawInferRequest("second", RandomInputs(5, 1)),
+                response);
   }();
   EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
 }
@@ -371,7 +373,7 @@ TEST_F(InferenceServiceTest, ATimeoutThatPassesInTheQueueIsToldAndNothingIsCompu
   grpc::Status status;
   std::thread client([&] {
     inference::ModelInferResponse response;
-    status = Call(*server, &Stub::ModelInfer, request, response);
+    status = Call(*server, &InferenceStub::ModelInfer, request, response);
   });
   server->WaitForMetric("lipserve_queue_depth 1");
   server->server().Stop();
@@ -404,7 +406,7 @@ TEST_F(InferenceServiceTest, ARequestOfHigherPriorityOvertakesOneOfTheOtherProto
     request.set_id("urgent");
     (*request.mutable_parameters())["priority"].set_uint64_param(1);
     inference::ModelInferResponse response;
-    EXPECT_TRUE(Call(*server, &Stub::ModelInfer, request, response).ok());
+    EXPECT_TRUE(Call(*server, &InferenceStub::ModelInfer, request, response).ok());
   });
   server->WaitForMetric("lipserve_queue_depth 2");
   server->server().Stop();

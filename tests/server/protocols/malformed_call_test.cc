@@ -16,12 +16,12 @@ using ::testing::HasSubstr;
 
 class MalformedCallTest : public ::testing::Test {
  protected:
-  static const TemporaryFolder& Fill(const TemporaryFolder& folder) {
+  static const TemporaryModels& Fill(const TemporaryModels& folder) {
     folder.Add("first", "1", SmallModel(1));
     return folder;
   }
 
-  TemporaryFolder folder_;
+  TemporaryModels folder_;
   TestServer server_{TestOptions(Fill(folder_))};
 };
 
@@ -31,43 +31,46 @@ TEST_F(MalformedCallTest, OtherMethodsRefuseWhatTheyCannotMean) {
     const grpc::Status status = (server_.inference().*method)(&context, request, &response);
     return absl::StrCat(status.error_code(), " ", status.error_message());
   };
-  using Stub = inference::GRPCInferenceService::Stub;
   inference::ModelMetadataRequest metadata;
   metadata.set_name("third");
-  EXPECT_THAT(ask(&Stub::ModelMetadata, metadata, inference::ModelMetadataResponse()),
+  EXPECT_THAT(ask(&InferenceStub::ModelMetadata, metadata, inference::ModelMetadataResponse()),
               HasSubstr("5 no model named 'third'"));
   inference::ModelConfigRequest config;
   config.set_name("first");
   config.set_version("0");
-  EXPECT_THAT(ask(&Stub::ModelConfig, config, inference::ModelConfigResponse()),
+  EXPECT_THAT(ask(&InferenceStub::ModelConfig, config, inference::ModelConfigResponse()),
               HasSubstr("3 version: expected a positive number"));
   inference::ModelReadyRequest ready;
   ready.set_name("first");
   ready.set_version("-1");
-  EXPECT_THAT(ask(&Stub::ModelReady, ready, inference::ModelReadyResponse()),
+  EXPECT_THAT(ask(&InferenceStub::ModelReady, ready, inference::ModelReadyResponse()),
               HasSubstr("3 version: expected a positive number"));
   inference::ModelStatisticsRequest statistics;
   statistics.set_version("1");
-  EXPECT_EQ(ask(&Stub::ModelStatistics, statistics, inference::ModelStatisticsResponse()),
+  EXPECT_EQ(ask(&InferenceStub::ModelStatistics, statistics, inference::ModelStatisticsResponse()),
             "3 version: expected none without a name, got '1'");
   statistics.set_name("third");
-  EXPECT_THAT(ask(&Stub::ModelStatistics, statistics, inference::ModelStatisticsResponse()),
-              HasSubstr("5 no model named 'third'"));
+  EXPECT_THAT(
+      ask(&InferenceStub::ModelStatistics, statistics, inference::ModelStatisticsResponse()),
+      HasSubstr("5 no model named 'third'"));
   inference::RepositoryIndexRequest index;
   index.set_repository_name("other");
-  EXPECT_THAT(ask(&Stub::RepositoryIndex, index, inference::RepositoryIndexResponse()),
+  EXPECT_THAT(ask(&InferenceStub::RepositoryIndex, index, inference::RepositoryIndexResponse()),
               HasSubstr("12 repository_name: expected none"));
   inference::RepositoryModelLoadRequest load;
-  EXPECT_THAT(ask(&Stub::RepositoryModelLoad, load, inference::RepositoryModelLoadResponse()),
-              HasSubstr("3 model_name: expected the name of a model, got none"));
+  EXPECT_THAT(
+      ask(&InferenceStub::RepositoryModelLoad, load, inference::RepositoryModelLoadResponse()),
+      HasSubstr("3 model_name: expected the name of a model, got none"));
   load.set_model_name("first");
   (*load.mutable_parameters())["config"].set_string_param("{}");
-  EXPECT_THAT(ask(&Stub::RepositoryModelLoad, load, inference::RepositoryModelLoadResponse()),
-              HasSubstr("12 parameters['config']: expected none"));
+  EXPECT_THAT(
+      ask(&InferenceStub::RepositoryModelLoad, load, inference::RepositoryModelLoadResponse()),
+      HasSubstr("12 parameters['config']: expected none"));
   inference::RepositoryModelUnloadRequest unload;
   unload.set_model_name("first");
   (*unload.mutable_parameters())["force"].set_bool_param(true);
-  EXPECT_EQ(ask(&Stub::RepositoryModelUnload, unload, inference::RepositoryModelUnloadResponse()),
+  EXPECT_EQ(ask(&InferenceStub::RepositoryModelUnload, unload,
+                inference::RepositoryModelUnloadResponse()),
             "3 parameters['force']: expected unload_dependents or none");
 }
 

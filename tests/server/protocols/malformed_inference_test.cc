@@ -14,20 +14,20 @@
 namespace lipserve {
 namespace {
 
+using inference::ModelInferRequest;
 using ::testing::HasSubstr;
-using Request = inference::ModelInferRequest;
-using Table = MalformedRequests<Request>;
+using InferTable = MalformedRequests<ModelInferRequest>;
 using Contents = inference::InferTensorContents;
 
 // Two images.
-Request GoodRequest() { return RawInferRequest("first", RandomInputs(7, 2)); }
+ModelInferRequest GoodInferRequest() { return RawInferRequest("first", RandomInputs(7, 2)); }
 
-void SetShape(Request& request, const Shape& shape) {
+void SetShape(ModelInferRequest& request, const Shape& shape) {
   request.mutable_inputs(0)->mutable_shape()->Assign(shape.begin(), shape.end());
 }
 
 // The elements of two good images in `contents` instead of raw_input_contents.
-void MakeTyped(Request& request, bool uint8) {
+void MakeTyped(ModelInferRequest& request, bool uint8) {
   request.clear_raw_input_contents();
   Contents& contents = *request.mutable_inputs(0)->mutable_contents();
   request.mutable_inputs(0)->set_datatype(uint8 ? "UINT8" : "FP32");
@@ -40,34 +40,36 @@ void MakeTyped(Request& request, bool uint8) {
   }
 }
 
-void AddShapes(Table& table) {
+void AddShapes(InferTable& table) {
   for (const bool typed : {false, true}) {
     for (const Shape& shape : WrongShapes()) {
-      AddInvalid<Request>(table, absl::StrCat(typed ? "typed" : "raw", " shape ", TextOf(shape)),
-                          "inputs[0].shape", ShapeExpected(shape), [=](Request& request) {
-                            if (typed) MakeTyped(request, false);
-                            SetShape(request, shape);
-                          });
+      AddInvalid<ModelInferRequest>(
+          table, absl::StrCat(typed ? "typed" : "raw", " shape ", TextOf(shape)), "inputs[0].shape",
+          ShapeExpected(shape), [=](ModelInferRequest& request) {
+            if (typed) MakeTyped(request, false);
+            SetShape(request, shape);
+          });
     }
     for (const Shape& shape : LargeShapes()) {
-      AddInvalid<Request>(table, absl::StrCat(typed ? "typed" : "raw", " images ", TextOf(shape)),
-                          "inputs[0].shape", FewerImagesExpected(shape), [=](Request& request) {
-                            if (typed) MakeTyped(request, false);
-                            SetShape(request, shape);
-                          });
+      AddInvalid<ModelInferRequest>(
+          table, absl::StrCat(typed ? "typed" : "raw", " images ", TextOf(shape)),
+          "inputs[0].shape", FewerImagesExpected(shape), [=](ModelInferRequest& request) {
+            if (typed) MakeTyped(request, false);
+            SetShape(request, shape);
+          });
     }
   }
 }
 
-void AddRawData(Table& table) {
+void AddRawData(InferTable& table) {
   for (const std::string type : {"FP32", "UINT8"}) {
     const std::size_t bytes = type == "FP32" ? 128 : 32;
     for (const std::size_t size :
          {0UL, 1UL, 4UL, bytes / 2, bytes - 1, bytes + 1, 2 * bytes, 100000UL}) {
-      AddInvalid<Request>(
+      AddInvalid<ModelInferRequest>(
           table, absl::StrCat(type, " of ", size), "raw_input_contents[0]",
           absl::StrCat("expected ", bytes, " bytes for shape [2, 16] of ", type, ", got ", size),
-          [=](Request& request) {
+          [=](ModelInferRequest& request) {
             request.mutable_inputs(0)->set_datatype(type);
             request.set_raw_input_contents(0, std::string(size, '\1'));
           });
@@ -75,25 +77,27 @@ void AddRawData(Table& table) {
   }
   ForEachNotFinite([&table](const std::string& name, const std::string& description,
                             std::size_t index, float value) {
-    AddInvalid<Request>(table, name, "raw_input_contents[0]", description, [=](Request& request) {
-      std::memcpy(request.mutable_raw_input_contents(0)->data() + index * sizeof(float), &value,
-                  sizeof(float));
-    });
-    AddInvalid<Request>(table, "typed " + name, "inputs[0].contents.fp32_contents", description,
-                        [=](Request& request) {
-                          MakeTyped(request, false);
-                          request.mutable_inputs(0)->mutable_contents()->set_fp32_contents(
-                              static_cast<int>(index), value);
-                        });
+    AddInvalid<ModelInferRequest>(
+        table, name, "raw_input_contents[0]", description, [=](ModelInferRequest& request) {
+          std::memcpy(request.mutable_raw_input_contents(0)->data() + index * sizeof(float), &value,
+                      sizeof(float));
+        });
+    AddInvalid<ModelInferRequest>(
+        table, "typed " + name, "inputs[0].contents.fp32_contents", description,
+        [=](ModelInferRequest& request) {
+          MakeTyped(request, false);
+          request.mutable_inputs(0)->mutable_contents()->set_fp32_contents(static_cast<int>(index),
+                                                                           value);
+        });
   });
   for (const int count : {2, 3, 100}) {
-    AddInvalid<Request>(table, absl::StrCat(count, " raw"), "raw_input_contents",
-                        absl::StrCat("expected one entry for the one input, got ", count),
-                        [count](Request& request) {
-                          while (request.raw_input_contents_size() < count) {
-                            request.add_raw_input_contents(request.raw_input_contents(0));
-                          }
-                        });
+    AddInvalid<ModelInferRequest>(table, absl::StrCat(count, " raw"), "raw_input_contents",
+                                  absl::StrCat("expected one entry for the one input, got ", count),
+                                  [count](ModelInferRequest& request) {
+                                    while (request.raw_input_contents_size() < count) {
+                                      request.add_raw_input_contents(request.raw_input_contents(0));
+                                    }
+                                  });
   }
 }
 
@@ -108,21 +112,22 @@ const std::vector<std::pair<std::string, void (*)(Contents&)>> kContents = {
     {"fp64_contents", [](Contents& contents) { contents.add_fp64_contents(1.0); }},
     {"bytes_contents", [](Contents& contents) { contents.add_bytes_contents("1"); }}};
 
-void AddTypedData(Table& table) {
+void AddTypedData(InferTable& table) {
   for (const auto& [name, add] : kContents) {
-    AddInvalid<Request>(
-        table, "raw and " + name, "inputs[0].contents",
-        "expected none, because raw_input_contents has the elements",
-        [fill = add](Request& request) { fill(*request.mutable_inputs(0)->mutable_contents()); });
+    AddInvalid<ModelInferRequest>(table, "raw and " + name, "inputs[0].contents",
+                                  "expected none, because raw_input_contents has the elements",
+                                  [fill = add](ModelInferRequest& request) {
+                                    fill(*request.mutable_inputs(0)->mutable_contents());
+                                  });
     for (const bool uint8 : {false, true}) {
       const std::string used = uint8 ? "uint_contents" : "fp32_contents";
       const std::string type = uint8 ? "UINT8" : "FP32";
       if (name == used) continue;
       for (const bool also : {false, true}) {
-        AddInvalid<Request>(
+        AddInvalid<ModelInferRequest>(
             table, absl::StrCat(type, also ? " and " : " in ", name), "inputs[0].contents",
             absl::StrCat("expected the elements of ", type, " in ", used, ", got ", name),
-            [=, fill = add](Request& request) {
+            [=, fill = add](ModelInferRequest& request) {
               MakeTyped(request, uint8);
               if (!also) request.mutable_inputs(0)->clear_contents();
               fill(*request.mutable_inputs(0)->mutable_contents());
@@ -132,19 +137,19 @@ void AddTypedData(Table& table) {
   }
   for (const bool uint8 : {false, true}) {
     const std::string used = uint8 ? "uint_contents" : "fp32_contents";
-    AddInvalid<Request>(
+    AddInvalid<ModelInferRequest>(
         table, "nothing in " + used, "inputs[0]",
         "expected elements in raw_input_contents[0] or contents." + used + ", got none",
-        [uint8](Request& request) {
+        [uint8](ModelInferRequest& request) {
           MakeTyped(request, uint8);
           request.mutable_inputs(0)->clear_contents();
         });
     for (const int count : {2, 16, 31, 33, 64}) {
-      AddInvalid<Request>(
+      AddInvalid<ModelInferRequest>(
           table, absl::StrCat(count, " in ", used), "inputs[0].contents." + used,
           uint8 ? absl::StrCat("expected 32 bytes for shape [2, 16] of UINT8, got ", count)
                 : absl::StrCat("expected 128 bytes for shape [2, 16] of FP32, got ", 4 * count),
-          [=](Request& request) {
+          [=](ModelInferRequest& request) {
             MakeTyped(request, uint8);
             Contents& contents = *request.mutable_inputs(0)->mutable_contents();
             if (uint8) contents.mutable_uint_contents()->Resize(count, 1);
@@ -153,88 +158,92 @@ void AddTypedData(Table& table) {
     }
   }
   for (const std::uint32_t pixel : {256U, 257U, 65536U, 0xFFFFFFFFU}) {
-    AddInvalid<Request>(table, absl::StrCat("pixel ", pixel), "inputs[0].contents.uint_contents",
-                        absl::StrCat("expected pixels 0..255, got ", pixel, " at element 5"),
-                        [pixel](Request& request) {
-                          MakeTyped(request, true);
-                          request.mutable_inputs(0)->mutable_contents()->set_uint_contents(5,
-                                                                                           pixel);
-                        });
+    AddInvalid<ModelInferRequest>(
+        table, absl::StrCat("pixel ", pixel), "inputs[0].contents.uint_contents",
+        absl::StrCat("expected pixels 0..255, got ", pixel, " at element 5"),
+        [pixel](ModelInferRequest& request) {
+          MakeTyped(request, true);
+          request.mutable_inputs(0)->mutable_contents()->set_uint_contents(5, pixel);
+        });
   }
 }
 
-void AddInputs(Table& table) {
-  AddInvalid<Request>(table, "no input", "inputs", "expected the tensor 'images', got none",
-                      [](Request& request) { request.clear_inputs(); });
+void AddInputs(InferTable& table) {
+  AddInvalid<ModelInferRequest>(table, "no input", "inputs",
+                                "expected the tensor 'images', got none",
+                                [](ModelInferRequest& request) { request.clear_inputs(); });
   for (const std::string name :
        {"", "Images", "image", "images ", "input", "INPUT__0", "images:0"}) {
-    AddInvalid<Request>(table, "input " + name, "inputs[0].name",
-                        "expected 'images', got '" + name + "'",
-                        [name](Request& request) { request.mutable_inputs(0)->set_name(name); });
+    AddInvalid<ModelInferRequest>(
+        table, "input " + name, "inputs[0].name", "expected 'images', got '" + name + "'",
+        [name](ModelInferRequest& request) { request.mutable_inputs(0)->set_name(name); });
   }
   for (const std::string name : {"images", "mask"}) {
-    AddInvalid<Request>(table, "two inputs " + name, "inputs",
-                        "expected only the tensor 'images', got 2 tensors",
-                        [name](Request& request) {
-                          *request.add_inputs() = request.inputs(0);
-                          request.mutable_inputs(1)->set_name(name);
-                        });
+    AddInvalid<ModelInferRequest>(table, "two inputs " + name, "inputs",
+                                  "expected only the tensor 'images', got 2 tensors",
+                                  [name](ModelInferRequest& request) {
+                                    *request.add_inputs() = request.inputs(0);
+                                    request.mutable_inputs(1)->set_name(name);
+                                  });
   }
   for (const std::string type :
        {"", "BOOL", "INT8", "INT16", "INT32", "INT64", "UINT16", "UINT32", "UINT64", "FP16", "BF16",
         "FP64", "BYTES", "fp32", "uint8", "FLOAT", "TYPE_FP32", "FP32 "}) {
-    AddInvalid<Request>(
+    AddInvalid<ModelInferRequest>(
         table, "datatype " + type, "inputs[0].datatype",
         "expected 'FP32' or 'UINT8' (pixels 0..255), got '" + type + "'",
-        [type](Request& request) { request.mutable_inputs(0)->set_datatype(type); });
+        [type](ModelInferRequest& request) { request.mutable_inputs(0)->set_datatype(type); });
   }
   for (const std::string name : {"binary_data_size", "scale", "content_type"}) {
-    AddInvalid<Request>(
+    AddInvalid<ModelInferRequest>(
         table, "input parameter " + name, "inputs[0].parameters['" + name + "']",
-        "expected no parameters of an input", [name](Request& request) {
+        "expected no parameters of an input", [name](ModelInferRequest& request) {
           (*request.mutable_inputs(0)->mutable_parameters())[name].set_int64_param(1);
         });
   }
 }
 
-void AddOutputs(Table& table) {
+void AddOutputs(InferTable& table) {
   for (const std::string name : {"", "Scores", "radii", "logits", "OUTPUT__0", "label"}) {
-    AddInvalid<Request>(table, "output " + name, "outputs[1].name",
-                        "expected scores, class, radius, margin or certified, got '" + name + "'",
-                        [name](Request& request) {
-                          request.add_outputs()->set_name("scores");
-                          request.add_outputs()->set_name(name);
-                        });
+    AddInvalid<ModelInferRequest>(
+        table, "output " + name, "outputs[1].name",
+        "expected scores, class, radius, margin or certified, got '" + name + "'",
+        [name](ModelInferRequest& request) {
+          request.add_outputs()->set_name("scores");
+          request.add_outputs()->set_name(name);
+        });
   }
   for (const std::string name : {"scores", "class", "radius", "margin", "certified"}) {
-    AddInvalid<Request>(table, "twice " + name, "outputs[1].name",
-                        "expected each output once, got '" + name + "' again",
-                        [name](Request& request) {
-                          request.add_outputs()->set_name(name);
-                          request.add_outputs()->set_name(name);
-                        });
+    AddInvalid<ModelInferRequest>(table, "twice " + name, "outputs[1].name",
+                                  "expected each output once, got '" + name + "' again",
+                                  [name](ModelInferRequest& request) {
+                                    request.add_outputs()->set_name(name);
+                                    request.add_outputs()->set_name(name);
+                                  });
     if (name == "scores") continue;
-    AddInvalid<Request>(
+    AddInvalid<ModelInferRequest>(
         table, "classification of " + name, "outputs[0].parameters['classification']",
-        "expected it for 'scores' only, got it for '" + name + "'", [name](Request& request) {
+        "expected it for 'scores' only, got it for '" + name + "'",
+        [name](ModelInferRequest& request) {
           request.add_outputs()->set_name(name);
           (*request.mutable_outputs(0)->mutable_parameters())["classification"].set_int64_param(1);
         });
   }
-  AddInvalid<Request>(
+  AddInvalid<ModelInferRequest>(
       table, "output parameter", "outputs[0].parameters['binary_data']",
-      "expected no other parameter of an output than classification", [](Request& request) {
+      "expected no other parameter of an output than classification",
+      [](ModelInferRequest& request) {
         request.add_outputs()->set_name("scores");
         (*request.mutable_outputs(0)->mutable_parameters())["binary_data"].set_bool_param(true);
       });
 }
 
-void AddSharedMemory(Table& table) {
+void AddSharedMemory(InferTable& table) {
   for (const std::string name :
        {"shared_memory_region", "shared_memory_offset", "shared_memory_byte_size"}) {
     for (const bool output : {false, true}) {
       table.push_back({absl::StrCat(name, output ? " of an output" : ""),
-                       [=](Request& request) {
+                       [=](ModelInferRequest& request) {
                          request.add_outputs()->set_name("scores");
                          auto& parameters = output
                                                 ? *request.mutable_outputs(0)->mutable_parameters()
@@ -276,21 +285,23 @@ const std::vector<WrongParameter> kNoCounts = {
     {"'99999999999999999999'",
      [](Parameter& parameter) { parameter.set_string_param("99999999999999999999"); }}};
 
-void AddParameter(Table& table, const std::string& name, const std::string& expected,
+void AddParameter(InferTable& table, const std::string& name, const std::string& expected,
                   const WrongParameter& wrong) {
-  AddInvalid<Request>(
-      table, name + " " + wrong.text, "parameters['" + name + "']",
-      "expected " + expected + ", got " + wrong.text,
-      [name, set = wrong.set](Request& request) { set((*request.mutable_parameters())[name]); });
+  AddInvalid<ModelInferRequest>(table, name + " " + wrong.text, "parameters['" + name + "']",
+                                "expected " + expected + ", got " + wrong.text,
+                                [name, set = wrong.set](ModelInferRequest& request) {
+                                  set((*request.mutable_parameters())[name]);
+                                });
 }
 
-void AddParameters(Table& table) {
+void AddParameters(InferTable& table) {
   for (const auto& [epsilon, text] : WrongEpsilons()) {
-    AddInvalid<Request>(table, "epsilon " + text, "parameters['epsilon']",
-                        "expected a finite L2 radius that is not negative, got " + text,
-                        [value = epsilon](Request& request) {
-                          (*request.mutable_parameters())["epsilon"].set_double_param(value);
-                        });
+    AddInvalid<ModelInferRequest>(
+        table, "epsilon " + text, "parameters['epsilon']",
+        "expected a finite L2 radius that is not negative, got " + text,
+        [value = epsilon](ModelInferRequest& request) {
+          (*request.mutable_parameters())["epsilon"].set_double_param(value);
+        });
   }
   const std::string timeout = "0 to 86400000000 microseconds";
   for (const WrongParameter& wrong : kNoNumbers) {
@@ -318,17 +329,17 @@ void AddParameters(Table& table) {
   no_classes.insert(no_classes.end(), kNoCounts.begin(), kNoCounts.end());
   no_classes.push_back({"0", [](Parameter& parameter) { parameter.set_int64_param(0); }});
   for (const WrongParameter& wrong : no_classes) {
-    AddInvalid<Request>(
+    AddInvalid<ModelInferRequest>(
         table, "classification " + wrong.text, "outputs[0].parameters['classification']",
         "expected a number of classes, at least 1, got " + wrong.text,
-        [set = wrong.set](Request& request) {
+        [set = wrong.set](ModelInferRequest& request) {
           request.add_outputs()->set_name("scores");
           set((*request.mutable_outputs(0)->mutable_parameters())["classification"]);
         });
   }
 }
 
-void AddUnknownParameters(Table& table) {
+void AddUnknownParameters(InferTable& table) {
   const std::string known = "expected epsilon, radius_precision, timeout or priority";
   const std::pair<std::string, std::string> names[] = {
       {"epsilom", "; did you mean epsilon?"},
@@ -342,51 +353,58 @@ void AddUnknownParameters(Table& table) {
       {"triton_something", ""},
       {"", ""}};
   for (const auto& [name, hint] : names) {
-    AddInvalid<Request>(table, "parameter " + name, "parameters['" + name + "']", known + hint,
-                        [key = name](Request& request) {
-                          (*request.mutable_parameters())[key].set_int64_param(1);
-                        });
+    AddInvalid<ModelInferRequest>(table, "parameter " + name, "parameters['" + name + "']",
+                                  known + hint, [key = name](ModelInferRequest& request) {
+                                    (*request.mutable_parameters())[key].set_int64_param(1);
+                                  });
   }
   for (const std::string name : {"sequence_id", "sequence_start", "sequence_end"}) {
-    AddInvalid<Request>(
+    AddInvalid<ModelInferRequest>(
         table, "parameter " + name, "parameters['" + name + "']",
         "expected none: classifiers keep nothing from one request to the next",
-        [name](Request& request) { (*request.mutable_parameters())[name].set_int64_param(1); });
+        [name](ModelInferRequest& request) {
+          (*request.mutable_parameters())[name].set_int64_param(1);
+        });
   }
   for (const std::size_t size : {129UL, 1000UL}) {
-    AddInvalid<Request>(table, absl::StrCat("id of ", size), "id",
-                        absl::StrCat("expected at most 128 bytes, got ", size),
-                        [size](Request& request) { request.set_id(std::string(size, 'i')); });
+    AddInvalid<ModelInferRequest>(
+        table, absl::StrCat("id of ", size), "id",
+        absl::StrCat("expected at most 128 bytes, got ", size),
+        [size](ModelInferRequest& request) { request.set_id(std::string(size, 'i')); });
   }
 }
 
-void AddModels(Table& table) {
+void AddModels(InferTable& table) {
   const std::string served = "; served: first/1, first/2, second/1";
   for (const std::string name : {"third", "First", "first ", "first/1", "../first"}) {
-    table.push_back({"model " + name, [name](Request& request) { request.set_model_name(name); },
+    table.push_back({"model " + name,
+                     [name](ModelInferRequest& request) { request.set_model_name(name); },
                      grpc::StatusCode::NOT_FOUND,
                      absl::StrCat("no model named '", name, "' is served", served), ""});
   }
-  AddInvalid<Request>(table, "no model", "model_name",
-                      "expected a name because several models are served, got none" + served,
-                      [](Request& request) { request.clear_model_name(); });
+  AddInvalid<ModelInferRequest>(
+      table, "no model", "model_name",
+      "expected a name because several models are served, got none" + served,
+      [](ModelInferRequest& request) { request.clear_model_name(); });
   for (const std::string version : {"0", "-1", "+1", "1.0", "1a", " 1", "1 ", "_", "-", "0x1",
                                     "9223372036854775808", "99999999999999999999"}) {
-    AddInvalid<Request>(table, "version " + version, "model_version",
-                        "expected a positive number, a label, or nothing for the model's default, "
-                        "got '" +
-                            version + "'",
-                        [version](Request& request) { request.set_model_version(version); });
+    AddInvalid<ModelInferRequest>(
+        table, "version " + version, "model_version",
+        "expected a positive number, a label, or nothing for the model's default, "
+        "got '" +
+            version + "'",
+        [version](ModelInferRequest& request) { request.set_model_version(version); });
   }
   for (const std::string version : {"3", "9223372036854775807"}) {
-    table.push_back(
-        {"version " + version, [version](Request& request) { request.set_model_version(version); },
-         grpc::StatusCode::NOT_FOUND,
-         absl::StrCat("no version ", version, " of model 'first' is served", served), ""});
+    table.push_back({"version " + version,
+                     [version](ModelInferRequest& request) { request.set_model_version(version); },
+                     grpc::StatusCode::NOT_FOUND,
+                     absl::StrCat("no version ", version, " of model 'first' is served", served),
+                     ""});
   }
   for (const std::string label : {"stable", "canary", "latest", "v1"}) {
     table.push_back({"label " + label,
-                     [label](Request& request) { request.set_model_version(label); },
+                     [label](ModelInferRequest& request) { request.set_model_version(label); },
                      grpc::StatusCode::NOT_FOUND,
                      absl::StrCat("no version of model 'first' is labelled '", label,
                                   "'; labels: none", served),
@@ -409,34 +427,34 @@ class MalformedInferenceTest : public ::testing::Test {
     }
   }
 
-  grpc::Status Infer(const Request& request) {
+  grpc::Status Infer(const ModelInferRequest& request) {
     grpc::ClientContext context;
     inference::ModelInferResponse response;
     return server_->inference().ModelInfer(&context, request, &response);
   }
 
-  TemporaryFolder folder_;
+  TemporaryModels folder_;
   std::unique_ptr<TestServer> server_;
-  Table table_;
+  InferTable table_;
 };
 
 TEST_F(MalformedInferenceTest, EachIsRefusedWithItsCodeAndItsMessage) {
   EXPECT_GE(table_.size(), 350U);
-  for (const MalformedRequest<Request>& row : table_) {
-    Request request = GoodRequest();
+  for (const MalformedRequest<ModelInferRequest>& row : table_) {
+    ModelInferRequest request = GoodInferRequest();
     row.spoil(request);
     const grpc::Status status = Infer(request);
     EXPECT_EQ(status.error_code(), row.code) << row.name;
     EXPECT_EQ(status.error_message(), row.message) << row.name;
   }
-  EXPECT_TRUE(Infer(GoodRequest()).ok());  // none of them has broken anything
+  EXPECT_TRUE(Infer(GoodInferRequest()).ok());  // none of them has broken anything
 }
 
 TEST_F(MalformedInferenceTest, EachIsToldOnAStreamThatGoesOn) {
   grpc::ClientContext context;
   const auto stream = server_->inference().ModelStreamInfer(&context);
-  for (const MalformedRequest<Request>& row : table_) {
-    Request request = GoodRequest();
+  for (const MalformedRequest<ModelInferRequest>& row : table_) {
+    ModelInferRequest request = GoodInferRequest();
     row.spoil(request);
     ASSERT_TRUE(stream->Write(request));
     inference::ModelStreamInferResponse response;
@@ -444,7 +462,7 @@ TEST_F(MalformedInferenceTest, EachIsToldOnAStreamThatGoesOn) {
     EXPECT_THAT(response.error_message(), HasSubstr(": " + row.message)) << row.name;
   }
   inference::ModelStreamInferResponse response;
-  ASSERT_TRUE(stream->Write(GoodRequest()));
+  ASSERT_TRUE(stream->Write(GoodInferRequest()));
   ASSERT_TRUE(stream->Read(&response));
   EXPECT_EQ(response.error_message(), "");
 }

@@ -37,7 +37,7 @@ TEST_F(AccessControlTest, AClientMayCallWhatThePolicyAllowsItsCertificate) {
 }
 
 TEST_F(AccessControlTest, EveryKindOfCallAsksThePolicy) {
-  TemporaryFolder folder;
+  TemporaryModels folder;
   folder.Add("small", "1", SmallModel(1));
   ServerOptions options = TestOptions(folder);
   Write("access.textproto", "allow { clients: '*' methods: 'ServerLive' }");

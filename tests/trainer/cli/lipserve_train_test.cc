@@ -29,37 +29,37 @@ struct Result {
 class LipserveTrainTest : public ::testing::Test {
  protected:
   LipserveTrainTest() {
-    WriteTinyDataset(folder_ / "data");
-    WriteBytes(folder_ / "tiny.textproto", TinyRecipeText());
+    WriteTinyDataset(folder_.path("data"));
+    WriteBytes(folder_.path("tiny.textproto"), TinyRecipeText());
   }
 
   Result Run(const std::vector<std::string>& arguments) const {
-    TrainProcess process(arguments, folder_ / "stderr");
+    TrainProcess process(arguments, folder_.path("stderr"));
     Result result;
     result.output = process.ReadAll();
     result.exit_code = process.ExitCode();
-    result.error = ReadBytes(folder_ / "stderr");
+    result.error = ReadBytes(folder_.path("stderr"));
     return result;
   }
 
   std::vector<std::string> TrainArguments(const std::string& out,
                                           const std::vector<std::string>& more = {}) const {
     std::vector<std::string> arguments = {
-        "train", "--recipe",   folder_ / "tiny.textproto", "--data", folder_ / "data",
-        "--out", folder_ / out};
+        "train", "--recipe",       folder_.path("tiny.textproto"), "--data", folder_.path("data"),
+        "--out", folder_.path(out)};
     arguments.insert(arguments.end(), more.begin(), more.end());
     return arguments;
   }
 
   std::string ModelBytes(const std::string& out) const {
-    return ReadBytes(folder_ / (out + "/model.lip"));
+    return ReadBytes(folder_.path(out + "/model.lip"));
   }
 
   // Runs until `lines` lines have been read, kills, resumes with `resume`, and returns model.lip.
   std::string KillAfterLines(int lines, const std::string& out,
                              const std::vector<std::string>& flags) const {
     {
-      TrainProcess process(TrainArguments(out, flags), folder_ / "stderr");
+      TrainProcess process(TrainArguments(out, flags), folder_.path("stderr"));
       for (int i = 0; i < lines; ++i) EXPECT_NE(process.ReadLine(), "");
       EXPECT_TRUE(process.Kill());
     }
@@ -85,8 +85,8 @@ TEST_F(LipserveTrainTest, TrainsFreezesAndEvaluates) {
             HasSubstr("Model: \"tiny\""), HasSubstr("\nmemory: at most "),
             HasSubstr("\ntime: about "), HasSubstr(": 3 epochs of "), HasSubstr("\nEpoch 3/3 - "),
             HasSubstr("val_accuracy: "), HasSubstr("model.lip written, SHA-256 ")));
-  const Result evaluate = Run({"evaluate", "--model", folder_ / "out", "--data", folder_ / "data",
-                               "--attack", "--attack-images", "100"});
+  const Result evaluate = Run({"evaluate", "--model", folder_.path("out"), "--data",
+                               folder_.path("data"), "--attack", "--attack-images", "100"});
   EXPECT_EQ(evaluate.exit_code, 0) << evaluate.error;
   // What training reported of the frozen model, to the letter.
   const std::string table = train.output.substr(train.output.find("100 samples   "));
@@ -94,15 +94,15 @@ TEST_F(LipserveTrainTest, TrainsFreezesAndEvaluates) {
 }
 
 TEST_F(LipserveTrainTest, TrainsAndEvaluatesMoreThanTwoClasses) {
-  WriteBytes(folder_ / "tiny.textproto",
+  WriteBytes(folder_.path("tiny.textproto"),
              TinyMulticlassRecipeText("multi_margin { min_margin: 1 }"));
   const Result train = Run(TrainArguments("out"));
   EXPECT_EQ(train.exit_code, 0) << train.error;
   EXPECT_THAT(train.output, AllOf(HasSubstr("loss: MultiMargin(min_margin=1)"),
                                   HasSubstr("classes proportions: 33.333, 33.333, 33.333 percent"),
                                   HasSubstr("val_accuracy: ")));
-  const Result evaluate = Run({"evaluate", "--model", folder_ / "out", "--data", folder_ / "data",
-                               "--attack", "--attack-images", "100"});
+  const Result evaluate = Run({"evaluate", "--model", folder_.path("out"), "--data",
+                               folder_.path("data"), "--attack", "--attack-images", "100"});
   EXPECT_EQ(evaluate.exit_code, 0) << evaluate.error;
   const std::string table = train.output.substr(train.output.find("150 samples   "));
   EXPECT_THAT(evaluate.output, ::testing::EndsWith(table));
@@ -118,7 +118,7 @@ TEST_F(LipserveTrainTest, SpeaksJsonLinesOnStandardOutputOnly) {
   }
   EXPECT_THAT(events, ::testing::ElementsAre("start", "plan", "epoch", "epoch", "epoch", "model"));
   const Result evaluate = Run({"evaluate", "--json", "--epsilons", "0.5,1", "--model",
-                               folder_ / "out/model.lip", "--data", folder_ / "data"});
+                               folder_.path("out/model.lip"), "--data", folder_.path("data")});
   const auto json = nlohmann::json::parse(evaluate.output);
   EXPECT_EQ(json["certified_accuracy"].size(), 2u);
   EXPECT_EQ(json["certified_accuracy"][1]["epsilon"], 1.0);
@@ -141,7 +141,7 @@ TEST_F(LipserveTrainTest, SurvivesBeingKilledAgainAndAgain) {
   const std::vector<std::string> flags = {"--json", "--epochs", "60", "--resume"};
   ASSERT_EQ(Run(TrainArguments("whole", flags)).exit_code, 0);
   for (int round = 0; round < 6; ++round) {
-    TrainProcess process(TrainArguments("killed", flags), folder_ / "stderr");
+    TrainProcess process(TrainArguments("killed", flags), folder_.path("stderr"));
     for (int i = 0; i < 3; ++i) EXPECT_NE(process.ReadLine(), "");
     EXPECT_TRUE(process.Kill());
   }
@@ -213,28 +213,29 @@ TEST_F(LipserveTrainTest, FailuresExitWithOneAndNameThePlace) {
     std::vector<std::string> arguments;
     std::string message;
   };
-  WriteBytes(folder_ / "bad.textproto", "nam: \"x\"");
-  WriteBytes(folder_ / "file", "");
+  WriteBytes(folder_.path("bad.textproto"), "nam: \"x\"");
+  WriteBytes(folder_.path("file"), "");
   std::vector<std::string> bad_recipe = TrainArguments("out");
-  bad_recipe[2] = folder_ / "bad.textproto";
+  bad_recipe[2] = folder_.path("bad.textproto");
   // Wrong only for the 8 units before it.
   std::string text = TinyRecipeText();
   text.replace(text.find("group_size: 2"), 13, "group_size: 3");
-  WriteBytes(folder_ / "groups.textproto", text);
+  WriteBytes(folder_.path("groups.textproto"), text);
   std::vector<std::string> bad_groups = TrainArguments("out");
-  bad_groups[2] = folder_ / "groups.textproto";
+  bad_groups[2] = folder_.path("groups.textproto");
   std::vector<std::string> no_data = TrainArguments("out");
-  no_data[4] = folder_ / "nowhere";
+  no_data[4] = folder_.path("nowhere");
   const std::vector<Failure> failures = {
       {bad_recipe, "bad.textproto:1:4: "},
       {bad_groups,
        "groups.textproto:5:23: layers[2].group_sort.group_size: expected at least 2 and"},
-      {{"summary", "--recipe", folder_ / "groups.textproto", "--input-shape", "1,8,8"},
+      {{"summary", "--recipe", folder_.path("groups.textproto"), "--input-shape", "1,8,8"},
        "groups.textproto:5:23: layers[2].group_sort.group_size: expected at least 2 and"},
       {no_data, "nowhere: expected train-images-idx3-ubyte"},
       {TrainArguments("file/out"), "file/out: cannot create: Not a directory"},
-      {{"evaluate", "--model", folder_ / "none.lip", "--data", folder_ / "data"}, "none.lip"},
-      {{"evaluate", "--model", folder_ / "bad.textproto", "--data", folder_ / "data"},
+      {{"evaluate", "--model", folder_.path("none.lip"), "--data", folder_.path("data")},
+       "none.lip"},
+      {{"evaluate", "--model", folder_.path("bad.textproto"), "--data", folder_.path("data")},
        "bad.textproto"},
   };
   for (const Failure& failure : failures) {

@@ -10,6 +10,7 @@
 
 #include "gtest/gtest.h"
 #include "tests/trainer/matrices.h"
+#include "tests/trainer/orthogonal_check.h"
 
 namespace lipserve::trainer {
 namespace {
@@ -27,11 +28,6 @@ std::vector<float> WithSingularValues(const std::vector<double>& values, std::si
   return {product.values.begin(), product.values.end()};
 }
 
-std::vector<double> SingularValuesOf(std::vector<double> values, std::size_t rows,
-                                     std::size_t cols) {
-  return SingularValues(Matrix64{rows, cols, std::move(values)});
-}
-
 TEST(PolarFactorTest, HasAllSingularValuesOneForEveryShape) {
   std::mt19937_64 random(18);
   for (const auto& [rows, cols] : {std::pair<std::size_t, std::size_t>{1, 1},
@@ -42,9 +38,7 @@ TEST(PolarFactorTest, HasAllSingularValuesOneForEveryShape) {
                                    {20, 5},
                                    {16, 100}}) {
     const std::vector<float> matrix = RandomNumbers(rows * cols, random, 3.0);
-    const auto values = SingularValuesOf(PolarFactor({matrix.data(), rows, cols}), rows, cols);
-    EXPECT_NEAR(values.front(), 1.0, 1e-12) << rows << " x " << cols;
-    EXPECT_NEAR(values.back(), 1.0, 1e-12) << rows << " x " << cols;
+    ExpectOrthogonal(Matrix64{rows, cols, PolarFactor({matrix.data(), rows, cols})}, 1e-12);
   }
 }
 
@@ -64,9 +58,7 @@ TEST(PolarFactorTest, MatrixIsThePolarFactorTimesASymmetricPositiveMatrix) {
 TEST(PolarFactorTest, ReachesSmallSingularValues) {
   std::mt19937_64 random(20);
   const std::vector<float> matrix = WithSingularValues({1.0, 0.3, 1e-3, 1e-5}, 12, random);
-  const auto values = SingularValuesOf(PolarFactor({matrix.data(), 4, 12}), 4, 12);
-  EXPECT_NEAR(values.front(), 1.0, 1e-12);
-  EXPECT_NEAR(values.back(), 1.0, 1e-12);
+  ExpectOrthogonal(Matrix64{4, 12, PolarFactor({matrix.data(), 4, 12})}, 1e-12);
 }
 
 TEST(PolarFactorTest, SingularMatrixStaysBoundedAndKeepsItsOtherDirections) {
@@ -78,7 +70,7 @@ TEST(PolarFactorTest, SingularMatrixStaysBoundedAndKeepsItsOtherDirections) {
       matrix[16 + c] = 0.3F * matrix[c] + 0.7F * matrix[8 + c];  // all but the float rounding
       matrix[24 + c] = -2.0F * matrix[8 + c];                    // exactly
     }
-    const auto values = SingularValuesOf(PolarFactor({matrix.data(), 4, 8}), 4, 8);
+    const auto values = SingularValues(Matrix64{4, 8, PolarFactor({matrix.data(), 4, 8})});
     EXPECT_NEAR(values[0], 1.0, 1e-9);
     EXPECT_NEAR(values[1], 1.0, 1e-9);
     EXPECT_GE(values[3], 0.0);  // not NaN

@@ -63,7 +63,7 @@ TEST_F(DatasetTest, RelabelsToClassIndicesInTheOrderOfTheRecipe) {
 TEST_F(DatasetTest, KeepsThePixelsOfTheSamplesItKeeps) {
   const auto dataset = LoadDataset(spec_, folder_.path());
   ASSERT_TRUE(dataset.ok()) << dataset.status();
-  const std::string stored = ReadBytes(folder_ / "train-images-idx3-ubyte");
+  const std::string stored = ReadBytes(folder_.path("train-images-idx3-ubyte"));
   constexpr std::size_t kHeaderBytes = 16;
   constexpr std::size_t kImageBytes = 64;
   // Sample 2 is image 3: image 2 has label 9.
@@ -88,7 +88,7 @@ TEST_F(DatasetTest, NumbersEqualLabelsEquallyInBothSplits) {
   // Without named classes, a class that only the training set has must not shift the others.
   spec_.clear_classes();
   spec_.clear_class_names();
-  WriteIdx(folder_ / "t10k-labels-idx1-ubyte", {150}, std::vector<std::uint8_t>(150, 9));
+  WriteIdx(folder_.path("t10k-labels-idx1-ubyte"), {150}, std::vector<std::uint8_t>(150, 9));
   ExpectError(absl::StatusCode::kInvalidArgument, "found none with label 3");
 }
 
@@ -97,14 +97,14 @@ TEST_F(DatasetTest, RefusesAValidationLabelThatTrainingNeverSaw) {
   spec_.clear_class_names();
   std::vector<std::uint8_t> labels(150, 3);
   labels[10] = 4;
-  WriteIdx(folder_ / "t10k-labels-idx1-ubyte", {150}, labels);
+  WriteIdx(folder_.path("t10k-labels-idx1-ubyte"), {150}, labels);
   ExpectError(absl::StatusCode::kInvalidArgument,
               "sample 10: expected a label of the training set");
 }
 
 TEST_F(DatasetTest, ReadsOnlyTheValidationSplitTheSameWay) {
   const auto dataset = LoadDataset(spec_, folder_.path());
-  std::filesystem::remove(folder_ / "train-images-idx3-ubyte");
+  std::filesystem::remove(folder_.path("train-images-idx3-ubyte"));
   const auto samples = LoadEvaluationSamples(spec_, folder_.path());
   ASSERT_TRUE(samples.ok()) << samples.status();
   EXPECT_EQ(samples->pixels, dataset->validation.pixels);
@@ -116,35 +116,36 @@ TEST_F(DatasetTest, DigestChangesWithOnePixelOfEitherSplit) {
   EXPECT_EQ(before.size(), 32u);
   EXPECT_EQ(LoadDataset(spec_, folder_.path())->sha256, before);
   for (const char* name : {"train-images-idx3-ubyte", "t10k-images-idx3-ubyte"}) {
-    const std::string bytes = ReadBytes(folder_ / name);
+    const std::string bytes = ReadBytes(folder_.path(name));
     std::string changed = bytes;
     changed[20] = static_cast<char>(changed[20] ^ 1);
-    WriteBytes(folder_ / name, changed);
+    WriteBytes(folder_.path(name), changed);
     EXPECT_NE(LoadDataset(spec_, folder_.path())->sha256, before) << name;
-    WriteBytes(folder_ / name, bytes);
+    WriteBytes(folder_.path(name), bytes);
   }
 }
 
 TEST_F(DatasetTest, NamesAMissingFileInBothForms) {
-  std::filesystem::remove(folder_ / "t10k-labels-idx1-ubyte");
+  std::filesystem::remove(folder_.path("t10k-labels-idx1-ubyte"));
   ExpectError(absl::StatusCode::kNotFound,
               "expected t10k-labels-idx1-ubyte or t10k-labels-idx1-ubyte.gz, found neither");
 }
 
 TEST_F(DatasetTest, RefusesToChooseBetweenPlainAndGzip) {
-  std::filesystem::copy(folder_ / "train-labels-idx1-ubyte",
-                        folder_ / "train-labels-idx1-ubyte.gz");
+  std::filesystem::copy(folder_.path("train-labels-idx1-ubyte"),
+                        folder_.path("train-labels-idx1-ubyte.gz"));
   ExpectError(absl::StatusCode::kInvalidArgument,
               "both train-labels-idx1-ubyte and train-labels-idx1-ubyte.gz exist");
 }
 
 TEST_F(DatasetTest, RefusesAnotherNumberOfLabelsThanImages) {
-  WriteIdx(folder_ / "train-labels-idx1-ubyte", {899}, std::vector<std::uint8_t>(899, 3));
+  WriteIdx(folder_.path("train-labels-idx1-ubyte"), {899}, std::vector<std::uint8_t>(899, 3));
   ExpectError(absl::StatusCode::kInvalidArgument, "900 images but");
 }
 
 TEST_F(DatasetTest, RefusesSplitsWithDifferentImageSizes) {
-  WriteIdx(folder_ / "t10k-images-idx3-ubyte", {150, 8, 9}, std::vector<std::uint8_t>(150 * 72, 0));
+  WriteIdx(folder_.path("t10k-images-idx3-ubyte"), {150, 8, 9},
+           std::vector<std::uint8_t>(150 * 72, 0));
   ExpectError(absl::StatusCode::kInvalidArgument, "expected images of 8 x 8");
 }
 
@@ -154,21 +155,21 @@ TEST_F(DatasetTest, RefusesAClassWithoutSamplesNamingTheLabel) {
 }
 
 TEST_F(DatasetTest, RefusesEmptyFiles) {
-  WriteIdx(folder_ / "train-images-idx3-ubyte", {0, 8, 8}, {});
-  WriteIdx(folder_ / "train-labels-idx1-ubyte", {0}, {});
+  WriteIdx(folder_.path("train-images-idx3-ubyte"), {0, 8, 8}, {});
+  WriteIdx(folder_.path("train-labels-idx1-ubyte"), {0}, {});
   ExpectError(absl::StatusCode::kInvalidArgument, "expected images, got none");
 }
 
 TEST_F(DatasetTest, RefusesImagesInPlaceOfLabelsAndViceVersa) {
-  std::filesystem::copy_file(folder_ / "train-images-idx3-ubyte",
-                             folder_ / "train-labels-idx1-ubyte",
+  std::filesystem::copy_file(folder_.path("train-images-idx3-ubyte"),
+                             folder_.path("train-labels-idx1-ubyte"),
                              std::filesystem::copy_options::overwrite_existing);
   ExpectError(absl::StatusCode::kInvalidArgument, "expected labels of dimensions [count]");
 }
 
 TEST_F(DatasetTest, RefusesATruncatedFileNamingIt) {
-  const std::string bytes = ReadBytes(folder_ / "train-images-idx3-ubyte");
-  WriteBytes(folder_ / "train-images-idx3-ubyte", bytes.substr(0, bytes.size() - 1));
+  const std::string bytes = ReadBytes(folder_.path("train-images-idx3-ubyte"));
+  WriteBytes(folder_.path("train-images-idx3-ubyte"), bytes.substr(0, bytes.size() - 1));
   ExpectError(absl::StatusCode::kInvalidArgument, "train-images-idx3-ubyte: truncated");
 }
 

@@ -27,12 +27,12 @@ class ImageFolderTest : public ::testing::Test {
 
   // A 2 x 1 picture of one colour.
   void Write(const std::string& file, std::uint8_t red, std::uint8_t green, std::uint8_t blue) {
-    const std::string path = folder_ / file;
+    const std::string path = folder_.path(file);
     std::filesystem::create_directories(std::filesystem::path(path).parent_path());
     WriteRgbPng(path, 2, 1, {red, green, blue, red, green, blue});
   }
   void WriteGrey(const std::string& file, std::uint8_t grey, unsigned width = 2) {
-    const std::string path = folder_ / file;
+    const std::string path = folder_.path(file);
     std::filesystem::create_directories(std::filesystem::path(path).parent_path());
     WriteGreyPng(path, width, 1, std::vector<std::uint8_t>(width, grey));
   }
@@ -93,8 +93,8 @@ TEST_F(ImageFolderTest, TestImagesTakeTheChannelsOfTraining) {
 
 TEST_F(ImageFolderTest, ReadsJpegBesidePngWhateverTheNameSays) {
   WriteGrey("a/1.jpg", 50);
-  std::filesystem::create_directories(folder_ / "b");
-  WriteJpeg(folder_ / "b/1.jpeg", {.width = 2, .height = 1}, {90, 90});
+  std::filesystem::create_directories(folder_.path("b"));
+  WriteJpeg(folder_.path("b/1.jpeg"), {.width = 2, .height = 1}, {90, 90});
   EXPECT_THAT(Read().train->pixels, ElementsAre(50, 50, 90, 90));
 }
 
@@ -128,25 +128,25 @@ TEST_F(ImageFolderTest, RefusesImagesOfTwoSizesNamingBoth) {
 TEST_F(ImageFolderTest, RefusesWhatItWouldOtherwiseSkip) {
   WriteGrey("a/1.png", 1);
   WriteGrey("b/1.png", 1);
-  WriteBytes(folder_ / "b/notes.txt", "hello");
+  WriteBytes(folder_.path("b/notes.txt"), "hello");
   EXPECT_THAT(Error(), HasSubstr("b/notes.txt: expected only .png, .jpg and .jpeg files"));
-  std::filesystem::remove(folder_ / "b/notes.txt");
-  std::filesystem::create_directories(folder_ / "b/more");
+  std::filesystem::remove(folder_.path("b/notes.txt"));
+  std::filesystem::create_directories(folder_.path("b/more"));
   EXPECT_THAT(Error(), HasSubstr("b/more: expected only images in the folder of a class"));
-  std::filesystem::remove(folder_ / "b/more");
+  std::filesystem::remove(folder_.path("b/more"));
   WriteGrey("loose.png", 1);
   EXPECT_THAT(Error(), HasSubstr("loose.png: expected only folders here, one a class"));
-  std::filesystem::remove(folder_ / "loose.png");
-  WriteBytes(folder_ / ".DS_Store", "hidden");
+  std::filesystem::remove(folder_.path("loose.png"));
+  WriteBytes(folder_.path(".DS_Store"), "hidden");
   EXPECT_EQ(Error(), "");
 }
 
 TEST_F(ImageFolderTest, RefusesEveryTruncationOfAnImageNamingIt) {
   WriteGrey("a/1.png", 1);
   WriteGrey("b/1.png", 1);
-  const std::string whole = ReadBytes(folder_ / "b/1.png");
+  const std::string whole = ReadBytes(folder_.path("b/1.png"));
   for (std::size_t size = 0; size < whole.size() - 12; ++size) {  // IEND carries no pixels
-    WriteBytes(folder_ / "b/1.png", whole.substr(0, size));
+    WriteBytes(folder_.path("b/1.png"), whole.substr(0, size));
     ASSERT_THAT(Error(), HasSubstr("b/1.png: expected a PNG")) << size;
   }
 }
@@ -155,7 +155,7 @@ TEST_F(ImageFolderTest, RefusesEmptyFoldersAndASingleClass) {
   EXPECT_THAT(Error(), HasSubstr("expected at least two folders, one a class, got none"));
   WriteGrey("a/1.png", 1);
   EXPECT_THAT(Error(), HasSubstr("got only a"));
-  std::filesystem::create_directories(folder_ / "b");
+  std::filesystem::create_directories(folder_.path("b"));
   EXPECT_THAT(Error(), HasSubstr("b: expected images, got an empty folder"));
 }
 

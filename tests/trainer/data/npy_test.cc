@@ -33,18 +33,18 @@ std::string Npy(const std::string& descr, const std::string& shape, const std::s
 class NpyTest : public ::testing::Test {
  protected:
   NpyArray Read(const std::string& bytes) const {
-    WriteBytes(folder_ / "a.npy", bytes);
-    const auto array = ReadNpyFile(folder_ / "a.npy");
+    WriteBytes(folder_.path("a.npy"), bytes);
+    const auto array = ReadNpyFile(folder_.path("a.npy"));
     EXPECT_TRUE(array.ok()) << array.status();
     return array.ok() ? *array : NpyArray();
   }
   std::string ErrorOf(const std::string& bytes) const {
-    WriteBytes(folder_ / "a.npy", bytes);
-    return std::string(ReadNpyFile(folder_ / "a.npy").status().message());
+    WriteBytes(folder_.path("a.npy"), bytes);
+    return std::string(ReadNpyFile(folder_.path("a.npy")).status().message());
   }
   void WritePair(const std::string& images, const std::string& labels) const {
-    WriteBytes(folder_ / "train_images.npy", images);
-    WriteBytes(folder_ / "train_labels.npy", labels);
+    WriteBytes(folder_.path("train_images.npy"), images);
+    WriteBytes(folder_.path("train_labels.npy"), labels);
   }
   std::string DatasetError() const {
     return std::string(ReadNpyDataset(folder_.path(), WhichFiles::kAll).status().message());
@@ -153,9 +153,9 @@ TEST_F(NpyTest, RefusesPairsThatDoNotMatch) {
 }
 
 TEST_F(NpyTest, ReadsTheTestPairAloneIfAskedAndThere) {
-  WriteBytes(folder_ / "test_images.npy", Npy("|u1", "(1, 1, 1)", "a"));
+  WriteBytes(folder_.path("test_images.npy"), Npy("|u1", "(1, 1, 1)", "a"));
   EXPECT_THAT(DatasetError(), HasSubstr("test_labels.npy: no such file"));
-  WriteBytes(folder_ / "test_labels.npy", Npy("|u1", "(1,)", "\x05"));
+  WriteBytes(folder_.path("test_labels.npy"), Npy("|u1", "(1,)", "\x05"));
   const auto dataset = ReadNpyDataset(folder_.path(), WhichFiles::kTestIfPresent);
   ASSERT_TRUE(dataset.ok()) << dataset.status();
   EXPECT_FALSE(dataset->train.has_value());

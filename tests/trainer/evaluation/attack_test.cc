@@ -12,6 +12,7 @@
 
 #include "tests/model/margin_gradient.h"
 #include "tests/model/network_fixtures.h"
+#include "tests/trainer/threshold_model.h"
 #include "trainer/evaluation/frozen_gradient.h"
 #include "trainer/evaluation/robustness_attack.h"
 
@@ -95,41 +96,10 @@ TEST(FrozenGradientTest, ADenseLayerMayReadColourImages) {
   }
 }
 
-// f(x) = x_0 - 10 on two pixels that are taken as they are: class 0 from 10 on. The certificate and
-// the true distance are |x_0 - 10|.
-std::shared_ptr<const CertifiedModel> ThresholdModel() {
-  FrozenModel frozen;
-  frozen.name = "threshold";
-  frozen.pixel_divisor = 1.0;
-  frozen.class_labels = {"high", "low"};
-  frozen.network.input_shape = {1, 1, 2};
-  DenseLayer dense;
-  dense.inputs = 2;
-  dense.outputs = 1;
-  dense.weights = {1.0F, 0.0F};
-  dense.bias = {-10.0F};
-  dense.claimed_operator_norm_bound = 1.0 + 1e-9;
-  frozen.network.layers = {FlattenLayer{}, dense};
-  return *CertifiedModel::Create(std::move(frozen), 4);
-}
-
-// Right with distances 5, 2, 3, 1; two are wrong.
-Samples SixSamples() {
-  Samples samples;
-  samples.shape = {1, 1, 2};
-  samples.class_names = {"high", "low"};
-  for (const int pixel : {15, 12, 7, 9, 17, 6}) {
-    samples.pixels.push_back(static_cast<std::uint8_t>(pixel));
-    samples.pixels.push_back(200);
-  }
-  samples.labels = {0, 0, 1, 1, 1, 0};
-  return samples;
-}
-
 constexpr double kEpsilons[] = {0.5, 2.5};
 
 TEST(AttackSamplesTest, FindsTheTrueDistanceWhereThatIsTheRadius) {
-  const auto model = ThresholdModel();
+  const auto model = CertifiedThresholdModel();
   const Samples samples = SixSamples();
   const auto evaluation = Evaluate(*model, samples, kEpsilons);
   const auto empirical = AttackSamples(*model, samples, *evaluation, kEpsilons, 100);
@@ -148,7 +118,7 @@ TEST(AttackSamplesTest, FindsTheTrueDistanceWhereThatIsTheRadius) {
 }
 
 TEST(AttackSamplesTest, ARadiusThatIsTooLargeIsFoundOut) {
-  const auto model = ThresholdModel();
+  const auto model = CertifiedThresholdModel();
   const Samples samples = SixSamples();
   auto evaluation = Evaluate(*model, samples, kEpsilons);
   evaluation->outcomes[1].radius_l2 *= 1.01;

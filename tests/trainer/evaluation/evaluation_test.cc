@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "nlohmann/json.hpp"
+#include "tests/trainer/threshold_model.h"
 #include "trainer/cli/evaluation_table.h"
 #include "trainer/evaluation/json_lines.h"
 
@@ -23,44 +24,9 @@ using ::testing::HasSubstr;
 // Radii are rounded down: by far less than this, and never up.
 constexpr double kRoundingDown = 1e-4;
 
-// f(x) = x_0 - 10 on two pixels that are taken as they are: class 0 from 10 on, radius |x_0 - 10|.
-std::shared_ptr<const CertifiedModel> ThresholdModel() {
-  FrozenModel frozen;
-  frozen.name = "threshold";
-  frozen.pixel_divisor = 1.0;
-  frozen.class_labels = {"high", "low"};
-  frozen.network.input_shape = {1, 1, 2};
-  DenseLayer dense;
-  dense.inputs = 2;
-  dense.outputs = 1;
-  dense.weights = {1.0F, 0.0F};
-  dense.bias = {-10.0F};
-  dense.claimed_operator_norm_bound = 1.0 + 1e-9;
-  frozen.network.layers = {FlattenLayer{}, dense};
-  auto model = CertifiedModel::Create(std::move(frozen), 4);
-  EXPECT_TRUE(model.ok()) << model.status();
-  return *std::move(model);
-}
-
-// One sample for each (x_0, label).
-Samples MakeSamples(const std::vector<std::pair<int, std::int32_t>>& values) {
-  Samples samples;
-  samples.shape = {1, 1, 2};
-  samples.class_names = {"high", "low"};
-  for (const auto& [pixel, label] : values) {
-    samples.pixels.push_back(static_cast<std::uint8_t>(pixel));
-    samples.pixels.push_back(200);
-    samples.labels.push_back(label);
-  }
-  return samples;
-}
-
-// Right with radii 5, 2, 3, 1; wrong with radii 7 and 4, which count as 0.
-Samples SixSamples() { return MakeSamples({{15, 0}, {12, 0}, {7, 1}, {9, 1}, {17, 1}, {6, 0}}); }
-
 TEST(EvaluationTest, EqualsTheFiguresComputedByHand) {
   const double epsilons[] = {0.5, 2.5, 6.0};
-  const auto evaluation = Evaluate(*ThresholdModel(), SixSamples(), epsilons);
+  const auto evaluation = Evaluate(*CertifiedThresholdModel(), SixSamples(), epsilons);
   ASSERT_TRUE(evaluation.ok()) << evaluation.status();
   EXPECT_EQ(evaluation->samples, 6u);
   EXPECT_DOUBLE_EQ(evaluation->accuracy, 4.0 / 6.0);
@@ -79,7 +45,7 @@ TEST(EvaluationTest, EqualsTheFiguresComputedByHand) {
 
 TEST(EvaluationTest, ClassesAddUpToTheWhole) {
   const double epsilons[] = {2.5};
-  const auto evaluation = Evaluate(*ThresholdModel(), SixSamples(), epsilons);
+  const auto evaluation = Evaluate(*CertifiedThresholdModel(), SixSamples(), epsilons);
   ASSERT_TRUE(evaluation.ok()) << evaluation.status();
   ASSERT_EQ(evaluation->classes.size(), 2u);
   const ClassEvaluation& high = evaluation->classes[0];  // radii 5, 2, and one wrong answer
@@ -96,8 +62,8 @@ TEST(EvaluationTest, ClassesAddUpToTheWhole) {
 
 TEST(EvaluationTest, CountsEverySampleInOneStage) {
   // x_0 = 10 gives a score of exactly 0: a tie, which only exact integers decide.
-  const auto evaluation =
-      Evaluate(*ThresholdModel(), MakeSamples({{15, 0}, {10, 0}, {3, 1}}), kDefaultEpsilons);
+  const auto evaluation = Evaluate(*CertifiedThresholdModel(),
+                                   ThresholdSamples({{15, 0}, {10, 0}, {3, 1}}), kDefaultEpsilons);
   ASSERT_TRUE(evaluation.ok()) << evaluation.status();
   EXPECT_EQ(evaluation->decided_by_float32 + evaluation->decided_by_float64, 2u);
   EXPECT_EQ(evaluation->decided_by_exact, 1u);
@@ -107,8 +73,8 @@ TEST(EvaluationTest, CountsEverySampleInOneStage) {
 }
 
 TEST(EvaluationTest, TakesTheMiddleRadiusOfAnOddNumber) {
-  const auto evaluation =
-      Evaluate(*ThresholdModel(), MakeSamples({{15, 0}, {12, 0}, {11, 0}}), kDefaultEpsilons);
+  const auto evaluation = Evaluate(*CertifiedThresholdModel(),
+                                   ThresholdSamples({{15, 0}, {12, 0}, {11, 0}}), kDefaultEpsilons);
   ASSERT_TRUE(evaluation.ok()) << evaluation.status();
   EXPECT_NEAR(evaluation->median_radius_l2, 2.0, kRoundingDown);
 }
@@ -116,7 +82,7 @@ TEST(EvaluationTest, TakesTheMiddleRadiusOfAnOddNumber) {
 TEST(EvaluationTest, RefusesImagesOfAnotherShape) {
   Samples samples = SixSamples();
   samples.shape = {1, 2, 1};
-  const auto evaluation = Evaluate(*ThresholdModel(), samples, kDefaultEpsilons);
+  const auto evaluation = Evaluate(*CertifiedThresholdModel(), samples, kDefaultEpsilons);
   EXPECT_THAT(std::string(evaluation.status().message()),
               HasSubstr("expected images of shape [1, 1, 2], the data has [1, 2, 1]"));
 }
@@ -124,14 +90,14 @@ TEST(EvaluationTest, RefusesImagesOfAnotherShape) {
 TEST(EvaluationTest, RefusesOtherClassesNamingBoth) {
   Samples samples = SixSamples();
   samples.class_names = {"low", "high"};  // as many, but not the model's
-  const auto evaluation = Evaluate(*ThresholdModel(), samples, kDefaultEpsilons);
+  const auto evaluation = Evaluate(*CertifiedThresholdModel(), samples, kDefaultEpsilons);
   EXPECT_THAT(std::string(evaluation.status().message()),
               HasSubstr("expected data of the classes high, low, the data has low, high"));
 }
 
 TEST(EvaluationTest, NamesItsValuesForTheModelFile) {
   const double epsilons[] = {0.25, 1.0};
-  const auto evaluation = Evaluate(*ThresholdModel(), SixSamples(), epsilons);
+  const auto evaluation = Evaluate(*CertifiedThresholdModel(), SixSamples(), epsilons);
   ASSERT_TRUE(evaluation.ok()) << evaluation.status();
   std::vector<std::string> names;
   for (const v1::NamedValue& value : ToNamedValues(*evaluation)) names.push_back(value.name());
@@ -141,7 +107,7 @@ TEST(EvaluationTest, NamesItsValuesForTheModelFile) {
 
 TEST(EvaluationTest, TableAndJsonShowTheSameFigures) {
   const double epsilons[] = {2.5};
-  const auto evaluation = Evaluate(*ThresholdModel(), SixSamples(), epsilons);
+  const auto evaluation = Evaluate(*CertifiedThresholdModel(), SixSamples(), epsilons);
   ASSERT_TRUE(evaluation.ok()) << evaluation.status();
   const std::string table = EvaluationTable(*evaluation, {"high", "low"});
   EXPECT_THAT(table, HasSubstr("class is right                 0.6667\n"));

@@ -22,12 +22,12 @@ namespace {
 
 using ::testing::ElementsAre;
 
-constexpr SampleShape kImage{.channels = 4, .height = 2, .width = 3};
-constexpr SampleShape kVector{.channels = 8, .height = 1, .width = 1};
+constexpr SampleShape kActivationImage{.channels = 4, .height = 2, .width = 3};
+constexpr SampleShape kActivationVector{.channels = 8, .height = 1, .width = 1};
 
 // Numbers whose magnitudes, and those of the differences of any two, are 0.1 or more: no step of
 // the gradient check reaches a kink of Abs, MaxMin, ConcatenatedReLU or PReLU.
-std::vector<float> SpacedNumbers(std::size_t count, std::mt19937_64& random) {
+std::vector<float> NumbersAwayFromKinks(std::size_t count, std::mt19937_64& random) {
   std::vector<float> numbers(count);
   for (std::size_t i = 0; i < count; ++i) {
     numbers[i] = 0.1F * (static_cast<float>(i) - static_cast<float>(count / 2) + 0.5F);
@@ -86,7 +86,7 @@ std::vector<std::unique_ptr<Layer>> AllOn(const SampleShape& shape) {
 
 TEST(ActivationLayersTest, GradientsMatchDifferencesOnVectorsAndImages) {
   std::mt19937_64 random(3);
-  for (const SampleShape& shape : {kVector, kImage}) {
+  for (const SampleShape& shape : {kActivationVector, kActivationImage}) {
     for (const auto& layer : AllOn(shape)) {
       SCOPED_TRACE(layer->type());
       const std::size_t half = shape.channels / 2;
@@ -94,7 +94,7 @@ TEST(ActivationLayersTest, GradientsMatchDifferencesOnVectorsAndImages) {
           *layer,
           layer->type() == "Householder"
               ? PairsAwayFrom(std::vector<float>(half, 1.0F), shape, 3, random)
-              : SpacedNumbers(3 * shape.size(), random),
+              : NumbersAwayFromKinks(3 * shape.size(), random),
           3, random);
     }
   }
@@ -102,15 +102,15 @@ TEST(ActivationLayersTest, GradientsMatchDifferencesOnVectorsAndImages) {
 
 TEST(ActivationLayersTest, GradientsMatchDifferencesAtOtherAngles) {
   std::mt19937_64 random(4);
-  Householder layer(kImage, 0.0F);
+  Householder layer(kActivationImage, 0.0F);
   layer.parameters()[0].values = {-2.0F, 5.5F};
   ExpectGradientsMatchDifferences(
-      layer, PairsAwayFrom(layer.parameters()[0].values, kImage, 3, random), 3, random);
+      layer, PairsAwayFrom(layer.parameters()[0].values, kActivationImage, 3, random), 3, random);
 }
 
 TEST(ActivationLayersTest, NeverStretchAndFreezeToWhatTheyCompute) {
   std::mt19937_64 random(5);
-  for (const SampleShape& shape : {kVector, kImage}) {
+  for (const SampleShape& shape : {kActivationVector, kActivationImage}) {
     for (const auto& layer : AllOn(shape)) {
       SCOPED_TRACE(layer->type());
       EXPECT_LE(LargestStretch(*layer, shape.size(), random), 1.0 + kStretchRounding);
@@ -133,11 +133,11 @@ TEST(ActivationLayersTest, TakeAndGiveTheDocumentedValues) {
 
 TEST(ActivationLayersTest, AbsAndMaxMinKeepTheGradientsNorm) {
   std::mt19937_64 random(6);
-  const std::vector<float> x = SpacedNumbers(8, random);
+  const std::vector<float> x = NumbersAwayFromKinks(8, random);
   const std::vector<float> dy = {1, 2, 3, 4, 5, 6, 7, 8};
-  Abs abs(kVector);
-  MaxMin max_min(kVector);
-  Householder householder(kVector, 0.7F);
+  Abs abs(kActivationVector);
+  MaxMin max_min(kActivationVector);
+  Householder householder(kActivationVector, 0.7F);
   for (Layer* const layer : {static_cast<Layer*>(&abs), static_cast<Layer*>(&max_min),
                              static_cast<Layer*>(&householder)}) {
     double squares = 0.0;

@@ -17,33 +17,31 @@ namespace {
 
 using Scaling = ConvexPotential::Scaling;
 
-DenseLayer Dense(std::size_t units) {
+DenseLayer DenseOf(std::size_t units) {
   DenseLayer dense;
   dense.inputs = 5;
   dense.outputs = units;
   return dense;
 }
 
-constexpr WindowAxis kSame3{.size = 3, .padding_before = 1, .padding_after = 1};
-
-struct Case {
+struct PotentialCase {
   const char* name;
   Scaling scaling;
   ConvexPotential::Inner inner;
   bool use_bias;
 };
 
-std::vector<Case> Cases() {
+std::vector<PotentialCase> PotentialCases() {
   const ConvolutionLayer plain = Geometry({2, 4, 3}, 3, kSame3);
   const ConvolutionLayer circular = Geometry({3, 3, 4}, 2, kSame3, PaddingMode::kCircular);
   const ConvolutionLayer even =
       Geometry({2, 4, 4}, 2, {.size = 2, .dilation = 2, .padding_before = 1, .padding_after = 1});
   const ConvolutionLayer grouped = Geometry({4, 3, 3}, 6, kSame3, PaddingMode::kZero, 2);
-  return {{"Sll", Scaling::kSll, Dense(5), true},
-          {"SllNarrow", Scaling::kSll, Dense(3), false},
-          {"SllWide", Scaling::kSll, Dense(8), true},
-          {"Cpl", Scaling::kCpl, Dense(5), true},
-          {"CplWide", Scaling::kCpl, Dense(7), false},
+  return {{"Sll", Scaling::kSll, DenseOf(5), true},
+          {"SllNarrow", Scaling::kSll, DenseOf(3), false},
+          {"SllWide", Scaling::kSll, DenseOf(8), true},
+          {"Cpl", Scaling::kCpl, DenseOf(5), true},
+          {"CplWide", Scaling::kCpl, DenseOf(7), false},
           {"SllConvolution", Scaling::kSll, plain, true},
           {"SllOnATorus", Scaling::kSll, circular, true},
           {"SllEvenWindow", Scaling::kSll, even, true},
@@ -53,7 +51,7 @@ std::vector<Case> Cases() {
           {"CplGroups", Scaling::kCpl, grouped, true}};
 }
 
-class ConvexPotentialLayerTest : public ::testing::TestWithParam<Case> {
+class ConvexPotentialLayerTest : public ::testing::TestWithParam<PotentialCase> {
  protected:
   // Parameters away from where training starts, so that no term of a gradient vanishes.
   void Randomise() {
@@ -177,7 +175,7 @@ TEST_P(ConvexPotentialLayerTest, AKernelOfZerosIsTheIdentityAndHasNoNaN) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Layers, ConvexPotentialLayerTest, ::testing::ValuesIn(Cases()),
+INSTANTIATE_TEST_SUITE_P(Layers, ConvexPotentialLayerTest, ::testing::ValuesIn(PotentialCases()),
                          [](const auto& instance) { return std::string(instance.param.name); });
 
 // y = x - 2 K^T T^-1 max(K x + b, 0), spelled out.

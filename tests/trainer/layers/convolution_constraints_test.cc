@@ -19,16 +19,13 @@
 namespace lipserve::trainer {
 namespace {
 
-// Rounding of the frozen weights to float32: the proven norm may exceed 1 by so much.
-constexpr double kFreezeRounding = 1e-6;
-
-struct Built {
+struct ConstrainedConvolution {
   ConvolutionLayer geometry;
   std::unique_ptr<Convolution> layer;
 };
 
 // Every constraint with every geometry that it takes, kernels and biases as training leaves them.
-std::vector<Built> Layers(std::mt19937_64& random) {
+std::vector<ConstrainedConvolution> ConstrainedConvolutions(std::mt19937_64& random) {
   std::vector<ConvolutionLayer> geometries = Geometries();
   geometries.push_back(Geometry({3, 5, 5}, 3, {.size = 3, .padding_before = 1, .padding_after = 1},
                                 PaddingMode::kCircular));
@@ -38,7 +35,7 @@ std::vector<Built> Layers(std::mt19937_64& random) {
   geometries.push_back(Geometry({2, 5, 5}, 3, {.size = 3, .stride = 2}, PaddingMode::kCircular));
   geometries.push_back(
       Geometry({2, 6, 6}, 3, {.size = 4, .stride = 2, .padding_before = 1}, PaddingMode::kZero));
-  std::vector<Built> built;
+  std::vector<ConstrainedConvolution> built;
   for (const ConvolutionLayer& geometry : geometries) {
     built.push_back({geometry, std::make_unique<FrobeniusConvolution>(geometry, true, random)});
     if (!IsPartOfPlaneOrTorus(geometry)) continue;
@@ -47,7 +44,7 @@ std::vector<Built> Layers(std::mt19937_64& random) {
     built.push_back(
         {geometry, std::make_unique<BlockOrthogonalConvolution>(geometry, true, random)});
   }
-  for (const Built& b : built) {
+  for (const ConstrainedConvolution& b : built) {
     for (Parameter& parameter : b.layer->parameters()) {
       const double scale = parameter.orthogonal_rows == 0 ? 0.2 : 0.02;
       const std::vector<float> noise = RandomNumbers(parameter.values.size(), random, scale);
@@ -57,13 +54,13 @@ std::vector<Built> Layers(std::mt19937_64& random) {
   return built;
 }
 
-std::string Describe(const Built& built) {
+std::string DescribeConstrained(const ConstrainedConvolution& built) {
   return built.layer->type() + ": " + DescribeGeometry(built.geometry);
 }
 
 // AOL's bound has a corner where a sum of products of taps is 0. With numbers of one sign in each
 // input channel no sum comes near it, and sums of both signs are among them.
-void MoveAwayFromCorners(Built& built) {
+void MoveAwayFromCorners(ConstrainedConvolution& built) {
   if (dynamic_cast<const AolConvolution*>(built.layer.get()) == nullptr) return;
   const ConvolutionLayer& geometry = built.geometry;
   const std::size_t taps = geometry.vertical.size * geometry.horizontal.size;
@@ -77,9 +74,9 @@ void MoveAwayFromCorners(Built& built) {
 
 TEST(ConvolutionConstraintsTest, GradientsMatchDifferencesForEveryGeometry) {
   std::mt19937_64 random(81);
-  std::vector<Built> all = Layers(random);
-  for (Built& built : all) {
-    SCOPED_TRACE(Describe(built));
+  std::vector<ConstrainedConvolution> all = ConstrainedConvolutions(random);
+  for (ConstrainedConvolution& built : all) {
+    SCOPED_TRACE(DescribeConstrained(built));
     MoveAwayFromCorners(built);
     InTraining layer(*built.layer);
     ExpectGradientsMatchDifferences(layer, RandomNumbers(built.geometry.input.size(), random), 1,
@@ -89,8 +86,8 @@ TEST(ConvolutionConstraintsTest, GradientsMatchDifferencesForEveryGeometry) {
 
 TEST(ConvolutionConstraintsTest, NeverStretchWhateverTheGeometry) {
   std::mt19937_64 random(82);
-  for (const Built& built : Layers(random)) {
-    SCOPED_TRACE(Describe(built));
+  for (const ConstrainedConvolution& built : ConstrainedConvolutions(random)) {
+    SCOPED_TRACE(DescribeConstrained(built));
     EXPECT_LE(LargestStretch(*built.layer, built.geometry.input.size(), random),
               1.0 + kStretchRounding);
   }
@@ -98,8 +95,8 @@ TEST(ConvolutionConstraintsTest, NeverStretchWhateverTheGeometry) {
 
 TEST(ConvolutionConstraintsTest, FrozenNormsAreProvenAtMostOneForEveryGeometry) {
   std::mt19937_64 random(83);
-  for (const Built& built : Layers(random)) {
-    SCOPED_TRACE(Describe(built));
+  for (const ConstrainedConvolution& built : ConstrainedConvolutions(random)) {
+    SCOPED_TRACE(DescribeConstrained(built));
     const auto norm = BoundConvolutionNorm(std::get<ConvolutionLayer>(built.layer->Freeze()));
     ASSERT_TRUE(norm.ok()) << norm.status();
     EXPECT_LE(*norm, 1.0 + kFreezeRounding);
@@ -109,8 +106,8 @@ TEST(ConvolutionConstraintsTest, FrozenNormsAreProvenAtMostOneForEveryGeometry) 
 
 TEST(ConvolutionConstraintsTest, FreezeToWhatTheyCompute) {
   std::mt19937_64 random(84);
-  for (const Built& built : Layers(random)) {
-    SCOPED_TRACE(Describe(built));
+  for (const ConstrainedConvolution& built : ConstrainedConvolutions(random)) {
+    SCOPED_TRACE(DescribeConstrained(built));
     ExpectFreezesToWhatItComputes(*built.layer, built.geometry.input, 1e-5, random);
   }
 }

@@ -12,13 +12,13 @@
 namespace lipserve::trainer {
 namespace {
 
-constexpr std::size_t kInputs = 7;
+constexpr std::size_t kFrobeniusInputs = 7;
 
 double RowNorm(const std::vector<float>& weights, std::size_t row) {
   double sum = 0.0;
-  for (std::size_t i = 0; i < kInputs; ++i) {
-    sum += static_cast<double>(weights[row * kInputs + i]) *
-           static_cast<double>(weights[row * kInputs + i]);
+  for (std::size_t i = 0; i < kFrobeniusInputs; ++i) {
+    sum += static_cast<double>(weights[row * kFrobeniusInputs + i]) *
+           static_cast<double>(weights[row * kFrobeniusInputs + i]);
   }
   return std::sqrt(sum);
 }
@@ -27,19 +27,20 @@ TEST(FrobeniusDenseTest, GradientMatchesDifferencesJointAndDisjointWithAndWithou
   std::mt19937_64 random(6);
   for (const bool disjoint : {false, true}) {
     for (const bool bias : {false, true}) {
-      FrobeniusDense layer(kInputs, {3, bias, disjoint}, random);
+      FrobeniusDense layer(kFrobeniusInputs, {3, bias, disjoint}, random);
       // Off the norm 1, where a forgotten division by it would not show.
-      layer.parameters()[0].values = RandomNumbers(3 * kInputs, random, 0.7);
+      layer.parameters()[0].values = RandomNumbers(3 * kFrobeniusInputs, random, 0.7);
       if (bias) layer.parameters()[1].values = RandomNumbers(3, random);
-      ExpectGradientsMatchDifferences(layer, RandomNumbers(4 * kInputs, random), 4, random);
+      ExpectGradientsMatchDifferences(layer, RandomNumbers(4 * kFrobeniusInputs, random), 4,
+                                      random);
     }
   }
 }
 
 TEST(FrobeniusDenseTest, JointWeightsHaveFrobeniusNormOne) {
   std::mt19937_64 random(7);
-  FrobeniusDense layer(kInputs, {3, false, false}, random);
-  layer.parameters()[0].values = RandomNumbers(3 * kInputs, random, 5.0);
+  FrobeniusDense layer(kFrobeniusInputs, {3, false, false}, random);
+  layer.parameters()[0].values = RandomNumbers(3 * kFrobeniusInputs, random, 5.0);
   layer.PrepareStep(false);
   const ConstMatrixView w = layer.effective_weights();
   EXPECT_NEAR(FrobeniusNorm(ToFloat64({w.data, w.size()}, w.rows, w.cols)), 1.0, 1e-6);
@@ -47,32 +48,32 @@ TEST(FrobeniusDenseTest, JointWeightsHaveFrobeniusNormOne) {
 
 TEST(FrobeniusDenseTest, JointNeverStretches) {
   std::mt19937_64 random(8);
-  FrobeniusDense layer(kInputs, {3, true, false}, random);
-  EXPECT_LE(LargestStretch(layer, kInputs, random), 1.0 + kStretchRounding);
+  FrobeniusDense layer(kFrobeniusInputs, {3, true, false}, random);
+  EXPECT_LE(LargestStretch(layer, kFrobeniusInputs, random), 1.0 + kStretchRounding);
 }
 
 TEST(FrobeniusDenseTest, DisjointRowsHaveNormOneSoThatNoScoreStretches) {
   std::mt19937_64 random(9);
-  FrobeniusDense layer(kInputs, {3, false, true}, random);
-  layer.parameters()[0].values = RandomNumbers(3 * kInputs, random, 5.0);
+  FrobeniusDense layer(kFrobeniusInputs, {3, false, true}, random);
+  layer.parameters()[0].values = RandomNumbers(3 * kFrobeniusInputs, random, 5.0);
   layer.PrepareStep(false);
   const ConstMatrixView w = layer.effective_weights();
   for (std::size_t row = 0; row < 3; ++row) {
     EXPECT_NEAR(RowNorm({w.data, w.data + w.size()}, row), 1.0, 1e-6);
   }
-  FrobeniusDense single(kInputs, {1, false, true}, random);
-  EXPECT_LE(LargestStretch(single, kInputs, random), 1.0 + kStretchRounding);
+  FrobeniusDense single(kFrobeniusInputs, {1, false, true}, random);
+  EXPECT_LE(LargestStretch(single, kFrobeniusInputs, random), 1.0 + kStretchRounding);
 }
 
 TEST(FrobeniusDenseTest, FrozenWeightsAreNormalisedInFloat64AndCloseToTheEffectiveOnes) {
   std::mt19937_64 random(10);
   for (const bool disjoint : {false, true}) {
-    FrobeniusDense layer(kInputs, {3, true, disjoint}, random);
-    layer.parameters()[0].values = RandomNumbers(3 * kInputs, random, 3.0);
+    FrobeniusDense layer(kFrobeniusInputs, {3, true, disjoint}, random);
+    layer.parameters()[0].values = RandomNumbers(3 * kFrobeniusInputs, random, 3.0);
     layer.parameters()[1].values = {1.0F, 1e-40F, -2.0F};
     layer.PrepareStep(false);
     const DenseLayer frozen = std::get<DenseLayer>(layer.Freeze());
-    EXPECT_EQ(frozen.inputs, kInputs);
+    EXPECT_EQ(frozen.inputs, kFrobeniusInputs);
     EXPECT_EQ(frozen.outputs, 3U);
     EXPECT_EQ(frozen.bias, (std::vector<float>{1.0F, 0.0F, -2.0F}));  // no subnormals
     ASSERT_EQ(frozen.weights.size(), layer.effective_weights().size());

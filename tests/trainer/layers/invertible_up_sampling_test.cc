@@ -52,7 +52,7 @@ TEST(InvertibleUpSamplingTest, FreezesToWhatItComputes) {
 
 // A transposed convolution as torch defines it, the same both ways: x[c, i, j] K[c, o, u, v] is
 // added to y[o, i s + u - p, j s + v - p], where that is a position of y.
-struct Transposed {
+struct TransposedCase {
   SampleShape input;
   std::size_t outputs;
   std::size_t size;
@@ -137,10 +137,10 @@ struct Transposed {
 
 TEST(InvertibleUpSamplingTest, AfterAConvolutionItIsATransposedOneOfTheSameNorm) {
   std::mt19937_64 random(96);
-  for (Transposed transposed :
-       {Transposed{{3, 4, 5}, 2, 2, 2, 0}, Transposed{{2, 4, 4}, 3, 4, 2, 1},
-        Transposed{{2, 5, 3}, 2, 3, 2, 1}, Transposed{{2, 3, 3}, 2, 3, 3, 0},
-        Transposed{{3, 4, 4}, 2, 3, 1, 1}}) {
+  for (TransposedCase transposed :
+       {TransposedCase{{3, 4, 5}, 2, 2, 2, 0}, TransposedCase{{2, 4, 4}, 3, 4, 2, 1},
+        TransposedCase{{2, 5, 3}, 2, 3, 2, 1}, TransposedCase{{2, 3, 3}, 2, 3, 3, 0},
+        TransposedCase{{3, 4, 4}, 2, 3, 1, 1}}) {
     SCOPED_TRACE(testing::Message() << transposed.size << " taps, stride " << transposed.stride);
     transposed.kernel = RandomNumbers(
         transposed.input.channels * transposed.outputs * transposed.size * transposed.size, random);

@@ -15,9 +15,8 @@
 namespace lipserve::trainer {
 namespace {
 
-constexpr WindowAxis kSame3{.size = 3, .padding_before = 1, .padding_after = 1};
-constexpr SampleShape kVector{6, 1, 1};
-constexpr SampleShape kImage{3, 4, 5};
+constexpr SampleShape kBranchVector{6, 1, 1};
+constexpr SampleShape kBranchImage{3, 4, 5};
 
 struct Branch {
   const char* name;
@@ -38,50 +37,52 @@ FrozenLayer OfNormOne(Layer layer, std::size_t weights, std::size_t outputs,
   return layer;
 }
 
-FrozenLayer Dense(std::size_t inputs, std::size_t outputs, std::mt19937_64& random) {
+FrozenLayer NormOneDense(std::size_t inputs, std::size_t outputs, std::mt19937_64& random) {
   DenseLayer dense;
   dense.inputs = inputs;
   dense.outputs = outputs;
   return OfNormOne(dense, inputs * outputs, outputs, random);
 }
 
-FrozenLayer Convolution(std::size_t inputs, std::size_t outputs, std::mt19937_64& random,
-                        PaddingMode mode = PaddingMode::kZero, std::size_t groups = 1,
-                        WindowAxis axis = kSame3) {
+FrozenLayer NormOneConvolution(std::size_t inputs, std::size_t outputs, std::mt19937_64& random,
+                               PaddingMode mode = PaddingMode::kZero, std::size_t groups = 1,
+                               WindowAxis axis = kSame3) {
   const ConvolutionLayer layer =
-      Geometry({inputs, kImage.height, kImage.width}, outputs, axis, mode, groups);
+      Geometry({inputs, kBranchImage.height, kBranchImage.width}, outputs, axis, mode, groups);
   return OfNormOne(layer, outputs * layer.fan_in(), outputs, random);
 }
 
 std::vector<Branch> Branches(std::mt19937_64& random) {
-  const auto dense = [&](std::size_t in, std::size_t out) { return Dense(in, out, random); };
+  const auto dense = [&](std::size_t in, std::size_t out) { return NormOneDense(in, out, random); };
   const PReluLayer slopes{{0.5F, -0.25F, 0.0F, 1.0F}};
   const HouseholderLayer lines{{1.0F, 0.5F, -0.3F, 1.2F}};
   const WindowAxis even{.size = 2, .dilation = 2, .padding_before = 0, .padding_after = 2};
   return {
-      {"a matrix alone", kVector, {dense(6, 6)}},
-      {"no activation", kVector, {dense(6, 5), dense(5, 6)}},
-      {"ends in an activation", kVector, {dense(6, 6), AbsLayer{}}},
-      {"MaxMin", kVector, {dense(6, 4), MaxMinLayer{}, dense(4, 6)}},
-      {"GroupSort2 of a wide branch", kVector, {dense(6, 10), GroupSortLayer{2}, dense(10, 6)}},
-      {"Householder", kVector, {dense(6, 4), lines, dense(4, 6)}},
-      {"PReLU", kVector, {dense(6, 4), slopes, dense(4, 6)}},
+      {"a matrix alone", kBranchVector, {dense(6, 6)}},
+      {"no activation", kBranchVector, {dense(6, 5), dense(5, 6)}},
+      {"ends in an activation", kBranchVector, {dense(6, 6), AbsLayer{}}},
+      {"MaxMin", kBranchVector, {dense(6, 4), MaxMinLayer{}, dense(4, 6)}},
+      {"GroupSort2 of a wide branch",
+       kBranchVector,
+       {dense(6, 10), GroupSortLayer{2}, dense(10, 6)}},
+      {"Householder", kBranchVector, {dense(6, 4), lines, dense(4, 6)}},
+      {"PReLU", kBranchVector, {dense(6, 4), slopes, dense(4, 6)}},
       {"three matrices",
-       kVector,
+       kBranchVector,
        {dense(6, 4), MaxMinLayer{}, dense(4, 8), AbsLayer{}, dense(8, 6), MaxMinLayer{}}},
-      {"a convolution alone", kImage, {Convolution(3, 3, random)}},
+      {"a convolution alone", kBranchImage, {NormOneConvolution(3, 3, random)}},
       {"an odd number of channels beside pairs",
-       kImage,
-       {Convolution(3, 4, random), GroupSortLayer{2},
-        Convolution(4, 3, random, PaddingMode::kCircular)}},
+       kBranchImage,
+       {NormOneConvolution(3, 4, random), GroupSortLayer{2},
+        NormOneConvolution(4, 3, random, PaddingMode::kCircular)}},
       {"groups, then an activation that ends",
-       kImage,
-       {Convolution(3, 6, random, PaddingMode::kReflect, 3), MaxMinLayer{},
-        Convolution(6, 3, random, PaddingMode::kZero, 3), AbsLayer{}}},
+       kBranchImage,
+       {NormOneConvolution(3, 6, random, PaddingMode::kReflect, 3), MaxMinLayer{},
+        NormOneConvolution(6, 3, random, PaddingMode::kZero, 3), AbsLayer{}}},
       {"windows without a centre",
-       kImage,
-       {Convolution(3, 4, random, PaddingMode::kReplicate, 1, even), lines,
-        Convolution(4, 3, random)}},
+       kBranchImage,
+       {NormOneConvolution(3, 4, random, PaddingMode::kReplicate, 1, even), lines,
+        NormOneConvolution(4, 3, random)}},
   };
 }
 
@@ -145,23 +146,24 @@ TEST(LiftedBranchTest, EveryChainIsOneThatAModelMayHave) {
     FrozenNetwork network{.input_shape = branch.input,
                           .layers = LiftBranch(branch.layers, branch.input, 0.5)};
     network.layers.emplace_back(FlattenLayer{});
-    network.layers.push_back(Dense(branch.input.size(), 2, random));
+    network.layers.push_back(NormOneDense(branch.input.size(), 2, random));
     EXPECT_TRUE(CheckNetwork(network).ok()) << CheckNetwork(network);
   }
 }
 
 TEST(LiftedBranchTest, RefusesWhatHasNoChannelsToGoRound) {
   std::mt19937_64 random(54);
-  EXPECT_FALSE(CanBeLifted(Dense(60, 60, random), kImage));
-  EXPECT_FALSE(CanBeLifted(GroupSortLayer{3}, kImage));
-  EXPECT_FALSE(CanBeLifted(FlattenLayer{}, kImage));
-  EXPECT_FALSE(CanBeLifted(ConcatenatedReluLayer{}, kImage));
-  EXPECT_FALSE(CanBeLifted(Geometry(kImage, 3, {.size = 2, .stride = 2}), kImage));
-  EXPECT_FALSE(CanBeLifted(Geometry(kImage, 3, {.size = 3}), kImage));
+  EXPECT_FALSE(CanBeLifted(NormOneDense(60, 60, random), kBranchImage));
+  EXPECT_FALSE(CanBeLifted(GroupSortLayer{3}, kBranchImage));
+  EXPECT_FALSE(CanBeLifted(FlattenLayer{}, kBranchImage));
+  EXPECT_FALSE(CanBeLifted(ConcatenatedReluLayer{}, kBranchImage));
+  EXPECT_FALSE(CanBeLifted(Geometry(kBranchImage, 3, {.size = 2, .stride = 2}), kBranchImage));
+  EXPECT_FALSE(CanBeLifted(Geometry(kBranchImage, 3, {.size = 3}), kBranchImage));
   // Its taps lie on even displacements of odd ones.
-  EXPECT_FALSE(CanBeLifted(
-      Geometry(kImage, 3, {.size = 2, .dilation = 2, .padding_before = 1, .padding_after = 1}),
-      kImage));
+  EXPECT_FALSE(
+      CanBeLifted(Geometry(kBranchImage, 3,
+                           {.size = 2, .dilation = 2, .padding_before = 1, .padding_after = 1}),
+                  kBranchImage));
 }
 
 }  // namespace

@@ -16,16 +16,15 @@
 namespace lipserve::trainer {
 namespace {
 
-constexpr WindowAxis kSame3{.size = 3, .padding_before = 1, .padding_after = 1};
-constexpr LinearResidualOptions kOptions{.scale = 0.5F, .power_iterations = 3};
+constexpr LinearResidualOptions kResidualOptions{.scale = 0.5F, .power_iterations = 3};
 
-struct Built {
+struct ResidualCase {
   std::string name;
   SampleShape input;
   std::unique_ptr<Layer> layer;
 };
 
-std::vector<ConvolutionLayer> Images() {
+std::vector<ConvolutionLayer> ResidualGeometries() {
   ConvolutionLayer uneven = Geometry({2, 4, 5}, 2, kSame3);
   uneven.horizontal = {.size = 2, .padding_after = 1};
   return {
@@ -38,16 +37,17 @@ std::vector<ConvolutionLayer> Images() {
 }
 
 // One of each kind, kernels and biases as training leaves them, the norm converged.
-std::vector<Built> Layers(std::mt19937_64& random) {
-  std::vector<Built> built;
-  built.push_back(
-      {"dense", {6, 1, 1}, std::make_unique<LinearResidualDense>(6, true, kOptions, random)});
-  for (const ConvolutionLayer& geometry : Images()) {
+std::vector<ResidualCase> ResidualLayers(std::mt19937_64& random) {
+  std::vector<ResidualCase> built;
+  built.push_back({"dense",
+                   {6, 1, 1},
+                   std::make_unique<LinearResidualDense>(6, true, kResidualOptions, random)});
+  for (const ConvolutionLayer& geometry : ResidualGeometries()) {
     built.push_back(
         {DescribeGeometry(geometry), geometry.input,
-         std::make_unique<LinearResidualConvolution>(geometry, true, kOptions, random)});
+         std::make_unique<LinearResidualConvolution>(geometry, true, kResidualOptions, random)});
   }
-  for (const Built& b : built) {
+  for (const ResidualCase& b : built) {
     for (Parameter& parameter : b.layer->parameters()) {
       const std::vector<float> noise = RandomNumbers(parameter.values.size(), random, 0.3);
       for (std::size_t i = 0; i < noise.size(); ++i) parameter.values[i] += noise[i];
@@ -59,7 +59,7 @@ std::vector<Built> Layers(std::mt19937_64& random) {
 
 TEST(LinearResidualTest, GradientsMatchDifferences) {
   std::mt19937_64 random(41);
-  for (const Built& built : Layers(random)) {
+  for (const ResidualCase& built : ResidualLayers(random)) {
     SCOPED_TRACE(built.name);
     ExpectGradientsMatchDifferences(*built.layer, RandomNumbers(2 * built.input.size(), random), 2,
                                     random);
@@ -68,7 +68,7 @@ TEST(LinearResidualTest, GradientsMatchDifferences) {
 
 TEST(LinearResidualTest, NeverStretches) {
   std::mt19937_64 random(42);
-  for (const Built& built : Layers(random)) {
+  for (const ResidualCase& built : ResidualLayers(random)) {
     SCOPED_TRACE(built.name);
     EXPECT_LE(LargestStretch(*built.layer, built.input.size(), random), 1.0 + kStretchRounding);
   }
@@ -76,7 +76,7 @@ TEST(LinearResidualTest, NeverStretches) {
 
 TEST(LinearResidualTest, FreezesToOnePlainLayerOfProvenNormOne) {
   std::mt19937_64 random(43);
-  for (const Built& built : Layers(random)) {
+  for (const ResidualCase& built : ResidualLayers(random)) {
     SCOPED_TRACE(built.name);
     ExpectFreezesToWhatItComputes(*built.layer, built.input, 1e-3, random);
     FrozenLayer frozen = built.layer->Freeze();
@@ -100,7 +100,7 @@ TEST(LinearResidualTest, FreezesToNormOneBeforePowerIterationHasConverged) {
 
 TEST(LinearResidualTest, AddsTheImageItself) {
   std::mt19937_64 random(45);
-  for (const ConvolutionLayer& geometry : Images()) {
+  for (const ConvolutionLayer& geometry : ResidualGeometries()) {
     SCOPED_TRACE(DescribeGeometry(geometry));
     LinearResidualConvolution layer(geometry, false, {}, random);
     std::fill(layer.parameters()[0].values.begin(), layer.parameters()[0].values.end(), 0.0F);

@@ -11,20 +11,16 @@
 
 #include "gtest/gtest.h"
 #include "tests/trainer/gradient_check.h"
+#include "tests/trainer/orthogonal_check.h"
 
 namespace lipserve::trainer {
 namespace {
 
-struct Shape {
-  std::size_t units;
-  std::size_t inputs;
-};
-constexpr Shape kShapes[] = {{5, 12}, {12, 5}, {6, 6}, {1, 7}, {7, 1}, {1, 1}};
-
 constexpr OrthogonalFormula kFormulas[] = {OrthogonalFormula::kCholesky, OrthogonalFormula::kCayley,
                                            OrthogonalFormula::kBlockReflector};
 
-MappedDenseOptions Options(OrthogonalFormula formula, const Shape& shape, bool use_bias = true) {
+MappedDenseOptions MappedOptions(OrthogonalFormula formula, const KernelShape& shape,
+                                 bool use_bias = true) {
   const std::size_t length = std::max(shape.units, shape.inputs);
   return {.units = shape.units,
           .use_bias = use_bias,
@@ -33,26 +29,22 @@ MappedDenseOptions Options(OrthogonalFormula formula, const Shape& shape, bool u
 }
 
 // A layer whose kernel is off the orthogonal ones, as training leaves it.
-MappedDense Trained(OrthogonalFormula formula, const Shape& shape, std::mt19937_64& random) {
-  MappedDense layer(shape.inputs, Options(formula, shape), random);
+MappedDense TrainedMapped(OrthogonalFormula formula, const KernelShape& shape,
+                          std::mt19937_64& random) {
+  MappedDense layer(shape.inputs, MappedOptions(formula, shape), random);
   std::vector<float>& kernel = layer.parameters()[0].values;
   const std::vector<float> noise = RandomNumbers(kernel.size(), random, 0.1);
   for (std::size_t i = 0; i < kernel.size(); ++i) kernel[i] += noise[i];
   return layer;
 }
 
-Matrix64 Weights64(const MappedDense& layer) {
-  const ConstMatrixView w = layer.effective_weights();
-  return ToFloat64({w.data, w.size()}, w.rows, w.cols);
-}
-
 class MappedDenseTest : public testing::TestWithParam<OrthogonalFormula> {};
 
 TEST_P(MappedDenseTest, GradientMatchesDifferencesForWideTallAndSquareKernels) {
   std::mt19937_64 random(41);
-  for (const Shape& shape : kShapes) {
+  for (const KernelShape& shape : kKernelShapes) {
     SCOPED_TRACE(testing::Message() << shape.units << " x " << shape.inputs);
-    MappedDense layer = Trained(GetParam(), shape, random);
+    MappedDense layer = TrainedMapped(GetParam(), shape, random);
     layer.parameters()[1].values = RandomNumbers(shape.units, random);
     ExpectGradientsMatchDifferences(layer, RandomNumbers(3 * shape.inputs, random), 3, random);
   }
@@ -60,62 +52,40 @@ TEST_P(MappedDenseTest, GradientMatchesDifferencesForWideTallAndSquareKernels) {
 
 TEST_P(MappedDenseTest, AllSingularValuesAreOneWhateverTheKernel) {
   std::mt19937_64 random(42);
-  for (const Shape& shape : kShapes) {
+  for (const KernelShape& shape : kKernelShapes) {
     SCOPED_TRACE(testing::Message() << shape.units << " x " << shape.inputs);
     for (const float scale : {1e-2F, 1.0F, 1e2F}) {
-      MappedDense layer = Trained(GetParam(), shape, random);
+      MappedDense layer = TrainedMapped(GetParam(), shape, random);
       for (float& value : layer.parameters()[0].values) value *= scale;
       layer.PrepareStep(true);
-      const std::vector<double> values = SingularValues(Weights64(layer));
       // The ridge, 1e-6 of the mean square, for kernels of a condition number below 5.
-      EXPECT_NEAR(values.front(), 1.0, 2.5e-5) << scale;
-      EXPECT_NEAR(values.back(), 1.0, 2.5e-5) << scale;
+      SCOPED_TRACE(scale);
+      ExpectOrthogonal(Weights64(layer), 2.5e-5);
     }
   }
 }
 
 TEST_P(MappedDenseTest, NeverStretchesAndKeepsGradientNormsOfWideKernels) {
   std::mt19937_64 random(43);
-  for (const Shape& shape : kShapes) {
-    MappedDense layer = Trained(GetParam(), shape, random);
-    EXPECT_LE(LargestStretch(layer, shape.inputs, random), 1.0 + kStretchRounding);
-    if (shape.units > shape.inputs) continue;
-    const std::vector<float> x = RandomNumbers(shape.inputs, random);
-    const std::vector<float> dy = RandomNumbers(shape.units, random);
-    std::vector<float> y(shape.units);
-    std::vector<float> dx(shape.inputs);
-    layer.Backward({x.data(), 1, shape.inputs}, {y.data(), 1, shape.units},
-                   {dy.data(), 1, shape.units}, {dx.data(), 1, shape.inputs});
-    EXPECT_NEAR(FrobeniusNorm(ToFloat64(dx, 1, dx.size())),
-                FrobeniusNorm(ToFloat64(dy, 1, dy.size())),
-                2.5e-5 * FrobeniusNorm(ToFloat64(dy, 1, dy.size())));
+  for (const KernelShape& shape : kKernelShapes) {
+    MappedDense layer = TrainedMapped(GetParam(), shape, random);
+    ExpectNeverStretchesAndKeepsGradientNorms(layer, shape, 2.5e-5, random);
   }
 }
 
 TEST_P(MappedDenseTest, FrozenSingularValuesAreOneAndWeightsThoseOfTheLastStep) {
   std::mt19937_64 random(44);
-  for (const Shape& shape : kShapes) {
-    MappedDense layer = Trained(GetParam(), shape, random);
+  for (const KernelShape& shape : kKernelShapes) {
+    MappedDense layer = TrainedMapped(GetParam(), shape, random);
     layer.parameters()[1].values[0] = 1e-41F;
     layer.PrepareStep(false);
-    const DenseLayer frozen = std::get<DenseLayer>(layer.Freeze());
-    EXPECT_EQ(frozen.inputs, shape.inputs);
-    EXPECT_EQ(frozen.outputs, shape.units);
-    EXPECT_EQ(frozen.bias, std::vector<float>(shape.units, 0.0F));
-    const auto values =
-        SingularValues(ConstMatrixView{frozen.weights.data(), shape.units, shape.inputs});
-    EXPECT_NEAR(values.front(), 1.0, 1e-6);
-    EXPECT_NEAR(values.back(), 1.0, 1e-6);
-    for (std::size_t i = 0; i < frozen.weights.size(); ++i) {
-      EXPECT_NEAR(static_cast<double>(frozen.weights[i]),
-                  static_cast<double>(layer.effective_weights().data[i]), 2.5e-5);
-    }
+    ExpectFreezesOrthogonal(layer, shape, 2.5e-5);
   }
 }
 
 TEST_P(MappedDenseTest, EvaluationReflectsTheLatestStepAndFreezingChangesNothing) {
   std::mt19937_64 random(45);
-  MappedDense layer(9, Options(GetParam(), {4, 9}), random);
+  MappedDense layer(9, MappedOptions(GetParam(), {4, 9}), random);
   layer.PrepareStep(true);
   const Matrix64 before = Weights64(layer);
   layer.parameters()[0].values = RandomNumbers(layer.parameters()[0].values.size(), random);
@@ -132,7 +102,7 @@ TEST_P(MappedDenseTest, EvaluationReflectsTheLatestStepAndFreezingChangesNothing
 
 TEST_P(MappedDenseTest, KernelOfZerosGivesFiniteWeightsOfNormAtMostOneAndAFiniteGradient) {
   std::mt19937_64 random(46);
-  MappedDense layer(4, Options(GetParam(), {3, 4}, false), random);
+  MappedDense layer(4, MappedOptions(GetParam(), {3, 4}, false), random);
   std::vector<float>& kernel = layer.parameters()[0].values;
   std::fill(kernel.begin(), kernel.end(), 0.0F);
   const std::vector<float> x = RandomNumbers(8, random);
@@ -148,8 +118,8 @@ TEST_P(MappedDenseTest, KernelOfZerosGivesFiniteWeightsOfNormAtMostOneAndAFinite
 
 TEST_P(MappedDenseTest, NearlySingularKernelsStayBoundedInTrainingAndFreezeToAtMostOne) {
   std::mt19937_64 random(47);
-  for (const Shape& shape : {Shape{6, 12}, Shape{12, 6}, Shape{8, 8}}) {
-    MappedDense layer(shape.inputs, Options(GetParam(), shape), random);
+  for (const KernelShape& shape : {KernelShape{6, 12}, KernelShape{12, 6}, KernelShape{8, 8}}) {
+    MappedDense layer(shape.inputs, MappedOptions(GetParam(), shape), random);
     std::vector<float>& kernel = layer.parameters()[0].values;
     // Rank one, and as little above it as float32 can tell.
     const std::vector<float> noise = RandomNumbers(kernel.size(), random);
@@ -180,7 +150,7 @@ INSTANTIATE_TEST_SUITE_P(Formulas, MappedDenseTest, testing::ValuesIn(kFormulas)
 
 TEST(MappedDenseFormulaTest, CholeskyIsGramSchmidtOnTheRows) {
   std::mt19937_64 random(48);
-  MappedDense layer = Trained(OrthogonalFormula::kCholesky, {4, 9}, random);
+  MappedDense layer = TrainedMapped(OrthogonalFormula::kCholesky, {4, 9}, random);
   layer.PrepareStep(true);
   Matrix64 rows = ToFloat64(layer.parameters()[0].values, 4, 9);
   for (std::size_t r = 0; r < 4; ++r) {
@@ -198,7 +168,7 @@ TEST(MappedDenseFormulaTest, CholeskyIsGramSchmidtOnTheRows) {
 
 TEST(MappedDenseFormulaTest, CayleyTimesIPlusAIsIMinusA) {
   std::mt19937_64 random(49);
-  MappedDense layer = Trained(OrthogonalFormula::kCayley, {6, 6}, random);
+  MappedDense layer = TrainedMapped(OrthogonalFormula::kCayley, {6, 6}, random);
   layer.PrepareStep(true);
   const Matrix64 kernel = ToFloat64(layer.parameters()[0].values, 6, 6);
   const Matrix64 skew = Sum(1.0, kernel, -1.0, Transposed(kernel));
@@ -208,7 +178,7 @@ TEST(MappedDenseFormulaTest, CayleyTimesIPlusAIsIMinusA) {
 
 TEST(MappedDenseFormulaTest, ABlockReflectorTurnsTheSpanOfItsKernelAround) {
   std::mt19937_64 random(50);
-  MappedDense layer = Trained(OrthogonalFormula::kBlockReflector, {8, 8}, random);
+  MappedDense layer = TrainedMapped(OrthogonalFormula::kBlockReflector, {8, 8}, random);
   layer.PrepareStep(true);
   const Matrix64 kernel = ToFloat64(layer.parameters()[0].values, 8, 4);
   const Matrix64 turned = Product(Weights64(layer), kernel);

@@ -14,7 +14,7 @@
 namespace lipserve::trainer {
 namespace {
 
-constexpr NearestPrototypeOptions kOptions{.classes = 3, .prototypes_per_class = 4};
+constexpr NearestPrototypeOptions kPrototypeOptions{.classes = 3, .prototypes_per_class = 4};
 
 double SquaredDistance(std::span<const float> a, std::span<const float> b) {
   double sum = 0.0;
@@ -26,7 +26,7 @@ double SquaredDistance(std::span<const float> a, std::span<const float> b) {
 
 TEST(NearestPrototypeTest, ScoresDifferAsHalfTheSquaredDistances) {
   std::mt19937_64 random(1);
-  NearestPrototype layer(6, kOptions, random);
+  NearestPrototype layer(6, kPrototypeOptions, random);
   const std::vector<float> x = RandomNumbers(6, random);
   std::vector<float> y(12);
   layer.PrepareStep(false);
@@ -42,14 +42,14 @@ TEST(NearestPrototypeTest, ScoresDifferAsHalfTheSquaredDistances) {
 
 TEST(NearestPrototypeTest, GradientsMatchDifferences) {
   std::mt19937_64 random(2);
-  NearestPrototype layer(6, kOptions, random);
+  NearestPrototype layer(6, kPrototypeOptions, random);
   ExpectGradientsMatchDifferences(layer, RandomNumbers(5 * 6, random), 5, random);
 }
 
 // Only the rows that a loss looks at move.
 TEST(NearestPrototypeTest, AGradientOfTwoScoresMovesTwoPrototypes) {
   std::mt19937_64 random(3);
-  NearestPrototype layer(6, kOptions, random);
+  NearestPrototype layer(6, kPrototypeOptions, random);
   const std::vector<float> x = RandomNumbers(6, random);
   std::vector<float> y(12);
   std::vector<float> dy(12);
@@ -69,7 +69,7 @@ TEST(NearestPrototypeTest, AGradientOfTwoScoresMovesTwoPrototypes) {
 
 TEST(NearestPrototypeTest, FreezesToTheScoresOfItsRoundedPrototypes) {
   std::mt19937_64 random(4);
-  NearestPrototype layer(6, kOptions, random);
+  NearestPrototype layer(6, kPrototypeOptions, random);
   layer.prototypes().row(1)[0] = 1e-40F;  // subnormal: a model may not hold it
   const FrozenLayer frozen = layer.Freeze();
   const auto& dense = std::get<DenseLayer>(frozen);

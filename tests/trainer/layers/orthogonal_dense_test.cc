@@ -11,26 +11,27 @@
 #include "gtest/gtest.h"
 #include "tests/trainer/gradient_check.h"
 #include "tests/trainer/matrices.h"
+#include "tests/trainer/orthogonal_check.h"
 #include "trainer/layers/free_dense.h"
 
 namespace lipserve::trainer {
 namespace {
 
-constexpr std::size_t kInputs = 9;
+constexpr std::size_t kOrthogonalInputs = 9;
 
 TEST(OrthogonalDenseTest, StartsOrthogonalAndIsOneLipschitz) {
   for (const std::size_t units : {5U, 9U, 12U}) {
     std::mt19937_64 random(61);
-    OrthogonalDense layer(kInputs, {units, true}, random);
+    OrthogonalDense layer(kOrthogonalInputs, {units, true}, random);
     EXPECT_EQ(layer.parameters()[0].orthogonal_rows, units);
-    EXPECT_LE(LargestStretch(layer, kInputs, random), 1.0 + kStretchRounding);
-    for (const double s : SingularValues(layer.effective_weights())) EXPECT_NEAR(s, 1.0, 1e-5);
+    EXPECT_LE(LargestStretch(layer, kOrthogonalInputs, random), 1.0 + kStretchRounding);
+    ExpectOrthogonal(layer.effective_weights(), 1e-5);
   }
 }
 
 TEST(OrthogonalDenseTest, EvaluatesAndFreezesTheOrthogonalMatrixNearTheKernel) {
   std::mt19937_64 random(62);
-  OrthogonalDense layer(kInputs, {5, true}, random);
+  OrthogonalDense layer(kOrthogonalInputs, {5, true}, random);
   const std::vector<float> orthogonal = layer.parameters()[0].values;
   // As an average of weights would be: too short by a tenth.
   for (float& value : layer.parameters()[0].values) value *= 0.9F;
@@ -47,23 +48,24 @@ TEST(OrthogonalDenseTest, EvaluatesAndFreezesTheOrthogonalMatrixNearTheKernel) {
 // In training the layer is plain; FreeDense shares the check, which evaluates without training.
 TEST(FreeDenseTest, GradientsMatchDifferences) {
   std::mt19937_64 random(63);
-  FreeDense layer(kInputs, {5, true}, random);
-  ExpectGradientsMatchDifferences(layer, RandomNumbers(3 * kInputs, random), 3, random);
+  FreeDense layer(kOrthogonalInputs, {5, true}, random);
+  ExpectGradientsMatchDifferences(layer, RandomNumbers(3 * kOrthogonalInputs, random), 3, random);
 }
 
 TEST(OrthogonalDenseTest, GradientOfTheKernelIsThatOfTheWeights) {
   std::mt19937_64 random(64);
-  OrthogonalDense layer(kInputs, {5, false}, random);
-  const std::vector<float> x = RandomNumbers(3 * kInputs, random);
+  OrthogonalDense layer(kOrthogonalInputs, {5, false}, random);
+  const std::vector<float> x = RandomNumbers(3 * kOrthogonalInputs, random);
   const std::vector<float> dy = RandomNumbers(3 * 5, random);
   std::vector<float> y(3 * 5);
-  std::vector<float> dx(3 * kInputs);
+  std::vector<float> dx(3 * kOrthogonalInputs);
   layer.PrepareStep(/*training=*/true);
-  layer.Forward({x.data(), 3, kInputs}, {y.data(), 3, 5});
-  layer.Backward({x.data(), 3, kInputs}, {y.data(), 3, 5}, {dy.data(), 3, 5},
-                 {dx.data(), 3, kInputs});
+  layer.Forward({x.data(), 3, kOrthogonalInputs}, {y.data(), 3, 5});
+  layer.Backward({x.data(), 3, kOrthogonalInputs}, {y.data(), 3, 5}, {dy.data(), 3, 5},
+                 {dx.data(), 3, kOrthogonalInputs});
   layer.FinishStep();
-  const Matrix64 expected = Product(Transposed(ToFloat64(dy, 3, 5)), ToFloat64(x, 3, kInputs));
+  const Matrix64 expected =
+      Product(Transposed(ToFloat64(dy, 3, 5)), ToFloat64(x, 3, kOrthogonalInputs));
   for (std::size_t i = 0; i < expected.values.size(); ++i) {
     EXPECT_NEAR(static_cast<double>(layer.parameters()[0].gradient[i]), expected.values[i], 1e-5);
   }
@@ -83,7 +85,7 @@ TEST(FreeDenseTest, StartsWithNormalNumbersOfVarianceOneOverInputs) {
 
 TEST(FreeDenseTest, FreezesItsKernelAndBias) {
   std::mt19937_64 random(66);
-  FreeDense layer(kInputs, {3, true}, random);
+  FreeDense layer(kOrthogonalInputs, {3, true}, random);
   layer.parameters()[1].values = {1.0F, 2.0F, 1e-40F};
   const auto frozen = std::get<DenseLayer>(layer.Freeze());
   EXPECT_EQ(frozen.weights, layer.parameters()[0].values);

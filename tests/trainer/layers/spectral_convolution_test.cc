@@ -18,11 +18,9 @@ namespace {
 
 // Converges below float32's resolution, so that the weights depend on sigma no more.
 constexpr BjorckMapOptions kConverged{3, {30, 0.5F, 1e-5F}};
-// Rounding of the frozen weights to float32: the proven norm may exceed 1 by so much.
-constexpr double kFreezeRounding = 1e-6;
 
 // A kernel off the orthogonal ones, and a bias, as training leaves them.
-void Disturb(Layer& layer, double noise, std::mt19937_64& random) {
+void DisturbLayer(Layer& layer, double noise, std::mt19937_64& random) {
   std::vector<float>& kernel = layer.parameters()[0].values;
   const std::vector<float> numbers = RandomNumbers(kernel.size(), random, noise);
   for (std::size_t i = 0; i < kernel.size(); ++i) kernel[i] += numbers[i];
@@ -30,18 +28,12 @@ void Disturb(Layer& layer, double noise, std::mt19937_64& random) {
   bias = RandomNumbers(bias.size(), random);
 }
 
-double ProvenNorm(const FrozenLayer& frozen) {
-  const auto bound = BoundConvolutionNorm(std::get<ConvolutionLayer>(frozen));
-  EXPECT_TRUE(bound.ok()) << bound.status();
-  return bound.value_or(0.0);
-}
-
 TEST(SpectralConvolutionTest, GradientMatchesDifferencesForEveryGeometry) {
   std::mt19937_64 random(51);
   for (const ConvolutionLayer& geometry : Geometries()) {
     SCOPED_TRACE(DescribeGeometry(geometry));
     SpectralConvolution layer(geometry, true, kConverged, random);
-    Disturb(layer, 0.1, random);
+    DisturbLayer(layer, 0.1, random);
     const std::vector<float> x = RandomNumbers(2 * geometry.input.size(), random);
     ExpectGradientsMatchDifferences(layer, x, 2, random);
   }
@@ -91,7 +83,7 @@ TEST(SpectralConvolutionTest, NeverStretchesWhateverTheGeometry) {
   for (const ConvolutionLayer& geometry : Geometries()) {
     SCOPED_TRACE(DescribeGeometry(geometry));
     SpectralConvolution layer(geometry, true, {}, random);
-    Disturb(layer, 0.1, random);
+    DisturbLayer(layer, 0.1, random);
     EXPECT_LE(LargestStretch(layer, geometry.input.size(), random), 1.0 + kStretchRounding);
   }
 }
@@ -101,7 +93,7 @@ TEST(SpectralConvolutionTest, FrozenNormIsProvenAtMostOneForEveryGeometry) {
   for (const ConvolutionLayer& geometry : Geometries()) {
     SCOPED_TRACE(DescribeGeometry(geometry));
     SpectralConvolution layer(geometry, true, {}, random);
-    Disturb(layer, 0.1, random);
+    DisturbLayer(layer, 0.1, random);
     const double norm = ProvenNorm(layer.Freeze());
     EXPECT_LE(norm, 1.0 + kFreezeRounding);
     EXPECT_GE(norm, 0.5);
@@ -116,11 +108,11 @@ TEST(SpectralConvolutionTest, FreezesToWhatItComputes) {
   for (const ConvolutionLayer& geometry : Geometries()) {
     SCOPED_TRACE(DescribeGeometry(geometry));
     SpectralConvolution layer(geometry, true, kConverged, random);
-    Disturb(layer, 0.1, random);
+    DisturbLayer(layer, 0.1, random);
     ExpectFreezesToWhatItComputes(layer, geometry.input, 1e-5, random);
     if (geometry.groups != 1) continue;
     OrthogonalConvolution orthogonal(geometry, true, random);
-    Disturb(orthogonal, 0.02, random);
+    DisturbLayer(orthogonal, 0.02, random);
     ExpectFreezesToWhatItComputes(orthogonal, geometry.input, 1e-5, random);
   }
 }
@@ -141,7 +133,7 @@ TEST(SpectralConvolutionTest, EvaluationChangesNoState) {
   std::mt19937_64 random(57);
   const ConvolutionLayer grouped = Geometry({4, 4, 4}, 6, {.size = 2}, PaddingMode::kZero, 2);
   SpectralConvolution layer(grouped, true, {}, random);
-  Disturb(layer, 0.1, random);
+  DisturbLayer(layer, 0.1, random);
   const std::vector<float> state = layer.states()[0].values;
   layer.PrepareStep(false);
   EXPECT_EQ(state, layer.states()[0].values);
@@ -194,7 +186,6 @@ double DeelLipFactor(double h, double w, double k) {
 }
 
 TEST(SpectralConvolutionTest, PeersFactorsStretchWhereOursHolds) {
-  constexpr WindowAxis kSame3{.size = 3, .padding_before = 1, .padding_after = 1};
   constexpr WindowAxis kSame5{.size = 5, .padding_before = 2, .padding_after = 2};
   const std::vector<PeerFactor> peers = {
       {"deel-lip", Geometry({1, 7, 7}, 16, kSame3), DeelLipFactor(7, 7, 3), 3, 3, 1.105},

@@ -11,15 +11,10 @@
 
 #include "gtest/gtest.h"
 #include "tests/trainer/gradient_check.h"
+#include "tests/trainer/orthogonal_check.h"
 
 namespace lipserve::trainer {
 namespace {
-
-struct Shape {
-  std::size_t units;
-  std::size_t inputs;
-};
-constexpr Shape kShapes[] = {{5, 12}, {12, 5}, {6, 6}, {1, 7}, {7, 1}};
 
 // Converges below float32's resolution, so that the weights depend on sigma no more.
 SpectralDenseOptions Converged(std::size_t units) { return {units, true, {3, {30, 0.5F, 1e-5F}}}; }
@@ -36,11 +31,6 @@ Matrix64 Kernel64(const SpectralDense& layer) {
   return ToFloat64(layer.parameters()[0].values, layer.outputs(), layer.inputs());
 }
 
-Matrix64 Weights64(const SpectralDense& layer) {
-  const ConstMatrixView w = layer.effective_weights();
-  return ToFloat64({w.data, w.size()}, w.rows, w.cols);
-}
-
 // Bjorck's iteration by its definition, on the full matrix, in float64.
 Matrix64 Reference(const Matrix64& kernel, double sigma, std::size_t iterations) {
   Matrix64 w = Sum(1.0 / sigma, kernel, 0.0, kernel);
@@ -52,7 +42,7 @@ Matrix64 Reference(const Matrix64& kernel, double sigma, std::size_t iterations)
 
 TEST(SpectralDenseTest, GradientMatchesDifferencesForWideTallAndSquareKernels) {
   std::mt19937_64 random(27);
-  for (const Shape& shape : kShapes) {
+  for (const KernelShape& shape : kKernelShapes) {
     SCOPED_TRACE(testing::Message() << shape.units << " x " << shape.inputs);
     SpectralDense layer(shape.inputs, Converged(shape.units), random);
     layer.parameters()[0].values = TrainedKernel(shape.units, shape.inputs, random);
@@ -63,7 +53,7 @@ TEST(SpectralDenseTest, GradientMatchesDifferencesForWideTallAndSquareKernels) {
 
 TEST(SpectralDenseTest, GradientIsExactThroughAFewUnconvergedIterationsWithSigmaHeld) {
   std::mt19937_64 random(28);
-  for (const Shape& shape : kShapes) {
+  for (const KernelShape& shape : kKernelShapes) {
     SCOPED_TRACE(testing::Message() << shape.units << " x " << shape.inputs);
     SpectralDense layer(shape.inputs, {shape.units, false, {3, {4, 0.5F, 1e-30F}}}, random);
     layer.parameters()[0].values = TrainedKernel(shape.units, shape.inputs, random);
@@ -99,7 +89,7 @@ TEST(SpectralDenseTest, GradientIsExactThroughAFewUnconvergedIterationsWithSigma
 
 TEST(SpectralDenseTest, WeightsAreThoseOfTheFloat64IterationOnTheFullMatrix) {
   std::mt19937_64 random(29);
-  for (const Shape& shape : kShapes) {
+  for (const KernelShape& shape : kKernelShapes) {
     SpectralDense layer(shape.inputs, {shape.units, true, {3, {15, 0.5F, 1e-30F}}}, random);
     layer.parameters()[0].values = TrainedKernel(shape.units, shape.inputs, random);
     layer.PrepareStep(true);
@@ -111,7 +101,7 @@ TEST(SpectralDenseTest, WeightsAreThoseOfTheFloat64IterationOnTheFullMatrix) {
 
 TEST(SpectralDenseTest, PowerIterationFindsTheLargestSingularValue) {
   std::mt19937_64 random(30);
-  for (const Shape& shape : kShapes) {
+  for (const KernelShape& shape : kKernelShapes) {
     SpectralDense layer(shape.inputs, Converged(shape.units), random);
     layer.parameters()[0].values = TrainedKernel(shape.units, shape.inputs, random);
     for (int step = 0; step < 300; ++step) layer.PrepareStep(true);
@@ -122,44 +112,22 @@ TEST(SpectralDenseTest, PowerIterationFindsTheLargestSingularValue) {
 
 TEST(SpectralDenseTest, NeverStretchesAndKeepsGradientNormsOfWideKernels) {
   std::mt19937_64 random(31);
-  for (const Shape& shape : kShapes) {
+  for (const KernelShape& shape : kKernelShapes) {
     SpectralDense layer(shape.inputs, {shape.units, true, {3, {}}}, random);
     layer.parameters()[0].values = TrainedKernel(shape.units, shape.inputs, random);
-    EXPECT_LE(LargestStretch(layer, shape.inputs, random), 1.0 + kStretchRounding);
-    if (shape.units > shape.inputs) continue;
-    const std::vector<float> x = RandomNumbers(shape.inputs, random);
-    const std::vector<float> dy = RandomNumbers(shape.units, random);
-    std::vector<float> y(shape.units);
-    std::vector<float> dx(shape.inputs);
-    layer.Backward({x.data(), 1, shape.inputs}, {y.data(), 1, shape.units},
-                   {dy.data(), 1, shape.units}, {dx.data(), 1, shape.inputs});
     // The last change of Bjorck was below 1e-3 and converges quadratically: about 1e-6.
-    EXPECT_NEAR(FrobeniusNorm(ToFloat64(dx, 1, dx.size())),
-                FrobeniusNorm(ToFloat64(dy, 1, dy.size())),
-                1e-5 * FrobeniusNorm(ToFloat64(dy, 1, dy.size())));
+    ExpectNeverStretchesAndKeepsGradientNorms(layer, shape, 1e-5, random);
   }
 }
 
 TEST(SpectralDenseTest, FrozenSingularValuesAreOneAndWeightsThoseOfTraining) {
   std::mt19937_64 random(32);
-  for (const Shape& shape : kShapes) {
+  for (const KernelShape& shape : kKernelShapes) {
     SpectralDense layer(shape.inputs, {shape.units, true, {3, {}}}, random);
     layer.parameters()[0].values = TrainedKernel(shape.units, shape.inputs, random);
     layer.parameters()[1].values[0] = 1e-41F;
     layer.PrepareStep(false);
-    const DenseLayer frozen = std::get<DenseLayer>(layer.Freeze());
-    EXPECT_EQ(frozen.inputs, shape.inputs);
-    EXPECT_EQ(frozen.outputs, shape.units);
-    EXPECT_EQ(frozen.bias, std::vector<float>(shape.units, 0.0F));
-    EXPECT_EQ(frozen.claimed_operator_norm_bound, 0.0);
-    const auto values =
-        SingularValues(ConstMatrixView{frozen.weights.data(), shape.units, shape.inputs});
-    EXPECT_NEAR(values.front(), 1.0, 1e-6);
-    EXPECT_NEAR(values.back(), 1.0, 1e-6);
-    for (std::size_t i = 0; i < frozen.weights.size(); ++i) {
-      EXPECT_NEAR(static_cast<double>(frozen.weights[i]),
-                  static_cast<double>(layer.effective_weights().data[i]), 1e-3);
-    }
+    ExpectFreezesOrthogonal(layer, shape, 1e-3);
   }
 }
 
@@ -219,9 +187,7 @@ TEST(SpectralDenseTest, KernelOfZerosGivesZerosAndAFiniteGradient) {
 TEST(SpectralDenseTest, StartsOrthogonalWithZeroBias) {
   std::mt19937_64 random(36);
   SpectralDense layer(10, {4, true, {3, {}}}, random);
-  const auto values = SingularValues(Kernel64(layer));
-  EXPECT_NEAR(values.front(), 1.0, 1e-6);
-  EXPECT_NEAR(values.back(), 1.0, 1e-6);
+  ExpectOrthogonal(Kernel64(layer), 1e-6);
   EXPECT_EQ(layer.parameters()[1].values, std::vector<float>(4, 0.0F));
 }
 

@@ -43,7 +43,7 @@ v1::LossSpec Hinge(double min_margin, v1::MarginConvention convention) {
 }
 
 // Every loss of every convention.
-std::vector<v1::LossSpec> AllLosses() {
+std::vector<v1::LossSpec> AllBinaryLosses() {
   std::vector<v1::LossSpec> specs = {Kr()};
   for (const auto margin : {v1::MARGIN_CONVENTION_FULL, v1::MARGIN_CONVENTION_HALF}) {
     specs.push_back(Hinge(1.5, margin));
@@ -102,7 +102,7 @@ TEST(BinaryLossesTest, KrUsesTheBatchsOwnCounts) {
 TEST(BinaryLossesTest, MissingClassContributesNothingAndNeverNaN) {
   EXPECT_NEAR(LossOf(Kr(), {1.0F, 3.0F}, {0, 0}), -2.0, 1e-6);
   EXPECT_NEAR(LossOf(Kr(), {1.0F, 3.0F}, {1, 1}), 2.0, 1e-6);
-  for (const v1::LossSpec& spec : AllLosses()) {
+  for (const v1::LossSpec& spec : AllBinaryLosses()) {
     const std::vector<float> scores = {0.5F};
     float gradient = 0.0F;
     EXPECT_TRUE(std::isfinite(Make(spec)->Evaluate(
@@ -115,7 +115,7 @@ TEST(BinaryLossesTest, GradientMatchesDifferencesForEveryLossAndConvention) {
   // Away from the kinks at y f = margin by more than the step; unequal classes.
   std::vector<float> scores = {2.0F, -0.3F, 0.2F, -1.1F, 0.4F, 0.9F, -0.6F};
   const std::vector<std::int32_t> labels = {0, 0, 1, 1, 0, 1, 1};
-  for (const v1::LossSpec& spec : AllLosses()) {
+  for (const v1::LossSpec& spec : AllBinaryLosses()) {
     const auto loss = Make(spec);
     SCOPED_TRACE(loss->description());
     std::vector<float> gradient(scores.size());
@@ -165,7 +165,7 @@ TEST(BinaryLossesTest, ScoreOfZeroIsTheFirstClass) {
 
 TEST(BinaryLossesTest, NaNReachesTheCaller) {
   const std::vector<float> scores = {std::numeric_limits<float>::quiet_NaN(), 1.0F};
-  for (const v1::LossSpec& spec : AllLosses()) {
+  for (const v1::LossSpec& spec : AllBinaryLosses()) {
     EXPECT_TRUE(std::isnan(LossOf(spec, scores, {0, 1})));
   }
 }

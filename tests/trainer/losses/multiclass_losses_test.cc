@@ -26,7 +26,7 @@ std::string Spec(const std::string& loss, const std::string& fields) {
 }
 
 // Every loss of the family under every convention.
-std::vector<std::string> AllLosses() {
+std::vector<std::string> AllMulticlassLosses() {
   std::vector<std::string> specs = {"multiclass_kr {}"};
   for (const std::string margin : {"FULL", "HALF"}) {
     const std::string bend = "min_margin: 0.8 margin_convention: MARGIN_CONVENTION_" + margin;
@@ -79,13 +79,13 @@ TEST(MulticlassLossesTest, FullMarginIsTwiceTheHalfMargin) {
 }
 
 TEST(MulticlassLossesTest, GradientMatchesDifferencesForEveryLossAndConvention) {
-  for (const std::string& spec : AllLosses()) {
+  for (const std::string& spec : AllMulticlassLosses()) {
     ExpectLossGradientMatchesDifferences(*MakeLossOf(spec, 3), PeersMulticlassCase());
   }
 }
 
 TEST(MulticlassLossesTest, AClassAbsentFromTheBatchIsNoNaN) {
-  for (const std::string& spec : AllLosses()) {
+  for (const std::string& spec : AllMulticlassLosses()) {
     ExpectFiniteWithoutSomeClasses(*MakeLossOf(spec, 3), PeersMulticlassCase());
   }
   // Class 1 is absent: its own side of KR is 0, the others' side is theirs.
@@ -95,13 +95,13 @@ TEST(MulticlassLossesTest, AClassAbsentFromTheBatchIsNoNaN) {
 
 TEST(MulticlassLossesTest, TwoClassesAreNoNaN) {
   const LossCase c{{1.0F, 0.5F, 0.25F, 2.0F}, {0, 1}, std::vector<float>(2)};
-  for (const std::string& spec : AllLosses()) {
+  for (const std::string& spec : AllMulticlassLosses()) {
     EXPECT_TRUE(std::isfinite(TrainingLossOf(spec, c))) << spec;
   }
 }
 
 TEST(MulticlassLossesTest, NaNReachesTheCaller) {
-  for (const std::string& spec : AllLosses()) {
+  for (const std::string& spec : AllMulticlassLosses()) {
     for (std::size_t i = 0; i < 3; ++i) {
       LossCase c = PeersMulticlassCase();
       c.scores[i] = std::numeric_limits<float>::quiet_NaN();

@@ -8,20 +8,13 @@
 #include "gmock/gmock.h"
 #include "google/protobuf/text_format.h"
 #include "gtest/gtest.h"
+#include "tests/trainer/make_from.h"
 #include "trainer/network/make_layer.h"
 
 namespace lipserve::trainer {
 namespace {
 
 using testing::HasSubstr;
-
-absl::StatusOr<std::unique_ptr<Layer>> MakeFrom(const std::string& text,
-                                                SampleShape shape = {4, 8, 6}) {
-  v1::LayerSpec spec;
-  EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(text, &spec)) << text;
-  std::mt19937_64 random(39);
-  return MakeLayer(spec, 3, shape, random);
-}
 
 ConvolutionLayer GeometryFrom(const std::string& text, SampleShape shape = {4, 8, 6}) {
   v1::ConvolutionSpec spec;
@@ -67,7 +60,7 @@ TEST(ConvolutionGeometryTest, PairsAreVerticalThenHorizontal) {
 
 TEST(ConvolutionGeometryTest, LayersOfImagesHaveTheirShapes) {
   const auto shape = [](const std::string& text) {
-    const auto layer = MakeFrom(text);
+    const auto layer = MakeFrom(text, {4, 8, 6});
     EXPECT_TRUE(layer.ok()) << layer.status();
     const SampleShape out = (*layer)->output_shape();
     return (*layer)->type() + " " + std::to_string(out.channels) + " " +

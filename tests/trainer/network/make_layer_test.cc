@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "gmock/gmock.h"
-#include "google/protobuf/text_format.h"
 #include "gtest/gtest.h"
+#include "tests/trainer/make_from.h"
 #include "trainer/layers/group_sort.h"
 #include "trainer/layers/spectral_dense.h"
 
@@ -15,18 +15,6 @@ namespace lipserve::trainer {
 namespace {
 
 using testing::HasSubstr;
-
-v1::LayerSpec Parse(const std::string& text) {
-  v1::LayerSpec spec;
-  EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(text, &spec)) << text;
-  return spec;
-}
-
-absl::StatusOr<std::unique_ptr<Layer>> MakeFrom(const std::string& text,
-                                                SampleShape shape = {12, 1, 1}) {
-  std::mt19937_64 random(39);
-  return MakeLayer(Parse(text), 3, shape, random);
-}
 
 struct Refusal {
   const char* text;

@@ -105,8 +105,8 @@ TEST(RecipeFileTest, NamesAMissingFile) {
 TEST(RecipeFileTest, RefusesAFolderAndAnEmptyFile) {
   const TemporaryFolder folder;
   EXPECT_FALSE(ReadRecipeFile(folder.path()).ok());
-  WriteBytes(folder / "empty", "");
-  EXPECT_THAT(std::string(ReadRecipeFile(folder / "empty").status().message()),
+  WriteBytes(folder.path("empty"), "");
+  EXPECT_THAT(std::string(ReadRecipeFile(folder.path("empty")).status().message()),
               HasSubstr("it is empty"));
 }
 

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "tests/trainer/threshold_model.h"
 #include "trainer/data/published_results.h"
 #include "trainer/evaluation/json_lines.h"
 
@@ -22,32 +23,14 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
 
-// f(x) = x_0 - 10 on 1 x 2 pixels that are taken as they are: class 0 from 10 on, radius
-// |x_0 - 10|.
+// The threshold model, with a label that must be escaped.
 class ReportTest : public ::testing::Test {
  protected:
   ReportTest() {
-    model_.name = "threshold";
-    model_.pixel_divisor = 1.0;
     model_.class_labels = {"high", "</script><b>low"};
-    model_.network.input_shape = {1, 1, 2};
-    DenseLayer dense;
-    dense.inputs = 2;
-    dense.outputs = 1;
-    dense.weights = {1.0F, 0.0F};
-    dense.bias = {-10.0F};
-    dense.claimed_operator_norm_bound = 1.0 + 1e-9;
-    model_.network.layers = {FlattenLayer{}, dense};
     model_.training.mutable_recipe()->mutable_dataset()->set_published_as("mnist");
-    Samples samples;
-    samples.shape = {1, 1, 2};
+    Samples samples = SixSamples();
     samples.class_names = model_.class_labels;
-    // Right with radii 5, 2, 3, 1; wrong with radii 7 and 4.
-    for (const auto& [pixel, label] : std::vector<std::pair<std::uint8_t, std::int32_t>>{
-             {15, 0}, {12, 0}, {7, 1}, {9, 1}, {17, 1}, {6, 0}}) {
-      samples.pixels.insert(samples.pixels.end(), {pixel, 200});
-      samples.labels.push_back(label);
-    }
     dataset_.train = samples;
     dataset_.validation = std::move(samples);
     v1::EpochRecord& record = history_.emplace_back();
@@ -72,7 +55,7 @@ class ReportTest : public ::testing::Test {
                        .epoch_seconds = seconds});
   }
 
-  FrozenModel model_;
+  FrozenModel model_ = ThresholdModel();
   Dataset dataset_;
   std::vector<v1::EpochRecord> history_;
   Evaluation evaluation_;

@@ -32,10 +32,10 @@ std::vector<std::vector<float>> ValuesOf(TrainingLoop& loop) {
 // `trained_` has one epoch behind it, and its checkpoint is on disk.
 class CheckpointTest : public ::testing::Test {
  protected:
-  CheckpointTest() : path_(folder_ / kCheckpointFileName) {
-    WriteTinyDataset(folder_ / "data");
+  CheckpointTest() : path_(folder_.path(kCheckpointFileName)) {
+    WriteTinyDataset(folder_.path("data"));
     recipe_ = *ParseRecipe(TinyRecipeText(), "tiny");
-    dataset_ = *LoadDataset(recipe_.dataset(), folder_ / "data");
+    dataset_ = *LoadDataset(recipe_.dataset(), folder_.path("data"));
     trained_ = Create();
     EXPECT_TRUE(trained_->RunEpoch(observer_).ok());
     EXPECT_TRUE(WriteCheckpoint(path_, kThreads, *trained_).ok());
@@ -130,8 +130,8 @@ TEST_F(CheckpointTest, RefusesAnotherThreadCountNamingBoth) {
 
 TEST_F(CheckpointTest, RefusesAnotherDatasetNamingBothDigests) {
   const std::string before = dataset_.sha256;
-  WriteTinySplit(folder_ / "data", "t10k", 150, 77);
-  dataset_ = *LoadDataset(recipe_.dataset(), folder_ / "data");
+  WriteTinySplit(folder_.path("data"), "t10k", 150, 77);
+  dataset_ = *LoadDataset(recipe_.dataset(), folder_.path("data"));
   ExpectRefusal(RestoreError(), absl::StatusCode::kFailedPrecondition,
                 "dataset SHA-256: " + ToHex(before) + " -> " + ToHex(dataset_.sha256));
 }
@@ -182,7 +182,8 @@ TEST_F(CheckpointTest, SaysThatThereIsNone) {
 }
 
 TEST_F(CheckpointTest, NamesTheFolderThatCannotBeWritten) {
-  const absl::Status status = WriteCheckpoint(folder_ / "none/checkpoint.lip", kThreads, *trained_);
+  const absl::Status status =
+      WriteCheckpoint(folder_.path("none/checkpoint.lip"), kThreads, *trained_);
   ExpectRefusal(status, absl::StatusCode::kInternal, "none/checkpoint.lip");
 }
 

@@ -48,14 +48,14 @@ struct Measured {
 
 class MemoryPlanTest : public ::testing::Test {
  protected:
-  MemoryPlanTest() { WriteTinyDataset(folder_ / "data"); }
+  MemoryPlanTest() { WriteTinyDataset(folder_.path("data")); }
 
   Measured Train(const std::string& layers, const std::string& threads = "1") const {
-    WriteBytes(folder_ / "tiny.textproto", RecipeText(layers));
+    WriteBytes(folder_.path("tiny.textproto"), RecipeText(layers));
     TrainProcess process(
-        {"train", "--recipe", folder_ / "tiny.textproto", "--data", folder_ / "data", "--out",
-         folder_ / "out", "--attack-images", "20", "--threads", threads, "--json"},
-        folder_ / "stderr");
+        {"train", "--recipe", folder_.path("tiny.textproto"), "--data", folder_.path("data"),
+         "--out", folder_.path("out"), "--attack-images", "20", "--threads", threads, "--json"},
+        folder_.path("stderr"));
     Measured measured;
     for (std::string line = process.ReadLine(); !line.empty(); line = process.ReadLine()) {
       Json json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
@@ -63,7 +63,7 @@ class MemoryPlanTest : public ::testing::Test {
     }
     measured.exit_code = process.ExitCode();
     measured.peak_bytes = process.peak_resident_bytes();
-    measured.error = ReadBytes(folder_ / "stderr");
+    measured.error = ReadBytes(folder_.path("stderr"));
     return measured;
   }
 
@@ -188,13 +188,13 @@ class MachineMemoryTest : public ::testing::Test {
  protected:
   MachineMemoryTest() {
     for (const char* path : {"proc/self", "sys/fs/cgroup/a/b", "sys/fs/cgroup/memory/a/b"}) {
-      std::filesystem::create_directories(folder_ / path);
+      std::filesystem::create_directories(folder_.path(path));
     }
-    WriteBytes(folder_ / "proc/meminfo",
+    WriteBytes(folder_.path("proc/meminfo"),
                "MemTotal:       1000 kB\nMemFree:         300 kB\nMemAvailable:    600 kB\n");
   }
 
-  MachineMemory Read() const { return ReadMachineMemory(folder_ / ""); }
+  MachineMemory Read() const { return ReadMachineMemory(folder_.path("")); }
 
   TemporaryFolder folder_;
 };
@@ -205,24 +205,24 @@ TEST_F(MachineMemoryTest, WithoutControlGroupsItIsTheMachines) {
 }
 
 TEST_F(MachineMemoryTest, TheTightestControlGroupAroundTheProcessLimitsIt) {
-  WriteBytes(folder_ / "proc/self/cgroup", "0::/a/b\n");
-  WriteBytes(folder_ / "sys/fs/cgroup/a/b/memory.max", "max\n");
+  WriteBytes(folder_.path("proc/self/cgroup"), "0::/a/b\n");
+  WriteBytes(folder_.path("sys/fs/cgroup/a/b/memory.max"), "max\n");
   EXPECT_EQ(Read().limit_bytes, 1000U * 1024);
-  WriteBytes(folder_ / "sys/fs/cgroup/a/memory.max", "409600\n");
+  WriteBytes(folder_.path("sys/fs/cgroup/a/memory.max"), "409600\n");
   EXPECT_EQ(Read().limit_bytes, 409600U);
   EXPECT_EQ(Read().available_bytes, 409600U);
-  WriteBytes(folder_ / "sys/fs/cgroup/memory.max", "204800\n");
+  WriteBytes(folder_.path("sys/fs/cgroup/memory.max"), "204800\n");
   EXPECT_EQ(Read().limit_bytes, 204800U);
 }
 
 TEST_F(MachineMemoryTest, VersionOneOfControlGroupsCounts) {
-  WriteBytes(folder_ / "proc/self/cgroup", "5:cpu:/a\n4:memory:/a/b\n");
-  WriteBytes(folder_ / "sys/fs/cgroup/memory/a/b/memory.limit_in_bytes", "307200\n");
+  WriteBytes(folder_.path("proc/self/cgroup"), "5:cpu:/a\n4:memory:/a/b\n");
+  WriteBytes(folder_.path("sys/fs/cgroup/memory/a/b/memory.limit_in_bytes"), "307200\n");
   EXPECT_EQ(Read().limit_bytes, 307200U);
 }
 
 TEST_F(MachineMemoryTest, ASystemThatSaysNothingLimitsNothing) {
-  std::filesystem::remove(folder_ / "proc/meminfo");
+  std::filesystem::remove(folder_.path("proc/meminfo"));
   EXPECT_EQ(Read().limit_bytes, std::numeric_limits<std::size_t>::max());
 }
 

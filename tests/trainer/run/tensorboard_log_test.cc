@@ -46,9 +46,9 @@ v1::EpochRecord Record(std::int64_t epoch) {
 TEST(TensorBoardLogTest, WritesAVersionAndThenTheMetricsOfEachEpoch) {
   const TemporaryFolder folder;
   double now = 1'700'000'000.25;
-  const auto log = TensorBoardLog::Create(folder / "logs/run", [&now] { return now; });
+  const auto log = TensorBoardLog::Create(folder.path("logs/run"), [&now] { return now; });
   ASSERT_TRUE(log.ok()) << log.status();
-  EXPECT_EQ((*log)->path(), folder / "logs/run/events.out.tfevents.1700000000.lipserve");
+  EXPECT_EQ((*log)->path(), folder.path("logs/run/events.out.tfevents.1700000000.lipserve"));
   now += 1.0;
   (*log)->OnEpochEnd(Record(1));
   (*log)->OnEpochEnd(Record(2));
@@ -100,10 +100,11 @@ TEST(TensorBoardLogTest, FileHasTheBytesThatTensorBoardReads) {
 
 TEST(TensorBoardLogTest, NamesAFolderThatCannotBeWrittenAndAFileThatIsThere) {
   const TemporaryFolder folder;
-  WriteBytes(folder / "file", "");
+  WriteBytes(folder.path("file"), "");
   const auto clock = [] { return 5.0; };
-  EXPECT_THAT(std::string(TensorBoardLog::Create(folder / "file/logs", clock).status().message()),
-              HasSubstr("file/logs: cannot write the TensorBoard log: Not a directory"));
+  EXPECT_THAT(
+      std::string(TensorBoardLog::Create(folder.path("file/logs"), clock).status().message()),
+      HasSubstr("file/logs: cannot write the TensorBoard log: Not a directory"));
   ASSERT_TRUE(TensorBoardLog::Create(folder.path(), clock).ok());
   EXPECT_EQ(TensorBoardLog::Create(folder.path(), clock).status().code(),
             absl::StatusCode::kAlreadyExists);

@@ -20,7 +20,7 @@ namespace {
 class TimeEstimateTest : public ::testing::Test {
  protected:
   TimeEstimateTest() {
-    WriteTinyDataset(folder_ / "data");
+    WriteTinyDataset(folder_.path("data"));
     EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(TinyRecipeText(), &recipe_));
     EXPECT_TRUE(google::protobuf::TextFormat::MergeFromString(
         R"(optimizer { weight_average_decay: 0.9 lookahead {}
@@ -28,7 +28,7 @@ class TimeEstimateTest : public ::testing::Test {
            selection { metric: "val_accuracy" goal: SELECTION_GOAL_HIGHEST }
            augmentation { shift { pixels: 1 } })",
         &recipe_));
-    dataset_ = std::make_unique<Dataset>(*LoadDataset(recipe_.dataset(), folder_ / "data"));
+    dataset_ = std::make_unique<Dataset>(*LoadDataset(recipe_.dataset(), folder_.path("data")));
     loop_ = *TrainingLoop::Create(recipe_, *dataset_);
   }
 

@@ -94,9 +94,9 @@ TEST_F(TrainingRunTest, ClaimsANormNearOneForEveryDenseLayer) {
 
 TEST_F(TrainingRunTest, TheSameRecipeAndSeedGiveTheSameBytesElsewhere) {
   const std::string first = BytesAtTheEnd();
-  options_.out_folder = folder_ / "another/place";
+  options_.out_folder = folder_.path("another/place");
   EXPECT_EQ(BytesAtTheEnd(), first);
-  options_.out_folder = folder_ / "third";
+  options_.out_folder = folder_.path("third");
   options_.recipe.set_seed(8);
   EXPECT_NE(BytesAtTheEnd(), first);
 }
@@ -105,7 +105,7 @@ TEST_F(TrainingRunTest, ResumingAfterAnyEpochGivesTheBytesOfTheUninterruptedRun)
   const std::string uninterrupted = BytesAtTheEnd();
   for (int epochs = 0; epochs <= 3; ++epochs) {
     SCOPED_TRACE(epochs);
-    options_.out_folder = folder_ / std::to_string(epochs);
+    options_.out_folder = folder_.path(std::to_string(epochs));
     options_.resume = false;
     RunEpochs(epochs);
     options_.resume = true;
@@ -115,7 +115,7 @@ TEST_F(TrainingRunTest, ResumingAfterAnyEpochGivesTheBytesOfTheUninterruptedRun)
 
 TEST_F(TrainingRunTest, ResumingBetweenModelAndRemovalOfTheCheckpointEndsInTheSameBytes) {
   const std::string uninterrupted = BytesAtTheEnd();
-  options_.out_folder = folder_ / "killed";
+  options_.out_folder = folder_.path("killed");
   RunEpochs(3);
   WriteBytes(model_path(), uninterrupted);
   options_.resume = true;
@@ -126,7 +126,7 @@ TEST_F(TrainingRunTest, ResumingBetweenModelAndRemovalOfTheCheckpointEndsInTheSa
 TEST_F(TrainingRunTest, ResumingAFinishedRunDoesNothing) {
   const std::string before = BytesAtTheEnd();
   options_.resume = true;
-  options_.data_folder = folder_ / "gone";  // it does not even need the data
+  options_.data_folder = folder_.path("gone");  // it does not even need the data
   EXPECT_TRUE(Start()->already_finished());
   EXPECT_EQ(ModelBytes(), before);
 }
@@ -186,8 +186,8 @@ TEST_F(TrainingRunTest, RemovesTemporaryFilesOfKilledRunsOnly) {
 }
 
 TEST_F(TrainingRunTest, NamesAnOutputFolderThatCannotBeMade) {
-  WriteBytes(folder_ / "file", "not a folder");
-  options_.out_folder = folder_ / "file/models";
+  WriteBytes(folder_.path("file"), "not a folder");
+  options_.out_folder = folder_.path("file/models");
   ExpectRefusal("file/models: cannot create: Not a directory");
 }
 

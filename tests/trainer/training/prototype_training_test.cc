@@ -113,13 +113,14 @@ INSTANTIATE_TEST_SUITE_P(
 
 class PrototypeRecipeTest : public ::testing::Test {
  protected:
-  PrototypeRecipeTest() { WriteTinyDataset(folder_ / "data"); }
+  PrototypeRecipeTest() { WriteTinyDataset(folder_.path("data")); }
 
   std::string ErrorOf(const std::string& text) const {
     const auto recipe = ParseRecipe(text, "tiny3");
     if (!recipe.ok()) return std::string(recipe.status().message());
-    const auto run = TrainingRun::Start(
-        {.recipe = *recipe, .data_folder = folder_ / "data", .out_folder = folder_ / "out"});
+    const auto run = TrainingRun::Start({.recipe = *recipe,
+                                         .data_folder = folder_.path("data"),
+                                         .out_folder = folder_.path("out")});
     return std::string(run.status().message());
   }
 

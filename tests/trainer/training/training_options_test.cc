@@ -61,7 +61,7 @@ TEST_F(TrainingOptionsTest, EveryOptimizerResumesToTheByte) {
                                       "adam { learning_rate: 0.01 } lookahead { period: 7 }",
                                       "adam { learning_rate: 0.01 } weight_average_decay: 0.95"}) {
     SCOPED_TRACE(optimizer);
-    options_.out_folder = folder_ / std::to_string(++number);
+    options_.out_folder = folder_.path(std::to_string(++number));
     Use("", "", optimizer);
     ExpectResumingGivesTheSameBytes({1, 2});
   }
@@ -73,7 +73,7 @@ TEST_F(TrainingOptionsTest, EveryOrthogonalMethodCertifiesAndResumesToTheByte) {
     std::string text = TinyRecipeText();
     Replace(text, "units: 8", "units: 8 method: ORTHOGONAL_METHOD_" + method);
     options_.recipe = *ParseRecipe(text, "tiny");
-    options_.out_folder = folder_ / method;
+    options_.out_folder = folder_.path(method);
     ExpectResumingGivesTheSameBytes({1, 2});
     const auto model = ReadModelFile(model_path());
     ASSERT_TRUE(model.ok()) << model.status();
@@ -98,7 +98,7 @@ TEST_F(TrainingOptionsTest, SelectionAndAverageResumeToTheByte) {
   // KR grows with training: the lowest is the first, before the resumption, the highest the last.
   for (const std::string goal : {"LOWEST", "HIGHEST"}) {
     SCOPED_TRACE(goal);
-    options_.out_folder = folder_ / goal;
+    options_.out_folder = folder_.path(goal);
     Use("", "selection { metric: 'val_KR' goal: SELECTION_GOAL_" + goal + " }",
         "adam { learning_rate: 0.01 } weight_average_decay: 0.9");
     ExpectResumingGivesTheSameBytes({1, 2});
@@ -147,7 +147,7 @@ TEST_F(TrainingOptionsTest, TheBestEpochBecomesTheModel) {
   EXPECT_EQ(run->loop().epochs_done(), 3);
   EXPECT_EQ(run->loop().result_record().epoch(), 1);
   const std::vector<float> best = run->loop().network().Parameters()[0]->values;
-  options_.out_folder = folder_ / "one epoch";
+  options_.out_folder = folder_.path("one epoch");
   const auto one = Start();
   ASSERT_TRUE(one->loop().RunEpoch(observer_).ok());
   EXPECT_EQ(one->loop().network().Parameters()[0]->values, best);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tests/soundness/exact_ball.h"
+#include "tests/soundness/attacks/exact_ball.h"
 
 #include <array>
 #include <cmath>

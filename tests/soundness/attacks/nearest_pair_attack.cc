@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "model/foundation/status_macros.h"
-#include "tests/soundness/attacks.h"
+#include "tests/soundness/attacks/attacks.h"
 
 namespace lipserve {
 namespace {

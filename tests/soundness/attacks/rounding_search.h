@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Float32 points that fill a ball to its last bits.
-#ifndef TESTS_SOUNDNESS_ROUNDING_SEARCH_H_
-#define TESTS_SOUNDNESS_ROUNDING_SEARCH_H_
+#ifndef TESTS_SOUNDNESS_ATTACKS_ROUNDING_SEARCH_H_
+#define TESTS_SOUNDNESS_ATTACKS_ROUNDING_SEARCH_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -52,4 +52,4 @@ class RoundingSearch {
 
 }  // namespace lipserve
 
-#endif  // TESTS_SOUNDNESS_ROUNDING_SEARCH_H_
+#endif  // TESTS_SOUNDNESS_ATTACKS_ROUNDING_SEARCH_H_

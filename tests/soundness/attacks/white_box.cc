@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tests/soundness/white_box.h"
+#include "tests/soundness/attacks/white_box.h"
 
 #include <cmath>
 #include <limits>

@@ -7,7 +7,7 @@
 
 #include "model/foundation/status_macros.h"
 #include "model/network/pixel_scaling.h"
-#include "tests/soundness/attacks.h"
+#include "tests/soundness/attacks/attacks.h"
 
 namespace lipserve {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tests/soundness/rounding_search.h"
+#include "tests/soundness/attacks/rounding_search.h"
 
 #include <gtest/gtest.h>
 
@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "tests/model/network_fixtures.h"
-#include "tests/soundness/exact_ball.h"
+#include "tests/soundness/attacks/exact_ball.h"
 
 namespace lipserve {
 namespace {

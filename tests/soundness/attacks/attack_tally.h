@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Counts what attacks achieve: candidates inside the certified ball, violations, and how close
 // beyond the radius the nearest change of class was found.
-#ifndef TESTS_SOUNDNESS_ATTACK_TALLY_H_
-#define TESTS_SOUNDNESS_ATTACK_TALLY_H_
+#ifndef TESTS_SOUNDNESS_ATTACKS_ATTACK_TALLY_H_
+#define TESTS_SOUNDNESS_ATTACKS_ATTACK_TALLY_H_
 
 #include <cmath>
 #include <cstddef>
@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "absl/strings/str_format.h"
-#include "tests/soundness/attack_target.h"
-#include "tests/soundness/exact_ball.h"
+#include "tests/soundness/attacks/attack_target.h"
+#include "tests/soundness/attacks/exact_ball.h"
 
 namespace lipserve {
 
@@ -100,4 +100,4 @@ class AttackTally {
 
 }  // namespace lipserve
 
-#endif  // TESTS_SOUNDNESS_ATTACK_TALLY_H_
+#endif  // TESTS_SOUNDNESS_ATTACKS_ATTACK_TALLY_H_

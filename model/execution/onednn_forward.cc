@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "model/execution/onednn_convolution.h"
+#include "model/execution/onednn_forward.h"
 
 #include <cassert>
 #include <dnnl.hpp>
@@ -8,6 +8,17 @@
 #include "model/execution/onednn_engine.h"
 
 namespace lipserve::onednn {
+
+class PackedLayer : public ReorderedWeights {
+ public:
+  using ReorderedWeights::ReorderedWeights;
+  virtual ~PackedLayer() = default;
+  PackedLayer(const PackedLayer&) = delete;
+  PackedLayer& operator=(const PackedLayer&) = delete;
+
+  virtual FrozenPrimitive PrimitiveFor(std::size_t batch_size) = 0;
+};
+
 namespace {
 
 using Desc = dnnl::memory::desc;
@@ -37,19 +48,35 @@ bool IsForbidden(const char* implementation) {
   return std::string(implementation).find("wino") != std::string::npos;
 }
 
-}  // namespace
-
-class ConvolutionForward::Weights : public ReorderedWeights {
+class PackedDense final : public PackedLayer {
  public:
-  explicit Weights(const ConvolutionLayer& layer)
-      : ReorderedWeights(layer.weights, layer.bias, PlainWeights(layer)),
+  using PackedLayer::PackedLayer;
+
+  FrozenPrimitive PrimitiveFor(std::size_t batch_size) override {
+    const dnnl::memory::dim outputs = plain().dims()[0];
+    const dnnl::memory::dim inputs = plain().dims()[1];
+    const Desc x({Dim(batch_size), inputs}, kF32, Tag::ab);
+    const Desc w(plain().dims(), kF32, Tag::any);
+    const Desc b({outputs}, kF32, Tag::a);
+    const Desc y({Dim(batch_size), outputs}, kF32, Tag::ab);
+    using Inner = dnnl::inner_product_forward;
+    const auto kind = dnnl::prop_kind::forward_inference;
+    const Inner::desc desc =
+        has_bias() ? Inner::desc(kind, x, w, b, y) : Inner::desc(kind, x, w, y);
+    return {Inner::primitive_desc(desc, StrictAttributes(), CpuEngine()), *this};
+  }
+};
+
+class PackedConvolution final : public PackedLayer {
+ public:
+  explicit PackedConvolution(const ConvolutionLayer& layer)
+      : PackedLayer(layer.weights, layer.bias, PlainWeights(layer)),
         input_(layer.input),
         output_(layer.output()),
         vertical_(layer.vertical),
         horizontal_(layer.horizontal) {}
 
-  // What oneDNN would run for `batch_size` images.
-  dnnl::convolution_forward::primitive_desc For(std::size_t batch_size) const;
+  FrozenPrimitive PrimitiveFor(std::size_t batch_size) override;
 
  private:
   SampleShape input_;
@@ -58,8 +85,7 @@ class ConvolutionForward::Weights : public ReorderedWeights {
   WindowAxis horizontal_;
 };
 
-dnnl::convolution_forward::primitive_desc ConvolutionForward::Weights::For(
-    std::size_t batch_size) const {
+FrozenPrimitive PackedConvolution::PrimitiveFor(std::size_t batch_size) {
   using Convolution = dnnl::convolution_forward;
   const auto kind = dnnl::prop_kind::forward_inference;
   const auto algorithm = dnnl::algorithm::convolution_direct;
@@ -82,34 +108,42 @@ dnnl::convolution_forward::primitive_desc ConvolutionForward::Weights::For(
     assert(has_next);
     static_cast<void>(has_next);
   }
-  return found;
+  return {found, *this};
 }
 
-struct ConvolutionForward::Impl {
-  std::shared_ptr<Weights> weights;
+}  // namespace
+
+struct FrozenForward::Impl {
+  std::shared_ptr<PackedLayer> layer;
   FrozenPrimitive primitive;
 };
 
-std::shared_ptr<ConvolutionForward::Weights> ConvolutionForward::PackWeights(
-    const ConvolutionLayer& layer) {
+std::shared_ptr<PackedLayer> PackDense(std::span<const float> weights, std::span<const float> bias,
+                                       std::size_t inputs, std::size_t outputs) {
+  assert(weights.size() == inputs * outputs);
+  assert(bias.empty() || bias.size() == outputs);
+  return std::make_shared<PackedDense>(weights, bias,
+                                       Desc({Dim(outputs), Dim(inputs)}, kF32, Tag::ab));
+}
+
+std::shared_ptr<PackedLayer> PackConvolution(const ConvolutionLayer& layer) {
   assert(layer.padding_mode == PaddingMode::kZero || layer.padded_input() == layer.input);
-  return std::make_shared<Weights>(layer);
+  return std::make_shared<PackedConvolution>(layer);
 }
 
-ConvolutionForward::ConvolutionForward(std::shared_ptr<Weights> shared_weights,
-                                       std::size_t batch_size) {
-  FrozenPrimitive primitive(shared_weights->For(batch_size), *shared_weights);
-  impl_.reset(new Impl{std::move(shared_weights), std::move(primitive)});
+FrozenForward::FrozenForward(std::shared_ptr<PackedLayer> layer, std::size_t batch_size) {
+  FrozenPrimitive primitive = layer->PrimitiveFor(batch_size);
+  impl_.reset(new Impl{std::move(layer), std::move(primitive)});
 }
 
-ConvolutionForward::~ConvolutionForward() = default;
-ConvolutionForward::ConvolutionForward(ConvolutionForward&&) noexcept = default;
+FrozenForward::~FrozenForward() = default;
+FrozenForward::FrozenForward(FrozenForward&&) noexcept = default;
 
-std::size_t ConvolutionForward::scratch_bytes() const { return impl_->primitive.scratch_bytes(); }
+std::size_t FrozenForward::scratch_bytes() const { return impl_->primitive.scratch_bytes(); }
 
-std::string ConvolutionForward::implementation() const { return impl_->primitive.implementation(); }
+std::string FrozenForward::implementation() const { return impl_->primitive.implementation(); }
 
-void ConvolutionForward::Execute(const float* x, float* y, std::byte* scratch) const {
+void FrozenForward::Execute(const float* x, float* y, std::byte* scratch) const {
   impl_->primitive.Execute(x, y, scratch);
 }
 

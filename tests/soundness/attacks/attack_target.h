@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is attacked: a running server, with the attacker holding the model file (white box).
-#ifndef TESTS_SOUNDNESS_ATTACK_TARGET_H_
-#define TESTS_SOUNDNESS_ATTACK_TARGET_H_
+#ifndef TESTS_SOUNDNESS_ATTACKS_ATTACK_TARGET_H_
+#define TESTS_SOUNDNESS_ATTACKS_ATTACK_TARGET_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -64,4 +64,4 @@ class AttackTarget {
 
 }  // namespace lipserve
 
-#endif  // TESTS_SOUNDNESS_ATTACK_TARGET_H_
+#endif  // TESTS_SOUNDNESS_ATTACKS_ATTACK_TARGET_H_

@@ -2,15 +2,15 @@
 // Attacks on certificates. Each starts from an input, finds or takes a certified point, and asks
 // the server about inputs inside (and just outside) the certified ball. Violations are counted in
 // the session's tally, not returned.
-#ifndef TESTS_SOUNDNESS_ATTACKS_H_
-#define TESTS_SOUNDNESS_ATTACKS_H_
+#ifndef TESTS_SOUNDNESS_ATTACKS_ATTACKS_H_
+#define TESTS_SOUNDNESS_ATTACKS_ATTACKS_H_
 
 #include <cstdint>
 #include <span>
 #include <vector>
 
 #include "absl/status/status.h"
-#include "tests/soundness/attack_session.h"
+#include "tests/soundness/attacks/attack_session.h"
 
 namespace lipserve {
 
@@ -62,4 +62,4 @@ absl::Status PixelLatticeAttack(AttackSession& session, std::span<const std::uin
 
 }  // namespace lipserve
 
-#endif  // TESTS_SOUNDNESS_ATTACKS_H_
+#endif  // TESTS_SOUNDNESS_ATTACKS_ATTACKS_H_

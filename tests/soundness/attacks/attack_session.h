@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What all attacks share: the server under attack, the attacker's copy of the network, randomness,
 // effort, and the count of what was tried.
-#ifndef TESTS_SOUNDNESS_ATTACK_SESSION_H_
-#define TESTS_SOUNDNESS_ATTACK_SESSION_H_
+#ifndef TESTS_SOUNDNESS_ATTACKS_ATTACK_SESSION_H_
+#define TESTS_SOUNDNESS_ATTACKS_ATTACK_SESSION_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -13,10 +13,10 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "tests/soundness/attack_tally.h"
-#include "tests/soundness/attack_target.h"
-#include "tests/soundness/rounding_search.h"
-#include "tests/soundness/white_box.h"
+#include "tests/soundness/attacks/attack_tally.h"
+#include "tests/soundness/attacks/attack_target.h"
+#include "tests/soundness/attacks/rounding_search.h"
+#include "tests/soundness/attacks/white_box.h"
 
 namespace lipserve {
 
@@ -103,4 +103,4 @@ class AttackSession {
 
 }  // namespace lipserve
 
-#endif  // TESTS_SOUNDNESS_ATTACK_SESSION_H_
+#endif  // TESTS_SOUNDNESS_ATTACKS_ATTACK_SESSION_H_

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tests/soundness/attack_target.h"
+#include "tests/soundness/attacks/attack_target.h"
 
 #include <algorithm>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What an attacker who holds the model file works out for himself, in float64.
-#ifndef TESTS_SOUNDNESS_WHITE_BOX_H_
-#define TESTS_SOUNDNESS_WHITE_BOX_H_
+#ifndef TESTS_SOUNDNESS_ATTACKS_WHITE_BOX_H_
+#define TESTS_SOUNDNESS_ATTACKS_WHITE_BOX_H_
 
 #include <cstddef>
 #include <span>
@@ -61,4 +61,4 @@ std::vector<double> Difference(std::span<const float> end, std::span<const float
 
 }  // namespace lipserve
 
-#endif  // TESTS_SOUNDNESS_WHITE_BOX_H_
+#endif  // TESTS_SOUNDNESS_ATTACKS_WHITE_BOX_H_

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tests/soundness/attacks.h"
+#include "tests/soundness/attacks/attacks.h"
 
 #include "model/foundation/status_macros.h"
 #include "model/network/pixel_scaling.h"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whether a candidate lies in the ball that a certificate speaks of. The attack stands or falls
 // with it: a candidate a hair outside is no violation, one on the edge is.
-#ifndef TESTS_SOUNDNESS_EXACT_BALL_H_
-#define TESTS_SOUNDNESS_EXACT_BALL_H_
+#ifndef TESTS_SOUNDNESS_ATTACKS_EXACT_BALL_H_
+#define TESTS_SOUNDNESS_ATTACKS_EXACT_BALL_H_
 
 #include <cstdint>
 #include <span>
@@ -25,4 +25,4 @@ double DistanceEstimate(std::span<const std::uint8_t> a, std::span<const std::ui
 
 }  // namespace lipserve
 
-#endif  // TESTS_SOUNDNESS_EXACT_BALL_H_
+#endif  // TESTS_SOUNDNESS_ATTACKS_EXACT_BALL_H_

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tests/soundness/rounding_search.h"
+#include "tests/soundness/attacks/rounding_search.h"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
-#include "tests/soundness/white_box.h"
+#include "tests/soundness/attacks/white_box.h"
 
 namespace lipserve {
 namespace {

@@ -5,7 +5,7 @@
 #include <random>
 
 #include "model/foundation/status_macros.h"
-#include "tests/soundness/attacks.h"
+#include "tests/soundness/attacks/attacks.h"
 
 namespace lipserve {
 namespace {
