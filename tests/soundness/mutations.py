@@ -10,7 +10,6 @@ its tests; 2: a mutation no longer finds its place in the source.
 import argparse
 import os
 import pathlib
-import re
 import shutil
 import subprocess
 import sys
@@ -18,6 +17,9 @@ import tempfile
 import time
 
 from mutation_list import MUTATIONS
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1]))
+from select_tests import select  # noqa: E402
 
 BUILD = "build/mutations"
 CONFIGURE = (
@@ -65,23 +67,15 @@ def stale_mutations(source, mutations):
     return stale
 
 
-def program_of(tree, test):
-    """The program of the folder that holds the unit TEST, and its filter for the unit's suites."""
-    path = next((tree / "tests").rglob(f"{test}.cc"))
-    suites = sorted(set(re.findall(r"^(?:TYPED_)?TEST(?:_[FP])?\(\s*(\w+)", path.read_text(), re.M)))
-    return (f"{path.relative_to(tree).parts[1]}_tests",
-            ":".join(f"{suite}.*:*/{suite}.*:{suite}/*.*" for suite in suites))
-
-
 def build(tree, tests):
-    programs = sorted({program_of(tree, test)[0] for test in tests})
+    programs = sorted(select("|".join(tests)))
     return run(["cmake", "--build", BUILD, "--target", *programs], tree)
 
 
 def first_failure(tree, tests):
     """The first test that fails or hangs, or None."""
     for test in tests:
-        program, suites = program_of(tree, test)
+        (program, suites), = select(test).items()
         try:
             if run([f"{BUILD}/bin/{program}", "--gtest_brief=1", f"--gtest_filter={suites}"], tree,
                    timeout=TEST_TIMEOUT_S).returncode != 0:
