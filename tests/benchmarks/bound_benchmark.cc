@@ -26,8 +26,8 @@
 #include "server/server_options.h"
 #include "tests/benchmarks/classify_client.h"
 #include "tests/benchmarks/echo_service.h"
-#include "tests/benchmarks/orthonormal_network.h"
 #include "tests/benchmarks/service_process.h"
+#include "tests/model/orthonormal_network.h"
 
 namespace lipserve {
 namespace {
@@ -152,7 +152,7 @@ void Compare(const char* name, const ServiceProcess& server, int port, ServicePr
 }
 
 FrozenModel Named(const char* name, const std::vector<std::size_t>& sizes) {
-  FrozenModel model = ModelOf(OrthonormalNetwork(sizes));
+  FrozenModel model = ModelOf(OrthonormalNetwork(1, sizes));
   model.name = name;
   return model;
 }

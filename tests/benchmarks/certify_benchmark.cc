@@ -19,8 +19,8 @@
 #include "model/execution/dense_float64.h"
 #include "model/execution/onednn.h"
 #include "model/execution/onednn_forward.h"
-#include "tests/benchmarks/orthonormal_network.h"
 #include "tests/model/network_fixtures.h"
+#include "tests/model/orthonormal_network.h"
 
 namespace lipserve {
 namespace {
@@ -160,8 +160,9 @@ void ReportConvolution(const ConvolutionShape& shape, std::size_t batch) {
 int main() {
   lipserve::onednn::UseStrictFloat32();
   lipserve::onednn::SetThreadsOfThisThread(1);
-  lipserve::ReportModel("demo 784-32-16-1", lipserve::OrthonormalNetwork({784, 32, 16, 1}));
-  lipserve::ReportModel("wide 784-512-512-10", lipserve::OrthonormalNetwork({784, 512, 512, 10}));
+  lipserve::ReportModel("demo 784-32-16-1", lipserve::OrthonormalNetwork(1, {784, 32, 16, 1}));
+  lipserve::ReportModel("wide 784-512-512-10",
+                        lipserve::OrthonormalNetwork(1, {784, 512, 512, 10}));
   lipserve::ReportModel("convolutional 28x28", lipserve::ConvolutionalNetwork());
   absl::PrintF("float64 kernel (%s) against oneDNN float32 (%s):\n",
                lipserve::ChainedProductsVersion(), lipserve::onednn::InstructionSet());

@@ -3,16 +3,13 @@
 #ifndef TESTS_CLIENT_TEST_FILES_H_
 #define TESTS_CLIENT_TEST_FILES_H_
 
-#include <png.h>
 #include <zlib.h>
 
-#include <cstdint>
-#include <cstdio>
 #include <string>
-#include <vector>
 
 #include "gtest/gtest.h"
 #include "tests/proto/idx_bytes.h"
+#include "tests/proto/write_png.h"
 #include "tests/temporary_folder.h"
 
 namespace lipserve {
@@ -23,36 +20,6 @@ inline void WriteGzip(const std::string& path, const std::string& bytes) {
   ASSERT_EQ(gzwrite(file, bytes.data(), static_cast<unsigned>(bytes.size())),
             static_cast<int>(bytes.size()));
   ASSERT_EQ(gzclose(file), Z_OK);
-}
-
-// How a PNG file is stored.
-struct PngForm {
-  png_uint_32 width = 0;
-  png_uint_32 height = 0;
-  int color_type = PNG_COLOR_TYPE_GRAY;
-  int bit_depth = 8;
-};
-
-// Writes a PNG file; a palette has the two colours (200, 200, 200) and (10, 20, 30).
-inline void WritePng(const std::string& path, const PngForm& form,
-                     std::vector<std::uint8_t> bytes) {
-  std::FILE* file = std::fopen(path.c_str(), "wb");
-  ASSERT_NE(file, nullptr);
-  png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, nullptr, nullptr, nullptr);
-  png_infop info = png_create_info_struct(png);
-  png_init_io(png, file);
-  png_set_IHDR(png, info, form.width, form.height, form.bit_depth, form.color_type,
-               PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
-  const png_color palette[] = {{200, 200, 200}, {10, 20, 30}};
-  if (form.color_type == PNG_COLOR_TYPE_PALETTE) png_set_PLTE(png, info, palette, 2);
-  png_write_info(png, info);
-  const std::size_t row_bytes = bytes.size() / form.height;
-  for (png_uint_32 y = 0; y < form.height; ++y) {
-    png_write_row(png, bytes.data() + y * row_bytes);
-  }
-  png_write_end(png, nullptr);
-  png_destroy_write_struct(&png, &info);
-  std::fclose(file);
 }
 
 }  // namespace lipserve

@@ -14,8 +14,8 @@
 #include "tests/integration/child_process.h"
 #include "tests/integration/demo_service.h"
 #include "tests/proto/write_jpeg.h"
+#include "tests/proto/write_png.h"
 #include "tests/trainer/tiny_experiment.h"
-#include "tests/trainer/write_png.h"
 
 namespace lipserve {
 namespace {
@@ -60,8 +60,7 @@ class OwnImagesTest : public ::testing::Test {
     }
     for (int i = 0; i < 40; ++i) {
       const std::string number = std::to_string(i);
-      trainer::WriteRgbPng(folder_.path("fruit/ripe/" + number + ".png"), kSide, kSide,
-                           Fruit(true, random));
+      WriteRgbPng(folder_.path("fruit/ripe/" + number + ".png"), kSide, kSide, Fruit(true, random));
       WriteJpeg(folder_.path("fruit/unripe/" + number + ".jpg"),
                 {.width = kSide, .height = kSide, .channels = 3, .color_space = JCS_RGB},
                 Fruit(false, random));
@@ -121,8 +120,7 @@ TEST_F(OwnImagesTest, TyposOnTheCommandLineNameTheFlagAndTheFix) {
 }
 
 TEST_F(OwnImagesTest, AStrayImageNamesItself) {
-  trainer::WriteRgbPng(folder_.path("fruit/ripe/big.png"), 9, 8,
-                       std::vector<std::uint8_t>(9 * 8 * 3));
+  WriteRgbPng(folder_.path("fruit/ripe/big.png"), 9, 8, std::vector<std::uint8_t>(9 * 8 * 3));
   EXPECT_THAT(Train().error,
               AllOf(HasSubstr("ripe/big.png: expected 8x8 pixels"), HasSubstr("got 9x8")));
   WriteBytes(folder_.path("fruit/ripe/big.png"), "\x89PNG\r\n");
@@ -158,7 +156,7 @@ TEST_F(OwnImagesTest, FromAFolderOfImagesToCertifiedAnswers) {
   const FinishedProgram file = classify("fruit", folder_.path("fruit/ripe/1000.png"));
   EXPECT_EQ(file.exit_code, 1);
   EXPECT_THAT(file.error, HasSubstr("1000.png: cannot open"));
-  trainer::WriteRgbPng(folder_.path("big.png"), 9, 8, std::vector<std::uint8_t>(9 * 8 * 3));
+  WriteRgbPng(folder_.path("big.png"), 9, 8, std::vector<std::uint8_t>(9 * 8 * 3));
   const FinishedProgram size = classify("fruit", folder_.path("big.png"));
   EXPECT_EQ(size.exit_code, 1);
   EXPECT_THAT(size.error, AllOf(HasSubstr("big.png: image size: expected 8x8 pixels"),

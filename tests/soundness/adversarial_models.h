@@ -19,7 +19,7 @@
 #include "model/certificate/operator_norm.h"
 #include "model/network/frozen_network.h"
 #include "tests/model/network_fixtures.h"
-#include "tests/model/orthonormal_rows.h"
+#include "tests/model/orthonormal_network.h"
 
 namespace lipserve {
 
@@ -78,17 +78,6 @@ inline void ProveClaims(FrozenNetwork& network) {
     dense->claimed_operator_norm_bound =
         BoundOperatorNorm({dense->weights.data(), dense->outputs, dense->inputs}).value();
   }
-}
-
-// All dense layers with orthonormal rows: gradients keep their norm, certificates are tight.
-inline FrozenNetwork OrthonormalNetwork(std::uint64_t seed, std::vector<std::size_t> sizes) {
-  std::mt19937_64 random(seed);
-  FrozenNetwork network = RandomNetwork(seed, std::move(sizes));
-  for (DenseLayer* dense : DenseLayers(network)) {
-    dense->weights = OrthonormalRows(random, dense->outputs, dense->inputs);
-  }
-  ProveClaims(network);
-  return network;
 }
 
 // Adds `offset` to every output of dense layer `layer` and takes it off again in the next one's

@@ -19,10 +19,10 @@
 #include "client/classifier_client.h"
 #include "model/certified_model.h"
 #include "model/network/model_file.h"
-#include "tests/client/test_files.h"
 #include "tests/integration/child_process.h"
 #include "tests/soundness/boundary_images.h"
 #include "tests/soundness/program_mode.h"
+#include "tests/temporary_folder.h"
 
 #if defined(__x86_64__)
 #include <xmmintrin.h>

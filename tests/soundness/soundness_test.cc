@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "tests/model/network_fixtures.h"
-#include "tests/model/orthonormal_rows.h"
+#include "tests/model/orthonormal_network.h"
 #include "tests/soundness/attacked_server.h"
 #include "tests/soundness/attacks/attacks.h"
 
@@ -19,16 +19,8 @@ namespace {
 // A gradient-norm-preserving network like the demo's: its certificates are tight, so an attack that
 // is any good comes within rounding of the radius.
 FrozenNetwork TightNetwork(std::uint64_t seed, std::vector<std::size_t> sizes) {
-  std::mt19937_64 random(seed);
-  FrozenNetwork network = RandomNetwork(seed, std::move(sizes));
+  FrozenNetwork network = OrthonormalNetwork(seed, std::move(sizes));
   network.input_shape = {.channels = 1, .height = 28, .width = 28};
-  for (FrozenLayer& layer : network.layers) {
-    auto* dense = std::get_if<DenseLayer>(&layer);
-    if (dense == nullptr) continue;
-    dense->weights = OrthonormalRows(random, dense->outputs, dense->inputs);
-    dense->claimed_operator_norm_bound =
-        *BoundOperatorNorm({dense->weights.data(), dense->outputs, dense->inputs});
-  }
   return network;
 }
 

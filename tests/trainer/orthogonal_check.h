@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <random>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -24,6 +25,10 @@ inline void ExpectOrthogonal(const Matrix64& matrix, double tolerance) {
 inline void ExpectOrthogonal(ConstMatrixView matrix, double tolerance) {
   ExpectOrthogonal(ToFloat64({matrix.data, matrix.size()}, matrix.rows, matrix.cols), tolerance);
 }
+
+// Rows and columns, up to those of the demo's first layer.
+inline constexpr std::pair<std::size_t, std::size_t> kMatrixShapes[] = {
+    {1, 1}, {1, 9}, {9, 1}, {8, 8}, {5, 20}, {20, 5}, {16, 100}, {32, 784}};
 
 struct KernelShape {
   std::size_t units;

@@ -19,8 +19,8 @@
 #include "model/network/layer_proto.h"
 #include "model/network/model_file.h"
 #include "model/network/sealed_file.h"
-#include "tests/client/test_files.h"
 #include "tests/model/network_fixtures.h"
+#include "tests/temporary_folder.h"
 
 namespace lipserve::verify {
 

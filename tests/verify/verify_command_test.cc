@@ -16,6 +16,7 @@
 #include "model/network/pixel_scaling.h"
 #include "model/network/sealed_file.h"
 #include "nlohmann/json.hpp"
+#include "tests/proto/idx_bytes.h"
 #include "tests/verify/convolutional_network.h"
 #include "tests/verify/frozen_model_bytes.h"
 

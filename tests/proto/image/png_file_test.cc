@@ -8,7 +8,8 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "tests/client/test_files.h"
+#include "tests/proto/write_png.h"
+#include "tests/temporary_folder.h"
 
 namespace lipserve {
 namespace {

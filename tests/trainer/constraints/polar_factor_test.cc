@@ -30,13 +30,7 @@ std::vector<float> WithSingularValues(const std::vector<double>& values, std::si
 
 TEST(PolarFactorTest, HasAllSingularValuesOneForEveryShape) {
   std::mt19937_64 random(18);
-  for (const auto& [rows, cols] : {std::pair<std::size_t, std::size_t>{1, 1},
-                                   {1, 9},
-                                   {9, 1},
-                                   {8, 8},
-                                   {5, 20},
-                                   {20, 5},
-                                   {16, 100}}) {
+  for (const auto& [rows, cols] : kMatrixShapes) {
     const std::vector<float> matrix = RandomNumbers(rows * cols, random, 3.0);
     ExpectOrthogonal(Matrix64{rows, cols, PolarFactor({matrix.data(), rows, cols})}, 1e-12);
   }

@@ -46,13 +46,7 @@ TEST(StandardNormalTest, AgreesWithLibmAndIsPinnedToTheseBits) {
 
 TEST(RandomOrthogonalTest, AllSingularValuesAreOneForEveryShape) {
   std::mt19937_64 random(14);
-  for (const auto& [rows, cols] : {std::pair<std::size_t, std::size_t>{1, 1},
-                                   {1, 9},
-                                   {9, 1},
-                                   {8, 8},
-                                   {5, 20},
-                                   {20, 5},
-                                   {32, 784}}) {
+  for (const auto& [rows, cols] : kMatrixShapes) {
     const std::vector<float> matrix = RandomOrthogonal(rows, cols, random);
     ExpectOrthogonal(ConstMatrixView{matrix.data(), rows, cols}, 1e-6);
   }

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "tests/proto/write_jpeg.h"
+#include "tests/proto/write_png.h"
 #include "tests/trainer/tiny_experiment.h"
-#include "tests/trainer/write_png.h"
 #include "trainer/data/dataset.h"
 
 namespace lipserve::trainer {
@@ -34,7 +34,7 @@ class ImageFolderTest : public ::testing::Test {
   void WriteGrey(const std::string& file, std::uint8_t grey, unsigned width = 2) {
     const std::string path = folder_.path(file);
     std::filesystem::create_directories(std::filesystem::path(path).parent_path());
-    WriteGreyPng(path, width, 1, std::vector<std::uint8_t>(width, grey));
+    WritePng(path, {.width = width, .height = 1}, std::vector<std::uint8_t>(width, grey));
   }
 
   RawDataset Read(WhichFiles which = WhichFiles::kAll) const {
