@@ -46,6 +46,7 @@ programs=$(cut -d' ' -f1 <<<"$selected")
 mapfile -t programs <<<"$programs"
 build --target "${programs[@]}"
 # What the test preset sets for ctest.
+export OMP_WAIT_POLICY=passive
 if [[ $preset == asan || $preset == tsan ]]; then export OMP_NUM_THREADS=1; fi
 if [[ $preset == tsan ]]; then
   export TSAN_OPTIONS="ignore_noninstrumented_modules=1 halt_on_error=1 suppressions=$PWD/.ci/tsan_suppressions.txt"
