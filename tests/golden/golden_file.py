@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How golden files are written: what tests/trainer/peer_parity_test.cc reads."""
+"""How golden files are written: what tests/trainer/layers/peer_parity_test.cc reads."""
 
 import json
 from importlib.metadata import version

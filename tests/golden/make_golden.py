@@ -8,7 +8,7 @@
 Each case names the peer's layer or loss and ours, as a recipe writes it, and holds inputs, outputs
 and gradients. Peers run in float64 on inputs that float32 holds exactly, and as converged as they
 can be asked to be: their gradients then do not depend on how they stop. Shapes are torch's, [N, C,
-H, W]. tests/trainer/peer_parity_test.cc reads the file; it needs no Python.
+H, W]. tests/trainer/layers/peer_parity_test.cc reads the file; it needs no Python.
 """
 
 import sys
