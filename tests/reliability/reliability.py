@@ -288,6 +288,8 @@ class Checks:
                              new.total() <= max(4, rounds // 3))
             growths = [(after - before) / MIB for before, after in zip(resident, resident[1:])]
             self.report.at_most("grown each time", min(growths), 5, "MiB")
+            # The last requests may still be computed; one that is lost stays in flight for ever.
+            wait_for(lambda: in_flight(server) == 0, 30)
             self.report.count("requests in flight or queued", in_flight(server))
             self.report.count("failed of the next requests", failed(server.load(1)))
 
