@@ -6,6 +6,9 @@ passed.
 A unit passes once for one clang-tidy, one .clang-tidy, one command and one content of all the files
 that it reads; a mark in the cache folder says so. A mark that was not used for 30 days goes.
 
+The static analyzer looks only at functions of the main file, not at those of the sources that a unit
+includes. So clang-tidy gets the text of these sources as one file, and findings are told by source.
+
     .ci/lint.py BUILD      (a built folder with compile_commands.json, such as build/asan)
 """
 
@@ -15,6 +18,8 @@ import hashlib
 import json
 import os
 import pathlib
+import re
+import shlex
 import subprocess
 import sys
 import time
@@ -67,16 +72,52 @@ def mark_of(source, command, files, tool):
     return CACHE / key.hexdigest()
 
 
-def lint(build, source):
-    return subprocess.run(["clang-tidy", "--quiet", "-p", str(build), str(source)],
-                          stdin=subprocess.DEVNULL, capture_output=True, text=True)
+def joined(unit):
+    """The sources of a unit as one text, and for each of its lines the source and line it is.
+
+    A header that an earlier source includes is not included again, or it would count as a repeated
+    include; one that a source itself repeats still counts.
+    """
+    text, origins, included = [], [], set()
+    for source in re.findall(r'^#include "([^"]+\.cc)"', unit.read_text(), re.MULTILINE) or [unit]:
+        own = set()
+        for number, line in enumerate((ROOT / source).read_text().splitlines(), start=1):
+            header = re.match(r"\s*#\s*include\s*([<\"][^>\"]+[>\"])", line)
+            if header:
+                if header[1] in included and header[1] not in own:
+                    line = ""
+                own.add(header[1])
+            text.append(line)
+            origins.append((source, number))
+        included |= own
+    return "\n".join(text) + "\n", origins
+
+
+def lint(build, source, command):
+    """Returns what clang-tidy finds, with the places of the sources; nothing if all is well."""
+    text, origins = joined(source)
+    # A path of its own for each unit.
+    name = build / "lint" / str(source.relative_to(build if source.is_relative_to(build) else ROOT))
+    name.parent.mkdir(parents=True, exist_ok=True)
+    name.write_text(text)
+    words = shlex.split(command)
+    flags = words[next(k for k, word in enumerate(words) if word.startswith("-")):]
+    flags = flags[:flags.index("-o")]
+    result = subprocess.run(
+        ["clang-tidy", "--quiet", f"--config-file={ROOT / '.clang-tidy'}", str(name), "--", *flags],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if result.returncode == 0:
+        return ""
+    place = re.compile(re.escape(str(name)) + r":(\d+)")
+    return place.sub(lambda m: "{}:{}".format(*origins[int(m[1]) - 1]),
+                     result.stdout or result.stderr)
 
 
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     build = pathlib.Path(sys.argv[1]).resolve()
-    tool = output(["clang-tidy", "--version"]) + digest(ROOT / ".clang-tidy")
+    tool = output(["clang-tidy", "--version"]) + digest(ROOT / ".clang-tidy") + digest(__file__)
     made_from = dependencies(build)
     CACHE.mkdir(parents=True, exist_ok=True)
     for mark in CACHE.iterdir():
@@ -92,16 +133,16 @@ def main():
             mark.touch()
             passed_before += 1
         else:
-            waiting.append((source, mark))
+            waiting.append((source, command, mark))
     failed = 0
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        for (source, mark), result in zip(
-                waiting, pool.map(lambda unit: lint(build, unit[0]), waiting)):
-            if result.returncode == 0:
-                mark.touch()
-            else:
+        for (*_, mark), findings in zip(
+                waiting, pool.map(lambda unit: lint(build, *unit[:2]), waiting)):
+            if findings:
                 failed += 1
-                print(result.stdout, result.stderr, sep="", flush=True)
+                print(findings, flush=True)
+            else:
+                mark.touch()
     print(f"lint: {len(waiting)} units linted, {failed} with findings, {passed_before} unchanged")
     sys.exit(1 if failed else 0)
 
