@@ -6,6 +6,9 @@ passed.
 A unit passes once for one clang-tidy, one .clang-tidy, one command and one content of all the files
 that it reads; a mark in the cache folder says so. A mark that was not used for 30 days goes.
 
+clang-tidy comes from PyPI: this version walks past the system's headers and takes half the time of
+Debian's. It keeps its place beside the marks.
+
 The static analyzer looks only at functions of the main file, not at those of the sources that a unit
 includes. So clang-tidy gets the text of these sources as one file, and findings are told by source.
 
@@ -25,8 +28,9 @@ import sys
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache"),
-                     "lipserve", "lint")
+HOME = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache"), "lipserve")
+CACHE = HOME / "lint"
+CLANG_TIDY = "23.1.4"
 KEEP_S = 30 * 24 * 3600
 # Tests are not linted, generated code is not ours.
 LINTED = ("proto", "model", "trainer", "server", "client")
@@ -39,6 +43,16 @@ def digest(path):
 
 def output(command, **options):
     return subprocess.run(command, check=True, capture_output=True, text=True, **options).stdout
+
+
+def install_clang_tidy():
+    """Returns the program, which pip puts into the cache folder once."""
+    folder = HOME / f"clang-tidy-{CLANG_TIDY}"
+    program = folder / "clang_tidy" / "data" / "bin" / "clang-tidy"
+    if not program.exists():
+        output([sys.executable, "-m", "pip", "install", "--quiet", "--target", str(folder),
+                f"clang-tidy=={CLANG_TIDY}"])
+    return str(program)
 
 
 def units(build):
@@ -93,7 +107,12 @@ def joined(unit):
     return "\n".join(text) + "\n", origins
 
 
-def lint(build, source, command):
+@functools.cache
+def clang_headers(compiler):
+    return pathlib.Path(output([compiler, "-print-resource-dir"]).strip()) / "include"
+
+
+def lint(tool, build, source, command):
     """Returns what clang-tidy finds, with the places of the sources; nothing if all is well."""
     text, origins = joined(source)
     # A path of its own for each unit.
@@ -101,10 +120,13 @@ def lint(build, source, command):
     name.parent.mkdir(parents=True, exist_ok=True)
     name.write_text(text)
     words = shlex.split(command)
-    flags = words[next(k for k, word in enumerate(words) if word.startswith("-")):]
+    first = next(k for k, word in enumerate(words) if word.startswith("-"))
+    compiler, flags = words[first - 1], words[first:]
     flags = flags[:flags.index("-o")]
+    # The build's clang has headers that clang-tidy's own lack, such as the sanitizers'.
+    headers = ["-idirafter", str(clang_headers(compiler))]
     result = subprocess.run(
-        ["clang-tidy", "--quiet", f"--config-file={ROOT / '.clang-tidy'}", str(name), "--", *flags],
+        [tool, "--quiet", f"--config-file={ROOT / '.clang-tidy'}", str(name), "--", *flags, *headers],
         stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if result.returncode == 0:
         return ""
@@ -117,7 +139,8 @@ def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     build = pathlib.Path(sys.argv[1]).resolve()
-    tool = output(["clang-tidy", "--version"]) + digest(ROOT / ".clang-tidy") + digest(__file__)
+    clang_tidy = install_clang_tidy()
+    tool = digest(ROOT / ".clang-tidy") + digest(__file__)
     made_from = dependencies(build)
     CACHE.mkdir(parents=True, exist_ok=True)
     for mark in CACHE.iterdir():
@@ -137,7 +160,7 @@ def main():
     failed = 0
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         for (*_, mark), findings in zip(
-                waiting, pool.map(lambda unit: lint(build, *unit[:2]), waiting)):
+                waiting, pool.map(lambda unit: lint(clang_tidy, build, *unit[:2]), waiting)):
             if findings:
                 failed += 1
                 print(findings, flush=True)

@@ -58,6 +58,7 @@ class Float64LinearSteps final : public LinearSteps<double> {
 // network, twice as many samples can take three times as long per sample.
 std::size_t RowsAtOnce(std::size_t widest, std::size_t max_batch) {
   constexpr std::size_t kCacheBytes = std::size_t{1} << 19U;
+  assert(widest > 0);  // a shape is never empty
   return std::clamp<std::size_t>(kCacheBytes / (2 * widest * sizeof(double)), 1, max_batch);
 }
 

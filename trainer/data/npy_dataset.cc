@@ -111,10 +111,10 @@ absl::StatusOr<RawSamples> ReadPair(const std::string& folder, const std::string
 }  // namespace
 
 absl::StatusOr<RawDataset> ReadNpyDataset(const std::string& folder, WhichFiles which) {
-  constexpr char kTest[] = "test";
+  constexpr char kTestPart[] = "test";
   RawDataset dataset;
-  if (Exists(PathOf(folder, kTest, "images")) || Exists(PathOf(folder, kTest, "labels"))) {
-    LIPSERVE_ASSIGN_OR_RETURN(dataset.test, ReadPair(folder, kTest));
+  if (Exists(PathOf(folder, kTestPart, "images")) || Exists(PathOf(folder, kTestPart, "labels"))) {
+    LIPSERVE_ASSIGN_OR_RETURN(dataset.test, ReadPair(folder, kTestPart));
     if (which == WhichFiles::kTestIfPresent) return dataset;
   }
   LIPSERVE_ASSIGN_OR_RETURN(dataset.train, ReadPair(folder, "train"));
