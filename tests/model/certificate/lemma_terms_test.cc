@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 #include <random>
 #include <string>
 #include <vector>
@@ -19,39 +18,11 @@
 #include "model/execution/activation.h"
 #include "tests/model/dense_convolution.h"
 #include "tests/model/layer_definition.h"
+#include "tests/model/lemma_formula.h"
 #include "tests/model/quad_eigenvalue.h"
 
 namespace lipserve {
 namespace {
-
-Quad QuadGamma(Quad k, double u) { return k * u / (1 - k * u); }
-
-// Named terms of a sum, and the largest share that each ever had.
-class Terms {
- public:
-  void Add(const std::string& name, Quad value) {
-    terms_[name] += value;
-    sum_ += value;
-  }
-  Quad sum() const { return sum_; }
-  // Starts a new sum.
-  void Finish() {
-    for (auto& [name, value] : terms_) {
-      double& share = shares_[name];
-      if (sum_ > 0) share = std::max(share, static_cast<double>(value / sum_));
-      value = 0;
-    }
-    sum_ = 0;
-  }
-  void ExpectEachWasMostOfASum() const {
-    for (const auto& [name, share] : shares_) EXPECT_GT(share, 0.9) << name;
-  }
-
- private:
-  std::map<std::string, Quad> terms_;
-  std::map<std::string, double> shares_;
-  Quad sum_ = 0;
-};
 
 // A dense layer whose weights are all `weight` and whose biases are all `bias`. Both norms of the
 // matrix are |weight| sqrt(inputs * outputs).
@@ -102,7 +73,7 @@ FrozenNetwork NetworkOf(const LemmaCase& test) {
 
 // omega of Lemma 1 for n products, times `factor`; weights of this 1-norm, x of this norm.
 void AddUnderflow(const std::string& where, Quad factor, double n, Quad weights, Quad norm,
-                  Arithmetic arithmetic, Terms& terms) {
+                  Arithmetic arithmetic, LemmaTerms& terms) {
   if (arithmetic == Arithmetic::kFloat64) {
     return;  // TheUnderflowOfFloat64IsWhatTheProofReliesOn
   }
@@ -113,7 +84,7 @@ void AddUnderflow(const std::string& where, Quad factor, double n, Quad weights,
 }
 
 // E_01 of Lemma 2.
-void AddLemmaTwo(const LemmaCase& test, Arithmetic arithmetic, Terms& terms) {
+void AddLemmaTwo(const LemmaCase& test, Arithmetic arithmetic, LemmaTerms& terms) {
   const double u = arithmetic == Arithmetic::kFloat32 ? kUnitRoundoff32 : kUnitRoundoff64;
   const auto size = static_cast<double>(test.hidden[1].outputs);
   const Quad row0 = test.rows[0];
@@ -172,7 +143,7 @@ const LemmaCase kLemmaCases[] = {
 };
 
 TEST(LemmaTermsTest, NoScoreDifferencesErrorIsBelowLemmaTwo) {
-  Terms terms;
+  LemmaTerms terms;
   for (const LemmaCase& test : kLemmaCases) {
     const FrozenNetwork network = NetworkOf(test);
     const auto bounds = NetworkBounds::Create(network);
@@ -190,7 +161,7 @@ TEST(LemmaTermsTest, NoScoreDifferencesErrorIsBelowLemmaTwo) {
       terms.Finish();
     }
   }
-  terms.ExpectEachWasMostOfASum();
+  terms.ExpectEachHadAShareAbove(0.9);
 }
 
 // Step B: E_ij is at least 2 omega = 2^-699, whatever else is zero.
@@ -311,7 +282,7 @@ TEST(LemmaTermsTest, TheRoundingsOfAReflectionNearlyReachItsBound) {
 
 // The claims of inner layers are not looked at here.
 void ExpectPotential(const ConvexPotentialLayer& layer, const SampleShape& input, Quad n, Quad m,
-                     Quad hidden, Quad absolute, Quad row_norm1, Quad bias, Terms& terms) {
+                     Quad hidden, Quad absolute, Quad row_norm1, Quad bias, LemmaTerms& terms) {
   const LayerBounds bounds = BoundsOf(layer, input);
   const Quad outputs = input.size();
   EXPECT_EQ(static_cast<double>(bounds.fan_in), static_cast<double>(n + m + 2));
@@ -333,7 +304,7 @@ void ExpectPotential(const ConvexPotentialLayer& layer, const SampleShape& input
 }
 
 TEST(LemmaTermsTest, ConvexPotentialsHaveTheNumbersOfLemmaNine) {
-  Terms terms;
+  LemmaTerms terms;
   for (const float weight : {0x1p-20F, 1.0F, 0x1p20F}) {
     for (const auto& [inputs, outputs] : {std::pair{1, 200}, {200, 1}, {40, 41}, {1, 1}}) {
       const auto n = static_cast<std::size_t>(inputs);
@@ -362,7 +333,7 @@ TEST(LemmaTermsTest, ConvexPotentialsHaveTheNumbersOfLemmaNine) {
                       terms);
     }
   }
-  terms.ExpectEachWasMostOfASum();
+  terms.ExpectEachHadAShareAbove(0.9);
 }
 
 // A float32 number whose square is lost when it is added to 1, as nearly as there is one.
