@@ -23,7 +23,7 @@ ConvolutionLayer Box(std::size_t length, std::size_t size) {
 
 TEST(ConvolutionNormsTest, TheLowerBoundIsCloseToKnownNorms) {
   // A box on a circle: the constant vector is stretched by the number of taps.
-  EXPECT_NEAR(SparseConvolution(Box(300, 5)).NormFromBelow(1, 40), 5.0, 1e-3);
+  EXPECT_NEAR(SparseConvolution(Box(300, 5)).NormFromBelow(1, 40), 5.0, 1e-2);
   EXPECT_LE(SparseConvolution(Box(300, 5)).NormFromBelow(1, 40), 5.0);
   // [1, -2, 1] with zeros around n pixels: 2 + 2 cos(pi / (n + 1)).
   ConvolutionLayer differences = Box(40, 3);
@@ -42,7 +42,8 @@ TEST(ConvolutionNormsTest, NoProvenNormOfALargeConvolutionIsBelowTheTruth) {
   std::map<std::string, NormTally> tallies;
   std::vector<std::string> violations;
   for (std::uint64_t trial = 0; trial < 60; ++trial) {
-    AttackConvolutionNorm(RandomLargeConvolution(random, 700), trial, tallies, violations);
+    const std::size_t largest = trial % 2 == 0 ? 500 : 2000;
+    AttackConvolutionNorm(RandomLargeConvolution(random, largest), trial, tallies, violations);
   }
   for (const std::string& violation : violations) ADD_FAILURE() << violation;
   ASSERT_EQ(tallies.size(), 3U);  // every method was attacked
