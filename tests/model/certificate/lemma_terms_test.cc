@@ -139,7 +139,7 @@ const LemmaCase kLemmaCases[] = {
     {3, {{4, 0x1p-20F, 0}, {50, 0x1p-20F, 0}}, {1, kNear}, {0, 1}, {0, 0, 0}},
     {3, {{4, 0x1p-20F, 0}, {50, 0x1p-20F, 0}}, {0x1p-30F, 0x1p-31F}, {0, 0}, {0, 0, 0}},
     {3, {{4, 0x1p-20F, 0}, {50, 0x1p-20F, 0}}, {0x1p9F, 0x1p9F * kNear}, {0, 0}, {0, 0, 0}},
-    {3, {{4, 0x1p-20F, 0}, {50, 0x1p-20F, 0}}, {0x1p-120F, 0}, {0, 0}, {0, 0, 0x1p17}},
+    {3, {{4, 0x1p-20F, 0}, {50, 0x1p-20F, 0}}, {0x1p-120F, 0}, {0, 0}, {0, 0, 0x1p60}},
 };
 
 TEST(LemmaTermsTest, NoScoreDifferencesErrorIsBelowLemmaTwo) {
