@@ -34,6 +34,7 @@ double Score(std::span<const double> scores, std::size_t i) {
 Certifier::BoundByNorm Certifier::Underflow(const LayerBounds& layer, Arithmetic arithmetic) {
   if (arithmetic == Arithmetic::kFloat64) return {.constant = Upper(kUnderflow64), .per_norm = {}};
   const auto n = static_cast<double>(layer.fan_in);
+  // 2 for Lemma 1's 1 + gamma: with at most 2^22 products gamma is below 1.
   const Upper two_lambda(2.0 * kSmallestNormal32);
   return {.constant = two_lambda * (Upper(2.0 * n + 2.0) + layer.largest_row_norm1),
           .per_norm = two_lambda * SqrtUp(Upper(n))};  // ||x||_1 <= sqrt(n) ||x||_2
@@ -48,7 +49,8 @@ Certifier::BoundByNorm Certifier::Rounding(const LayerBounds& layer, Arithmetic 
           .per_norm = gamma * layer.absolute_norm + underflow.per_norm * root};
 }
 
-// The magnitude of any partial sum of a float32 evaluation, in any order.
+// The magnitude of any partial sum of a float32 evaluation, in any order. The constant part of
+// underflow is implied by the limit: it is below 2^26, and 2^127 + 2^26 does not overflow.
 Certifier::BoundByNorm Certifier::PartialSum32(const LayerBounds& layer) {
   const Upper factor = Upper(1.0) + LayerGamma(layer, Arithmetic::kFloat32);
   const BoundByNorm underflow = Underflow(layer, Arithmetic::kFloat32);
