@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Mutations of single terms and constants of the lemmas on norms."""
+
+from mutation import Mutation
+
+_NORMS = ("norm_terms_test",)
+
+NORM_TERM_MUTATIONS = (
+    Mutation(
+        "Higham's g is gamma",
+        "model/certificate/norm_proof.cc",
+        "DivideUp(gamma, 1.0 - 2.0 * gamma.value())",
+        "gamma",
+        _NORMS,
+    ),
+    Mutation(
+        "a claim is proven without room for the slack",
+        "model/certificate/norm_proof.cc",
+        "const double c = target * (1.0 - 0x1p-49) - proof.Slack(target).value();",
+        "const double c = target * (1.0 - 0x1p-49);\n  if (proof.Completes(c)) return true;",
+        _NORMS,
+    ),
+    Mutation(
+        "c and its slack are not compared with the claim",
+        "model/certificate/norm_proof.cc",
+        "return proof.NormBoundOf(Upper(c) + proof.Slack(c)) <= claim;",
+        "return proof.NormBoundOf(Upper(c)) <= claim;",
+        implied="c leaves the slack at the target, which is larger (norm_proof.cc)",
+    ),
+    Mutation(
+        "half of the roundings of a Gram matrix are counted",
+        "model/certificate/operator_norm.cc",
+        "Gamma(static_cast<double>(q_), kUnitRoundoff64)",
+        "Gamma(static_cast<double>(q_ / 2), kUnitRoundoff64)",
+        _NORMS,
+    ),
+    Mutation(
+        "the computed trace is the exact one",
+        "model/certificate/operator_norm.cc",
+        "return gamma * DivideUp(trace, 1.0 - 2.0 * gamma.value());",
+        "return gamma * trace;",
+        implied="one rounding to spare is more than gamma^2 (operator_norm.cc)",
+    ),
+    Mutation(
+        "Gram iteration forgets how its matrix was rounded",
+        "model/certificate/operator_norm.cc",
+        "estimate * (1.0 + kTolerance)) +\n                       GramError());",
+        "estimate * (1.0 + kTolerance)));",
+        implied="no claim rests on Gram iteration alone (operator_norm.cc)",
+    ),
+    Mutation(
+        "squares of Gram iteration do not underflow",
+        "model/certificate/gram_iteration.cc",
+        "gamma * norm * norm + Upper(kUnderflow);",
+        "gamma * norm * norm;",
+        implied="gamma counts one rounding too many (gram_iteration.cc)",
+    ),
+    Mutation(
+        "a convolution's Gram matrix adds up channels only",
+        "model/certificate/convolution_gram.cc",
+        "static_cast<double>(channels + reads_in_cell(vertical_, layer.vertical.size) *\n    "
+        "                                     reads_in_cell(horizontal_, "
+        "layer.horizontal.size));",
+        "static_cast<double>(channels);\n  static_cast<void>(reads_in_cell);",
+        _NORMS,
+    ),
+    Mutation(
+        "a pixel and its neighbour share one read",
+        "model/certificate/convolution_gram.cc",
+        "? axis.most_reads() * axis.most_reads_by_one_output()",
+        "? 1",
+        _NORMS,
+    ),
+    Mutation(
+        "two outputs share one read",
+        "model/certificate/convolution_gram.cc",
+        ": taps * axis.most_reads_by_one_output();",
+        ": taps / taps;",
+        _NORMS,
+    ),
+    Mutation(
+        "a convolution's Gram matrix errs by gamma A, not A^2",
+        "model/certificate/convolution_gram.cc",
+        "kUnitRoundoff64) * absolute * absolute;",
+        "kUnitRoundoff64) * absolute;",
+        _NORMS,
+    ),
+    Mutation(
+        "the slack of groups is that of the last",
+        "model/certificate/convolution_gram.cc",
+        "slack = Max(slack, FactorisationSlack(diagonal, plan_.half_bandwidth, c));",
+        "slack = FactorisationSlack(diagonal, plan_.half_bandwidth, c);",
+        _NORMS,
+    ),
+    Mutation(
+        "roots of unity are exact",
+        "model/certificate/circular_embedding.cc",
+        "static_cast<double>(taps_.size() + 12)",
+        "static_cast<double>(taps_.size())",
+        _NORMS,
+    ),
+    Mutation(
+        "coefficients of one channel are off",
+        "model/certificate/circular_embedding.cc",
+        "squares = squares + sum * sum;",
+        "squares = sum * sum;",
+        _NORMS,
+    ),
+    Mutation(
+        "coefficients are off by the 2-norm of taps",
+        "model/certificate/circular_embedding.cc",
+        "const Upper sum = Norm1Bound(std::span(layer",
+        "const Upper sum = NormBound(std::span<const float>(layer",
+        _NORMS,
+    ),
+    Mutation(
+        "a cross term of coefficients is counted once",
+        "model/certificate/circular_embedding.cc",
+        "Upper(2.0) * entry_error_ * root",
+        "entry_error_ * root",
+        _NORMS,
+    ),
+    Mutation(
+        "the square of the coefficients' error is dropped",
+        "model/certificate/circular_embedding.cc",
+        " + entry_error_ * entry_error_;",
+        ";",
+        _NORMS,
+    ),
+    Mutation(
+        "the trace of a block is at most c",
+        "model/certificate/circular_embedding.cc",
+        "Upper(static_cast<double>(p)) * Upper(c)",
+        "Upper(c)",
+        _NORMS,
+    ),
+    Mutation(
+        "a block's columns are real",
+        "model/certificate/circular_embedding.cc",
+        "Gamma(static_cast<double>(2 * long_ + 1), kUnitRoundoff64)",
+        "Gamma(static_cast<double>(long_ + 1), kUnitRoundoff64)",
+        _NORMS,
+    ),
+    Mutation(
+        "a block's diagonal is c already",
+        "model/certificate/circular_embedding.cc",
+        "diagonal(p, 0.0)",
+        "diagonal(p, c)",
+        _NORMS,
+    ),
+    Mutation(
+        "the flat kernel of the first group proves all",
+        "model/certificate/convolution_norm.cc",
+        "for (std::size_t g = 0; g < layer.groups; ++g) {\n    LIPSERVE_RETURN_IF_ERROR",
+        "for (std::size_t g = 0; g < 1; ++g) {\n    LIPSERVE_RETURN_IF_ERROR",
+        ("convolution_norm_test",),
+    ),
+    Mutation(
+        "the verifier looks at half of the frequencies of each axis",
+        "client/verify/norms/circular_convolution.cc",
+        "if (opposite < std::pair(fy, fx)) continue;",
+        "if (opposite < std::pair(fy, fx) || fx > width_ / 2) continue;",
+        ("circular_convolution_test",),
+    ),
+    Mutation(
+        "the verifier's circles hold too few outputs",
+        "client/verify/norms/circular_convolution.cc",
+        "std::max(axis.length + padding, reach)",
+        "axis.length + padding + 0 * reach",
+        implied="outputs that coincide read zeros only (circular_convolution.cc)",
+    ),
+    Mutation(
+        "1 - k u rounds up",
+        "model/arithmetic/outward_rounding.h",
+        "1.0 - ku - 0x1p-52",
+        "1.0 - ku",
+        implied="1 - k u is a multiple of u between 1/2 and 1, and so exact",
+    ),
+    Mutation(
+        "sums of magnitudes have no tail",
+        "model/arithmetic/vector_norm.cc",
+        "RoundingFactor(values.size()) +\n         Upper(kUnderflowTail);",
+        "RoundingFactor(values.size());",
+        implied="magnitudes of float32 numbers do not underflow (vector_norm.cc)",
+    ),
+)
