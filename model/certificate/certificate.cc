@@ -34,7 +34,7 @@ double Score(std::span<const double> scores, std::size_t i) {
 Certifier::BoundByNorm Certifier::Underflow(const LayerBounds& layer, Arithmetic arithmetic) {
   if (arithmetic == Arithmetic::kFloat64) return {.constant = Upper(kUnderflow64), .per_norm = {}};
   const auto n = static_cast<double>(layer.fan_in);
-  // 2 for Lemma 1's 1 + gamma: with at most 2^22 products gamma is below 1.
+  // 2 for Lemma 1's 1 + gamma: where gamma is not below 1, Gamma is infinite.
   const Upper two_lambda(2.0 * kSmallestNormal32);
   return {.constant = two_lambda * (Upper(2.0 * n + 2.0) + layer.largest_row_norm1),
           .per_norm = two_lambda * SqrtUp(Upper(n))};  // ||x||_1 <= sqrt(n) ||x||_2

@@ -395,6 +395,42 @@ TEST(LemmaTermsTest, CollatzWielandtCoversWhatItsSumsLose) {
   }
 }
 
+// The sums of a convolution run over taps, and over the windows that read a pixel.
+TEST(LemmaTermsTest, CollatzWielandtCountsTheTapsAndTheReadsOfAConvolution) {
+  constexpr std::size_t kCount = std::size_t{1} << 12;
+  // One window that is the image.
+  const std::vector<float> taps = WeightsThatLose(kCount, false);
+  const ConvolutionLayer window{.input = {.channels = 1, .height = taps.size(), .width = 1},
+                                .output_channels = 1,
+                                .groups = 1,
+                                .vertical = {.size = taps.size()},
+                                .horizontal = {},
+                                .padding_mode = PaddingMode::kZero,
+                                .weights = taps,
+                                .bias = {},
+                                .claimed_operator_norm_bound = 0.0};
+  EXPECT_GE(static_cast<Quad>(AbsoluteNormBound(window).value()), LengthOf(taps));
+  // One pixel that every output reads: squares near 1 of which sums from 2^11 to 2^12 lose nearly
+  // half a unit, 2^-41, each.
+  float w = 1.0F;
+  const auto lost = [](float x) {
+    const double units = static_cast<double>(x) * static_cast<double>(x) * 0x1p41;
+    return units - std::floor(units);
+  };
+  while (!(lost(w) > 0.48 && lost(w) < 0.5)) w = std::nextafter(w, 2.0F);
+  const ConvolutionLayer pixel{.input = {.channels = 1, .height = 1, .width = 1},
+                               .output_channels = 1,
+                               .groups = 1,
+                               .vertical = {.size = 1, .padding_before = kCount - 1},
+                               .horizontal = {},
+                               .padding_mode = PaddingMode::kReplicate,
+                               .weights = {w},
+                               .bias = {},
+                               .claimed_operator_norm_bound = 0.0};
+  EXPECT_GE(static_cast<Quad>(AbsoluteNormBound(pixel).value()),
+            LengthOf(std::vector<float>(kCount, w)));
+}
+
 TEST(LemmaTermsTest, PairsOfRowsHaveTheirNormsAndBothBiases) {
   std::mt19937_64 random(4);
   for (const std::size_t prototypes : {1U, 2U}) {
