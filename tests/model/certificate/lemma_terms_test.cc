@@ -410,25 +410,21 @@ TEST(LemmaTermsTest, CollatzWielandtCountsTheTapsAndTheReadsOfAConvolution) {
                                 .bias = {},
                                 .claimed_operator_norm_bound = 0.0};
   EXPECT_GE(static_cast<Quad>(AbsoluteNormBound(window).value()), LengthOf(taps));
-  // One pixel that every output reads: squares near 1 of which sums from 2^11 to 2^12 lose nearly
-  // half a unit, 2^-41, each.
-  float w = 1.0F;
-  const auto lost = [](float x) {
-    const double units = static_cast<double>(x) * static_cast<double>(x) * 0x1p41;
-    return units - std::floor(units);
-  };
-  while (!(lost(w) > 0.48 && lost(w) < 0.5)) w = std::nextafter(w, 2.0F);
+  // One pixel that 2^13 outputs read. Its weight's square is 25/64 of a unit, 2^-40, above one that
+  // the upper half of its sums can hold.
+  constexpr std::size_t kReads = std::size_t{1} << 13;
+  constexpr float w = 1.0F + 5 * 0x1p-23F;
   const ConvolutionLayer pixel{.input = {.channels = 1, .height = 1, .width = 1},
                                .output_channels = 1,
                                .groups = 1,
-                               .vertical = {.size = 1, .padding_before = kCount - 1},
+                               .vertical = {.size = 1, .padding_before = kReads - 1},
                                .horizontal = {},
                                .padding_mode = PaddingMode::kReplicate,
                                .weights = {w},
                                .bias = {},
                                .claimed_operator_norm_bound = 0.0};
   EXPECT_GE(static_cast<Quad>(AbsoluteNormBound(pixel).value()),
-            LengthOf(std::vector<float>(kCount, w)));
+            LengthOf(std::vector<float>(kReads, w)));
 }
 
 TEST(LemmaTermsTest, PairsOfRowsHaveTheirNormsAndBothBiases) {
