@@ -25,7 +25,7 @@ NORM_TERM_MUTATIONS = (
         "model/certificate/norm_proof.cc",
         "return proof.NormBoundOf(Upper(c) + proof.Slack(c)) <= claim;",
         "return proof.NormBoundOf(Upper(c)) <= claim;",
-        implied="c leaves the slack at the target, which is larger (norm_proof.cc)",
+        implied="c leaves the larger slack at the target (norm_proof.cc)",
     ),
     Mutation(
         "half of the roundings of a Gram matrix are counted",
