@@ -139,6 +139,7 @@ std::optional<std::size_t> Certifier::Decide(std::span<const double> scores,
   for (std::size_t j = 0; j < pairs.num_rows(); ++j) {
     if (pairs.ClassOf(j) == best_class) continue;
     const Upper error = PairError(pairs.QuickBounds(best, j), common);
+    // Rounding is monotone: a difference that is not above the error is not after rounding either.
     const double difference = SubtractDown(Score(scores, best), Score(scores, j));
     if (!(difference > error.value())) return std::nullopt;  // NaN refuses too
   }

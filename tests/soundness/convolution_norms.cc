@@ -130,60 +130,77 @@ double SparseConvolution::NormFromBelow(std::uint64_t seed, std::size_t lanczos_
   return std::ldexp(static_cast<double>(quotient) * (1.0 - 0x1p-52), -exponent_);
 }
 
+namespace {
+
+std::size_t UpTo(std::size_t most, std::mt19937_64& random) { return 1 + random() % most; }
+
+// nullopt if the window does not fit into an image of this length.
+std::optional<WindowAxis> RandomAxis(PaddingMode mode, std::size_t length,
+                                     std::mt19937_64& random) {
+  if (length == 1) return WindowAxis{};
+  WindowAxis axis{.size = UpTo(5, random),
+                  .stride = random() % 2 == 0 ? 1 : UpTo(3, random),
+                  .dilation = UpTo(2, random)};
+  const std::size_t extent = axis.extent();
+  axis.padding_before = random() % (extent + 1);
+  // As many outputs as inputs, most of the time: then circles fit.
+  const bool keeps_length = random() % 3 > 0 && extent > axis.padding_before;
+  axis.padding_after = keeps_length ? extent - 1 - axis.padding_before : random() % (extent + 1);
+  if (!IsValidPadding(axis, mode, length) || axis.outputs(length) == 0) return std::nullopt;
+  return axis;
+}
+
+// Constant, alternating, alternating of random sizes, single taps, or random.
+std::vector<float> RandomKernel(std::size_t count, std::size_t columns, std::mt19937_64& random) {
+  std::vector<float> weights = RandomFloats(random, count, 1.0);
+  const std::size_t kind = random() % 6;
+  for (std::size_t k = 0; k < count; ++k) {
+    const float sign = (k / columns + k) % 2 == 0 ? 1.0F : -1.0F;
+    if (kind == 0) weights[k] = 1.0F;
+    if (kind == 1) weights[k] = sign;
+    if (kind == 2) weights[k] = sign * std::fabs(weights[k]);
+    if (kind == 3 && random() % 4 > 0) weights[k] = 0.0F;
+  }
+  return weights;
+}
+
+// Whether the format takes the layer.
+bool IsTaken(const ConvolutionLayer& layer) {
+  const std::size_t outputs = layer.output().size();
+  const FrozenNetwork network{.input_shape = layer.input,
+                              .layers = {layer, FlattenLayer{},
+                                         DenseLayer{.inputs = outputs,
+                                                    .outputs = 1,
+                                                    .weights = std::vector<float>(outputs, 1.0F),
+                                                    .bias = {},
+                                                    .claimed_operator_norm_bound = 0.0}}};
+  return CheckNetwork(network).ok();
+}
+
+}  // namespace
+
 ConvolutionLayer RandomLargeConvolution(std::mt19937_64& random, std::size_t largest) {
-  const auto up_to = [&](std::size_t most) { return 1 + random() % most; };
+  // Most with the two paddings that fit on a torus.
+  constexpr PaddingMode kModes[] = {PaddingMode::kZero,     PaddingMode::kZero,
+                                    PaddingMode::kCircular, PaddingMode::kCircular,
+                                    PaddingMode::kReflect,  PaddingMode::kReplicate};
   while (true) {
     ConvolutionLayer layer;
-    // Most with the two that fit on a torus.
-    constexpr PaddingMode kModes[] = {PaddingMode::kZero,     PaddingMode::kZero,
-                                      PaddingMode::kCircular, PaddingMode::kCircular,
-                                      PaddingMode::kReflect,  PaddingMode::kReplicate};
     layer.padding_mode = kModes[random() % 6];
     layer.groups = random() % 3 == 0 ? 2 : 1;
-    layer.input.channels = layer.groups * up_to(4);
-    layer.output_channels = layer.groups * up_to(4);
+    layer.input.channels = layer.groups * UpTo(4, random);
+    layer.output_channels = layer.groups * UpTo(4, random);
     const double area = static_cast<double>(largest) / static_cast<double>(layer.input.channels);
     const auto side = static_cast<std::size_t>(std::sqrt(area));
-    layer.input.height = side / 2 + up_to(side / 2 + 1);
-    layer.input.width = random() % 8 == 0 ? 1 : side / 2 + up_to(side / 2 + 1);
-    const auto axis = [&](std::size_t length) {
-      WindowAxis result{.size = up_to(5), .stride = up_to(3), .dilation = up_to(2)};
-      const std::size_t extent = result.extent();
-      result.padding_before = random() % (extent + 1);
-      // As many outputs as inputs, most of the time: then circles fit.
-      result.padding_after = random() % 3 > 0 && extent > result.padding_before
-                                 ? extent - 1 - result.padding_before
-                                 : random() % (extent + 1);
-      if (random() % 2 == 0) result.stride = 1;
-      return IsValidPadding(result, layer.padding_mode, length) && result.outputs(length) >= 1
-                 ? std::optional(result)
-                 : std::nullopt;
-    };
-    const auto vertical = axis(layer.input.height);
-    const auto horizontal =
-        layer.input.width == 1 ? std::optional(WindowAxis{}) : axis(layer.input.width);
+    layer.input.height = side / 2 + UpTo(side / 2 + 1, random);
+    layer.input.width = random() % 8 == 0 ? 1 : side / 2 + UpTo(side / 2 + 1, random);
+    const auto vertical = RandomAxis(layer.padding_mode, layer.input.height, random);
+    const auto horizontal = RandomAxis(layer.padding_mode, layer.input.width, random);
     if (!vertical || !horizontal) continue;
     layer.vertical = *vertical;
     layer.horizontal = *horizontal;
-    const std::size_t count = layer.output_channels * layer.fan_in();
-    layer.weights = RandomFloats(random, count, 1.0);
-    const std::size_t kind = random() % 6;
-    for (std::size_t k = 0; k < count; ++k) {
-      const float sign = (k / layer.horizontal.size + k) % 2 == 0 ? 1.0F : -1.0F;
-      if (kind == 0) layer.weights[k] = 1.0F;
-      if (kind == 1) layer.weights[k] = sign;
-      if (kind == 2) layer.weights[k] = sign * std::fabs(layer.weights[k]);
-      if (kind == 3 && random() % 4 > 0) layer.weights[k] = 0.0F;
-    }
-    const FrozenNetwork network{
-        .input_shape = layer.input,
-        .layers = {layer, FlattenLayer{},
-                   DenseLayer{.inputs = layer.output().size(),
-                              .outputs = 1,
-                              .weights = std::vector<float>(layer.output().size(), 1.0F),
-                              .bias = {},
-                              .claimed_operator_norm_bound = 0.0}}};
-    if (CheckNetwork(network).ok()) return layer;
+    layer.weights = RandomKernel(layer.output_channels * layer.fan_in(), horizontal->size, random);
+    if (IsTaken(layer)) return layer;
   }
 }
 

@@ -183,4 +183,18 @@ NORM_TERM_MUTATIONS = (
         "RoundingFactor(values.size());",
         implied="magnitudes of float32 numbers do not underflow (vector_norm.cc)",
     ),
+    Mutation(
+        "a pivot of 0 passes",
+        "model/certificate/banded_cholesky.cc",
+        "if (!(pivot > 0.0) ||",
+        "if (!(pivot >= 0.0) ||",
+        implied="it makes NaN of what it divides (banded_cholesky.cc)",
+    ),
+    Mutation(
+        "roots of proven eigenvalues round to nearest",
+        "model/certificate/norm_proof.cc",
+        "return std::ldexp(SqrtUp(eigenvalue).value(), -exponent_);",
+        "return std::ldexp(std::sqrt(eigenvalue.value()), -exponent_);",
+        implied="c leaves 2^-49 of the target for it (norm_proof.cc)",
+    ),
 )

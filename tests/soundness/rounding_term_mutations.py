@@ -343,4 +343,47 @@ ROUNDING_TERM_MUTATIONS = (
         "if (!by_float64) return answer;",
         ("memory_fault_test",),
     ),
+    Mutation(
+        "the sums of a convolution run over channels only",
+        "model/certificate/convolution_operator.cc",
+        "depth_(layer.fan_in())",
+        "depth_(channels_in_)",
+        _ROUNDING,
+    ),
+    Mutation(
+        "the sums of a transposed convolution run over channels only",
+        "model/certificate/convolution_operator.cc",
+        "transposed_depth_(channels_out_ * vertical_.most_reads() * horizontal_.most_reads())",
+        "transposed_depth_(channels_out_)",
+        _ROUNDING,
+    ),
+    Mutation(
+        "differences of scores round to nearest",
+        "model/certificate/certificate.cc",
+        "SubtractDown(SubtractDown(Score(scores, best), Score(scores, j)), error.value());",
+        "SubtractDown(Score(scores, best) - Score(scores, j), error.value());",
+        _ROUNDING,
+    ),
+    Mutation(
+        "radii round to nearest",
+        "model/certificate/certificate.cc",
+        "DivideDown(margin, lipschitz.value())",
+        "margin / lipschitz.value()",
+        _ROUNDING,
+    ),
+    Mutation(
+        "float32 that may have overflowed certifies",
+        "model/certificate/certificate.cc",
+        "if (arithmetic == Arithmetic::kFloat32 && MayOverflow(rounding_input_norms)) return "
+        "{};\n  const RowPairs",
+        "const RowPairs",
+        _ROUNDING,
+    ),
+    Mutation(
+        "differences that decide round to nearest",
+        "model/certificate/certificate.cc",
+        "const double difference = SubtractDown(Score(scores, best), Score(scores, j));\n    if",
+        "const double difference = Score(scores, best) - Score(scores, j);\n    if",
+        implied="rounding is monotone (certificate.cc)",
+    ),
 )

@@ -215,6 +215,42 @@ TEST(LemmaTermsTest, PartialSumsOfHiddenLayersCountToo) {
   EXPECT_FALSE(Decides(network, 0x1p27));
 }
 
+// A margin is a difference of scores less their error, and the radius its quotient by L_ij: each
+// below the exact one, also where the error is nearly the whole difference.
+TEST(LemmaTermsTest, MarginsAndRadiiAreBelowTheExactOnes) {
+  LemmaCase test{3, {{4, 0.5F, 0}, {4, 0.5F, 0}}, {1, -1}, {0, 0}, {1, 1, 1}};
+  const NetworkBounds bounds = *NetworkBounds::Create(NetworkOf(test));
+  const Certifier certifier(bounds);
+  const std::vector<Upper> norms(3, Upper(1.0));
+  const double error = certifier.ScoreDifferenceError(0, 1, norms, Arithmetic::kFloat32).value();
+  const double unit = std::nextafter(error, 1.0) - error;
+  const Quad lipschitz =
+      (bounds.pairs().Bounds(0, 1).difference_norm * bounds.hidden_lipschitz()).value();
+  for (int units = 1; units < 1000; ++units) {
+    // The difference of the scores rounds up, by 0.4 units.
+    const std::vector<double> scores = {error + units * unit, 0.4 * unit};
+    const Certificate certificate = certifier.Certify(0, scores, norms, Arithmetic::kFloat32);
+    const Quad exact = static_cast<Quad>(scores[0]) - scores[1] - error;
+    EXPECT_LT(static_cast<Quad>(certificate.margin_lower_bound), exact) << units;
+    if (certificate.radius_l2 == 0.0) continue;
+    EXPECT_LT(certificate.radius_l2 * lipschitz, static_cast<Quad>(certificate.margin_lower_bound))
+        << units;
+  }
+}
+
+TEST(LemmaTermsTest, NothingIsCertifiedByScoresThatMayHaveOverflowed) {
+  LemmaCase test{3, {{4, 0.5F, 0}, {4, 0.5F, 0}}, {1, -1}, {0, 0}, {0, 0, 0}};
+  const NetworkBounds bounds = *NetworkBounds::Create(NetworkOf(test));
+  const Certifier certifier(bounds);
+  const std::vector<double> scores = {1e300, 0.0};
+  const auto radius = [&](double norm) {
+    return certifier.Certify(0, scores, std::vector<Upper>(3, Upper(norm)), Arithmetic::kFloat32)
+        .radius_l2;
+  };
+  EXPECT_GT(radius(0x1p100), 0.0);
+  EXPECT_EQ(radius(0x1p130), 0.0);
+}
+
 void ExpectAtLeast(Upper bound, Quad formula, const char* what) {
   EXPECT_GE(static_cast<Quad>(bound.value()), formula) << what;
   EXPECT_LE(bound.value(), static_cast<double>(formula) * (1.0 + 1e-9)) << what;
