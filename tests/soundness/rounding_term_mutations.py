@@ -168,6 +168,13 @@ ROUNDING_TERM_MUTATIONS = (
         _ROUNDING,
     ),
     Mutation(
+        "the slopes of one channel underflow",
+        "model/certificate/layer_bounds.cc",
+        ".fan_in = 1,\n          .outputs = outputs,",
+        ".fan_in = 1,\n          .outputs = 1,",
+        _ROUNDING,
+    ),
+    Mutation(
         "slopes cannot make numbers overflow",
         "model/certificate/layer_bounds.cc",
         ".largest_row_norm = largest,",

@@ -272,6 +272,7 @@ TEST(LemmaTermsTest, LayersThatRoundHaveTheNumbersOfTheirLemmas) {
     const LayerBounds slopes = BoundsOf(PReluLayer{{-3.0F * scale, 0.0F}}, pair);
     const Quad steepest = std::max(3 * static_cast<Quad>(scale), static_cast<Quad>(1));
     EXPECT_EQ(slopes.fan_in, 1U);
+    EXPECT_EQ(slopes.outputs, 2U);
     ExpectAtLeast(slopes.absolute_norm, steepest, "A");
     ExpectAtLeast(slopes.largest_row_norm, steepest, "partial sums");
     ExpectAtLeast(slopes.largest_row_norm1, steepest, "||t||_1");
