@@ -171,7 +171,7 @@ ROUNDING_TERM_MUTATIONS = (
         "the slopes of one channel underflow",
         "model/certificate/layer_bounds.cc",
         ".fan_in = 1,\n          .outputs = outputs,",
-        ".fan_in = 1,\n          .outputs = 1,",
+        ".fan_in = 1,\n          .outputs = outputs / outputs,",
         _ROUNDING,
     ),
     Mutation(
@@ -349,6 +349,27 @@ ROUNDING_TERM_MUTATIONS = (
         "if (!by_float64 || answer.stages_disagreed) return answer;",
         "if (!by_float64) return answer;",
         ("memory_fault_test",),
+    ),
+    Mutation(
+        "the first piece of a batch has the norms of all",
+        "model/execution/float64_network.cc",
+        "&rounding_input_norms[first], inputs.rows",
+        "&rounding_input_norms[0], inputs.rows",
+        ("network_steps_test",),
+    ),
+    Mutation(
+        "the verifier takes a reflection's last direction",
+        "client/verify/proven_model.cc",
+        "largest = std::max(largest, ReflectionLipschitz(ToRational(square, 2 * exponent)));",
+        "largest = ReflectionLipschitz(ToRational(square, 2 * exponent));",
+        ("proven_model_test",),
+    ),
+    Mutation(
+        "the verifier's slopes are never coarser than numbers",
+        "client/verify/exact_evaluation.cc",
+        "const long exponent = std::min(x.exponent, scaled);",
+        "const long exponent = scaled;",
+        ("exact_evaluation_test",),
     ),
     Mutation(
         "the sums of a convolution run over channels only",
