@@ -201,6 +201,7 @@ Answer CertifiedModel::AnswerTight(ConstMatrixView inputs, Worker& worker, std::
   answer.decided_by = by_float32   ? DecidedBy::kFloat32
                       : by_float64 ? DecidedBy::kFloat64
                                    : DecidedBy::kExact;
+  // Where float64 did not decide, Certify would find no margin or, with prototypes, a true one.
   if (!by_float64 || answer.stages_disagreed) return answer;
   const Certificate certificate =
       certifier.Certify(answer.class_index, scores64, norms64, Arithmetic::kFloat64);

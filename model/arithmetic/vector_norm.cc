@@ -9,12 +9,14 @@ namespace lipserve {
 namespace {
 
 // Squares that underflow lose at most 2^22 * 2^-1022 in all, far below the square of the tail.
+// Magnitudes of float32 numbers do not underflow: Norm1Bound does not need the tail.
 constexpr double kUnderflowTail = 0x1p-400;
 
 // Covers the roundings of a sum of `size` terms and of its root. A term passes at most size + 5 of
 // them: its product, the additions of its lane and of the lanes. The computed sum is therefore at
 // least (1 - (size + 5) u) of the exact one, u = 2^-53; the root adds one. Twice that is exact
-// here: a multiple of 2^-52 below 2^-29.
+// here: a multiple of 2^-52 below 2^-29. It holds for any order of additions; the eight lanes, and
+// the root, would need less.
 Upper RoundingFactor(std::size_t size) {
   return Upper(1.0 + static_cast<double>(size + 8) * 0x1p-52);
 }

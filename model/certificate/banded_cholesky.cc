@@ -22,6 +22,7 @@ bool FactoriseSquare(SymmetricPanel& panel, std::span<double> r) {
   for (std::size_t t = 0; t < depth; ++t) {
     double* const done = r.data() + t * depth;
     const double pivot = done[t];
+    // A pivot of 0 would be sound as well, but makes what it divides NaN.
     if (!(pivot > 0.0) || pivot > std::numeric_limits<double>::max()) return false;
     const double root = std::sqrt(pivot);
     done[t] = root;

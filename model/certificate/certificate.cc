@@ -34,6 +34,7 @@ double Score(std::span<const double> scores, std::size_t i) {
 Certifier::BoundByNorm Certifier::Underflow(const LayerBounds& layer, Arithmetic arithmetic) {
   if (arithmetic == Arithmetic::kFloat64) return {.constant = Upper(kUnderflow64), .per_norm = {}};
   const auto n = static_cast<double>(layer.fan_in);
+  // 2 for Lemma 1's 1 + gamma: where gamma is not below 1, Gamma is infinite.
   const Upper two_lambda(2.0 * kSmallestNormal32);
   return {.constant = two_lambda * (Upper(2.0 * n + 2.0) + layer.largest_row_norm1),
           .per_norm = two_lambda * SqrtUp(Upper(n))};  // ||x||_1 <= sqrt(n) ||x||_2
@@ -48,7 +49,8 @@ Certifier::BoundByNorm Certifier::Rounding(const LayerBounds& layer, Arithmetic 
           .per_norm = gamma * layer.absolute_norm + underflow.per_norm * root};
 }
 
-// The magnitude of any partial sum of a float32 evaluation, in any order.
+// The magnitude of any partial sum of a float32 evaluation, in any order. The constant part of
+// underflow is implied by the limit: it is below 2^26, and 2^127 + 2^26 does not overflow.
 Certifier::BoundByNorm Certifier::PartialSum32(const LayerBounds& layer) {
   const Upper factor = Upper(1.0) + LayerGamma(layer, Arithmetic::kFloat32);
   const BoundByNorm underflow = Underflow(layer, Arithmetic::kFloat32);
@@ -137,6 +139,7 @@ std::optional<std::size_t> Certifier::Decide(std::span<const double> scores,
   for (std::size_t j = 0; j < pairs.num_rows(); ++j) {
     if (pairs.ClassOf(j) == best_class) continue;
     const Upper error = PairError(pairs.QuickBounds(best, j), common);
+    // Rounding is monotone: a difference that is not above the error is not after rounding either.
     const double difference = SubtractDown(Score(scores, best), Score(scores, j));
     if (!(difference > error.value())) return std::nullopt;  // NaN refuses too
   }

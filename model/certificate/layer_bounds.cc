@@ -155,7 +155,8 @@ LayerBounds BoundsOfConvexPotential(const ConvexPotentialLayer& layer, std::size
           .absolute_norm = absolute,
           .bias_norm = Max(Upper(1.0), norm) * inner.bias_norm,
           .largest_row_norm = absolute,
-          // Underflow in T x + b, as T^T propagates it, and underflow after it.
+          // Underflow in T x + b, as T^T propagates it, and underflow after it. 2 m + 5 is implied:
+          // Certifier adds 2 fan_in + 2, which is 2 n + 2 m + 6.
           .largest_row_norm1 =
               norm * hidden_per_output * (Upper(2.0 * n + 2.0) + inner.largest_row_norm1) +
               Upper(2.0 * m + 5.0) + Root(fan_out) * norm,

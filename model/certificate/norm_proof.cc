@@ -10,7 +10,8 @@
 namespace lipserve {
 namespace {
 
-// What underflow can add in a factorisation of numbers below 2^100 and at most 2^22 rows.
+// What underflow can add in a factorisation of numbers below 2^100 and at most 2^22 rows. Of
+// numbers near 1 it is nothing beside the roundings.
 constexpr double kCholeskyUnderflow = 0x1p-900;
 // A claim is slightly above the smallest provable bound, so that another machine proves it too.
 constexpr double kClaimSlack = 0x1p-36;
@@ -48,7 +49,8 @@ bool ProvesNormAtMost(const NormProof& proof, double claim) {
   if (!(claim > 0.0) || claim > std::numeric_limits<double>::max()) return false;
   const double target = proof.EigenvalueOf(claim);
   // The slack grows with c, so the one at the target covers every smaller c; 2^-49 covers the
-  // roundings of these lines and of the square root. The last line decides in any case.
+  // roundings of these lines and of the square root. The last line decides in any case; as long as
+  // the slack grows with c, it finds what this one has left room for.
   const double c = target * (1.0 - 0x1p-49) - proof.Slack(target).value();
   if (!(c > 0.0) || c > std::numeric_limits<double>::max() || !proof.Completes(c)) return false;
   return proof.NormBoundOf(Upper(c) + proof.Slack(c)) <= claim;

@@ -76,7 +76,8 @@ class DenseNormProof : public NormProof {
     return FactorisationSlack(diagonal_, p_ - 1, c) + GramError();
   }
 
-  // The bound by Gram iteration, which stops where it is near `estimate`, of the eigenvalue.
+  // The bound by Gram iteration, which stops where it is near `estimate`, of the eigenvalue. No
+  // claim rests on it alone: BoundOperatorNorm makes none that a factorisation does not prove.
   double BoundByGram(double estimate) const {
     return NormBoundOf(BoundByGramIteration(gram_, p_, estimate * (1.0 + kTolerance)) +
                        GramError());
@@ -84,7 +85,8 @@ class DenseNormProof : public NormProof {
 
  private:
   // ||computed G - exact G||_2 <= gamma_q ||s A||_F^2, and ||s A||_F^2 is the exact trace, which
-  // is at most the computed one / (1 - gamma_q).
+  // is at most the computed one / (1 - gamma_q). That quotient is implied: q exact products take q
+  // - 1 additions, so that u times the trace is spare, and gamma_q^2 < u, for q is at most 2^22.
   Upper GramError() const {
     const Upper gamma = Gamma(static_cast<double>(q_), kUnitRoundoff64);
     Upper trace;

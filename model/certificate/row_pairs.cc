@@ -33,7 +33,8 @@ PairBounds BoundsOfPair(const DenseLayer& layer, std::size_t i, std::size_t j) {
     difference[k] = number(i, k) - number(j, k);
     absolute[k] = std::fabs(number(i, k)) + std::fabs(number(j, k));
   }
-  // Each entry above carries one rounding.
+  // Each entry above carries one rounding. NormBound has room for it, so this factor is implied: of
+  // its 2 (size + 8) u, a sum of squares and its root need (size / 2 + 4) u (vector_norm.cc).
   const Upper one_rounding(1.0 + 0x1p-52);
   return {.difference_norm = NormBound(std::span<const double>(difference)) * one_rounding,
           .absolute_norm = NormBound(std::span<const double>(absolute)) * one_rounding,

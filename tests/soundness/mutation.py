@@ -10,4 +10,5 @@ class Mutation:
     file: str
     old: str  # occurs exactly once in the file
     new: str
-    tests: tuple  # units of tests, the likeliest to notice first
+    tests: tuple = ()  # units of tests, the likeliest to notice first
+    implied: str = ""  # why it changes no guarantee: then no test has to notice

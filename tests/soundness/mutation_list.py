@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """The mutations that mutations.py plants: known ways to be unsound, and the tests that must notice.
 
-Order: the norms of layers, the certificate, the evaluations, the way to the reader.
+Order: the norms of layers, single terms of the lemmas, the certificate, the evaluations, the way to
+the reader.
 """
 
 from mutation import Mutation
 from norm_mutations import NORM_MUTATIONS
+from norm_term_mutations import NORM_TERM_MUTATIONS
+from rounding_term_mutations import ROUNDING_TERM_MUTATIONS
 
-MUTATIONS = NORM_MUTATIONS + (
+
+MUTATIONS = NORM_MUTATIONS + NORM_TERM_MUTATIONS + ROUNDING_TERM_MUTATIONS + (
     Mutation(
         "the norms of hidden layers are left out of the product",
         "model/certificate/network_bounds.cc",

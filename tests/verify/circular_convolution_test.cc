@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <bit>
+#include <cmath>
 #include <cstdint>
+#include <numbers>
 #include <random>
 
 #include "tests/verify/convolutional_network.h"
@@ -58,6 +60,28 @@ TEST(CircularConvolutionTest, IsExactForCircularPadding) {
     const double norm = NormOf(layer);
     EXPECT_TRUE(Proves(layer, norm * (1.0 + 1e-11)));
     EXPECT_FALSE(Proves(layer, norm * (1.0 - 1e-12)));
+  }
+}
+
+// A wave that runs down as it runs left: one half of the frequencies along each axis together do
+// not hold it. Its norm is the sum of its squares, 12.5.
+TEST(CircularConvolutionTest, LooksAtWavesOfEveryDirection) {
+  for (const int direction : {1, 4}) {
+    ConvolutionLayer layer{.input = {.channels = 1, .height = 5, .width = 5},
+                           .output_channels = 1,
+                           .groups = 1,
+                           .vertical = Axis(5, 1, 2),
+                           .horizontal = Axis(5, 1, 2),
+                           .padding_mode = lipserve::PaddingMode::kCircular,
+                           .weights = {},
+                           .bias = {}};
+    for (int k = 0; k < 25; ++k) {
+      const int turns = k / 5 + direction * (k % 5);
+      layer.weights.push_back(
+          static_cast<float>(std::cos(2.0 * std::numbers::pi * static_cast<double>(turns) / 5.0)));
+    }
+    EXPECT_FALSE(Proves(layer, 12.4)) << direction;
+    EXPECT_TRUE(Proves(layer, 12.6)) << direction;
   }
 }
 

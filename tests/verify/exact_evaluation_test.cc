@@ -135,6 +135,7 @@ TEST(ExactEvaluationTest, StepsDownAConvexPotentialAsTheFormatSays) {
 
 TEST(ExactEvaluationTest, ActivationsLoseNothingBetweenNumbersOfVeryDifferentSize) {
   for (const FrozenLayer& layer : {FrozenLayer(PReluLayer{{0x1p-100F, 0x1p+100F}}),
+                                   FrozenLayer(PReluLayer{{0x1p+60F, 0x1p+60F}}),
                                    FrozenLayer(HouseholderLayer{{0x1p-60F, 1.0F}}),
                                    FrozenLayer(HouseholderLayer{{-0x1p60F, 0x1p-126F}})}) {
     FrozenModel frozen = ModelOfLayers({.channels = 2, .height = 1, .width = 1}, {layer});

@@ -89,9 +89,9 @@ TEST(ProvenModelTest, TheConstantsOfAllHiddenLayersDivideTheRadius) {
   }
 }
 
-// Of an activation of two channels and the identity.
-mpq_class LipschitzSquaredOf(const FrozenLayer& activation) {
-  FrozenNetwork network{.input_shape = {.channels = 2, .height = 1, .width = 1},
+// Of an activation of so many channels.
+mpq_class LipschitzSquaredOf(const FrozenLayer& activation, std::size_t channels = 2) {
+  FrozenNetwork network{.input_shape = {.channels = channels, .height = 1, .width = 1},
                         .layers = {activation}};
   const std::size_t size = OutputShape(activation, network.input_shape).size();
   network.layers.emplace_back(DenseLayer{.inputs = size,
@@ -112,6 +112,7 @@ TEST(ProvenModelTest, ActivationsAreAsSteepAsTheirNumbersSay) {
   EXPECT_EQ(LipschitzSquaredOf(HouseholderLayer{{1.0F, -1.0F}}), 1);
   EXPECT_EQ(LipschitzSquaredOf(HouseholderLayer{{0.5F, 0.5F}}), 1);
   EXPECT_EQ(LipschitzSquaredOf(HouseholderLayer{{2.0F, -1.0F}}), 16);  // (5 - 1)^2
+  EXPECT_EQ(LipschitzSquaredOf(HouseholderLayer{{2.0F, -1.0F, 0.5F, 0.5F}}, 4), 16);
 }
 
 // Of the norm `norm`, claimed as such.

@@ -22,7 +22,9 @@ constexpr std::size_t kMaxTaps = 1024;
 constexpr std::size_t kMaxPoints = std::size_t{1} << 20;
 constexpr std::size_t kMaxCircleMultiplications = std::size_t{1} << 36;
 
-// N of one axis, or nothing if no circle fits.
+// N of one axis, or nothing if no circle fits. Of zeros, N >= s H' is implied by N >= H + padding:
+// outputs that coincide on the circle lie N apart, so that one reads padding alone before the image
+// and the other behind it. Both are zero.
 std::optional<std::size_t> CircleLength(const WindowAxis& axis) {
   const std::size_t padding = std::max(axis.padding_before, axis.padding_after);
   const std::size_t reach = axis.outputs() * axis.stride;

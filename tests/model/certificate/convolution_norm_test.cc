@@ -283,6 +283,27 @@ TEST(ConvolutionNormTest, TheFlatKernelIsNeverBelowTheTruth) {
   EXPECT_GT(chosen, 100);
 }
 
+TEST(ConvolutionNormTest, TheFlatKernelProvesTheClaimOfEveryGroup) {
+  // Too large for a look from below within these limits, so that only proofs decide.
+  ConvolutionLayer layer{.input = {.channels = 2, .height = 64, .width = 64},
+                         .output_channels = 2,
+                         .groups = 2,
+                         .vertical = {},
+                         .horizontal = {},
+                         .padding_mode = PaddingMode::kReflect,
+                         .weights = {1.0F, 2.0F},
+                         .bias = {},
+                         .claimed_operator_norm_bound = 0.0};
+  const ProofLimits limits{.bytes = 0x1p30, .flops = DenseProofCost(1, 1).flops};
+  for (int order = 0; order < 2; ++order) {
+    ASSERT_EQ(*ChooseConvolutionNormMethod(layer, limits), ConvolutionNormMethod::kFlatKernel);
+    EXPECT_FALSE(ProveConvolutionNormAtMost(layer, 1.9, limits).ok());
+    EXPECT_TRUE(ProveConvolutionNormAtMost(layer, 2.0 + 1e-9, limits).ok());
+    EXPECT_GE(*BoundConvolutionNorm(layer, limits), 2.0);
+    std::swap(layer.weights[0], layer.weights[1]);
+  }
+}
+
 TEST(ConvolutionNormTest, CostsChooseTheMethodAndRefuseWithSizes) {
   std::mt19937_64 random(6);
   const ConvolutionLayer layer = RandomConvolution(random, {4, 12, 12}, 4, SameAxis(3));

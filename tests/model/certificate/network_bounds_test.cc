@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <random>
@@ -193,6 +194,45 @@ TEST(NetworkBoundsTest, GrowthAfterAnL2NormPoolMustNotReachItsRounding) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("since the first L2-norm pool"));
   layers.erase(layers.begin() + 9, layers.end());
   EXPECT_TRUE(NetworkBounds::Create(ScalingNetwork(layers)).ok());
+}
+
+// Factors 2^exponent, in steps that float32 has.
+void AppendFactors(int exponent, std::vector<FrozenLayer>& layers) {
+  while (exponent != 0) {
+    const int step = std::clamp(exponent, -120, 120);
+    layers.emplace_back(
+        AveragePoolLayer{.window_height = 1, .window_width = 1, .scale = std::ldexp(1.0F, step)});
+    exponent -= step;
+  }
+}
+
+// Whether pools of 2^14 outputs each, with these powers of two after each, are taken.
+bool TakesPools(const std::vector<int>& growth) {
+  FrozenNetwork network;
+  network.input_shape = {.channels = 1, .height = 128, .width = 128};
+  AppendFactors(-600, network.layers);
+  for (const int exponent : growth) {
+    network.layers.emplace_back(L2NormPoolLayer{.window_height = 1, .window_width = 1});
+    AppendFactors(exponent, network.layers);
+  }
+  network.layers.emplace_back(FlattenLayer{});
+  constexpr std::size_t kNumbers = std::size_t{1} << 14;
+  network.layers.emplace_back(DenseLayer{.inputs = kNumbers,
+                                         .outputs = 1,
+                                         .weights = std::vector<float>(kNumbers, 0x1p-8F),
+                                         .bias = {},
+                                         .claimed_operator_norm_bound = 0.5 * (1.0 + 1e-6)});
+  EXPECT_TRUE(CheckNetwork(network).ok()) << CheckNetwork(network);
+  return NetworkBounds::Create(network).ok();
+}
+
+// The errors of a pool's 2^14 roots together are 2^7 units of 2^-2048.
+TEST(NetworkBoundsTest, AllRootsOfAllPoolsCountTowardsTheirRounding) {
+  EXPECT_TRUE(TakesPools({492}));
+  EXPECT_FALSE(TakesPools({493}));
+  EXPECT_TRUE(TakesPools({482, 10}));
+  EXPECT_FALSE(TakesPools({483, 10}));
+  EXPECT_FALSE(TakesPools({10, 483}));
 }
 
 }  // namespace

@@ -179,6 +179,10 @@ TEST(ExactNetworkTest, ActivationsLoseNothingBetweenNumbersOfVeryDifferentSize) 
   EXPECT_EQ(class_of(steep, {0x1p-20F, 1.0F}, {-0x1p100F, 1.0F}), 0U);  // -1 + 1
   EXPECT_EQ(class_of(steep, {0x1p-20F, 1.0F}, {-0x1p100F, 1.0F - 0x1p-24F}), 1U);
   EXPECT_EQ(class_of(steep, {0.0F, -1.0F}, {0.0F, -0x1p-149F}), 0U);
+  // Slopes that are multiples of 2^37: products are, too, while numbers that are kept are not.
+  const PReluLayer coarse{{0x1p60F, 0x1p60F}};
+  EXPECT_EQ(class_of(coarse, {1.0F, 1.0F}, {-0x1p-60F, 1.0F}), 0U);  // -1 + 1
+  EXPECT_EQ(class_of(coarse, {1.0F, 1.0F}, {-0x1p-60F, 1.0F - 0x1p-24F}), 1U);
   // v = (2^-60, 0): y_0 = x_0 - 2^-120 x_0, below x_0 by what float64 does not see.
   const HouseholderLayer slight{{0x1p-60F, 0.0F}};
   EXPECT_EQ(class_of(slight, {1.0F, -1.0F}, {1.0F, 1.0F}), 1U);

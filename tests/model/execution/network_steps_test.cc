@@ -143,5 +143,30 @@ TEST_P(NetworkStepsTest, Float64ComputesTheNetwork) {
 INSTANTIATE_TEST_SUITE_P(Networks, NetworkStepsTest, ::testing::ValuesIn(NetworkCases()),
                          [](const auto& instance) { return instance.param.name; });
 
+// Layers this wide are evaluated in pieces of one row: each has norms of its own.
+TEST(Float64NetworkTest, EveryPieceOfABatchHasItsOwnNorms) {
+  constexpr std::size_t kWidth = std::size_t{1} << 16;
+  constexpr std::size_t kRows = 3;
+  const FrozenNetwork network{.input_shape = {.channels = 1, .height = 1, .width = kWidth},
+                              .layers = {AbsLayer{}, FlattenLayer{},
+                                         DenseLayer{.inputs = kWidth,
+                                                    .outputs = 1,
+                                                    .weights = std::vector<float>(kWidth, 1.0F),
+                                                    .bias = {},
+                                                    .claimed_operator_norm_bound = 256.0}}};
+  const Float64Network float64(network, kRows);
+  std::vector<float> inputs(kRows * kWidth);
+  for (std::size_t k = 0; k < inputs.size(); ++k) {
+    inputs[k] = static_cast<float>(1 + k / kWidth);
+  }
+  auto workspace = float64.NewWorkspace();
+  std::vector<double> scores(kRows);
+  std::vector<Upper> norms(kRows);
+  float64.Run({inputs.data(), kRows, kWidth}, workspace, scores, norms);
+  for (std::size_t row = 0; row < kRows; ++row) {
+    EXPECT_NEAR(norms[row].value(), 256.0 * static_cast<double>(1 + row), 1e-6) << row;
+  }
+}
+
 }  // namespace
 }  // namespace lipserve
