@@ -19,6 +19,7 @@
 #include "model/foundation/status_macros.h"
 #include "server/calls/classification_intake.h"
 #include "server/calls/service_context.h"
+#include "server/operations/descriptor_limit.h"
 #include "server/operations/health.h"
 #include "server/operations/http_endpoint.h"
 #include "server/operations/log_control.h"
@@ -33,6 +34,8 @@
 #include "server/rpc/answer_handover.h"
 #include "server/rpc/call_pool.h"
 #include "server/rpc/completion_pollers.h"
+#include "server/rpc/connection_acceptor.h"
+#include "server/rpc/listening_sockets.h"
 #include "server/scheduling/answer_delivery.h"
 #include "server/scheduling/compute_workers.h"
 #include "server/scheduling/quick_compute.h"
@@ -50,6 +53,9 @@ using std::chrono::seconds;
 // Time for what is left when the queue is empty: answers on their way to the network, and streams
 // that their clients keep open.
 constexpr seconds kShutdownTimeout{1};
+
+constexpr auto kFromDescriptor =
+    grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD;
 
 int Milliseconds(milliseconds duration) { return static_cast<int>(duration.count()); }
 
@@ -73,8 +79,12 @@ void LimitConnections(const ServerOptions& options, grpc::ServerBuilder& builder
     // For long calls: a health watch would keep the old connection open for ever.
     builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS, Milliseconds(seconds(30)));
   }
-  // By default a second server on the same port starts without an error, and takes half the calls.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+}
+
+ConnectionLimits ConnectionLimitsOf(const ServerOptions& options) {
+  return {.total = options.max_connections > 0 ? options.max_connections
+                                               : DefaultMaxConnections(DescriptorLimit()),
+          .per_peer = options.max_connections_per_peer};
 }
 
 // The work of one poller.
@@ -161,6 +171,7 @@ class Server::Impl {
   grpc::health::v1::Health::AsyncService health_service_;
   std::unique_ptr<grpc::ServerCompletionQueue> completion_queue_;
   std::unique_ptr<grpc::Server> grpc_server_;
+  std::unique_ptr<ConnectionAcceptor> acceptor_;
   std::optional<ServiceContext> context_;
   MethodPools pools_;
   std::unique_ptr<AnswerHandover> handover_;
@@ -226,12 +237,15 @@ absl::Status Server::Impl::StartGrpc() {
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
 
   LIPSERVE_ASSIGN_OR_RETURN(const auto credentials, MakeServerCredentials(options_.security));
+  LIPSERVE_ASSIGN_OR_RETURN(ListeningSockets sockets, ListeningSockets::Open(options_.grpc));
+  grpc_port_ = sockets.port();
   const std::string warning = SecurityWarning(
       options_.security, options_.grpc.host, options_.repository_mode == RepositoryMode::kExplicit);
   if (!warning.empty()) options_.log(warning);
 
   grpc::ServerBuilder builder;
-  builder.AddListeningPort(ToString(options_.grpc), credentials, &grpc_port_);
+  auto receiver =
+      builder.experimental().AddExternalConnectionAcceptor(kFromDescriptor, credentials);
   const int max_request_bytes = MaxRequestBytes(options_, repository_.largest_input_size());
   builder.SetMaxReceiveMessageSize(max_request_bytes);
   repository_.LimitInputSize(MaxInputSize(static_cast<std::size_t>(max_request_bytes)));
@@ -241,11 +255,14 @@ absl::Status Server::Impl::StartGrpc() {
   builder.RegisterService(&health_service_);
   completion_queue_ = builder.AddCompletionQueue();
   grpc_server_ = builder.BuildAndStart();
-  if (grpc_server_ == nullptr || grpc_port_ == 0) {
-    return absl::UnavailableError(absl::StrCat("gRPC: cannot listen on ", ToString(options_.grpc),
-                                               ": is the port in use? choose another with "
-                                               "--grpc"));
+  if (grpc_server_ == nullptr) {
+    return absl::InternalError("gRPC: expected a server, got none; its log says why");
   }
+  acceptor_ = std::make_unique<ConnectionAcceptor>(
+      ConnectionAcceptor::Settings{.limits = ConnectionLimitsOf(options_),
+                                   .plain_text = options_.security.certificate.empty(),
+                                   .log = options_.log},
+      std::move(sockets), std::move(receiver), metrics_.connections(), clock_);
   return absl::OkStatus();
 }
 
@@ -269,7 +286,7 @@ absl::Status Server::Impl::StartThreads() {
   AddHealthCalls(health_.statuses(), health_service_, *completion_queue_, pools_);
   pools_.Post();
   pollers_->Begin();
-  return absl::OkStatus();
+  return acceptor_->Start();
 }
 
 ServiceContext Server::Impl::MakeContext() {
@@ -338,6 +355,7 @@ void Server::Impl::Stop() {
   workers_.reset();  // closes the queue and finishes what is in it; pollers deliver it
   if (context_.has_value()) {
     queue_.WaitUntilIdle();  // a poller may be executing a request itself
+    acceptor_.reset();
     grpc_server_->Shutdown(std::chrono::system_clock::now() + kShutdownTimeout);
     pools_.StopAndWait();
   }
