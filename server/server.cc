@@ -259,9 +259,7 @@ absl::Status Server::Impl::StartGrpc() {
     return absl::InternalError("gRPC: expected a server, got none; its log says why");
   }
   acceptor_ = std::make_unique<ConnectionAcceptor>(
-      ConnectionAcceptor::Settings{.limits = ConnectionLimitsOf(options_),
-                                   .plain_text = options_.security.certificate.empty(),
-                                   .log = options_.log},
+      ConnectionAcceptor::Settings{.limits = ConnectionLimitsOf(options_), .log = options_.log},
       std::move(sockets), std::move(receiver), metrics_.connections(), clock_);
   return absl::OkStatus();
 }

@@ -27,27 +27,6 @@ bool IsOutOfResources(int error) {
   return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
-void AppendFrame(std::string& frames, char type, const std::string& payload) {
-  const auto size = static_cast<std::uint32_t>(payload.size());
-  for (const int shift : {16, 8, 0}) frames.push_back(static_cast<char>(size >> shift & 0xff));
-  frames.push_back(type);
-  frames.append(5, '\0');  // no flags, stream 0
-  frames += payload;
-}
-
-// What HTTP/2 (RFC 9113, 6.8) says to a client that is to go away, with a text that gRPC clients
-// show: an empty SETTINGS frame, then GOAWAY.
-std::string GoAway(const std::string& text) {
-  constexpr char kSettings = 4;
-  constexpr char kGoAway = 7;
-  constexpr char kEnhanceYourCalm = 11;
-  std::string frames;
-  AppendFrame(frames, kSettings, "");
-  // Last stream 0, the error code in four bytes, the text.
-  AppendFrame(frames, kGoAway, std::string(7, '\0') + kEnhanceYourCalm + text);
-  return frames;
-}
-
 std::string Reason(RefusedConnection reason, const ConnectionLimits& limits) {
   switch (reason) {
     case RefusedConnection::kLimit:
@@ -181,15 +160,15 @@ void ConnectionAcceptor::Keep(FileDescriptor socket, std::string peer) {
     case ConnectionCount::Outcome::kAdded:
       break;
     case ConnectionCount::Outcome::kTotalReached:
-      return Refuse(socket, peer, RefusedConnection::kLimit);
+      return Refuse(peer, RefusedConnection::kLimit);
     case ConnectionCount::Outcome::kPeerReached:
-      return Refuse(socket, peer, RefusedConnection::kPeerLimit);
+      return Refuse(peer, RefusedConnection::kPeerLimit);
   }
   FileDescriptor second(::fcntl(socket.get(), F_DUPFD_CLOEXEC, 0));
   // Without events of its own, epoll reports when both directions are closed, and errors.
   if (!second.is_open() || !Watch(second.get(), 0)) {
     count_.Remove(peer);
-    return Refuse(socket, peer, RefusedConnection::kDescriptors);
+    return Refuse(peer, RefusedConnection::kDescriptors);
   }
   const int key = second.get();
   connections_.emplace(key, Connection{.descriptor = std::move(second), .peer = std::move(peer)});
@@ -199,17 +178,12 @@ void ConnectionAcceptor::Keep(FileDescriptor socket, std::string peer) {
   receiver_->HandleNewConnection(&connection);
 }
 
-void ConnectionAcceptor::Refuse(const FileDescriptor& socket, const std::string& peer,
-                                RefusedConnection reason) {
+void ConnectionAcceptor::Refuse(const std::string& peer, RefusedConnection reason) {
   metrics_.CountRefused(reason);
-  const std::string text = Reason(reason, settings_.limits);
-  if (settings_.plain_text) {
-    const std::string frames = GoAway(text);
-    ::send(socket.get(), frames.data(), frames.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-  }
   if (const auto suppressed = log_limit_.TryPass()) {
     settings_.log(absl::StrCat(
-        "warning: refused a connection from ", PeerText(peer), ": ", text,
+        "warning: refused a connection from ", PeerText(peer), ": ",
+        Reason(reason, settings_.limits),
         *suppressed > 0 ? absl::StrCat(" (", *suppressed, " before it were not told)") : ""));
   }
 }

@@ -34,6 +34,9 @@ namespace lipserve {
 // gRPC 1.51's own listener is deaf for good once the process is out of descriptors. This one goes
 // on when there are some again, and it limits the number of connections.
 //
+// A refused connection is closed without a word. A gRPC client that gets a GOAWAY frame instead
+// connects again at once, thousands of times a second; after a plain close it backs off.
+//
 // It keeps a second descriptor of each connection, because that tells when gRPC or the peer has
 // closed it.
 //
@@ -45,9 +48,6 @@ class ConnectionAcceptor {
 
   struct Settings {
     ConnectionLimits limits;
-    // Whether clients expect plain HTTP/2. Then a refused client is told why, by a GOAWAY frame.
-    // Otherwise its connection is closed.
-    bool plain_text = true;
     std::function<void(const std::string&)> log;
   };
 
@@ -86,7 +86,7 @@ class ConnectionAcceptor {
   // Returns false if the process is out of descriptors.
   bool AcceptAll(int listener);
   void Keep(FileDescriptor socket, std::string peer);
-  void Refuse(const FileDescriptor& socket, const std::string& peer, RefusedConnection reason);
+  void Refuse(const std::string& peer, RefusedConnection reason);
   void Forget(int descriptor);
   void Wake() const;
 
