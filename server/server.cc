@@ -22,11 +22,13 @@
 #include "server/operations/descriptor_limit.h"
 #include "server/operations/health.h"
 #include "server/operations/http_endpoint.h"
+#include "server/operations/liveness.h"
 #include "server/operations/log_control.h"
 #include "server/operations/log_lines.h"
 #include "server/operations/metrics.h"
 #include "server/operations/request_log.h"
 #include "server/protocols/classifier_service.h"
+#include "server/protocols/health_probe.h"
 #include "server/protocols/health_service.h"
 #include "server/protocols/inference_service.h"
 #include "server/repository/model_repository.h"
@@ -54,6 +56,10 @@ using std::chrono::seconds;
 // that their clients keep open.
 constexpr seconds kShutdownTimeout{1};
 
+// How long /livez waits for a sign of life, first of the acceptor, then of gRPC. Kubernetes' probes
+// must wait longer for both.
+constexpr milliseconds kProbeTimeout{1000};
+
 constexpr auto kFromDescriptor =
     grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD;
 
@@ -65,7 +71,8 @@ void LimitConnections(const ServerOptions& options, grpc::ServerBuilder& builder
   // refused.
   const int most_streams = static_cast<int>(2 * options.queue_capacity);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, most_streams);
-  builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, 16 << 10);
+  builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE,
+                             static_cast<int>(AccessControl::kMaxHeaderBytes));
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, Milliseconds(minutes(1)));
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, Milliseconds(seconds(20)));
   // Clients that ping every 10 to 60 s are common; by default gRPC disconnects them.
@@ -148,6 +155,7 @@ class Server::Impl {
   absl::Status StartHttp();
   absl::Status StartGrpc();
   absl::Status StartThreads();
+  absl::Status Probe();
   ServiceContext MakeContext();
   void OnModelsLoaded(const absl::Status& status);
   void OnModelsChanged(const std::map<std::string, bool>& answering);
@@ -163,6 +171,7 @@ class Server::Impl {
   RequestQueue queue_;
   ClassificationIntake intake_;
   RequestLog request_log_;
+  Liveness liveness_;
   std::unique_ptr<HttpEndpoint> http_;
 
   int grpc_port_ = 0;
@@ -172,6 +181,7 @@ class Server::Impl {
   std::unique_ptr<grpc::ServerCompletionQueue> completion_queue_;
   std::unique_ptr<grpc::Server> grpc_server_;
   std::unique_ptr<ConnectionAcceptor> acceptor_;
+  std::unique_ptr<HealthProbe> probe_;
   std::optional<ServiceContext> context_;
   MethodPools pools_;
   std::unique_ptr<AnswerHandover> handover_;
@@ -228,7 +238,8 @@ Server::Impl::Impl(const ServerOptions& options, const Clock& clock, ThreadCheck
 }
 
 absl::Status Server::Impl::StartHttp() {
-  LIPSERVE_ASSIGN_OR_RETURN(http_, HttpEndpoint::Start(options_.http, metrics_, health_));
+  LIPSERVE_ASSIGN_OR_RETURN(http_,
+                            HttpEndpoint::Start(options_.http, metrics_, health_, liveness_));
   return absl::OkStatus();
 }
 
@@ -246,6 +257,8 @@ absl::Status Server::Impl::StartGrpc() {
   grpc::ServerBuilder builder;
   auto receiver =
       builder.experimental().AddExternalConnectionAcceptor(kFromDescriptor, credentials);
+  auto probe_receiver = builder.experimental().AddExternalConnectionAcceptor(
+      kFromDescriptor, grpc::InsecureServerCredentials());
   const int max_request_bytes = MaxRequestBytes(options_, repository_.largest_input_size());
   builder.SetMaxReceiveMessageSize(max_request_bytes);
   repository_.LimitInputSize(MaxInputSize(static_cast<std::size_t>(max_request_bytes)));
@@ -261,6 +274,7 @@ absl::Status Server::Impl::StartGrpc() {
   acceptor_ = std::make_unique<ConnectionAcceptor>(
       ConnectionAcceptor::Settings{.limits = ConnectionLimitsOf(options_), .log = options_.log},
       std::move(sockets), std::move(receiver), metrics_.connections(), clock_);
+  probe_ = std::make_unique<HealthProbe>(std::move(probe_receiver));
   return absl::OkStatus();
 }
 
@@ -284,7 +298,14 @@ absl::Status Server::Impl::StartThreads() {
   AddHealthCalls(health_.statuses(), health_service_, *completion_queue_, pools_);
   pools_.Post();
   pollers_->Begin();
-  return acceptor_->Start();
+  LIPSERVE_RETURN_IF_ERROR(acceptor_->Start());
+  liveness_.SetProbe([this] { return Probe(); });
+  return absl::OkStatus();
+}
+
+absl::Status Server::Impl::Probe() {
+  LIPSERVE_RETURN_IF_ERROR(acceptor_->CheckAnswers(kProbeTimeout));
+  return probe_->Ask(kProbeTimeout);
 }
 
 ServiceContext Server::Impl::MakeContext() {
@@ -350,10 +371,12 @@ void Server::Impl::Stop() {
     std::this_thread::sleep_for(options_.drain_grace);
   }
   health_.SetPhase(ServingPhase::kRefusing);
+  liveness_.SetProbe(nullptr);
   workers_.reset();  // closes the queue and finishes what is in it; pollers deliver it
   if (context_.has_value()) {
     queue_.WaitUntilIdle();  // a poller may be executing a request itself
     acceptor_.reset();
+    probe_.reset();
     grpc_server_->Shutdown(std::chrono::system_clock::now() + kShutdownTimeout);
     pools_.StopAndWait();
   }

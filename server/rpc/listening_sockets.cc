@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 #include <cerrno>
@@ -109,6 +110,9 @@ bool IsAbsent(int error) { return error == EAFNOSUPPORT || error == EADDRNOTAVAI
 
 // Whether `address` is the file of a socket on which nobody listens: its server was killed.
 bool IsStale(const sockaddr_un& address) {
+  struct stat file {};
+  // To connect to any other file fails in the same way.
+  if (::stat(address.sun_path, &file) != 0 || !S_ISSOCK(file.st_mode)) return false;
   const FileDescriptor probe = NewSocket(AF_UNIX);
   return ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) !=
              0 &&
