@@ -145,6 +145,10 @@ void ConnectionAcceptor::AnswerCheck() {
 
 bool ConnectionAcceptor::AcceptAll(int listener) {
   for (int i = 0; i < kMaxAccepted; ++i) {
+    // The second descriptor comes first: a connection without one would have to be closed, while
+    // one that is not accepted can wait.
+    if (!spare_.is_open()) spare_ = FileDescriptor(::fcntl(wake_.get(), F_DUPFD_CLOEXEC, 0));
+    if (!spare_.is_open()) return false;
     sockaddr_storage address{};
     socklen_t size = sizeof(address);
     FileDescriptor socket(::accept4(listener, reinterpret_cast<sockaddr*>(&address), &size,
@@ -164,14 +168,15 @@ void ConnectionAcceptor::Keep(FileDescriptor socket, std::string peer) {
     case ConnectionCount::Outcome::kPeerReached:
       return Refuse(peer, RefusedConnection::kPeerLimit);
   }
-  FileDescriptor second(::fcntl(socket.get(), F_DUPFD_CLOEXEC, 0));
   // Without events of its own, epoll reports when both directions are closed, and errors.
-  if (!second.is_open() || !Watch(second.get(), 0)) {
+  const int second = ::dup3(socket.get(), spare_.get(), O_CLOEXEC);
+  if (second < 0 || !Watch(second, 0)) {
     count_.Remove(peer);
+    spare_ = FileDescriptor();
     return Refuse(peer, RefusedConnection::kDescriptors);
   }
-  const int key = second.get();
-  connections_.emplace(key, Connection{.descriptor = std::move(second), .peer = std::move(peer)});
+  connections_.emplace(
+      second, Connection{.descriptor = FileDescriptor(spare_.Release()), .peer = std::move(peer)});
   metrics_.CountAccepted();
   Receiver::NewConnectionParameters connection;
   connection.fd = socket.Release();

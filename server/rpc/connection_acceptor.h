@@ -99,6 +99,7 @@ class ConnectionAcceptor {
   FileDescriptor wake_;
 
   // Of the thread.
+  FileDescriptor spare_;  // becomes the second one of the next connection
   ConnectionCount count_;
   std::unordered_map<int, Connection> connections_;  // by the second descriptor
 
