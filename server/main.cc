@@ -13,6 +13,7 @@
 #include "model/arithmetic/floating_point_canary.h"
 #include "model/execution/onednn.h"
 #include "server/operations/clock.h"
+#include "server/operations/descriptor_limit.h"
 #include "server/operations/grpc_log.h"
 #include "server/operations/log_lines.h"
 #include "server/operations/termination_signals.h"
@@ -103,6 +104,8 @@ int Serve(const Log& log, const ServerOptions& options) {
 int main(int argc, char** argv) {
   // One malloc arena: with two, up to 60 MiB stayed unused after thousands of disconnects.
   ::mallopt(M_ARENA_MAX, 1);
+  // The usual soft limit of 1024 is for programs that call select().
+  lipserve::RaiseDescriptorLimit();
   lipserve::ServerCommand command = lipserve::ParseServerFlags(argc, argv);
   if (command.exit_code.has_value()) return *command.exit_code;
   const lipserve::Log log(command.log_format);

@@ -19,13 +19,16 @@
 #include "model/foundation/status_macros.h"
 #include "server/calls/classification_intake.h"
 #include "server/calls/service_context.h"
+#include "server/operations/descriptor_limit.h"
 #include "server/operations/health.h"
 #include "server/operations/http_endpoint.h"
+#include "server/operations/liveness.h"
 #include "server/operations/log_control.h"
 #include "server/operations/log_lines.h"
 #include "server/operations/metrics.h"
 #include "server/operations/request_log.h"
 #include "server/protocols/classifier_service.h"
+#include "server/protocols/health_probe.h"
 #include "server/protocols/health_service.h"
 #include "server/protocols/inference_service.h"
 #include "server/repository/model_repository.h"
@@ -33,6 +36,8 @@
 #include "server/rpc/answer_handover.h"
 #include "server/rpc/call_pool.h"
 #include "server/rpc/completion_pollers.h"
+#include "server/rpc/connection_acceptor.h"
+#include "server/rpc/listening_sockets.h"
 #include "server/scheduling/answer_delivery.h"
 #include "server/scheduling/compute_workers.h"
 #include "server/scheduling/quick_compute.h"
@@ -51,6 +56,13 @@ using std::chrono::seconds;
 // that their clients keep open.
 constexpr seconds kShutdownTimeout{1};
 
+// How long /livez waits for a sign of life, first of the acceptor, then of gRPC. Kubernetes' probes
+// must wait longer for both.
+constexpr milliseconds kProbeTimeout{1000};
+
+constexpr auto kFromDescriptor =
+    grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD;
+
 int Milliseconds(milliseconds duration) { return static_cast<int>(duration.count()); }
 
 // Bounds what dead or greedy connections can use.
@@ -59,7 +71,10 @@ void LimitConnections(const ServerOptions& options, grpc::ServerBuilder& builder
   // refused.
   const int most_streams = static_cast<int>(2 * options.queue_capacity);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, most_streams);
-  builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, 16 << 10);
+  builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE,
+                             static_cast<int>(AccessControl::kMaxHeaderBytes));
+  // TLS, and the first SETTINGS of HTTP/2. By default gRPC waits for two minutes.
+  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, Milliseconds(seconds(20)));
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, Milliseconds(minutes(1)));
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, Milliseconds(seconds(20)));
   // Clients that ping every 10 to 60 s are common; by default gRPC disconnects them.
@@ -73,8 +88,12 @@ void LimitConnections(const ServerOptions& options, grpc::ServerBuilder& builder
     // For long calls: a health watch would keep the old connection open for ever.
     builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS, Milliseconds(seconds(30)));
   }
-  // By default a second server on the same port starts without an error, and takes half the calls.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+}
+
+ConnectionLimits ConnectionLimitsOf(const ServerOptions& options) {
+  return {.total = options.max_connections > 0 ? options.max_connections
+                                               : DefaultMaxConnections(DescriptorLimit()),
+          .per_peer = options.max_connections_per_peer};
 }
 
 // The work of one poller.
@@ -138,6 +157,7 @@ class Server::Impl {
   absl::Status StartHttp();
   absl::Status StartGrpc();
   absl::Status StartThreads();
+  absl::Status Probe();
   ServiceContext MakeContext();
   void OnModelsLoaded(const absl::Status& status);
   void OnModelsChanged(const std::map<std::string, bool>& answering);
@@ -153,6 +173,7 @@ class Server::Impl {
   RequestQueue queue_;
   ClassificationIntake intake_;
   RequestLog request_log_;
+  Liveness liveness_;
   std::unique_ptr<HttpEndpoint> http_;
 
   int grpc_port_ = 0;
@@ -161,6 +182,8 @@ class Server::Impl {
   grpc::health::v1::Health::AsyncService health_service_;
   std::unique_ptr<grpc::ServerCompletionQueue> completion_queue_;
   std::unique_ptr<grpc::Server> grpc_server_;
+  std::unique_ptr<ConnectionAcceptor> acceptor_;
+  std::unique_ptr<HealthProbe> probe_;
   std::optional<ServiceContext> context_;
   MethodPools pools_;
   std::unique_ptr<AnswerHandover> handover_;
@@ -217,7 +240,8 @@ Server::Impl::Impl(const ServerOptions& options, const Clock& clock, ThreadCheck
 }
 
 absl::Status Server::Impl::StartHttp() {
-  LIPSERVE_ASSIGN_OR_RETURN(http_, HttpEndpoint::Start(options_.http, metrics_, health_));
+  LIPSERVE_ASSIGN_OR_RETURN(http_,
+                            HttpEndpoint::Start(options_.http, metrics_, health_, liveness_));
   return absl::OkStatus();
 }
 
@@ -226,12 +250,17 @@ absl::Status Server::Impl::StartGrpc() {
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
 
   LIPSERVE_ASSIGN_OR_RETURN(const auto credentials, MakeServerCredentials(options_.security));
+  LIPSERVE_ASSIGN_OR_RETURN(ListeningSockets sockets, ListeningSockets::Open(options_.grpc));
+  grpc_port_ = sockets.port();
   const std::string warning = SecurityWarning(
       options_.security, options_.grpc.host, options_.repository_mode == RepositoryMode::kExplicit);
   if (!warning.empty()) options_.log(warning);
 
   grpc::ServerBuilder builder;
-  builder.AddListeningPort(ToString(options_.grpc), credentials, &grpc_port_);
+  auto receiver =
+      builder.experimental().AddExternalConnectionAcceptor(kFromDescriptor, credentials);
+  auto probe_receiver = builder.experimental().AddExternalConnectionAcceptor(
+      kFromDescriptor, grpc::InsecureServerCredentials());
   const int max_request_bytes = MaxRequestBytes(options_, repository_.largest_input_size());
   builder.SetMaxReceiveMessageSize(max_request_bytes);
   repository_.LimitInputSize(MaxInputSize(static_cast<std::size_t>(max_request_bytes)));
@@ -241,11 +270,13 @@ absl::Status Server::Impl::StartGrpc() {
   builder.RegisterService(&health_service_);
   completion_queue_ = builder.AddCompletionQueue();
   grpc_server_ = builder.BuildAndStart();
-  if (grpc_server_ == nullptr || grpc_port_ == 0) {
-    return absl::UnavailableError(absl::StrCat("gRPC: cannot listen on ", ToString(options_.grpc),
-                                               ": is the port in use? choose another with "
-                                               "--grpc"));
+  if (grpc_server_ == nullptr) {
+    return absl::InternalError("gRPC: expected a server, got none; its log says why");
   }
+  acceptor_ = std::make_unique<ConnectionAcceptor>(
+      ConnectionAcceptor::Settings{.limits = ConnectionLimitsOf(options_), .log = options_.log},
+      std::move(sockets), std::move(receiver), metrics_.connections(), clock_);
+  probe_ = std::make_unique<HealthProbe>(std::move(probe_receiver));
   return absl::OkStatus();
 }
 
@@ -269,7 +300,14 @@ absl::Status Server::Impl::StartThreads() {
   AddHealthCalls(health_.statuses(), health_service_, *completion_queue_, pools_);
   pools_.Post();
   pollers_->Begin();
+  LIPSERVE_RETURN_IF_ERROR(acceptor_->Start());
+  liveness_.SetProbe([this] { return Probe(); });
   return absl::OkStatus();
+}
+
+absl::Status Server::Impl::Probe() {
+  LIPSERVE_RETURN_IF_ERROR(acceptor_->CheckAnswers(kProbeTimeout));
+  return probe_->Ask(kProbeTimeout);
 }
 
 ServiceContext Server::Impl::MakeContext() {
@@ -335,9 +373,12 @@ void Server::Impl::Stop() {
     std::this_thread::sleep_for(options_.drain_grace);
   }
   health_.SetPhase(ServingPhase::kRefusing);
+  liveness_.SetProbe(nullptr);
   workers_.reset();  // closes the queue and finishes what is in it; pollers deliver it
   if (context_.has_value()) {
     queue_.WaitUntilIdle();  // a poller may be executing a request itself
+    acceptor_.reset();
+    probe_.reset();
     grpc_server_->Shutdown(std::chrono::system_clock::now() + kShutdownTimeout);
     pools_.StopAndWait();
   }

@@ -92,7 +92,7 @@ void DeclareRepository(CLI::App& app, Flags& flags) {
 
 void DeclareServing(CLI::App& app, Flags& flags) {
   ServerOptions& options = flags.options;
-  app.add_option("--grpc", flags.grpc, "host:port for gRPC; port 0 takes a free one")
+  app.add_option("--grpc", flags.grpc, "host:port for gRPC; port 0 takes a free one. Or unix:/path")
       ->capture_default_str();
   app.add_option("--http", flags.http, "host:port for /metrics, /livez and /readyz")
       ->capture_default_str();
@@ -118,6 +118,14 @@ void DeclareServing(CLI::App& app, Flags& flags) {
                  "How long to look for the next request before sleeping, while clients call again "
                  "at once; 0: not at all")
       ->option_text("UINT [100, on one core 0]");
+  app.add_option("--max-connections", options.max_connections,
+                 "Connections to the gRPC port; more are refused; 0 takes what the limit of file "
+                 "descriptors allows, at most 8192")
+      ->capture_default_str();
+  app.add_option("--max-connections-per-peer", options.max_connections_per_peer,
+                 "The same for each IPv4 address or IPv6 /64 network; 0: no limit, because many "
+                 "clients may come through one proxy")
+      ->capture_default_str();
   app.add_option("--max-connection-age-s", flags.max_connection_age_s,
                  "Clients are told to connect anew after this long, and so to look for other "
                  "servers; 0: never")
@@ -158,8 +166,7 @@ RepositoryMode ParseRepositoryMode(const std::string& text) {
   return RepositoryMode::kFixed;
 }
 
-absl::StatusOr<ListenAddress> ParseAddressFlag(const char* flag, const std::string& text) {
-  absl::StatusOr<ListenAddress> address = ParseListenAddress(text);
+absl::StatusOr<ListenAddress> NameFlag(const char* flag, absl::StatusOr<ListenAddress> address) {
   if (address.ok()) return address;
   return absl::InvalidArgumentError(std::string(flag) + ": " +
                                     std::string(address.status().message()));
@@ -167,8 +174,8 @@ absl::StatusOr<ListenAddress> ParseAddressFlag(const char* flag, const std::stri
 
 absl::StatusOr<ServerOptions> Resolve(Flags flags) {
   ServerOptions options = std::move(flags.options);
-  LIPSERVE_ASSIGN_OR_RETURN(options.grpc, ParseAddressFlag("--grpc", flags.grpc));
-  LIPSERVE_ASSIGN_OR_RETURN(options.http, ParseAddressFlag("--http", flags.http));
+  LIPSERVE_ASSIGN_OR_RETURN(options.grpc, NameFlag("--grpc", ParseListenAddressOrUnix(flags.grpc)));
+  LIPSERVE_ASSIGN_OR_RETURN(options.http, NameFlag("--http", ParseListenAddress(flags.http)));
   const std::size_t cores = AllowedCores();
   options.workers = flags.workers > 0 ? flags.workers : cores;
   options.pollers = DefaultPollers(cores);

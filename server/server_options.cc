@@ -6,7 +6,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "model/foundation/status_macros.h"
+#include "server/operations/descriptor_limit.h"
 #include "server/repository/repository_folder.h"
+#include "server/rpc/connection_acceptor.h"
 
 namespace lipserve {
 namespace {
@@ -59,11 +61,27 @@ absl::Status CheckServerOptions(const ServerOptions& options) {
     LIPSERVE_RETURN_IF_ERROR(CheckRange("--max-request-bytes", options.max_request_bytes,
                                         std::size_t{1} << 20, kMaxRequestBytes));
   }
+  if (options.max_connections > 0) {
+    LIPSERVE_RETURN_IF_ERROR(CheckRange("--max-connections (each takes two file descriptors)",
+                                        options.max_connections, 1,
+                                        MostConnections(DescriptorLimit())));
+  }
   return CheckRange("--max-images-per-call (a call must fit the queue)",
                     options.max_images_per_call, 1, options.queue_capacity);
 }
 
 std::size_t DefaultPollers(std::size_t cores) { return std::max<std::size_t>(cores / 2, 1); }
+
+std::size_t MostConnections(std::size_t descriptors) {
+  constexpr std::size_t kOthers = 256;  // files of models, HTTP, threads that poll
+  return std::max<std::size_t>(descriptors - std::min(descriptors, kOthers), 2) /
+         ConnectionAcceptor::kDescriptorsPerConnection;
+}
+
+std::size_t DefaultMaxConnections(std::size_t descriptors) {
+  constexpr std::size_t kMost = 8192;
+  return std::min(MostConnections(descriptors), kMost);
+}
 
 std::chrono::microseconds DefaultBusyPoll(std::size_t cores) {
   return std::chrono::microseconds(cores > 1 ? 100 : 0);

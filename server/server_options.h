@@ -45,6 +45,11 @@ struct ServerOptions {
   // of the network it computes for up to QuickCompute::kMaxBudgetsPerRun budgets.
   std::chrono::microseconds inline_budget{200};
 
+  // Most connections to the gRPC port, and most of one peer (0: no limit); more are refused. For
+  // max_connections, 0 is DefaultMaxConnections.
+  std::size_t max_connections = 0;
+  std::size_t max_connections_per_peer = 0;
+
   // The longest busy poll of a poller (see BusyPoll); 0: no busy polling.
   std::chrono::microseconds busy_poll{0};
 
@@ -76,6 +81,13 @@ std::size_t DefaultPollers(std::size_t cores);
 // ServerOptions::busy_poll for a machine of `cores`. On one core there is none, because clients and
 // workers need the core.
 std::chrono::microseconds DefaultBusyPoll(std::size_t cores);
+
+// Most connections that `descriptors` file descriptors allow: each takes two, and what else the
+// server opens takes 256.
+std::size_t MostConnections(std::size_t descriptors);
+
+// ServerOptions::max_connections for a process that may have so many file descriptors.
+std::size_t DefaultMaxConnections(std::size_t descriptors);
 
 // The largest request message in bytes. One image has `input_size` numbers.
 int MaxRequestBytes(const ServerOptions& options, std::size_t input_size);

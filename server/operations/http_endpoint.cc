@@ -27,7 +27,8 @@ struct Page {
 // Handles every path, so that one place knows them all.
 class Pages final : public CivetHandler {
  public:
-  Pages(Metrics& metrics, const Health& health) : metrics_(metrics), health_(health) {}
+  Pages(Metrics& metrics, const Health& health, Liveness& liveness)
+      : metrics_(metrics), health_(health), liveness_(liveness) {}
 
   bool handleGet(CivetServer* /*server*/, mg_connection* connection) override {
     Send(connection, /*with_body=*/true);
@@ -39,13 +40,23 @@ class Pages final : public CivetHandler {
   }
 
  private:
+  static Page Unavailable(absl::string_view why) {
+    return {.status = 503, .reason = "Service Unavailable", .body = absl::StrCat(why, "\n")};
+  }
+
   Page Find(const std::string& path) {
     if (path == "/metrics") return {.content_type = kPrometheusText, .body = metrics_.Text()};
-    if (path == "/livez") return {.body = "alive\n"};
+    if (path == "/livez") {
+      const absl::Status alive = liveness_.Check();
+      return alive.ok() ? Page{.body = "alive\n"}
+                        : Unavailable(absl::StrCat("not alive: ", alive.message()));
+    }
     if (path == "/readyz") {
-      const std::string body = absl::StrCat(health_.Describe(), "\n");
-      if (health_.IsReady()) return {.body = body};
-      return {.status = 503, .reason = "Service Unavailable", .body = body};
+      const std::string description = health_.Describe();
+      if (!health_.IsReady()) return Unavailable(description);
+      const absl::Status alive = liveness_.Check();
+      return alive.ok() ? Page{.body = absl::StrCat(description, "\n")}
+                        : Unavailable(absl::StrCat("not ready: ", alive.message()));
     }
     return {.status = 404,
             .reason = "Not Found",
@@ -64,13 +75,15 @@ class Pages final : public CivetHandler {
 
   Metrics& metrics_;
   const Health& health_;
+  Liveness& liveness_;
 };
 
 }  // namespace
 
 struct HttpEndpoint::Impl {
-  Impl(const std::vector<std::string>& options, Metrics& metrics, const Health& health)
-      : pages(metrics, health), server(options) {
+  Impl(const std::vector<std::string>& options, Metrics& metrics, const Health& health,
+       Liveness& liveness)
+      : pages(metrics, health, liveness), server(options) {
     server.addHandler("/**", pages);
   }
   ~Impl();
@@ -104,11 +117,12 @@ HttpEndpoint::Impl::~Impl() {
 
 absl::StatusOr<std::unique_ptr<HttpEndpoint>> HttpEndpoint::Start(const ListenAddress& address,
                                                                   Metrics& metrics,
-                                                                  const Health& health) {
+                                                                  const Health& health,
+                                                                  Liveness& liveness) {
   const std::vector<std::string> options = {
       "listening_ports", ToString(address), "num_threads", "2", "request_timeout_ms", "5000"};
   try {
-    auto impl = std::make_unique<Impl>(options, metrics, health);
+    auto impl = std::make_unique<Impl>(options, metrics, health, liveness);
     impl->address = {.host = address.host, .port = impl->server.getListeningPorts().at(0)};
     return std::unique_ptr<HttpEndpoint>(new HttpEndpoint(std::move(impl)));
   } catch (const CivetException&) {

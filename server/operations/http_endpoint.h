@@ -8,21 +8,22 @@
 #include "absl/status/statusor.h"
 #include "server/operations/health.h"
 #include "server/operations/listen_address.h"
+#include "server/operations/liveness.h"
 #include "server/operations/metrics.h"
 
 namespace lipserve {
 
-// The HTTP server. /metrics answers in Prometheus' text format 0.0.4. /livez always answers 200.
-// /readyz answers 200, or 503 with the reason. Any other path answers 404.
+// The HTTP server. /metrics answers in Prometheus' text format 0.0.4. /livez and /readyz answer
+// 200, or 503 with the reason: nothing is ready that is not alive. Any other path answers 404.
 //
 // Threads: runs threads of its own from Start to destruction.
 class HttpEndpoint {
  public:
-  // Requires: metrics and health outlive the endpoint.
+  // Requires: metrics, health and liveness outlive the endpoint.
   // Errors:   Unavailable if the address cannot be listened on.
   static absl::StatusOr<std::unique_ptr<HttpEndpoint>> Start(const ListenAddress& address,
-                                                             Metrics& metrics,
-                                                             const Health& health);
+                                                             Metrics& metrics, const Health& health,
+                                                             Liveness& liveness);
   ~HttpEndpoint();
   HttpEndpoint(const HttpEndpoint&) = delete;
   HttpEndpoint& operator=(const HttpEndpoint&) = delete;

@@ -5,6 +5,11 @@
 #include "absl/strings/str_cat.h"
 
 namespace lipserve {
+namespace {
+
+constexpr char kUnixPrefix[] = "unix:";
+
+}  // namespace
 
 absl::StatusOr<ListenAddress> ParseListenAddress(const std::string& text) {
   constexpr int kLargestPort = 65535;
@@ -23,7 +28,25 @@ absl::StatusOr<ListenAddress> ParseListenAddress(const std::string& text) {
       "'"));
 }
 
+absl::StatusOr<ListenAddress> ParseListenAddressOrUnix(const std::string& text) {
+  constexpr std::size_t kLongestPath = 107;  // of the kernel's sockaddr_un
+  const ListenAddress unix_socket{.host = text, .port = 0};
+  if (!IsUnixSocket(unix_socket)) return ParseListenAddress(text);
+  const std::string path = UnixPath(unix_socket);
+  if (path.size() > 1 && path.front() == '/' && path.size() <= kLongestPath) return unix_socket;
+  return absl::InvalidArgumentError(
+      absl::StrCat("expected unix: and the absolute path of a socket, of at most ", kLongestPath,
+                   " bytes, e.g. unix:/run/lipserve.sock, got '", text, "'"));
+}
+
+bool IsUnixSocket(const ListenAddress& address) { return address.host.rfind(kUnixPrefix, 0) == 0; }
+
+std::string UnixPath(const ListenAddress& address) {
+  return address.host.substr(sizeof(kUnixPrefix) - 1);
+}
+
 std::string ToString(const ListenAddress& address) {
+  if (IsUnixSocket(address)) return address.host;
   return absl::StrCat(address.host, ":", address.port);
 }
 

@@ -10,8 +10,9 @@ namespace lipserve {
 
 // An address to listen on.
 struct ListenAddress {
-  std::string host;  // a name or a number; an IPv6 number is in brackets
-  int port = 0;      // 0 takes any free port
+  // A name or a number; an IPv6 number is in brackets. "unix:/path" is a unix socket, without port.
+  std::string host;
+  int port = 0;  // 0 takes any free port
 };
 
 // Reads "host:port", e.g. "127.0.0.1:8001" or "[::]:8001".
@@ -19,7 +20,19 @@ struct ListenAddress {
 // Errors: InvalidArgument saying what was expected.
 absl::StatusOr<ListenAddress> ParseListenAddress(const std::string& text);
 
-// "host:port".
+// Reads "unix:/path" too.
+//
+// Errors: those of ParseListenAddress; InvalidArgument if the path is not absolute or too long.
+absl::StatusOr<ListenAddress> ParseListenAddressOrUnix(const std::string& text);
+
+bool IsUnixSocket(const ListenAddress& address);
+
+// The path of a unix socket.
+//
+// Requires: IsUnixSocket.
+std::string UnixPath(const ListenAddress& address);
+
+// "host:port" or "unix:/path".
 std::string ToString(const ListenAddress& address);
 
 }  // namespace lipserve

@@ -347,6 +347,7 @@ void ModelMetrics::SetTrainingCertifiedAccuracy(double epsilon, double accuracy)
 struct Metrics::Impl {
   explicit Impl(const BuildInfo& build)
       : families(registry),
+        connections(registry),
         queue_depth(
             GaugeFamily(registry, "lipserve_queue_depth", "Images that wait, of all models.")
                 .Add({})),
@@ -391,6 +392,7 @@ struct Metrics::Impl {
 
   prometheus::Registry registry;
   ModelFamilies families;
+  ConnectionMetrics connections;
   Gauge& queue_depth;
   Gauge& inflight;
   Gauge& repository_problems;
@@ -464,6 +466,8 @@ void Metrics::AddQueueDepth(std::ptrdiff_t images) {
 void Metrics::AddInflight(std::ptrdiff_t calls) {
   impl_->inflight.Increment(static_cast<double>(calls));
 }
+
+ConnectionMetrics& Metrics::connections() { return impl_->connections; }
 
 std::string Metrics::Text() {
   impl_->SampleProcess();

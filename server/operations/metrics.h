@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The server's Prometheus metrics. Only this file pair uses the Prometheus library.
+// The server's Prometheus metrics. Only this file pair and connection_metrics use the Prometheus
+// library.
 //
 //   Metrics metrics(build_info);
 //   std::shared_ptr<ModelMetrics> model = metrics.ForModel("mnist08", 3);
@@ -16,6 +17,7 @@
 
 #include "absl/status/status.h"
 #include "model/certified_model.h"
+#include "server/operations/connection_metrics.h"
 #include "server/operations/model_statistics.h"
 #include "server/operations/rpc_method.h"
 
@@ -114,6 +116,9 @@ class Metrics {
   // answered.
   void AddQueueDepth(std::ptrdiff_t images);
   void AddInflight(std::ptrdiff_t calls);
+
+  // Those of the connections to the gRPC port.
+  ConnectionMetrics& connections();
 
   // All metrics in Prometheus' text format 0.0.4.
   std::string Text();

@@ -25,6 +25,18 @@ std::vector<std::string> ClientNames(const grpc::ServerContext& context) {
   return names;
 }
 
+absl::Status CheckMetadataSize(const grpc::ServerContext& context) {
+  constexpr std::size_t kEntryOverhead = 32;
+  std::size_t bytes = 0;
+  for (const auto& [name, value] : context.client_metadata()) {
+    bytes += name.size() + value.size() + kEntryOverhead;
+  }
+  if (bytes <= AccessControl::kMaxMetadataBytes) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("metadata: expected at most ",
+                                                 AccessControl::kMaxMetadataBytes, " bytes, got ",
+                                                 bytes, "; send fewer or shorter headers"));
+}
+
 }  // namespace
 
 absl::Status AccessControl::Read() {
@@ -70,6 +82,7 @@ std::shared_ptr<const AccessPolicy> AccessControl::Current() {
 }
 
 absl::Status AccessControl::Check(const grpc::ServerContext& context, RpcMethod method) {
+  LIPSERVE_RETURN_IF_ERROR(CheckMetadataSize(context));
   if (settings_.path.empty()) return absl::OkStatus();
   const std::vector<std::string> names = ClientNames(context);
   if (Current()->Allows(names, MethodName(method))) return absl::OkStatus();

@@ -49,10 +49,16 @@ class AccessControl {
   // Requires: as Check.
   std::shared_ptr<const AccessPolicy> Current();
 
+  // Most metadata of a call: for each entry the bytes of name and value, and 32, as RFC 7541
+  // counts. Beyond it the call is refused. Beyond gRPC's own limit, kMaxHeaderBytes, gRPC closes
+  // the connection with all its calls, so that one is larger.
+  static constexpr std::size_t kMaxMetadataBytes = std::size_t{16} << 10;
+  static constexpr std::size_t kMaxHeaderBytes = std::size_t{64} << 10;
+
   // OK if the policy allows the call of `context`.
   //
   // Requires: there is no path, or Read was OK.
-  // Errors:   PermissionDenied naming client and method.
+  // Errors:   InvalidArgument for too much metadata; PermissionDenied naming client and method.
   absl::Status Check(const grpc::ServerContext& context, RpcMethod method);
 
  private:

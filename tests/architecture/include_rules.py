@@ -94,7 +94,7 @@ CONFINED_HEADERS = {
     re.compile(r"(oneapi/dnnl/)?dnnl.*\.h(pp)?"): (
         "model/execution/onednn*.cc", "model/execution/onednn_engine.h"),
     re.compile(r"model/execution/onednn_engine\.h"): ("model/execution/onednn*.cc",),
-    re.compile(r"prometheus/.*"): ("server/operations/metrics.cc",),
+    re.compile(r"prometheus/.*"): ("server/operations/metrics.cc", "server/operations/connection_metrics.cc"),
     # Messages of grpc.health.v1 are ours; a *.grpc.pb.h is a service and brings gRPC with it.
     re.compile(r"grpcpp/.*|grpc/(?!health/).*|.*\.grpc\.pb\.h"): (
         "server/rpc/*", "server/calls/*", "server/protocols/*", "server/security/*",

@@ -23,6 +23,7 @@ import sys
 import tempfile
 import time
 
+from connections import ConnectionChecks, failed
 from served import (MIB, MODEL, Background, Programs, Repeated, Server, Visitor, copy_model, wait_for)
 
 
@@ -49,7 +50,7 @@ class Report:
         print(f"{'ok  ' if holds else 'FAIL'} {what:<58} {figure:>16}   {bound}", flush=True)
 
 
-class Checks:
+class Checks(ConnectionChecks):
     def __init__(self, programs, folder, report):
         self.programs, self.report = programs, report
         self.short = report.short
@@ -337,10 +338,6 @@ def check_answers(server, known):
         raise RuntimeError(f"version {version} answered otherwise than before")
 
 
-def failed(load):
-    return sum(count for code, count in load["calls"].items() if code != "OK")
-
-
 def in_flight(server):
     return sum(int(float(line.split()[1])) for line in server.metrics().splitlines()
                if line.startswith(("lipserve_inflight_requests ", "lipserve_queue_depth ")))
@@ -348,7 +345,8 @@ def in_flight(server):
 
 def main():
     parser = argparse.ArgumentParser()
-    names = ["flat", "swaps", "loads", "overload", "flood", "kill", "clients"]
+    names = ["flat", "swaps", "loads", "overload", "flood", "kill", "clients", "full",
+             "floods"]
     parser.add_argument("programs")
     parser.add_argument("checks", nargs="*", metavar="CHECK", help=", ".join(names))
     parser.add_argument("--short", action="store_true")

@@ -104,8 +104,21 @@ class Server:
         return names
 
     def metrics(self):
-        with urllib.request.urlopen(f"http://{self.http}/metrics", timeout=10) as response:
+        return self.page("/metrics")
+
+    def page(self, path):
+        with urllib.request.urlopen(f"http://{self.http}{path}", timeout=10) as response:
             return response.read().decode()
+
+    def metric(self, series):
+        """The value of the one series of that name and labels."""
+        return next(float(line.rsplit(" ", 1)[1]) for line in self.metrics().splitlines()
+                    if line.startswith(series + " "))
+
+    def cpu_seconds(self):
+        with open(f"/proc/{self.process.pid}/stat", encoding="ascii") as stat:
+            fields = stat.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def serves(self, model, version):
         return f'lipserve_model_loaded{{model="{model}",version="{version}"}} 1\n' in self.metrics()

@@ -2,6 +2,7 @@
 // The program itself: started, asked, and stopped as an operator would.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -11,9 +12,12 @@
 #include <fstream>
 #include <regex>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include "tests/server/http_get.h"
+#include "tests/server/raw_connection.h"
 #include "tests/server/test_server.h"
 
 namespace lipserve {
@@ -80,6 +84,7 @@ class ServerProcess {
     }
     return text;
   }
+  pid_t pid() const { return pid_; }
   void Signal(int signal) const { ::kill(pid_, signal); }
 
   // The exit code, or minus the signal that ended the process.
@@ -270,6 +275,47 @@ TEST_F(ServerBinaryTest, APortInUseExitsWithOneAndNamesIt) {
                        "127.0.0.1:" + std::to_string(http_port_)});
   EXPECT_EQ(third.Wait(), 1);
   EXPECT_THAT(third.ReadErrors(), HasSubstr("127.0.0.1:" + std::to_string(http_port_)));
+}
+
+// Sets the soft limit of file descriptors of `process`; 0 is this process. Returns the former one.
+rlim_t LimitDescriptors(pid_t process, rlim_t soft) {
+  rlimit limit{};
+  ::prlimit(process, RLIMIT_NOFILE, nullptr, &limit);
+  const rlim_t former = std::exchange(limit.rlim_cur, soft);
+  EXPECT_EQ(::prlimit(process, RLIMIT_NOFILE, &limit, nullptr), 0);
+  return former;
+}
+
+std::size_t OpenDescriptors(pid_t process) {
+  const std::filesystem::directory_iterator all("/proc/" + std::to_string(process) + "/fd");
+  return static_cast<std::size_t>(std::distance(begin(all), end(all)));
+}
+
+TEST_F(ServerBinaryTest, RaisesItsLimitOfDescriptorsAndHearsAgainAfterItRanOutOfThem) {
+  folder_.Add("small", "1", SmallModel());
+  const rlim_t former = LimitDescriptors(0, 256);
+  ServerProcess process(Arguments());
+  LimitDescriptors(0, former);
+  ReadPorts(process);
+  EXPECT_GE(LimitDescriptors(process.pid(), 256), former);
+
+  const std::size_t limit = OpenDescriptors(process.pid()) + 10;
+  LimitDescriptors(process.pid(), limit);
+  {
+    std::vector<RawConnection> connections;
+    for (int i = 0; i < 40; ++i) connections.emplace_back(grpc_port_);
+    while (OpenDescriptors(process.pid()) < limit) std::this_thread::yield();
+  }
+  const auto stub = v1::ClassifierService::NewStub(ConnectTo(grpc_port_));
+  grpc::ClientContext context;
+  context.set_wait_for_ready(true);
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::minutes(1));
+  v1::ClassifyResponse response;
+  const grpc::Status status =
+      stub->Classify(&context, Fp32Request("", RandomInputs(1, 1)), &response);
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  process.Signal(SIGTERM);
+  EXPECT_EQ(process.Wait(), 0);
 }
 
 }  // namespace

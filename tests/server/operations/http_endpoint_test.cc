@@ -25,8 +25,9 @@ class HttpEndpointTest : public ::testing::Test {
 
   Metrics metrics_{BuildInfo{}};
   Health health_;
+  Liveness liveness_;
   std::unique_ptr<HttpEndpoint> endpoint_ =
-      HttpEndpoint::Start(kAnyPort, metrics_, health_).value();
+      HttpEndpoint::Start(kAnyPort, metrics_, health_, liveness_).value();
 };
 
 TEST_F(HttpEndpointTest, MetricsComeInPrometheusTextFormat) {
@@ -54,6 +55,16 @@ TEST_F(HttpEndpointTest, IsAliveInEveryPhase) {
   }
 }
 
+TEST_F(HttpEndpointTest, IsNeitherAliveNorReadyIfTheProbeFailsAndSaysWhy) {
+  health_.SetPhase(ServingPhase::kServing);
+  liveness_.SetProbe([] { return absl::DeadlineExceededError("nobody answers"); });
+  EXPECT_THAT(Get("/livez"), AllOf(StartsWith("HTTP/1.1 503 "), HasSubstr("not alive: nobody")));
+  EXPECT_THAT(Get("/readyz"), AllOf(StartsWith("HTTP/1.1 503 "), HasSubstr("not ready: nobody")));
+  liveness_.SetProbe([] { return absl::OkStatus(); });
+  EXPECT_THAT(Get("/livez"), StartsWith("HTTP/1.1 200 "));
+  EXPECT_THAT(Get("/readyz"), StartsWith("HTTP/1.1 200 "));
+}
+
 TEST_F(HttpEndpointTest, KnowsNoOtherPage) {
   for (const char* path :
        {"/", "/metric", "/metrics/", "/metrics/x", "/livez2", "/../etc/passwd"}) {
@@ -74,7 +85,7 @@ TEST_F(HttpEndpointTest, HeadGetsTheHeadersAlone) {
 
 TEST_F(HttpEndpointTest, APortInUseIsAnErrorThatNamesIt) {
   const ListenAddress taken = {.host = "127.0.0.1", .port = endpoint_->port()};
-  const auto second = HttpEndpoint::Start(taken, metrics_, health_);
+  const auto second = HttpEndpoint::Start(taken, metrics_, health_, liveness_);
   EXPECT_TRUE(absl::IsUnavailable(second.status()));
   EXPECT_THAT(std::string(second.status().message()),
               AllOf(HasSubstr(ToString(taken)), HasSubstr("--http")));

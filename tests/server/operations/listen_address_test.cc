@@ -29,5 +29,21 @@ TEST(ListenAddressTest, RefusesWhatIsNoHostAndPort) {
   }
 }
 
+TEST(ListenAddressTest, AUnixSocketIsAnAddressWhereItIsAskedFor) {
+  const auto address = ParseListenAddressOrUnix("unix:/run/lipserve.sock");
+  ASSERT_TRUE(address.ok());
+  EXPECT_TRUE(IsUnixSocket(*address));
+  EXPECT_EQ(UnixPath(*address), "/run/lipserve.sock");
+  EXPECT_EQ(ToString(*address), "unix:/run/lipserve.sock");
+  EXPECT_EQ(ParseListenAddressOrUnix("[::1]:7")->port, 7);
+  EXPECT_FALSE(ParseListenAddress("unix:/run/lipserve.sock").ok());
+  for (const std::string& path :
+       {std::string(), std::string("/"), std::string("run/x.sock"), "/" + std::string(107, 'x')}) {
+    EXPECT_THAT(std::string(ParseListenAddressOrUnix("unix:" + path).status().message()),
+                HasSubstr("absolute path"))
+        << path;
+  }
+}
+
 }  // namespace
 }  // namespace lipserve
