@@ -43,12 +43,15 @@ enum class ComputedBy {
 //          queue from Admit to TakeBatch.
 class RequestQueue {
  public:
+  // What the tasks wait for. It decides how long they are expected to take.
+  enum class Stage { kFloatingPoint, kExact };
+
   // `capacity_images` is the capacity of each model's queue; ServedModel::queue_capacity() may be
   // lower.
   //
   // Requires: metrics outlive the queue.
-  RequestQueue(std::size_t capacity_images, Metrics& metrics)
-      : capacity_images_(capacity_images), metrics_(metrics) {}
+  RequestQueue(std::size_t capacity_images, Metrics& metrics, Stage stage = Stage::kFloatingPoint)
+      : capacity_images_(capacity_images), metrics_(metrics), stage_(stage) {}
   ~RequestQueue();
   RequestQueue(const RequestQueue&) = delete;
   RequestQueue& operator=(const RequestQueue&) = delete;
@@ -109,6 +112,7 @@ class RequestQueue {
   bool IsIdleLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return lanes_.empty() && running_batches_ == 0;
   }
+  std::chrono::nanoseconds ExpectedTime(const ServedModel& model, std::size_t images) const;
   std::chrono::nanoseconds ExpectedQueueTime() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Append(ClassificationTask& task) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void CountQueued(const ServedModel& model, std::ptrdiff_t images)
@@ -118,6 +122,7 @@ class RequestQueue {
 
   const std::size_t capacity_images_;
   Metrics& metrics_;
+  const Stage stage_;
 
   mutable Mutex mutex_;
   CondVar work_arrived_;
