@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -19,6 +20,9 @@ namespace {
 
 // A tenth of a poller's CPU, and a third of a worker's, if all want it.
 constexpr int kExactStageNiceness = 10;
+
+// After so long a task lets others go first, before its next image.
+constexpr std::chrono::milliseconds kTurn{20};
 
 std::chrono::milliseconds RetryDelayOf(std::chrono::nanoseconds expected_wait) {
   using std::chrono::milliseconds;
@@ -71,38 +75,39 @@ void ExactStage::Finish() {
 void ExactStage::DecideUntilClosed() {
   std::vector<ClassificationTask*> batch;
   while (queue_.TakeBatch(batch)) {
-    for (ClassificationTask* const task : batch) Decide(*task);
+    for (ClassificationTask* const task : batch) {
+      if (!Decide(*task)) queue_.Return(*task);
+    }
     queue_.BatchDone();
   }
 }
 
-void ExactStage::Decide(ClassificationTask& task) {
+bool ExactStage::Decide(ClassificationTask& task) {
   // The task may be reused as soon as it is completed, and it releases the model.
   const std::shared_ptr<const ServedModel> model = task.model();
-  std::vector<Answer> answers = std::exchange(task.partial_answers_, {});
+  std::vector<Answer>& answers = task.partial_answers_;
   std::optional<absl::Status> reason;
   const StopCheck stop([&] {
     reason = ReasonToStop(task, clock_);
     return reason.has_value();
   });
   const Clock::TimePoint start = clock_.Now();
-  std::size_t decided = 0;
-  for (std::size_t i = 0; i < answers.size() && !stop(); ++i) {
+  std::int64_t decided = 0;
+  for (std::size_t i = 0; i < answers.size(); ++i) {
     if (!answers[i].is_undecided) continue;
-    model->ClassifyExactly(task.inputs().row(i), answers[i], stop);
+    if (decided > 0 && clock_.Now() - start >= kTurn && queue_.queued_images() > 0) return false;
+    if (stop() || !model->ClassifyExactly(task.inputs().row(i), answers[i], stop)) {
+      task.partial_answers_ = {};
+      task.Complete(*reason, {});
+      return true;
+    }
     ++decided;
-  }
-  if (decided > 0) {
-    model->ObserveExactTime((clock_.Now() - start) / static_cast<std::int64_t>(decided));
-  }
-  // The last image may have been decided just as the deadline passed.
-  if (std::any_of(answers.begin(), answers.end(),
-                  [](const Answer& answer) { return answer.is_undecided; })) {
-    task.Complete(*reason, {});
-    return;
+    model->ObserveExactTime((clock_.Now() - start) / decided);
   }
   model->metrics().ObserveAnswers(answers);
-  task.Complete(absl::OkStatus(), answers);
+  const std::vector<Answer> complete = std::exchange(task.partial_answers_, {});
+  task.Complete(absl::OkStatus(), complete);
+  return true;
 }
 
 }  // namespace lipserve

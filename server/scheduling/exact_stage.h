@@ -20,6 +20,8 @@ namespace lipserve {
 // Decides the images that floating point cannot, in integers, on a thread of its own. Whoever sends
 // an image may choose one that takes some hundred times longer than others. So such images have a
 // queue of their own, bounded like the others, and a share of the CPU that they cannot exceed.
+// Models take turns there, and so do calls of one model: a call of many images goes on after the
+// others.
 //
 //   ExactStage stage(capacity_images, metrics, clock);
 //   LIPSERVE_RETURN_IF_ERROR(stage.StartThread(check));
@@ -55,7 +57,9 @@ class ExactStage {
 
  private:
   void DecideUntilClosed();
-  void Decide(ClassificationTask& task);
+  // Goes on with the task for a turn. False if images are left for the next one; otherwise the task
+  // is completed.
+  bool Decide(ClassificationTask& task);
 
   const Clock& clock_;
   RequestQueue queue_;

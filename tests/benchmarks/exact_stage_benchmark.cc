@@ -2,7 +2,7 @@
 // What inputs cost that floating point cannot decide, on a bias-free 784-512-512-10 network: the
 // time of one image and of a call of 200, without a server. Then what a neighbour sees: the latency
 // of single images of a small model while one connection floods the wide model of the same server
-// with calls of 200 such images, beside that with as many ordinary ones.
+// with such images, 8 calls of one image or 2 calls of 200 at a time.
 //
 // Usage: exact_stage_benchmark [seconds per measurement]
 #include <algorithm>
@@ -129,9 +129,17 @@ v1::ClassifyRequest RequestOf(const char* model, const std::vector<float>& image
   return request;
 }
 
-void ReportNeighbour(int port, const char* model, const Kind& kind, double seconds) {
+struct Flood {
+  std::size_t images;       // of a call
+  std::size_t outstanding;  // calls
+};
+
+void ReportNeighbour(int port, const char* model, const Kind& kind, const Flood& by,
+                     double seconds) {
   ClassifyClient neighbour(port, 1, RandomRequest("demo", v1::ELEMENT_TYPE_UINT8, 1, kInputs));
-  ClassifyClient flood(port, 2, RequestOf(model, kind.images));
+  const std::vector<float> images(
+      kind.images.begin(), kind.images.begin() + static_cast<std::ptrdiff_t>(by.images * kInputs));
+  ClassifyClient flood(port, by.outstanding, RequestOf(model, images));
   Measurement flooded;
   std::thread flooding([&] { flooded = flood.Run(1.2 * seconds); });
   std::this_thread::sleep_for(std::chrono::duration<double>(0.1 * seconds));
@@ -140,7 +148,7 @@ void ReportNeighbour(int port, const char* model, const Kind& kind, double secon
   std::printf("  %-20s neighbour p50 %7.3f ms  p99 %7.3f ms   flood %8.0f images/s\n",
               kind.name.c_str(), 1e-3 * Quantile(seen.latencies_us, 0.5),
               1e-3 * Quantile(seen.latencies_us, 0.99),
-              static_cast<double>(kImages) * flooded.calls_per_second);
+              static_cast<double>(by.images) * flooded.calls_per_second);
 }
 
 int Run(double seconds) {
@@ -161,10 +169,12 @@ int Run(double seconds) {
   ReportModel(*CertifiedModel::Create(tied, 64).value(), equal_rows);
 
   const int port = server.Begin("");
-  std::printf("one image of a small model at a time, beside 2 calls of %zu images at a time\n",
-              kImages);
-  for (const Kind& kind : kinds) ReportNeighbour(port, "wide", kind, seconds);
-  ReportNeighbour(port, "tied", equal_rows, seconds);
+  for (const Flood& by : {Flood{.images = 1, .outstanding = 8}, {kImages, 2}}) {
+    std::printf("one image of a small model at a time, beside %zu calls of %zu images at a time\n",
+                by.outstanding, by.images);
+    for (const Kind& kind : kinds) ReportNeighbour(port, "wide", kind, by, seconds);
+    ReportNeighbour(port, "tied", equal_rows, by, seconds);
+  }
   return 0;
 }
 
