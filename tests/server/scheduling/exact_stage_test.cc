@@ -16,6 +16,7 @@
 #include "tests/model/crafted_inputs.h"
 #include "tests/server/fake_task.h"
 #include "tests/server/small_model.h"
+#include "tests/server/test_server.h"
 
 namespace lipserve {
 namespace {
@@ -224,6 +225,33 @@ TEST_F(ExactStageTest, ZeroImagesWithoutBiasesNeverReachIt) {
   Execute({&task});
   ExpectOwnAnswers(task);
   EXPECT_EQ(task.answers[0].class_index, 0U);
+}
+
+// In a server whose pollers would compute every call themselves.
+TEST(ExactStageServerTest, AnswersWhileTheServerServesAndWhenItStops) {
+  const SmallServedModel served;
+  const std::vector<float> near_tie = NearTieOf(*served.model);
+  TemporaryModels folder;
+  folder.Add("small", "1", SmallModel());
+  ServerOptions options = TestOptions(folder);
+  options.inline_budget = std::chrono::seconds(1);
+  TestServer server(options);
+  v1::ClassifyResponse response;
+  const grpc::Status status = server.Classify(Fp32Request("small", near_tie), &response);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  ASSERT_EQ(response.classifications_size(), 1);
+  EXPECT_EQ(response.classifications(0).certified_radius_l2(), 0.0);
+  EXPECT_THAT(server.Metrics(),
+              HasSubstr("lipserve_decided_total{by=\"exact\",model=\"small\",version=\"1\"} 1\n"));
+  AsyncCalls calls(server.stub(), Fp32Request("small", near_tie));
+  constexpr int kCalls = 20;
+  for (int i = 0; i < kCalls; ++i) calls.Start();
+  ASSERT_TRUE(calls.Wait().status.ok());
+  server.server().Stop();
+  for (int i = 1; i < kCalls; ++i) {
+    const grpc::StatusCode code = calls.Wait().status.error_code();
+    EXPECT_TRUE(code == grpc::StatusCode::OK || code == grpc::StatusCode::UNAVAILABLE) << code;
+  }
 }
 
 }  // namespace
