@@ -10,8 +10,8 @@
 #include "absl/strings/str_format.h"
 #include "model/arithmetic/vector_norm.h"
 #include "model/certificate/certificate.h"
+#include "model/certificate/exact_decision.h"
 #include "model/certificate/network_bounds.h"
-#include "model/execution/exact_network.h"
 #include "model/execution/float64_network.h"
 #include "model/execution/inference_graph.h"
 #include "model/foundation/status_macros.h"
@@ -25,7 +25,7 @@ struct CertifiedModel::Impl {
         certifier(bounds),
         graph(frozen.network, max_batch),
         float64(frozen.network, max_batch),
-        exact(frozen.network),
+        exact(frozen.network, bounds),
         num_rows(NumRows(frozen.network)) {
     for (std::size_t i = 0; i < num_rows; ++i) {
       const auto& last = std::get<DenseLayer>(frozen.network.layers.back());
@@ -40,7 +40,7 @@ struct CertifiedModel::Impl {
   Certifier certifier;
   InferenceGraph graph;
   Float64Network float64;
-  ExactNetwork exact;
+  ExactDecision exact;
   // Writes the scores of the classes, the largest of its rows each; they are the rows' own without
   // prototypes.
   template <typename From, typename To>
@@ -134,6 +134,30 @@ void CertifiedModel::ScoresFloat32(ConstMatrixView inputs, Worker& worker,
 
 void CertifiedModel::Classify(ConstMatrixView inputs, Worker& worker, std::span<Answer> answers,
                               RadiusPrecision precision) const {
+  ClassifyByFloatingPoint(inputs, worker, answers, precision);
+  const StopCheck never;
+  for (std::size_t row = 0; row < inputs.rows; ++row) {
+    if (answers[row].is_undecided) ClassifyExactly(inputs.row(row), worker, answers[row], never);
+  }
+}
+
+bool CertifiedModel::ClassifyExactly(std::span<const float> input, Worker& worker, Answer& answer,
+                                     const StopCheck& stop) const {
+  const ScopedStrictFloatingPoint strict;
+  const ConstMatrixView inputs{input.data(), 1, input.size()};
+  impl_->graph.Run(inputs, worker.graph, {worker.scores32.data(), 1, impl_->num_rows},
+                   {worker.norms32.data(), impl_->graph.num_rounding_layers()});
+  worker.LoadFloat32Row(1, 0);
+  impl_->float64.Run(inputs, worker.float64, worker.row64.scores, worker.row64.norms);
+  answer = AnswerTight(inputs, worker, 0, [&](std::span<const float> undecided) {
+    return impl_->exact.ClassOf(undecided, stop);
+  });
+  return !answer.is_undecided;
+}
+
+void CertifiedModel::ClassifyByFloatingPoint(ConstMatrixView inputs, Worker& worker,
+                                             std::span<Answer> answers,
+                                             RadiusPrecision precision) const {
   assert(inputs.cols == input_size() && answers.size() == inputs.rows);
   const ScopedStrictFloatingPoint strict;
   for (std::size_t first = 0; first < inputs.rows; first += max_batch()) {
@@ -155,10 +179,13 @@ void CertifiedModel::ClassifyPiece(ConstMatrixView inputs, Worker& worker,
   }
   impl_->float64.Run(inputs, worker.float64, {worker.scores64.data(), rows * impl_->num_rows},
                      {worker.norms64.data(), norms});
+  const auto at_once = [this](std::span<const float> input) {
+    return impl_->exact.ClassAtOnce(input);
+  };
   for (std::size_t row = 0; row < rows; ++row) {
     worker.LoadFloat32Row(rows, row);
     worker.LoadFloat64Row(rows, row);
-    answers[row] = AnswerTight(inputs, worker, row);
+    answers[row] = AnswerTight(inputs, worker, row, at_once);
   }
 }
 
@@ -169,7 +196,9 @@ Answer CertifiedModel::AnswerFast(ConstMatrixView inputs, Worker& worker, std::s
   if (!decided) {
     impl_->float64.Run({inputs.data + row * inputs.cols, 1, inputs.cols}, worker.float64,
                        worker.row64.scores, worker.row64.norms);
-    return AnswerTight(inputs, worker, row);
+    return AnswerTight(inputs, worker, row, [this](std::span<const float> input) {
+      return impl_->exact.ClassAtOnce(input);
+    });
   }
   Answer answer;
   answer.scores.resize(NumScores(impl_->frozen.network));
@@ -183,7 +212,8 @@ Answer CertifiedModel::AnswerFast(ConstMatrixView inputs, Worker& worker, std::s
   return answer;
 }
 
-Answer CertifiedModel::AnswerTight(ConstMatrixView inputs, Worker& worker, std::size_t row) const {
+Answer CertifiedModel::AnswerTight(ConstMatrixView inputs, Worker& worker, std::size_t row,
+                                   DecideExactly exact) const {
   const Certifier& certifier = impl_->certifier;
   const auto& [scores32, norms32] = worker.row32;
   const auto& [scores64, norms64] = worker.row64;
@@ -193,7 +223,12 @@ Answer CertifiedModel::AnswerTight(ConstMatrixView inputs, Worker& worker, std::
   Answer answer;
   answer.scores.resize(NumScores(impl_->frozen.network));
   impl_->ClassScores<double, float>(scores64, std::span<float>(answer.scores));
-  answer.class_index = by_float64 ? *by_float64 : impl_->exact.ClassOf(inputs.row(row));
+  auto decided = by_float64;
+  if (!decided) decided = certifier.DecideTieOfEqualRows(scores64, norms64, Arithmetic::kFloat64);
+  if (!decided) decided = exact(inputs.row(row));
+  answer.is_undecided = !decided;
+  // Without a class, what the stages can be checked with.
+  answer.class_index = decided ? *decided : by_float32.value_or(certifier.LargestClass(scores64));
   // This is impossible unless hardware, compiler or library broke an assumption. Certify nothing.
   answer.stages_disagreed =
       (by_float32 && *by_float32 != answer.class_index) ||

@@ -18,12 +18,15 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "absl/container/inlined_vector.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "model/foundation/stop_check.h"
 #include "model/network/matrix_view.h"
 #include "model/network/model_file.h"
 
@@ -33,7 +36,7 @@ namespace lipserve {
 enum class DecidedBy {
   kFloat32,  // oneDNN's float32 scores, by more than their proven error
   kFloat64,  // the float64 scores, by more than their proven error
-  kExact,    // exact integers; such an input is too close to a boundary to certify
+  kExact,    // integers, or rows that are equal; too close to a boundary to certify
 };
 
 // What a radius is computed from.
@@ -54,6 +57,9 @@ struct Answer {
   // assumption of the proof is broken, so margin and radius are 0. kFast cannot detect this where
   // float32 decides, because no second stage runs.
   bool stages_disagreed = false;
+  // True if ClassifyByFloatingPoint could not decide this input: class_index means nothing yet, and
+  // ClassifyExactly will decide it.
+  bool is_undecided = false;
 };
 
 // Whether an answer holds for every input within L2 distance `epsilon`. A radius of 0 certifies
@@ -107,6 +113,19 @@ class CertifiedModel {
   void Classify(ConstMatrixView inputs, Worker& worker, std::span<Answer> answers,
                 RadiusPrecision precision = RadiusPrecision::kTight) const;
 
+  // Classify by float32 and float64 alone, in a time that depends on shapes only. Leaves the inputs
+  // that these cannot decide: their answers are undecided.
+  void ClassifyByFloatingPoint(ConstMatrixView inputs, Worker& worker, std::span<Answer> answers,
+                               RadiusPrecision precision = RadiusPrecision::kTight) const;
+
+  // What Classify answers for one input that ClassifyByFloatingPoint left. The time depends on how
+  // close the input is to a tie: up to some hundred times that of floating point.
+  //
+  // Requires: the input is finite.
+  // Errors:   false, with an answer that is still undecided, once `stop` says so.
+  bool ClassifyExactly(std::span<const float> input, Worker& worker, Answer& answer,
+                       const StopCheck& stop) const;
+
   // Runs the oneDNN graph alone, without a certificate. For benchmarks and self-checks.
   //
   // Shapes:   scores: [N, NumScores(frozen().network)]. Requires: N <= max_batch().
@@ -116,14 +135,17 @@ class CertifiedModel {
   struct Impl;
   explicit CertifiedModel(std::unique_ptr<const Impl> impl);
 
-  // Classify for at most max_batch rows, in the strict floating-point environment.
+  // ClassifyByFloatingPoint for at most max_batch rows, in the strict floating-point environment.
   void ClassifyPiece(ConstMatrixView inputs, Worker& worker, std::span<Answer> answers,
                      RadiusPrecision precision) const;
   // The answer for row `row` of `inputs`, which the worker has just evaluated in float32.
   Answer AnswerFast(ConstMatrixView inputs, Worker& worker, std::size_t row) const;
   // The same from the worker's row32 and row64, which hold the row's float32 and float64
-  // evaluations.
-  Answer AnswerTight(ConstMatrixView inputs, Worker& worker, std::size_t row) const;
+  // evaluations. An input that float64 cannot decide gets the class of a tie of equal rows, or the
+  // one that `exact` finds; it is undecided without one.
+  using DecideExactly = absl::FunctionRef<std::optional<std::size_t>(std::span<const float>)>;
+  Answer AnswerTight(ConstMatrixView inputs, Worker& worker, std::size_t row,
+                     DecideExactly exact) const;
   absl::Status SelfTest() const;
 
   std::unique_ptr<const Impl> impl_;

@@ -40,6 +40,7 @@
 #include "server/rpc/listening_sockets.h"
 #include "server/scheduling/answer_delivery.h"
 #include "server/scheduling/compute_workers.h"
+#include "server/scheduling/exact_stage.h"
 #include "server/scheduling/quick_compute.h"
 #include "server/scheduling/request_queue.h"
 #include "server/security/access_control.h"
@@ -101,19 +102,23 @@ class ServerWork final : public PollerWork {
  public:
   struct Shared {
     RequestQueue& queue;
+    ExactStage& exact_stage;
     AnswerHandover& handover;
     MethodPools& pools;
   };
 
   ServerWork(const Shared& shared, std::chrono::nanoseconds inline_budget, const Clock& clock)
-      : shared_(shared), compute_(shared.queue, inline_budget, clock, delivery_) {}
+      : shared_(shared),
+        compute_(shared.queue, inline_budget, clock, delivery_, shared.exact_stage) {}
 
   std::size_t AnswerQuickRequests() override {
     shared_.handover.Drain(delivery_);
     return compute_.Run();
   }
   void CleanUp() override { shared_.pools.Replenish(); }
-  bool MayBusyPoll() const override { return shared_.queue.IsIdle(); }
+  bool MayBusyPoll() const override {
+    return shared_.queue.IsIdle() && shared_.exact_stage.IsIdle();
+  }
 
  private:
   const Shared shared_;
@@ -171,6 +176,7 @@ class Server::Impl {
   AccessControl access_;
   ModelRepository repository_;
   RequestQueue queue_;
+  ExactStage exact_stage_;
   ClassificationIntake intake_;
   RequestLog request_log_;
   Liveness liveness_;
@@ -231,6 +237,7 @@ Server::Impl::Impl(const ServerOptions& options, const Clock& clock, ThreadCheck
                    .on_change = [this](const auto& answering) { OnModelsChanged(answering); }},
                   metrics_, clock),
       queue_(options.queue_capacity, metrics_),
+      exact_stage_(options.queue_capacity, metrics_, clock),
       intake_({.max_images_per_call = options.max_images_per_call,
                .workers = options.workers,
                .inline_budget = options.inline_budget},
@@ -282,11 +289,13 @@ absl::Status Server::Impl::StartGrpc() {
 
 absl::Status Server::Impl::StartThreads() {
   handover_ = std::make_unique<AnswerHandover>(*completion_queue_);
-  LIPSERVE_ASSIGN_OR_RETURN(
-      workers_, ComputeWorkers::Start(options_.workers, queue_, clock_, *handover_, check_));
+  LIPSERVE_ASSIGN_OR_RETURN(workers_, ComputeWorkers::Start(options_.workers, queue_, clock_,
+                                                            *handover_, exact_stage_, check_));
+  LIPSERVE_RETURN_IF_ERROR(exact_stage_.StartThread(check_));
   const auto new_work = [this] {
-    return std::make_unique<ServerWork>(ServerWork::Shared{queue_, *handover_, pools_},
-                                        options_.inline_budget, clock_);
+    return std::make_unique<ServerWork>(
+        ServerWork::Shared{queue_, exact_stage_, *handover_, pools_}, options_.inline_budget,
+        clock_);
   };
   LIPSERVE_ASSIGN_OR_RETURN(pollers_,
                             CompletionPollers::Start(options_.pollers, *completion_queue_, new_work,
@@ -377,6 +386,7 @@ void Server::Impl::Stop() {
   workers_.reset();  // closes the queue and finishes what is in it; pollers deliver it
   if (context_.has_value()) {
     queue_.WaitUntilIdle();  // a poller may be executing a request itself
+    exact_stage_.Finish();   // nothing submits to it any more
     acceptor_.reset();
     probe_.reset();
     grpc_server_->Shutdown(std::chrono::system_clock::now() + kShutdownTimeout);

@@ -146,6 +146,24 @@ std::optional<std::size_t> Certifier::Decide(std::span<const double> scores,
   return best_class;
 }
 
+std::optional<std::size_t> Certifier::DecideTieOfEqualRows(
+    std::span<const double> scores, std::span<const Upper> rounding_input_norms,
+    Arithmetic arithmetic) const {
+  const RowPairs& pairs = bounds_.pairs();
+  const std::size_t best = LargestScore(scores);
+  if (!pairs.IsShared(best)) return std::nullopt;
+  if (arithmetic == Arithmetic::kFloat32 && MayOverflow(rounding_input_norms)) return std::nullopt;
+  const CommonError common = CommonErrorOf(rounding_input_norms, arithmetic);
+  // Rows of the same class too: one that is larger would win for this class.
+  for (std::size_t j = 0; j < pairs.num_rows(); ++j) {
+    if (pairs.FirstEqual(j) == pairs.FirstEqual(best)) continue;
+    const Upper error = PairError(pairs.QuickBounds(best, j), common);
+    const double difference = SubtractDown(Score(scores, best), Score(scores, j));
+    if (!(difference > error.value())) return std::nullopt;  // NaN refuses too
+  }
+  return pairs.ClassOf(pairs.FirstEqual(best));
+}
+
 bool Certifier::AreConsistent(std::size_t chosen, std::span<const double> scores32,
                               std::span<const Upper> norms32, std::span<const double> scores64,
                               std::span<const Upper> norms64) const {

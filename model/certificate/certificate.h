@@ -45,6 +45,16 @@ class Certifier {
                                     std::span<const Upper> rounding_input_norms,
                                     Arithmetic arithmetic) const;
 
+  // The class of a tie between rows with equal weights and biases, which have the same score at
+  // every input: the lowest class that has such a row, if their score exceeds that of every other
+  // row by more than the proven error of the difference.
+  //
+  // Guarantee: a result is the argmax of the real network at this input, which is a tie.
+  // Errors:    those of Decide.
+  std::optional<std::size_t> DecideTieOfEqualRows(std::span<const double> scores,
+                                                  std::span<const Upper> rounding_input_norms,
+                                                  Arithmetic arithmetic) const;
+
   // The radius around the input of an evaluation, for the class that the real network has there.
   //
   // Guarantee: for every x' with ||x' - x||_2 <= radius_l2, `chosen` is the unique argmax of the

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/certificate/row_pairs.h"
 
+#include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <span>
 #include <variant>
 
@@ -41,12 +43,57 @@ PairBounds BoundsOfPair(const DenseLayer& layer, std::size_t i, std::size_t j) {
           .bias = Bias(layer, i) + Bias(layer, j)};
 }
 
+// The numbers of a row, its bias last. A row beyond the outputs is all zeros.
+class NumbersOfRows {
+ public:
+  explicit NumbersOfRows(const DenseLayer& layer) : layer_(layer) {}
+
+  bool IsLess(std::size_t i, std::size_t j) const {
+    for (std::size_t k = 0; k <= layer_.inputs; ++k) {
+      if (Number(i, k) != Number(j, k)) return Number(i, k) < Number(j, k);
+    }
+    return false;
+  }
+
+ private:
+  float Number(std::size_t row, std::size_t k) const {
+    if (row >= layer_.outputs) return 0.0F;
+    if (k < layer_.inputs) return layer_.weights[row * layer_.inputs + k];
+    return layer_.bias.empty() ? 0.0F : layer_.bias[row];
+  }
+
+  const DenseLayer& layer_;
+};
+
+// For each row the first one with the same numbers.
+std::vector<std::size_t> FirstEqualRows(const DenseLayer& layer, std::size_t num_rows) {
+  const NumbersOfRows numbers(layer);
+  std::vector<std::size_t> order(num_rows);
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t i, std::size_t j) { return numbers.IsLess(i, j); });
+  std::vector<std::size_t> first(num_rows);
+  for (std::size_t n = 0; n < num_rows; ++n) {
+    const bool is_new = n == 0 || numbers.IsLess(order[n - 1], order[n]);
+    first[order[n]] = is_new ? order[n] : first[order[n - 1]];
+  }
+  return first;
+}
+
 }  // namespace
 
 RowPairs::RowPairs(const FrozenNetwork& network)
     : num_rows_(NumRows(network) == 1 ? 2 : NumRows(network)),
       rows_per_class_(network.prototypes_per_class) {
   const auto& last = std::get<DenseLayer>(network.layers.back());
+  first_equal_ = FirstEqualRows(last, num_rows_);
+  is_shared_.resize(num_rows_);
+  for (std::size_t i = 0; i < num_rows_; ++i) {
+    const std::size_t first = first_equal_[i];
+    if (ClassOf(i) != ClassOf(first)) is_shared_[first] = true;
+  }
+  // After the first of each is marked.
+  for (std::size_t i = 0; i < num_rows_; ++i) is_shared_[i] = is_shared_[first_equal_[i]];
   if (!AreTabulated()) {
     rows_ = last;
     for (std::size_t i = 0; i < num_rows_; ++i) norms_.push_back(NormBound(Row(last, i)));

@@ -36,6 +36,11 @@ class RowPairs {
   std::size_t rows_per_class() const { return rows_per_class_; }
   std::size_t ClassOf(std::size_t row) const { return row / rows_per_class_; }
 
+  // The first row with the same weights and bias: the two have the same score at every input.
+  std::size_t FirstEqual(std::size_t row) const { return first_equal_[row]; }
+  // Whether another class has a row equal to this one.
+  bool IsShared(std::size_t row) const { return is_shared_[row]; }
+
   // Whether QuickBounds returns the same as Bounds, so that a call of Bounds afterwards gains
   // nothing.
   bool AreTabulated() const { return rows_per_class_ == 1; }
@@ -48,6 +53,8 @@ class RowPairs {
  private:
   std::size_t num_rows_ = 0;
   std::size_t rows_per_class_ = 1;
+  std::vector<std::size_t> first_equal_;
+  std::vector<bool> is_shared_;
   std::vector<PairBounds> table_;  // [num_rows, num_rows], if AreTabulated()
   // Otherwise:
   DenseLayer rows_;

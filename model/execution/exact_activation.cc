@@ -116,31 +116,34 @@ struct ExactHouseholder {
 }  // namespace
 
 ExactLayer ToExact(const GroupSortLayer& layer, const SampleShape& input) {
-  return [exact = ExactSort{.group_size = layer.group_size, .input = input}](ScaledIntegers x) {
+  return [exact = ExactSort{.group_size = layer.group_size, .input = input}](
+             ScaledIntegers x, ExactRun&) { return exact.Apply(std::move(x)); };
+}
+
+ExactLayer ToExact(const AbsLayer& /*layer*/, const SampleShape& /*input*/) {
+  return [exact = ExactAbs()](ScaledIntegers x, ExactRun&) { return exact.Apply(std::move(x)); };
+}
+
+ExactLayer ToExact(const MaxMinLayer& /*layer*/, const SampleShape& input) {
+  return [exact = ExactMaxMin{input}](ScaledIntegers x, ExactRun&) {
     return exact.Apply(std::move(x));
   };
 }
 
-ExactLayer ToExact(const AbsLayer& /*layer*/, const SampleShape& /*input*/) {
-  return [exact = ExactAbs()](ScaledIntegers x) { return exact.Apply(std::move(x)); };
-}
-
-ExactLayer ToExact(const MaxMinLayer& /*layer*/, const SampleShape& input) {
-  return [exact = ExactMaxMin{input}](ScaledIntegers x) { return exact.Apply(std::move(x)); };
-}
-
 ExactLayer ToExact(const ConcatenatedReluLayer& /*layer*/, const SampleShape& /*input*/) {
-  return [exact = ExactConcatenatedRelu()](ScaledIntegers x) { return exact.Apply(std::move(x)); };
+  return [exact = ExactConcatenatedRelu()](ScaledIntegers x, ExactRun&) {
+    return exact.Apply(std::move(x));
+  };
 }
 
 ExactLayer ToExact(const PReluLayer& layer, const SampleShape& input) {
   return [exact = ExactPRelu{.input = input, .slopes = ToIntegers(layer.slopes)}](
-             ScaledIntegers x) { return exact.Apply(std::move(x)); };
+             ScaledIntegers x, ExactRun&) { return exact.Apply(std::move(x)); };
 }
 
 ExactLayer ToExact(const HouseholderLayer& layer, const SampleShape& input) {
   return [exact = ExactHouseholder{.input = input, .directions = ToIntegers(layer.directions)}](
-             ScaledIntegers x) { return exact.Apply(std::move(x)); };
+             ScaledIntegers x, ExactRun&) { return exact.Apply(std::move(x)); };
 }
 
 }  // namespace lipserve

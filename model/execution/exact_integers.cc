@@ -20,6 +20,14 @@ int LastBitExponent(float value) {
 
 }  // namespace
 
+std::size_t LargestSize(std::span<const mpz_class> numbers) {
+  std::size_t largest = 0;
+  for (const mpz_class& number : numbers) {
+    if (sgn(number) != 0) largest = std::max(largest, mpz_sizeinbase(number.get_mpz_t(), 2));
+  }
+  return largest;
+}
+
 ScaledIntegers ToIntegers(std::span<const float> values) {
   ScaledIntegers result;
   result.exponent = std::numeric_limits<int>::max();
@@ -39,6 +47,20 @@ ScaledIntegers ToIntegers(std::span<const float> values) {
     result.numbers.push_back(std::move(number));
   }
   return result;
+}
+
+void RoundDown(ScaledIntegers& x, ExactRun& run) {
+  if (!run.precision) return;
+  const std::size_t size = LargestSize(x.numbers);
+  if (size <= *run.precision) return;
+  const std::size_t shift = size - *run.precision;
+  std::size_t rounded = 0;
+  for (mpz_class& number : x.numbers) {
+    if (mpz_divisible_2exp_p(number.get_mpz_t(), shift) == 0) ++rounded;
+    mpz_fdiv_q_2exp(number.get_mpz_t(), number.get_mpz_t(), shift);
+  }
+  x.exponent += static_cast<int>(shift);
+  run.AddRounding(rounded, x.exponent);
 }
 
 }  // namespace lipserve

@@ -8,9 +8,13 @@
 
 #include <gmpxx.h>
 
+#include <cstddef>
 #include <functional>
+#include <optional>
 #include <span>
 #include <vector>
+
+#include "model/foundation/stop_check.h"
 
 namespace lipserve {
 
@@ -20,11 +24,40 @@ struct ScaledIntegers {
   int exponent = 0;
 };
 
+// The most bits that a magnitude has.
+std::size_t LargestSize(std::span<const mpz_class> numbers);
+
+// `count` numbers were rounded down, each by less than 2^exponent.
+struct ExactRounding {
+  std::size_t layers = 0;  // of the frozen network, evaluated before: the input's have 0
+  std::size_t count = 0;
+  int exponent = 0;
+};
+
+// One evaluation of a network.
+struct ExactRun {
+  // Bits that the largest number keeps between layers; none: all of them.
+  std::optional<std::size_t> precision;
+  // Asked between layers, and now and then within linear ones. A layer that it stops leaves numbers
+  // without a meaning.
+  const StopCheck& stop;
+  std::size_t layers = 0;                     // evaluated so far
+  std::vector<ExactRounding> roundings = {};  // all that made a number differ from the real one
+
+  void AddRounding(std::size_t count, int exponent) {
+    if (count > 0) roundings.push_back({.layers = layers, .count = count, .exponent = exponent});
+  }
+};
+
 // The function of a layer on an image [C, H, W]. Concurrent calls are safe.
-using ExactLayer = std::function<ScaledIntegers(ScaledIntegers)>;
+using ExactLayer = std::function<ScaledIntegers(ScaledIntegers, ExactRun&)>;
 
 // Exact, in multiples of the last bit that any of the numbers has. Requires: finite numbers.
 ScaledIntegers ToIntegers(std::span<const float> values);
+
+// Rounds the numbers down, to multiples of one power of two, so that the largest keeps the bits of
+// the run's precision. Records how many numbers that changes.
+void RoundDown(ScaledIntegers& x, ExactRun& run);
 
 }  // namespace lipserve
 

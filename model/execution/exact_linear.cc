@@ -3,66 +3,90 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <utility>
 #include <vector>
 
+#include "model/execution/exact_products.h"
+
 namespace lipserve {
 namespace {
 
-// Sums of products of one linear map, then its biases: both are integers times their own power of
-// two, and the results take the smaller.
-class ExactSums {
+// Asks the run whether to stop after every so many products, about a millisecond.
+class StopAfterProducts {
  public:
-  ExactSums(const ScaledIntegers& weights, const ScaledIntegers& x, const ScaledIntegers& bias)
-      : weights_(weights),
-        x_(x),
-        bias_(bias),
-        product_exponent_(weights.exponent + x.exponent),
-        exponent_(bias.numbers.empty() ? product_exponent_
-                                       : std::min(product_exponent_, bias.exponent)) {}
+  explicit StopAfterProducts(const ExactRun& run) : run_(run) {}
 
-  int exponent() const { return exponent_; }
-
-  void AddProduct(std::size_t weight, std::size_t source) {
-    mpz_addmul(sum_.get_mpz_t(), weights_.numbers[weight].get_mpz_t(),
-               x_.numbers[source].get_mpz_t());
-  }
-
-  // The sum of the products since the last call, plus the bias of `output`.
-  mpz_class Finish(std::size_t output) {
-    sum_ <<= static_cast<unsigned>(product_exponent_ - exponent_);
-    if (!bias_.numbers.empty()) {
-      sum_ += mpz_class(bias_.numbers[output] << static_cast<unsigned>(bias_.exponent - exponent_));
-    }
-    return std::exchange(sum_, mpz_class());
+  bool operator()(std::size_t products) {
+    products_ += products + 1;
+    if (products_ < kProducts) return false;
+    products_ = 0;
+    return run_.stop();
   }
 
  private:
-  const ScaledIntegers& weights_;
-  const ScaledIntegers& x_;
-  const ScaledIntegers& bias_;
-  int product_exponent_;
-  int exponent_;
-  mpz_class sum_;
+  static constexpr std::size_t kProducts = std::size_t{1} << 19U;
+
+  const ExactRun& run_;
+  std::size_t products_ = 0;
 };
 
-struct ExactDense {
-  std::size_t inputs;
-  std::size_t outputs;
-  ScaledIntegers weights;  // [outputs, inputs]
-  ScaledIntegers bias;     // [outputs], or empty
+// The sums of one linear map, and its biases: both are integers times their own power of two, and
+// the results take the smaller.
+class SumsAndBiases {
+ public:
+  SumsAndBiases(int sum_exponent, const ScaledIntegers& bias)
+      : bias_(bias),
+        sum_exponent_(sum_exponent),
+        exponent_(bias.numbers.empty() ? sum_exponent : std::min(sum_exponent, bias.exponent)) {}
 
-  ScaledIntegers Apply(const ScaledIntegers& x) const {
-    ExactSums sums(weights, x, bias);
-    ScaledIntegers y{.numbers = {}, .exponent = sums.exponent()};
-    y.numbers.reserve(outputs);
-    for (std::size_t o = 0; o < outputs; ++o) {
-      for (std::size_t k = 0; k < inputs; ++k) sums.AddProduct(o * inputs + k, k);
-      y.numbers.push_back(sums.Finish(o));
+  int exponent() const { return exponent_; }
+
+  mpz_class Add(mpz_class sum, std::size_t output) const {
+    sum <<= static_cast<unsigned>(sum_exponent_ - exponent_);
+    if (!bias_.numbers.empty()) {
+      sum += mpz_class(bias_.numbers[output] << static_cast<unsigned>(bias_.exponent - exponent_));
+    }
+    return sum;
+  }
+
+ private:
+  const ScaledIntegers& bias_;
+  int sum_exponent_;
+  int exponent_;
+};
+
+class ExactDense {
+ public:
+  explicit ExactDense(const DenseLayer& layer)
+      : inputs_(layer.inputs),
+        outputs_(layer.outputs),
+        products_(layer.weights),
+        bias_(ToIntegers(layer.bias)) {}
+
+  ScaledIntegers Apply(const ScaledIntegers& x, const ExactRun& run) const {
+    const DigitTable table(x.numbers);
+    ProductOperand operand;
+    operand.Clear(table);
+    for (std::size_t k = 0; k < inputs_; ++k) {
+      operand.Add(table, static_cast<std::uint32_t>(k), k);
+    }
+    const SumsAndBiases biases(products_.exponent() + x.exponent, bias_);
+    ScaledIntegers y{.numbers = std::vector<mpz_class>(outputs_), .exponent = biases.exponent()};
+    StopAfterProducts stop(run);
+    for (std::size_t o = 0; o < outputs_; ++o) {
+      y.numbers[o] = biases.Add(products_.Sum(o * inputs_, operand), o);
+      if (stop(operand.size() * operand.num_pairs())) break;
     }
     return y;
   }
+
+ private:
+  std::size_t inputs_;
+  std::size_t outputs_;
+  ExactProducts products_;  // weights [outputs, inputs]
+  ScaledIntegers bias_;     // [outputs], or empty
 };
 
 // What each output of an axis reads through each tap: [outputs, taps].
@@ -87,18 +111,22 @@ class ExactConvolution {
         taps_across_(layer.horizontal.size),
         rows_(Sources(layer.vertical, layer.padding_mode, layer.input.height)),
         columns_(Sources(layer.horizontal, layer.padding_mode, layer.input.width)),
-        weights_(ToIntegers(layer.weights)),
+        products_(layer.weights),
         bias_(ToIntegers(layer.bias)) {}
 
-  ScaledIntegers Apply(const ScaledIntegers& x) const {
-    ExactSums sums(weights_, x, bias_);
-    ScaledIntegers y{.numbers = {}, .exponent = sums.exponent()};
-    y.numbers.reserve(output_.size());
-    for (std::size_t o = 0; o < output_.channels; ++o) {
+  ScaledIntegers Apply(const ScaledIntegers& x, const ExactRun& run) const {
+    const DigitTable table(x.numbers);
+    const SumsAndBiases biases(products_.exponent() + x.exponent, bias_);
+    ScaledIntegers y{.numbers = std::vector<mpz_class>(output_.size()),
+                     .exponent = biases.exponent()};
+    ProductOperand window;
+    StopAfterProducts stop(run);
+    for (std::size_t group = 0; group < groups_; ++group) {
       for (std::size_t i = 0; i < output_.height; ++i) {
         for (std::size_t j = 0; j < output_.width; ++j) {
-          AddWindow(o, i, j, sums);
-          y.numbers.push_back(sums.Finish(o));
+          ReadWindow(group, i, j, table, window);
+          MakeOutputs(group, i * output_.width + j, window, biases, y.numbers);
+          if (stop(output_.channels / groups_ * window.size() * window.num_pairs())) return y;
         }
       }
     }
@@ -106,19 +134,34 @@ class ExactConvolution {
   }
 
  private:
-  void AddWindow(std::size_t o, std::size_t i, std::size_t j, ExactSums& sums) const {
-    const std::size_t channels = input_.channels / groups_;
-    const std::size_t first_channel = o / (output_.channels / groups_) * channels;
+  std::size_t input_channels_of_group() const { return input_.channels / groups_; }
+
+  // What the channels of `group` read for position (i, j).
+  void ReadWindow(std::size_t group, std::size_t i, std::size_t j, const DigitTable& table,
+                  ProductOperand& window) const {
+    window.Clear(table);
+    const std::size_t channels = input_channels_of_group();
     for (std::size_t c = 0; c < channels; ++c) {
       for (std::size_t u = 0; u < taps_down_; ++u) {
         for (std::size_t v = 0; v < taps_across_; ++v) {
           const auto row = rows_[i * taps_down_ + u];
           const auto column = columns_[j * taps_across_ + v];
           if (!row || !column) continue;
-          sums.AddProduct(((o * channels + c) * taps_down_ + u) * taps_across_ + v,
-                          ((first_channel + c) * input_.height + *row) * input_.width + *column);
+          window.Add(table, static_cast<std::uint32_t>((c * taps_down_ + u) * taps_across_ + v),
+                     ((group * channels + c) * input_.height + *row) * input_.width + *column);
         }
       }
+    }
+  }
+
+  // Writes the numbers of the channels of `group` at `position`.
+  void MakeOutputs(std::size_t group, std::size_t position, const ProductOperand& window,
+                   const SumsAndBiases& biases, std::vector<mpz_class>& numbers) const {
+    const std::size_t fan_in = input_channels_of_group() * taps_down_ * taps_across_;
+    const std::size_t channels = output_.channels / groups_;
+    for (std::size_t o = group * channels; o < (group + 1) * channels; ++o) {
+      numbers[o * output_.height * output_.width + position] =
+          biases.Add(products_.Sum(o * fan_in, window), o);
     }
   }
 
@@ -129,22 +172,22 @@ class ExactConvolution {
   std::size_t taps_across_;
   std::vector<std::optional<std::size_t>> rows_;     // [output height, taps_down]
   std::vector<std::optional<std::size_t>> columns_;  // [output width, taps_across]
-  ScaledIntegers weights_;
+  ExactProducts products_;
   ScaledIntegers bias_;
 };
 
 }  // namespace
 
 ExactLayer ToExact(const DenseLayer& layer) {
-  const ExactDense exact{.inputs = layer.inputs,
-                         .outputs = layer.outputs,
-                         .weights = ToIntegers(layer.weights),
-                         .bias = ToIntegers(layer.bias)};
-  return [exact](const ScaledIntegers& x) { return exact.Apply(x); };
+  return [exact = ExactDense(layer)](const ScaledIntegers& x, const ExactRun& run) {
+    return exact.Apply(x, run);
+  };
 }
 
 ExactLayer ToExact(const ConvolutionLayer& layer) {
-  return [exact = ExactConvolution(layer)](const ScaledIntegers& x) { return exact.Apply(x); };
+  return [exact = ExactConvolution(layer)](const ScaledIntegers& x, const ExactRun& run) {
+    return exact.Apply(x, run);
+  };
 }
 
 }  // namespace lipserve

@@ -10,7 +10,8 @@
 
 namespace lipserve {
 
-// Requires: a layer of a network that CheckNetwork accepts.
+// Requires: a layer of a network that CheckNetwork accepts. Its weights must outlive the result,
+//           which keeps no copy of them.
 ExactLayer ToExact(const DenseLayer& layer);
 ExactLayer ToExact(const ConvolutionLayer& layer);
 

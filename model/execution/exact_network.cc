@@ -23,15 +23,14 @@ class ExactConvexPotential {
  public:
   explicit ExactConvexPotential(const ConvexPotentialLayer& layer)
       : map_(std::visit([](const auto& inner) { return ToExact(inner); }, layer.inner)),
-        adjoint_(
-            std::visit([](const auto& inner) { return ToExact(Adjoint(inner)); }, layer.inner)) {}
+        adjoint_(std::visit([](const auto& inner) { return AdjointOf(inner); }, layer.inner)) {}
 
-  ScaledIntegers Apply(ScaledIntegers x) const {
-    ScaledIntegers hidden = map_(x);
+  ScaledIntegers Apply(ScaledIntegers x, ExactRun& run) const {
+    ScaledIntegers hidden = map_(x, run);
     for (mpz_class& number : hidden.numbers) {
       if (sgn(number) < 0) number = 0;
     }
-    const ScaledIntegers step = adjoint_(std::move(hidden));
+    const ScaledIntegers step = adjoint_(std::move(hidden), run);
     const int exponent = std::min(x.exponent, step.exponent);
     for (std::size_t k = 0; k < x.numbers.size(); ++k) {
       x.numbers[k] <<= static_cast<unsigned>(x.exponent - exponent);
@@ -42,6 +41,15 @@ class ExactConvexPotential {
   }
 
  private:
+  // Keeps the weights that the exact layer reads.
+  template <typename Layer>
+  static ExactLayer AdjointOf(const Layer& layer) {
+    const auto adjoint = std::make_shared<const Layer>(Adjoint(layer));
+    return [adjoint, exact = ToExact(*adjoint)](ScaledIntegers x, ExactRun& run) {
+      return exact(std::move(x), run);
+    };
+  }
+
   ExactLayer map_;
   ExactLayer adjoint_;
 };
@@ -69,12 +77,13 @@ struct ExactUpSampling {
 };
 
 ExactLayer ToExact(const ConvexPotentialLayer& layer) {
-  return
-      [exact = ExactConvexPotential(layer)](ScaledIntegers x) { return exact.Apply(std::move(x)); };
+  return [exact = ExactConvexPotential(layer)](ScaledIntegers x, ExactRun& run) {
+    return exact.Apply(std::move(x), run);
+  };
 }
 
 ExactLayer ToExact(const UpSamplingLayer& layer, const SampleShape& input) {
-  return [exact = ExactUpSampling{layer, input}](ScaledIntegers x) {
+  return [exact = ExactUpSampling{layer, input}](ScaledIntegers x, ExactRun&) {
     return exact.Apply(std::move(x));
   };
 }
@@ -96,7 +105,7 @@ std::optional<ExactLayer> ExactLayerOf(const FrozenLayer& layer, const SampleSha
 }  // namespace
 
 struct ExactNetwork::Impl {
-  std::vector<ExactLayer> layers;
+  std::vector<std::optional<ExactLayer>> layers;  // as in the frozen network
   std::size_t prototypes_per_class = 1;
 };
 
@@ -105,7 +114,7 @@ ExactNetwork::ExactNetwork(const FrozenNetwork& network) {
   impl->prototypes_per_class = network.prototypes_per_class;
   SampleShape shape = network.input_shape;
   for (const FrozenLayer& layer : network.layers) {
-    if (auto exact = ExactLayerOf(layer, shape)) impl->layers.push_back(*std::move(exact));
+    impl->layers.push_back(ExactLayerOf(layer, shape));
     shape = OutputShape(layer, shape);
   }
   impl_ = std::move(impl);
@@ -113,16 +122,31 @@ ExactNetwork::ExactNetwork(const FrozenNetwork& network) {
 
 ExactNetwork::~ExactNetwork() = default;
 
-std::size_t ExactNetwork::ClassOf(std::span<const float> input) const {
+std::optional<ExactNetwork::Evaluation> ExactNetwork::Evaluate(std::span<const float> input,
+                                                               std::optional<std::size_t> precision,
+                                                               const StopCheck& stop) const {
+  ExactRun run{.precision = precision, .stop = stop};
   ScaledIntegers x = ToIntegers(input);
-  for (const ExactLayer& layer : impl_->layers) {
-    x = layer(std::move(x));
+  for (const auto& layer : impl_->layers) {
+    if (layer) RoundDown(x, run);  // so the scores are not rounded
+    ++run.layers;
+    if (!layer) continue;
+    x = (*layer)(std::move(x), run);
+    if (stop()) return std::nullopt;
   }
-  const std::vector<mpz_class>& scores = x.numbers;
+  return Evaluation{.scores = std::move(x), .roundings = std::move(run.roundings)};
+}
+
+std::size_t ExactNetwork::LargestClass(const Evaluation& evaluation) const {
+  const std::vector<mpz_class>& scores = evaluation.scores.numbers;
   if (scores.size() == 1) return sgn(scores[0]) >= 0 ? 0 : 1;
   // The first of the largest is of the first class among those that have them.
   const auto best = std::max_element(scores.begin(), scores.end()) - scores.begin();
   return static_cast<std::size_t>(best) / impl_->prototypes_per_class;
+}
+
+std::size_t ExactNetwork::ClassOf(std::span<const float> input) const {
+  return LargestClass(*Evaluate(input, std::nullopt, StopCheck()));
 }
 
 }  // namespace lipserve

@@ -9,8 +9,12 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <span>
+#include <vector>
 
+#include "model/execution/exact_integers.h"
+#include "model/foundation/stop_check.h"
 #include "model/network/frozen_network.h"
 
 namespace lipserve {
@@ -20,14 +24,37 @@ namespace lipserve {
 // Threads: immutable; concurrent calls are safe.
 class ExactNetwork {
  public:
-  // Requires: CheckNetwork(network) is OK.
+  // The scores of the last layer's rows, and every rounding on the way to them.
+  struct Evaluation {
+    ScaledIntegers scores;
+    std::vector<ExactRounding> roundings;
+  };
+
+  // Requires: CheckNetwork(network) is OK. `network` outlives the object, which reads its weights.
   explicit ExactNetwork(const FrozenNetwork& network);
   ~ExactNetwork();
   ExactNetwork(const ExactNetwork&) = delete;
   ExactNetwork& operator=(const ExactNetwork&) = delete;
 
-  // The class of `input` in the real network: the lowest index among the largest scores; for a
-  // single score, class 0 where it is not negative.
+  // Evaluates the network on `input`. Before each layer, the numbers that it reads are rounded so
+  // that the largest keeps `precision` bits; with none, all bits are kept. Each layer is then
+  // exact, but for the roots of L2-norm pools: these are rounded to multiples of 2^-2048, or of a
+  // larger power of two that keeps `precision` bits.
+  //
+  // Guarantee: the same on every machine. `roundings` has all numbers that differ from what the
+  //            layer would have made in real arithmetic. Without any, the scores are the real ones,
+  //            and those of an evaluation without `precision`.
+  // Requires:  finite numbers.
+  // Errors:    nullopt once `stop` says so.
+  std::optional<Evaluation> Evaluate(std::span<const float> input,
+                                     std::optional<std::size_t> precision,
+                                     const StopCheck& stop) const;
+
+  // The class of the first of the largest scores; for a single score, class 0 where it is not
+  // negative.
+  std::size_t LargestClass(const Evaluation& evaluation) const;
+
+  // The class of `input` in the real network: that of an evaluation without `precision`.
   //
   // Shapes:    input: the network's input size.
   // Guarantee: the same on every machine. Exact for networks without L2-norm pools. Each window of

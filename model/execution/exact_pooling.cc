@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/execution/exact_pooling.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <vector>
 
@@ -39,30 +40,47 @@ struct ExactAveragePool {
   }
 };
 
-// The power of two in whose multiples square roots are counted.
-constexpr int kRootExponent = -2048;
+// Square roots are rounded down to multiples of a power of two that is at least this one.
+constexpr int kLeastRootExponent = -2048;
 
 struct FixedPointL2NormPool {
   L2NormPoolLayer pool;
   SampleShape input;
 
-  ScaledIntegers Apply(const ScaledIntegers& x) const {
+  ScaledIntegers Apply(const ScaledIntegers& x, ExactRun& run) const {
     ScaledIntegers y{
         .numbers = SumWindows(pool, input, x.numbers,
                               [](const mpz_class& value) -> mpz_class { return value * value; }),
-        .exponent = kRootExponent};
-    // sqrt(sum 2^2e) = sqrt(sum 2^shift) 2^kRootExponent. Rounding down before the root does not
-    // change what is left after it.
-    const int shift = 2 * (x.exponent - kRootExponent);
-    for (mpz_class& sum : y.numbers) {
-      if (shift >= 0) {
-        sum <<= static_cast<unsigned>(shift);
-      } else {
-        sum >>= static_cast<unsigned>(-shift);
-      }
-      sum = sqrt(sum);
+        .exponent = kLeastRootExponent};
+    if (run.precision) {
+      // So that the largest root keeps the run's precision, and a few bits.
+      const int root_size = static_cast<int>(LargestSize(y.numbers) / 2) + 1;
+      y.exponent = std::max(kLeastRootExponent,
+                            x.exponent + root_size - static_cast<int>(*run.precision) - 8);
     }
+    // sqrt(sum 2^2e) = sqrt(sum 2^shift) 2^y.exponent. Rounding down before the root does not
+    // change what is left after it.
+    const int shift = 2 * (x.exponent - y.exponent);
+    std::size_t rounded = 0;
+    for (mpz_class& sum : y.numbers) {
+      if (!ReplaceByRoot(sum, shift)) ++rounded;
+    }
+    run.AddRounding(rounded, y.exponent);
     return y;
+  }
+
+  // sum <- sqrt(sum 2^shift), rounded down. Returns whether that is exact.
+  static bool ReplaceByRoot(mpz_class& sum, int shift) {
+    bool is_exact = true;
+    if (shift >= 0) {
+      sum <<= static_cast<unsigned>(shift);
+    } else {
+      is_exact = mpz_divisible_2exp_p(sum.get_mpz_t(), static_cast<unsigned>(-shift)) != 0;
+      sum >>= static_cast<unsigned>(-shift);
+    }
+    mpz_class rest;
+    mpz_sqrtrem(sum.get_mpz_t(), rest.get_mpz_t(), sum.get_mpz_t());
+    return is_exact && sgn(rest) == 0;
   }
 };
 
@@ -71,12 +89,12 @@ struct FixedPointL2NormPool {
 ExactLayer ToExact(const AveragePoolLayer& layer, const SampleShape& input) {
   const ExactAveragePool exact{
       .pool = layer, .input = input, .scale = ToIntegers({&layer.scale, 1})};
-  return [exact](const ScaledIntegers& x) { return exact.Apply(x); };
+  return [exact](const ScaledIntegers& x, ExactRun&) { return exact.Apply(x); };
 }
 
 ExactLayer ToExact(const L2NormPoolLayer& layer, const SampleShape& input) {
   const FixedPointL2NormPool exact{.pool = layer, .input = input};
-  return [exact](const ScaledIntegers& x) { return exact.Apply(x); };
+  return [exact](const ScaledIntegers& x, ExactRun& run) { return exact.Apply(x, run); };
 }
 
 }  // namespace lipserve

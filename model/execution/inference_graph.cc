@@ -6,6 +6,7 @@
 #include <memory>
 #include <utility>
 
+#include "model/arithmetic/flush_to_zero.h"
 #include "model/execution/image_layout.h"
 #include "model/execution/image_padding.h"
 #include "model/execution/network_steps.h"
@@ -42,6 +43,7 @@ class OneDnnStep final : public LayerStep<float> {
     const auto found = std::find_if(primitives_.begin(), primitives_.end(),
                                     [&](const auto& entry) { return entry.first == rows; });
     assert(found != primitives_.end());
+    const ScopedFlushToZero subnormal_numbers_are_slow;
     found->second.Execute(x, y, scratch);
   }
   std::size_t scratch_bytes() const override { return scratch_bytes_; }

@@ -56,19 +56,18 @@ ServedModel::ServedModel(std::string name, std::int64_t version,
       metrics_(std::move(metrics)) {}
 
 void ServedModel::MeasureTimes(std::size_t max_batch) {
-  // Not zeros: a network without biases scores all classes the same there, and a tie is decided by
-  // slower arithmetic.
   std::vector<float> inputs(max_batch * input_size());
   std::mt19937 random(1);
   std::uniform_real_distribution<float> pixel(0.0F, 1.0F);
   for (float& input : inputs) input = pixel(random);
   std::vector<Answer> answers(max_batch);
   const auto compute = [&](std::size_t images) {
-    Classify({inputs.data(), images, input_size()}, std::span(answers).first(images),
-             RadiusPrecision::kTight);
+    ClassifyByFloatingPoint({inputs.data(), images, input_size()}, std::span(answers).first(images),
+                            RadiusPrecision::kTight);
   };
   batch_times_ = MeasureBatchTimes(max_batch, compute, ThreadCpuClock());
   SetBatchLimit(std::nullopt);
+  exact_time_.store(100 * time_per_image().count(), std::memory_order_relaxed);
   if (max_batch == 1) return;
   const auto further = static_cast<std::int64_t>(max_batch - 1);
   time_per_extra_image_ = std::max((batch_times_.back().time - time_per_image()) / further,
@@ -88,18 +87,34 @@ void ServedModel::SetQueueLimits(std::size_t capacity, int default_priority) con
   metrics_->SetQueueCapacity(capacity);
 }
 
-void ServedModel::Classify(ConstMatrixView inputs, std::span<Answer> answers,
-                           RadiusPrecision precision) const {
-  CertifiedModel::WorkerHandle worker;
+void ServedModel::ClassifyByFloatingPoint(ConstMatrixView inputs, std::span<Answer> answers,
+                                          RadiusPrecision precision) const {
+  CertifiedModel::WorkerHandle worker = TakeWorker();
+  certified_->ClassifyByFloatingPoint(inputs, *worker, answers, precision);
+  ReturnWorker(std::move(worker));
+}
+
+bool ServedModel::ClassifyExactly(std::span<const float> input, Answer& answer,
+                                  const StopCheck& stop) const {
+  CertifiedModel::WorkerHandle worker = TakeWorker();
+  const bool is_decided = certified_->ClassifyExactly(input, *worker, answer, stop);
+  ReturnWorker(std::move(worker));
+  return is_decided;
+}
+
+CertifiedModel::WorkerHandle ServedModel::TakeWorker() const {
   {
     MutexLock lock(mutex_);
     if (!idle_workers_.empty()) {
-      worker = std::move(idle_workers_.back());
+      CertifiedModel::WorkerHandle worker = std::move(idle_workers_.back());
       idle_workers_.pop_back();
+      return worker;
     }
   }
-  if (worker == nullptr) worker = certified_->NewWorker();
-  certified_->Classify(inputs, *worker, answers, precision);
+  return certified_->NewWorker();
+}
+
+void ServedModel::ReturnWorker(CertifiedModel::WorkerHandle worker) const {
   MutexLock lock(mutex_);
   idle_workers_.push_back(std::move(worker));
 }

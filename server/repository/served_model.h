@@ -16,6 +16,7 @@
 #include "absl/status/statusor.h"
 #include "model/certified_model.h"
 #include "model/foundation/mutex.h"
+#include "model/foundation/stop_check.h"
 #include "model/network/pixel_scaling.h"
 #include "server/operations/clock.h"
 #include "server/operations/metrics.h"
@@ -26,7 +27,9 @@ namespace lipserve {
 
 // One version of a model: proven, warm and ready to answer.
 //
-//   model->Classify(inputs, answers, RadiusPrecision::kTight);
+//   model->ClassifyByFloatingPoint(inputs, answers, RadiusPrecision::kTight);
+//   // and for each undecided answer i:
+//   model->ClassifyExactly(inputs.row(i), answers[i], stop);
 //
 // A request holds a shared_ptr to the version it was admitted with. So the version outlives its
 // replacement until the answer is sent.
@@ -36,7 +39,7 @@ class ServedModel {
  public:
   // Proves and warms up `frozen`, and times batches of up to `max_batch` images.
   //
-  // Requires: the calling thread's OpenMP team is as wide as those that will call Classify; metrics
+  // Requires: the calling thread's OpenMP team is as wide as those that will classify; metrics
   //           and clock outlive the model.
   // Errors:   those of CertifiedModel::Create.
   static absl::StatusOr<std::shared_ptr<const ServedModel>> Load(
@@ -76,17 +79,30 @@ class ServedModel {
   // Sets both for new requests.
   void SetQueueLimits(std::size_t capacity, int default_priority) const;
 
-  // Classifies the rows of `inputs` on the calling thread. Holds no lock meanwhile.
-  //
-  // Shapes:   inputs: [N, input_size()], answers: N.
-  // Requires: every input is finite.
-  void Classify(ConstMatrixView inputs, std::span<Answer> answers, RadiusPrecision precision) const;
+  // The functions of CertifiedModel, on the calling thread. Hold no lock meanwhile.
+  void ClassifyByFloatingPoint(ConstMatrixView inputs, std::span<Answer> answers,
+                               RadiusPrecision precision) const;
+  bool ClassifyExactly(std::span<const float> input, Answer& answer, const StopCheck& stop) const;
+
+  // Expected time of ClassifyExactly for `images` images: what the last ones took, or before any a
+  // hundred times the time of an image.
+  std::chrono::nanoseconds ExpectedExactTime(std::size_t images) const {
+    return std::chrono::nanoseconds(exact_time_.load(std::memory_order_relaxed)) *
+           static_cast<std::int64_t>(images);
+  }
+  // Records the time of one image, or the mean of several.
+  void ObserveExactTime(std::chrono::nanoseconds per_image) const {
+    exact_time_.store((3 * exact_time_.load(std::memory_order_relaxed) + per_image.count()) / 4,
+                      std::memory_order_relaxed);
+  }
 
  private:
   ServedModel(std::string name, std::int64_t version,
               std::shared_ptr<const CertifiedModel> certified,
               std::shared_ptr<ModelMetrics> metrics);
   void MeasureTimes(std::size_t max_batch);
+  CertifiedModel::WorkerHandle TakeWorker() const;
+  void ReturnWorker(CertifiedModel::WorkerHandle worker) const;
 
   const std::string name_;
   const std::int64_t version_;
@@ -95,6 +111,7 @@ class ServedModel {
   const std::shared_ptr<ModelMetrics> metrics_;
   std::vector<BatchTime> batch_times_{BatchTime()};
   std::chrono::nanoseconds time_per_extra_image_{0};
+  mutable std::atomic<std::int64_t> exact_time_{0};  // nanoseconds per image
   mutable std::atomic<std::size_t> batch_limit_{1};
   mutable std::atomic<std::size_t> queue_capacity_{std::numeric_limits<std::size_t>::max()};
   mutable std::atomic<int> default_priority_{kDefaultPriority};

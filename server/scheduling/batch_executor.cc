@@ -32,11 +32,29 @@ void BatchExecutor::ExecuteSamePrecision(std::span<ClassificationTask* const> ta
   const std::span<Answer> answers(answers_.data(), inputs.rows);
 
   const Clock::TimePoint start = clock_.Now();
-  model->Classify(inputs, answers, tasks.front()->images().precision);
+  model->ClassifyByFloatingPoint(inputs, answers, tasks.front()->images().precision);
   model->metrics().ObserveBatch(inputs.rows, SecondsBetween(start, clock_.Now()), tasks.size());
-  model->metrics().ObserveAnswers(answers);
 
-  delivery_.Deliver(tasks, answers_);
+  const std::size_t decided = SubmitUndecided(tasks);
+  model->metrics().ObserveAnswers(answers.first(decided));
+  if (!decided_.empty()) delivery_.Deliver(decided_, answers_);
+}
+
+std::size_t BatchExecutor::SubmitUndecided(std::span<ClassificationTask* const> tasks) {
+  decided_.clear();
+  auto to = answers_.begin();
+  auto from = answers_.begin();
+  for (ClassificationTask* const task : tasks) {
+    const auto end = from + static_cast<std::ptrdiff_t>(task->images().num_images);
+    if (std::any_of(from, end, [](const Answer& answer) { return answer.is_undecided; })) {
+      exact_stage_.Submit(*task, {from, end});
+    } else {
+      decided_.push_back(task);
+      to = to == from ? end : std::move(from, end, to);
+    }
+    from = end;
+  }
+  return static_cast<std::size_t>(to - answers_.begin());
 }
 
 void BatchExecutor::Expire(std::span<ClassificationTask* const> batch) {

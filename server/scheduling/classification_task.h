@@ -5,6 +5,7 @@
 #include <memory>
 #include <span>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "model/certified_model.h"
@@ -16,7 +17,7 @@ namespace lipserve {
 
 // One decoded request on its way through queue and workers, of any protocol.
 //
-// Flow:    Prepare -> RequestQueue::Admit -> BatchExecutor::Execute -> Complete.
+// Flow:    Prepare -> RequestQueue::Admit -> BatchExecutor::Execute [-> ExactStage] -> Complete.
 // Threads: one thread owns the task at a time; the queue passes it on.
 class ClassificationTask {
  public:
@@ -45,7 +46,9 @@ class ClassificationTask {
   Clock::TimePoint deadline_ = Clock::TimePoint::max();
 
  private:
+  friend class ExactStage;
   friend class PriorityLane;
+  std::vector<Answer> partial_answers_;         // of a task in the exact stage
   ClassificationTask* next_in_lane_ = nullptr;  // the queue allocates nothing per task
 };
 

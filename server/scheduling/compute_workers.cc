@@ -14,8 +14,9 @@ namespace {
 // wait for a worker's time slice. So a busy server still refuses requests quickly.
 constexpr int kNiceness = 5;
 
-void ExecuteUntilClosed(RequestQueue& queue, const Clock& clock, AnswerDelivery& delivery) {
-  BatchExecutor executor(clock, delivery);
+void ExecuteUntilClosed(RequestQueue& queue, const Clock& clock, AnswerDelivery& delivery,
+                        ExactStage& exact_stage) {
+  BatchExecutor executor(clock, delivery, exact_stage);
   std::vector<ClassificationTask*> batch;
   while (queue.TakeBatch(batch)) {
     executor.Execute(batch);
@@ -25,15 +26,13 @@ void ExecuteUntilClosed(RequestQueue& queue, const Clock& clock, AnswerDelivery&
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<ComputeWorkers>> ComputeWorkers::Start(std::size_t count,
-                                                                      RequestQueue& queue,
-                                                                      const Clock& clock,
-                                                                      AnswerDelivery& delivery,
-                                                                      const ThreadCheck& check) {
-  std::unique_ptr<ComputeWorkers> workers(new ComputeWorkers(queue, clock));
-  const auto body = [&queue, &clock, &delivery] {
+absl::StatusOr<std::unique_ptr<ComputeWorkers>> ComputeWorkers::Start(
+    std::size_t count, RequestQueue& queue, const Clock& clock, AnswerDelivery& delivery,
+    ExactStage& exact_stage, const ThreadCheck& check) {
+  std::unique_ptr<ComputeWorkers> workers(new ComputeWorkers(queue, clock, exact_stage));
+  const auto body = [&queue, &clock, &delivery, &exact_stage] {
     ::setpriority(PRIO_PROCESS, 0, kNiceness);  // of this thread, in Linux
-    ExecuteUntilClosed(queue, clock, delivery);
+    ExecuteUntilClosed(queue, clock, delivery, exact_stage);
   };
   LIPSERVE_ASSIGN_OR_RETURN(workers->threads_, CheckedThreads::Start(count, body, check));
   return workers;
@@ -43,7 +42,7 @@ ComputeWorkers::~ComputeWorkers() {
   queue_.Close();
   onednn::SetThreadsOfThisThread(1);
   PromptDelivery delivery;
-  ExecuteUntilClosed(queue_, clock_, delivery);
+  ExecuteUntilClosed(queue_, clock_, delivery, exact_stage_);
 }
 
 }  // namespace lipserve

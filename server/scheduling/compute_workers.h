@@ -9,6 +9,7 @@
 #include "server/operations/checked_threads.h"
 #include "server/operations/clock.h"
 #include "server/scheduling/answer_delivery.h"
+#include "server/scheduling/exact_stage.h"
 #include "server/scheduling/request_queue.h"
 
 namespace lipserve {
@@ -17,16 +18,15 @@ namespace lipserve {
 // many requests, not from splitting one. They run at a lower priority than the pollers.
 class ComputeWorkers {
  public:
-  // Starts `count` threads, once each has passed `check`. They share `delivery`.
+  // Starts `count` threads, once each has passed `check`. They share `delivery` and `exact_stage`.
   //
-  // Requires: queue, clock and delivery outlive the workers; the calling thread has passed the
+  // Requires: queue, clock, delivery and exact_stage outlive the workers; the calling thread has
+  // passed the
   //           check too.
   // Errors:   those of CheckedThreads::Start.
-  static absl::StatusOr<std::unique_ptr<ComputeWorkers>> Start(std::size_t count,
-                                                               RequestQueue& queue,
-                                                               const Clock& clock,
-                                                               AnswerDelivery& delivery,
-                                                               const ThreadCheck& check);
+  static absl::StatusOr<std::unique_ptr<ComputeWorkers>> Start(
+      std::size_t count, RequestQueue& queue, const Clock& clock, AnswerDelivery& delivery,
+      ExactStage& exact_stage, const ThreadCheck& check);
 
   // Closes the queue, executes what is left in it, and joins. The calling thread helps, so the
   // queue is emptied even without any worker.
@@ -35,10 +35,12 @@ class ComputeWorkers {
   ComputeWorkers& operator=(const ComputeWorkers&) = delete;
 
  private:
-  ComputeWorkers(RequestQueue& queue, const Clock& clock) : queue_(queue), clock_(clock) {}
+  ComputeWorkers(RequestQueue& queue, const Clock& clock, ExactStage& exact_stage)
+      : queue_(queue), clock_(clock), exact_stage_(exact_stage) {}
 
   RequestQueue& queue_;
   const Clock& clock_;
+  ExactStage& exact_stage_;
   std::unique_ptr<CheckedThreads> threads_;
 };
 

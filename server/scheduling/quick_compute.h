@@ -9,6 +9,7 @@
 #include "server/operations/clock.h"
 #include "server/scheduling/answer_delivery.h"
 #include "server/scheduling/batch_executor.h"
+#include "server/scheduling/exact_stage.h"
 #include "server/scheduling/request_queue.h"
 
 namespace lipserve {
@@ -16,7 +17,7 @@ namespace lipserve {
 // Computes quick batches on the calling thread, a poller, between two polls of the network. For
 // small models this costs less than waking a worker.
 //
-//   QuickCompute compute(queue, std::chrono::microseconds(200), clock, delivery);
+//   QuickCompute compute(queue, std::chrono::microseconds(200), clock, delivery, exact_stage);
 //   const std::size_t answered = compute.Run();
 //
 // Threads: one at a time.
@@ -33,10 +34,10 @@ class QuickCompute {
   // Run computes batches that are expected to take at most `budget`, for about kMaxBudgetsPerRun *
   // budget in total.
   //
-  // Requires: queue, clock and delivery outlive the object.
+  // Requires: queue, clock, delivery and exact_stage outlive the object.
   QuickCompute(RequestQueue& queue, std::chrono::nanoseconds budget, const Clock& clock,
-               PromptDelivery& delivery)
-      : queue_(queue), budget_(budget), clock_(clock), executor_(clock, delivery) {}
+               PromptDelivery& delivery, ExactStage& exact_stage)
+      : queue_(queue), budget_(budget), clock_(clock), executor_(clock, delivery, exact_stage) {}
 
   // Returns how many requests it answered. The workers compute what it leaves.
   std::size_t Run();

@@ -27,10 +27,10 @@ absl::Status RequestQueue::CheckCapacityLocked(const ServedModel& model, std::si
   const std::size_t capacity =
       std::min(capacity_images_, model.queue_capacity()) / (is_background ? 2 : 1);
   if (queued + images <= capacity) return absl::OkStatus();
-  return absl::ResourceExhaustedError(
-      absl::StrCat("the queue of model ", model.name(), " is full",
-                   is_background ? " for requests of low priority" : "", ": ", queued, " of ",
-                   capacity, " images wait and this call brings ", images, "; retry later"));
+  return absl::ResourceExhaustedError(absl::StrCat(
+      "the queue of ", stage_ == Stage::kExact ? "the exact stage for " : "", "model ",
+      model.name(), " is full", is_background ? " for requests of low priority" : "", ": ", queued,
+      " of ", capacity, " images wait and this call brings ", images, "; retry later"));
 }
 
 absl::Status RequestQueue::CheckCapacity(const ServedModel& model, std::size_t images) const {
@@ -82,9 +82,9 @@ bool RequestQueue::TakeQuickBatch(std::chrono::nanoseconds budget,
                                   std::vector<ClassificationTask*>& batch) {
   batch.clear();
   MutexLock lock(mutex_);
-  const auto is_quick = [budget](const Lane& lane) {
-    const std::size_t images = lane.tasks.NextBatchImages(lane.model->batch_limit());
-    return lane.model->ExpectedTime(images) <= budget;
+  const auto is_quick = [this, budget](const Lane& lane) {
+    const std::size_t images = lane.tasks.NextBatchImages(BatchLimit(*lane.model));
+    return ExpectedTime(*lane.model, images) <= budget;
   };
   const auto quick = std::find_if(lanes_.begin(), lanes_.end(), is_quick);
   if (quick != lanes_.end()) {
@@ -100,11 +100,19 @@ void RequestQueue::PopBatch(std::vector<Lane>::iterator which,
                             std::vector<ClassificationTask*>& batch) {
   Lane lane = *which;
   lanes_.erase(which);
-  const std::size_t images = lane.tasks.TakeBatch(lane.model->batch_limit(), batch);
+  const std::size_t images = lane.tasks.TakeBatch(BatchLimit(*lane.model), batch);
   lane.images -= images;
   if (!lane.tasks.empty()) lanes_.push_back(lane);
   ++running_batches_;
   CountQueued(*batch.front()->model(), -static_cast<std::ptrdiff_t>(images));
+}
+
+void RequestQueue::Return(ClassificationTask& task) {
+  MutexLock lock(mutex_);
+  assert(running_batches_ > 0);
+  Append(task);
+  CountQueued(*task.model(), static_cast<std::ptrdiff_t>(task.images().num_images));
+  if (waiting_workers_ > 0) work_arrived_.NotifyOne();
 }
 
 void RequestQueue::BatchDone() {
@@ -126,9 +134,14 @@ void RequestQueue::WaitUntilIdle() {
   while (!IsIdleLocked()) became_idle_.Wait(mutex_);
 }
 
+std::chrono::nanoseconds RequestQueue::ExpectedTime(const ServedModel& model,
+                                                    std::size_t images) const {
+  return stage_ == Stage::kExact ? model.ExpectedExactTime(images) : model.ExpectedTime(images);
+}
+
 std::chrono::nanoseconds RequestQueue::ExpectedQueueTime() const {
   std::chrono::nanoseconds time{0};
-  for (const Lane& lane : lanes_) time += lane.model->ExpectedTime(lane.images);
+  for (const Lane& lane : lanes_) time += ExpectedTime(*lane.model, lane.images);
   return time;
 }
 
@@ -142,13 +155,12 @@ std::chrono::nanoseconds RequestQueue::ExpectedWait(const ServedModel& model) co
   const auto own = std::find_if(lanes_.begin(), lanes_.end(),
                                 [&model](const Lane& lane) { return lane.model == &model; });
   if (own == lanes_.end()) return std::chrono::nanoseconds(0);
-  const std::size_t turns = (own->images - 1) / model.batch_limit() + 1;
+  const std::size_t turns = (own->images - 1) / BatchLimit(model) + 1;
   std::chrono::nanoseconds wait{0};
   for (const Lane& lane : lanes_) {
-    const std::size_t images = lane.model == &model
-                                   ? lane.images
-                                   : std::min(lane.images, turns * lane.model->batch_limit());
-    wait += lane.model->ExpectedTime(images);
+    const std::size_t images =
+        lane.model == &model ? lane.images : std::min(lane.images, turns * BatchLimit(*lane.model));
+    wait += ExpectedTime(*lane.model, images);
   }
   return wait;
 }

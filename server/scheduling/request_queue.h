@@ -43,12 +43,16 @@ enum class ComputedBy {
 //          queue from Admit to TakeBatch.
 class RequestQueue {
  public:
+  // What the tasks wait for. It decides how long they are expected to take, and whether they are
+  // computed in batches: in the exact stage, each task is one of its own.
+  enum class Stage { kFloatingPoint, kExact };
+
   // `capacity_images` is the capacity of each model's queue; ServedModel::queue_capacity() may be
   // lower.
   //
   // Requires: metrics outlive the queue.
-  RequestQueue(std::size_t capacity_images, Metrics& metrics)
-      : capacity_images_(capacity_images), metrics_(metrics) {}
+  RequestQueue(std::size_t capacity_images, Metrics& metrics, Stage stage = Stage::kFloatingPoint)
+      : capacity_images_(capacity_images), metrics_(metrics), stage_(stage) {}
   ~RequestQueue();
   RequestQueue(const RequestQueue&) = delete;
   RequestQueue& operator=(const RequestQueue&) = delete;
@@ -78,6 +82,10 @@ class RequestQueue {
   // the workers for what is queued.
   bool TakeQuickBatch(std::chrono::nanoseconds budget, std::chrono::nanoseconds share_above,
                       std::vector<ClassificationTask*>& batch);
+
+  // Puts a task of a batch that was taken last in its lane, although it was admitted before: for
+  // one that takes long, so that others have a turn. Call it before BatchDone.
+  void Return(ClassificationTask& task);
 
   // Marks a batch from TakeBatch or TakeQuickBatch as computed.
   void BatchDone();
@@ -109,6 +117,10 @@ class RequestQueue {
   bool IsIdleLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return lanes_.empty() && running_batches_ == 0;
   }
+  std::chrono::nanoseconds ExpectedTime(const ServedModel& model, std::size_t images) const;
+  std::size_t BatchLimit(const ServedModel& model) const {
+    return stage_ == Stage::kExact ? 1 : model.batch_limit();
+  }
   std::chrono::nanoseconds ExpectedQueueTime() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Append(ClassificationTask& task) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void CountQueued(const ServedModel& model, std::ptrdiff_t images)
@@ -118,6 +130,7 @@ class RequestQueue {
 
   const std::size_t capacity_images_;
   Metrics& metrics_;
+  const Stage stage_;
 
   mutable Mutex mutex_;
   CondVar work_arrived_;

@@ -84,10 +84,15 @@ ServerOptions OptionsOfThisMachine() {
 
 void ServeModel(const FrozenModel& model, ServerOptions options,
                 const ServiceProcess::PortTaker& take_port) {
+  ServeModels({&model, 1}, std::move(options), take_port);
+}
+
+void ServeModels(std::span<const FrozenModel> models, ServerOptions options,
+                 const ServiceProcess::PortTaker& take_port) {
   onednn::UseStrictFloat32();
   const SteadyClock clock;
   const TemporaryModels folder;
-  folder.Add(model.name, "1", model);
+  for (const FrozenModel& model : models) folder.Add(model.name, "1", model);
   options.models_folder = folder.path();
   options.grpc.port = 0;
   options.http.port = 0;

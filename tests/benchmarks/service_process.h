@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <functional>
+#include <span>
 #include <string>
 
 #include "model/network/model_file.h"
@@ -41,9 +42,11 @@ class ServiceProcess {
 // What lipserve-server takes on this machine where no flag says otherwise.
 ServerOptions OptionsOfThisMachine();
 
-// Serves `model` on free ports.
+// Serve `model`, or several of different names, on free ports.
 void ServeModel(const FrozenModel& model, ServerOptions options,
                 const ServiceProcess::PortTaker& take_port);
+void ServeModels(std::span<const FrozenModel> models, ServerOptions options,
+                 const ServiceProcess::PortTaker& take_port);
 
 }  // namespace lipserve
 

@@ -97,6 +97,27 @@ TEST(CertifiedModelTest, TheAnswerDoesNotDependOnFlushToZero) {
   _mm_setcsr(before);
   for (std::size_t r = 0; r < plain.size(); ++r) ExpectSameBits(plain[r], flushed[r]);
 }
+
+// Processors take long for subnormal numbers, so float32 must not compute with them. The class, and
+// its radius, are those of float64.
+TEST(CertifiedModelTest, SubnormalNumbersAreZerosInFloat32Only) {
+  FrozenNetwork network = RandomNetwork(2, {2, 1});
+  auto& dense = std::get<DenseLayer>(network.layers.back());
+  dense.weights = {0.5F, 1.0F};
+  dense.bias.clear();
+  const auto model = Create(network);
+  const std::vector<float> inputs = {-0x1p-126F, 0.0F, 0.0F, -0x1p-149F};
+  std::vector<float> scores = {1.0F, 1.0F};
+  model->ScoresFloat32({inputs.data(), 2, 2}, *model->NewWorker(), {scores.data(), 2, 1});
+  EXPECT_EQ(scores, (std::vector<float>{0.0F, 0.0F}));
+  for (const Answer& answer : Classify(*model, inputs)) {
+    EXPECT_EQ(answer.class_index, 1U);
+    EXPECT_EQ(answer.decided_by, DecidedBy::kFloat64);
+    EXPECT_GT(answer.radius_l2, 0.0);
+    EXPECT_FALSE(answer.stages_disagreed);
+  }
+  EXPECT_LT(Classify(*model, inputs)[0].scores[0], 0.0F);
+}
 #endif
 
 TEST(CertifiedModelTest, ABinaryModelChoosesTheFirstClassWhereTheScoreIsNotNegative) {

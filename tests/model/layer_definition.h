@@ -168,8 +168,8 @@ struct LayerDefinition {
 
   std::vector<Number> operator()(const ConcatenatedReluLayer&) const {
     std::vector<Number> y;
-    for (const Number value : x) y.push_back(value > 0 ? value : 0);
-    for (const Number value : x) y.push_back(value < 0 ? -value : 0);
+    for (const Number& value : x) y.push_back(value > 0 ? value : 0);
+    for (const Number& value : x) y.push_back(value < 0 ? -value : 0);
     return y;
   }
 

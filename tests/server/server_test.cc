@@ -216,12 +216,12 @@ TEST_F(ServerTest, APortInUseIsAnErrorThatNamesIt) {
   EXPECT_TRUE(first.Classify(Fp32Request("first", RandomInputs(1, 1))).ok());
 }
 
-// Fails on the thread that asks for the `failing`-th time: the caller's, each worker's, each
-// poller's and the loader's.
+// Fails on the thread that asks for the `failing`-th time: the caller's, each worker's, that
+// of the exact stage, each poller's and the loader's.
 TEST_F(ServerTest, DoesNotServeIfAnyThreadThatDecidesFailsItsCheck) {
   const SteadyClock clock;
   const ServerOptions options = TestOptions(folder_);
-  const std::size_t threads = 1 + options.workers + options.pollers + 1;
+  const std::size_t threads = 1 + options.workers + 1 + options.pollers + 1;
   for (std::size_t failing = 0; failing <= threads; ++failing) {
     std::atomic<std::size_t> checks = 0;
     const auto check = [&checks, failing] {

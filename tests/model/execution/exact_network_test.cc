@@ -212,7 +212,8 @@ FrozenNetwork NormMinusFive(float unit) {
 
 TEST(ExactNetworkTest, RootsThatAreNumbersAreExact) {
   for (const float unit : {1.0F, 0x1p60F, 0x1p-60F}) {
-    const ExactNetwork exact(NormMinusFive(unit));
+    const FrozenNetwork network = NormMinusFive(unit);
+    const ExactNetwork exact(network);
     EXPECT_EQ(exact.ClassOf(std::vector<float>{3.0F * unit, -4.0F * unit}), 0U);
     EXPECT_EQ(exact.ClassOf(std::vector<float>{std::nextafter(3.0F * unit, 0.0F), 4.0F * unit}),
               1U);

@@ -63,8 +63,8 @@ TEST_F(RepositoryLoaderTest, UnloadWaitsForWhoeverHoldsTheVersionThenFreesIt) {
   EXPECT_THAT(Indexed(*repository_, "m", 1), StartsWith("UNLOADING"));
   const std::vector<float> inputs = RandomInputs(1, 1);
   Answer answer;
-  held->Classify({inputs.data(), 1, inputs.size()}, {&answer, 1},
-                 RadiusPrecision::kTight);  // still whole
+  held->ClassifyByFloatingPoint({inputs.data(), 1, inputs.size()}, {&answer, 1},
+                                RadiusPrecision::kTight);  // still whole
   EXPECT_EQ(answer.scores.size(), 3U);
   held.reset();
   while (Indexed(*repository_, "m", 1) != "UNAVAILABLE: not loaded") std::this_thread::yield();

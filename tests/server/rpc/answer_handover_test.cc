@@ -44,7 +44,9 @@ class AnswerHandoverTest : public ::testing::Test {
   FakeClock clock_;
   grpc::CompletionQueue queue_;
   AnswerHandover handover_{queue_};
-  BatchExecutor worker_{clock_, handover_};
+  Metrics metrics_{BuildInfo{}};
+  ExactStage exact_stage_{100, metrics_, clock_};
+  BatchExecutor worker_{clock_, handover_, exact_stage_};
   PromptDelivery delivery_;
 };
 

@@ -36,7 +36,9 @@ class BatchExecutorTest : public ::testing::Test {
   SmallServedModel served_;
   FakeClock clock_;
   PromptDelivery delivery_;
-  BatchExecutor executor_{clock_, delivery_};
+  Metrics metrics_{BuildInfo{}};
+  ExactStage exact_stage_{100, metrics_, clock_};
+  BatchExecutor executor_{clock_, delivery_, exact_stage_};
 };
 
 TEST_F(BatchExecutorTest, GivesEachTaskOfABatchItsOwnAnswers) {

@@ -44,7 +44,8 @@ class QuickComputeTest : public ::testing::Test {
   Metrics metrics_{BuildInfo{}};
   RequestQueue queue_{100, metrics_};
   PromptDelivery delivery_;
-  QuickCompute compute_{queue_, kBudget, clock_, delivery_};
+  ExactStage exact_stage_{100, metrics_, clock_};
+  QuickCompute compute_{queue_, kBudget, clock_, delivery_, exact_stage_};
   std::vector<std::unique_ptr<FakeTask>> tasks_;
 };
 
@@ -62,7 +63,7 @@ TEST_F(QuickComputeTest, LeavesTheRestAfterFiveBudgets) {
 }
 
 TEST_F(QuickComputeTest, TakesNothingThatIsExpectedToTakeLongerThanTheBudget) {
-  QuickCompute no_time(queue_, nanoseconds(0), clock_, delivery_);
+  QuickCompute no_time(queue_, nanoseconds(0), clock_, delivery_, exact_stage_);
   Queue(1, nanoseconds(1));
   EXPECT_EQ(no_time.Run(), 0U);
   EXPECT_EQ(queue_.queued_images(), 1U);
