@@ -30,9 +30,20 @@ void Load(const std::string& path) {
   onednn::UseStrictFloat32();
   onednn::SetThreadsOfThisThread(1);
   absl::StatusOr<FrozenModel> frozen = ReadModelFile(path);
-  const absl::Status status = frozen.ok()
-                                  ? CertifiedModel::Create(*std::move(frozen), kMaxBatch).status()
-                                  : frozen.status();
+  absl::Status status = frozen.status();
+  if (frozen.ok()) {
+    const auto start = std::chrono::steady_clock::now();
+    const LoadingCost cost = CostOfLoading(frozen->network, kMaxBatch);
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+    absl::PrintF("  computed in %.3f s: %.2g operations, %.0f MB\n", seconds.count(),
+                 cost.operations, 1e-6 * cost.bytes);
+    status = CheckLoadingCost(frozen->network, kMaxBatch, {});
+    if (!status.ok()) absl::PrintF("  refused: %s\n", std::string(status.message()));
+    std::fflush(stdout);
+    status = CertifiedModel::Create(*std::move(frozen), kMaxBatch,
+                                    {.budget = LoadingBudget::Unlimited()})
+                 .status();
+  }
   absl::PrintF("  %s\n", status.ok() ? "loaded" : std::string(status.message()));
   std::fflush(stdout);
 }

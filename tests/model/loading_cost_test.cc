@@ -97,8 +97,8 @@ TEST_F(LoadingCostTest, BoundsDoNotDependOnTheBudget) {
       CertifiedModel::Create(Manifold(), kMaxBatch, {.budget = LoadingBudget::Unlimited()});
   ASSERT_TRUE(usual.ok() && unlimited.ok());
   const auto bounds = (*usual)->layer_lipschitz_bounds();
-  EXPECT_TRUE(std::equal(bounds.begin(), bounds.end(),
-                         (*unlimited)->layer_lipschitz_bounds().begin()));
+  EXPECT_TRUE(
+      std::equal(bounds.begin(), bounds.end(), (*unlimited)->layer_lipschitz_bounds().begin()));
   EXPECT_EQ((*usual)->lipschitz_bound(), (*unlimited)->lipschitz_bound());
 }
 
@@ -115,10 +115,15 @@ TEST_F(LoadingCostTest, SumOfPartsIsTheWhole) {
 }
 
 TEST_F(LoadingCostTest, EveryLayerAddsToIt) {
-  const FrozenLayer layers[] = {GroupSortLayer{.group_size = 2}, AbsLayer{}, MaxMinLayer{},
-                                ConcatenatedReluLayer{}, PReluLayer{.slopes = {0.5F, 0.5F}},
+  const FrozenLayer layers[] = {GroupSortLayer{.group_size = 2},
+                                AbsLayer{},
+                                MaxMinLayer{},
+                                ConcatenatedReluLayer{},
+                                PReluLayer{.slopes = {0.5F, 0.5F}},
                                 HouseholderLayer{.directions = {0.5F, 0.5F}},
-                                AveragePoolLayer{}, L2NormPoolLayer{}, UpSamplingLayer{}};
+                                AveragePoolLayer{},
+                                L2NormPoolLayer{},
+                                UpSamplingLayer{}};
   const auto cost = [](const FrozenLayer& layer, int count) {
     const FrozenModel model = CostlyNetworkBuilder({2, 8, 8}).Repeat(count, layer).Dense(2).Build();
     return CostOfLoading(model.network, kMaxBatch);
