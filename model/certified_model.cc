@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
+#include <numeric>
 #include <random>
 #include <utility>
 
@@ -12,6 +13,7 @@
 #include "model/certificate/certificate.h"
 #include "model/certificate/exact_decision.h"
 #include "model/certificate/network_bounds.h"
+#include "model/certificate/norm_proof.h"
 #include "model/execution/float64_network.h"
 #include "model/execution/inference_graph.h"
 #include "model/foundation/status_macros.h"
@@ -245,20 +247,33 @@ Answer CertifiedModel::AnswerTight(ConstMatrixView inputs, Worker& worker, std::
   return answer;
 }
 
-// Runs random inputs through both evaluations at every batch size and compares the results. This
-// also warms up the primitives.
-absl::Status CertifiedModel::SelfTest() const {
+// Runs random inputs through both evaluations and compares the results, at every batch size if that
+// costs little. This also warms up the primitives. Ties do not matter: the exact stage never runs.
+absl::Status CertifiedModel::SelfTest(double image_operations, const StopCheck& stop) const {
   const ScopedStrictFloatingPoint strict;
   const WorkerHandle worker = NewWorker();
+  std::span<const std::size_t> sizes = impl_->graph.batch_sizes();
+  const double images =
+      static_cast<double>(std::accumulate(sizes.begin(), sizes.end(), max_batch()));
+  if (images * image_operations > kMostSelfTestOperations) sizes = sizes.first(1);
+  const std::size_t most = sizes.back();
   std::mt19937_64 random(2026);
-  std::vector<float> inputs(max_batch() * input_size());
+  std::vector<float> inputs(most * input_size());
   for (float& input : inputs) input = static_cast<float>(random() >> 40) * 0x1p-24F;
-  std::vector<Answer> answers(max_batch());
-  for (const std::size_t rows : impl_->graph.batch_sizes()) {
-    ClassifyPiece({inputs.data(), rows, input_size()}, *worker, {answers.data(), rows},
-                  RadiusPrecision::kTight);
+  const std::size_t layers = impl_->graph.num_rounding_layers();
+  if (stop()) return StoppedError();
+  impl_->float64.Run({inputs.data(), most, input_size()}, worker->float64,
+                     {worker->scores64.data(), most * impl_->num_rows},
+                     {worker->norms64.data(), most * layers});
+  for (const std::size_t rows : sizes) {
+    if (stop()) return StoppedError();
+    impl_->graph.Run({inputs.data(), rows, input_size()}, worker->graph,
+                     {worker->scores32.data(), rows, impl_->num_rows},
+                     {worker->norms32.data(), rows * layers});
     for (std::size_t row = 0; row < rows; ++row) {
-      if (!answers[row].stages_disagreed) continue;
+      worker->LoadFloat32Row(rows, row);
+      worker->LoadFloat64Row(most, row);
+      if (StagesAgree(*worker)) continue;
       return absl::InternalError(absl::StrFormat(
           "self-test: batch of %d, row %d: expected float32 and float64 scores within their proven "
           "errors, got others; this machine's arithmetic or a library breaks the certificate's "
@@ -269,14 +284,34 @@ absl::Status CertifiedModel::SelfTest() const {
   return absl::OkStatus();
 }
 
+bool CertifiedModel::StagesAgree(const Worker& worker) const {
+  const Certifier& certifier = impl_->certifier;
+  const auto& [scores32, norms32] = worker.row32;
+  const auto& [scores64, norms64] = worker.row64;
+  const auto by_float32 = certifier.Decide(scores32, norms32, Arithmetic::kFloat32);
+  const auto by_float64 = certifier.Decide(scores64, norms64, Arithmetic::kFloat64);
+  if (by_float32 && by_float64 && *by_float32 != *by_float64) return false;
+  const std::size_t chosen = by_float64.value_or(certifier.LargestClass(scores64));
+  return certifier.AreConsistent(chosen, scores32, norms32, scores64, norms64);
+}
+
 absl::StatusOr<std::shared_ptr<const CertifiedModel>> CertifiedModel::Create(
     FrozenModel frozen, std::size_t max_batch) {
+  return Create(std::move(frozen), max_batch, Limits());
+}
+
+absl::StatusOr<std::shared_ptr<const CertifiedModel>> CertifiedModel::Create(FrozenModel frozen,
+                                                                             std::size_t max_batch,
+                                                                             const Limits& limits) {
   if (max_batch == 0) return absl::InvalidArgumentError("max_batch: expected at least 1, got 0");
   LIPSERVE_RETURN_IF_ERROR(CheckNetwork(frozen.network));
-  LIPSERVE_ASSIGN_OR_RETURN(NetworkBounds bounds, NetworkBounds::Create(frozen.network));
+  LIPSERVE_RETURN_IF_ERROR(CheckLoadingCost(frozen.network, max_batch, limits.budget));
+  const double image_operations = OperationsPerImage(frozen.network);
+  LIPSERVE_ASSIGN_OR_RETURN(NetworkBounds bounds,
+                            NetworkBounds::Create(frozen.network, limits.stop));
   const std::shared_ptr<const CertifiedModel> model(new CertifiedModel(
       std::make_unique<const Impl>(std::move(frozen), std::move(bounds), max_batch)));
-  LIPSERVE_RETURN_IF_ERROR(model->SelfTest());
+  LIPSERVE_RETURN_IF_ERROR(model->SelfTest(image_operations, limits.stop));
   return model;
 }
 

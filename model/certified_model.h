@@ -27,6 +27,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "model/foundation/stop_check.h"
+#include "model/loading_cost.h"
 #include "model/network/matrix_view.h"
 #include "model/network/model_file.h"
 
@@ -84,11 +85,22 @@ class CertifiedModel {
   };
   using WorkerHandle = std::unique_ptr<Worker, WorkerDeleter>;
 
-  // Proves the operator norms, checks the file's claims against them, creates and warms up oneDNN's
-  // primitives for every batch size used, and runs a self-test.
+  // What creation may take.
+  struct Limits {
+    LoadingBudget budget = {};
+    StopCheck stop = {};  // asked at least every second of work or so
+  };
+
+  // Computes what all of this takes, proves the operator norms, checks the file's claims against
+  // them, creates and warms up oneDNN's primitives for every batch size used, and runs a self-test.
   //
   // Requires: max_batch >= 1; the calling thread's OpenMP team is as wide as the workers' will be.
-  // Errors:   InvalidArgument if a claimed bound is not confirmed, or sizes void the proof.
+  // Errors:   InvalidArgument if a claimed bound is not confirmed, or sizes void the proof;
+  //           ResourceExhausted if it would take more than the budget; Cancelled once `stop` says
+  //           so.
+  static absl::StatusOr<std::shared_ptr<const CertifiedModel>> Create(FrozenModel frozen,
+                                                                      std::size_t max_batch,
+                                                                      const Limits& limits);
   static absl::StatusOr<std::shared_ptr<const CertifiedModel>> Create(FrozenModel frozen,
                                                                       std::size_t max_batch);
   ~CertifiedModel();
@@ -146,7 +158,10 @@ class CertifiedModel {
   using DecideExactly = absl::FunctionRef<std::optional<std::size_t>(std::span<const float>)>;
   Answer AnswerTight(ConstMatrixView inputs, Worker& worker, std::size_t row,
                      DecideExactly exact) const;
-  absl::Status SelfTest() const;
+  // Whether both evaluations of the loaded row can be within their proven errors.
+  bool StagesAgree(const Worker& worker) const;
+  // `image_operations`: what one image costs (loading_cost.h).
+  absl::Status SelfTest(double image_operations, const StopCheck& stop) const;
 
   std::unique_ptr<const Impl> impl_;
 };

@@ -110,7 +110,8 @@ class Check {
     const Clock::TimePoint start = clock_.Now();
     LIPSERVE_ASSIGN_OR_RETURN(FrozenModel frozen, ReadModelFile(path));
     LIPSERVE_ASSIGN_OR_RETURN(const auto model,
-                              CertifiedModel::Create(std::move(frozen), options_.max_batch));
+                              CertifiedModel::Create(std::move(frozen), options_.max_batch,
+                                                     {.budget = options_.load_budget}));
     return Proof{.digest = ToHex(model->frozen().digest).substr(0, 16),
                  .lipschitz_bound = model->lipschitz_bound(),
                  .seconds = SecondsBetween(start, clock_.Now())};

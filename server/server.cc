@@ -232,6 +232,7 @@ Server::Impl::Impl(const ServerOptions& options, const Clock& clock, ThreadCheck
                    .load_models = options.load_models,
                    .max_batch = options.max_batch,
                    .queue_capacity = options.queue_capacity,
+                   .budget = options.load_budget,
                    .skip_bad_models = options.skip_bad_models,
                    .log = options_.log,
                    .on_change = [this](const auto& answering) { OnModelsChanged(answering); }},

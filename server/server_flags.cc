@@ -86,6 +86,13 @@ void DeclareRepository(CLI::App& app, Flags& flags) {
       ->allow_extra_args(false);
   app.add_flag("--skip-bad-models", options.skip_bad_models,
                "Serve the good models although others are refused (default: exit 1)");
+  app.add_option("--max-load-operations", options.load_budget.operations,
+                 "Refuse models whose loading takes more, computed from their shapes; 1e9 are "
+                 "about a second of one core")
+      ->capture_default_str();
+  app.add_option("--max-load-bytes", options.load_budget.bytes,
+                 "Refuse models whose loading takes more memory, computed from their shapes")
+      ->capture_default_str();
   app.add_flag("--check-config", flags.check_only,
                "Check the flags, prove every model in the folder, print a table and exit");
 }

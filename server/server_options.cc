@@ -36,6 +36,10 @@ absl::Status CheckRepositoryOptions(const ServerOptions& options) {
         absl::StrCat("--load-model: expected the name of a folder in ", options.models_folder,
                      ", of 1 to 128 letters, digits, '_', '-' or '.', got '", name, "'"));
   }
+  if (!(options.load_budget.operations > 0.0) || !(options.load_budget.bytes > 0.0)) {
+    return absl::InvalidArgumentError(
+        "--max-load-operations and --max-load-bytes: expected numbers above 0");
+  }
   return absl::OkStatus();
 }
 

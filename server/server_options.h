@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "model/loading_cost.h"
 #include "server/operations/listen_address.h"
 #include "server/operations/request_log.h"
 #include "server/repository/repository_mode.h"
@@ -24,6 +25,7 @@ struct ServerOptions {
   std::chrono::milliseconds repository_poll{2000};  // between two polls of the folder; 0: never
   std::vector<std::string> load_models;             // loaded at the start, in explicit mode
   bool skip_bad_models = false;
+  LoadingBudget load_budget = {};  // what loading a model may take
 
   ListenAddress grpc{.host = "127.0.0.1", .port = 8001};
   ListenAddress http{.host = "127.0.0.1", .port = 8002};

@@ -16,8 +16,6 @@ namespace lipserve {
 namespace {
 
 constexpr int kIterations = 8;
-// Each iteration reads the layer twice. A layer above this size keeps the simple bound.
-constexpr double kMaxProducts = 0x1p32;
 
 // A nonnegative matrix, scaled to entries of at most about 1.
 struct NonnegativeMap {
@@ -30,7 +28,7 @@ struct NonnegativeMap {
   std::size_t depths;  // products in an output of the first plus those in one of the second
 };
 
-Upper CollatzWielandtBound(const NonnegativeMap& map) {
+Upper CollatzWielandtBound(const NonnegativeMap& map, const StopCheck& stop) {
   // A computed sum of nonnegative products is at least (1 - gamma) times the real one.
   const Upper gamma = Gamma(static_cast<double>(map.depths + 2), kUnitRoundoff64);
   std::vector<double> v(map.inputs, 1.0);
@@ -40,6 +38,7 @@ Upper CollatzWielandtBound(const NonnegativeMap& map) {
   for (int iteration = 0; iteration < kIterations; ++iteration) {
     map.apply(v, image);
     map.apply_transposed(image, next);
+    if (stop()) break;  // the sums may be parts only
     Upper ratio;
     for (std::size_t j = 0; j < v.size(); ++j) {
       ratio = Max(ratio, DivideUp(Upper(next[j]), v[j]));
@@ -69,17 +68,17 @@ Upper ScaledBack(Upper norm, int exponent) { return Upper(std::ldexp(norm.value(
 
 }  // namespace
 
-Upper AbsoluteNormBound(const DenseLayer& layer) {
+Upper AbsoluteNormBound(const DenseLayer& layer, const StopCheck& stop) {
   const Upper simple = FrobeniusNorm(layer.weights, layer.inputs);
   float largest = 0.0F;
   for (const float w : layer.weights) largest = std::max(largest, std::fabs(w));
-  if (largest == 0.0F || static_cast<double>(layer.weights.size()) > kMaxProducts) return simple;
+  if (largest == 0.0F || static_cast<double>(layer.weights.size()) > kMostProductsOfAbsoluteNorm)
+    return simple;
   const int exponent = -std::ilogb(largest);
-  std::vector<double> magnitudes(layer.weights.size());
-  for (std::size_t i = 0; i < magnitudes.size(); ++i) {
-    magnitudes[i] = std::fabs(std::ldexp(static_cast<double>(layer.weights[i]), exponent));
-  }
-  const auto row = [&](std::size_t o) { return magnitudes.data() + o * layer.inputs; };
+  const double scale = std::ldexp(1.0, exponent);
+  const auto magnitude = [&](std::size_t o, std::size_t k) {
+    return std::fabs(static_cast<double>(layer.weights[o * layer.inputs + k])) * scale;
+  };
   const NonnegativeMap map{.inputs = layer.inputs,
                            .outputs = layer.outputs,
                            .apply =
@@ -87,7 +86,7 @@ Upper AbsoluteNormBound(const DenseLayer& layer) {
                                  for (std::size_t o = 0; o < y.size(); ++o) {
                                    y[o] = 0.0;
                                    for (std::size_t k = 0; k < x.size(); ++k)
-                                     y[o] += row(o)[k] * x[k];
+                                     y[o] += magnitude(o, k) * x[k];
                                  }
                                },
                            .apply_transposed =
@@ -95,29 +94,29 @@ Upper AbsoluteNormBound(const DenseLayer& layer) {
                                  std::fill(x.begin(), x.end(), 0.0);
                                  for (std::size_t o = 0; o < y.size(); ++o) {
                                    for (std::size_t k = 0; k < x.size(); ++k)
-                                     x[k] += row(o)[k] * y[o];
+                                     x[k] += magnitude(o, k) * y[o];
                                  }
                                },
                            .depths = layer.inputs + layer.outputs};
-  return Smaller(simple, ScaledBack(CollatzWielandtBound(map), exponent));
+  return Smaller(simple, ScaledBack(CollatzWielandtBound(map, stop), exponent));
 }
 
-Upper AbsoluteNormBound(const ConvolutionLayer& layer) {
+Upper AbsoluteNormBound(const ConvolutionLayer& layer, const StopCheck& stop) {
   // || |T| || is at most the norm of gathering the windows times the norm of multiplying each
   // window by |K|. The first is the square root of the largest number of reads of a pixel.
   const WindowReads vertical(layer.vertical, layer.padding_mode, layer.input.height);
   const WindowReads horizontal(layer.horizontal, layer.padding_mode, layer.input.width);
   const auto reads = static_cast<double>(vertical.most_reads() * horizontal.most_reads());
   const Upper simple = SqrtUp(Upper(reads)) * FrobeniusNorm(layer.weights, layer.fan_in());
-  const ConvolutionOperator convolution(layer, ConvolutionOperator::Taps::kAbsolute);
-  if (convolution.products() > kMaxProducts) return simple;
+  const ConvolutionOperator convolution(layer, ConvolutionOperator::Taps::kAbsolute, stop);
+  if (convolution.products() > kMostProductsOfAbsoluteNorm) return simple;
   const NonnegativeMap map{
       .inputs = convolution.inputs(),
       .outputs = convolution.outputs(),
       .apply = [&](auto x, auto y) { convolution.Apply(x, y); },
       .apply_transposed = [&](auto y, auto x) { convolution.ApplyTransposed(y, x); },
       .depths = convolution.depth() + convolution.transposed_depth()};
-  return Smaller(simple, ScaledBack(CollatzWielandtBound(map), ScaleExponent(layer)));
+  return Smaller(simple, ScaledBack(CollatzWielandtBound(map, stop), ScaleExponent(layer)));
 }
 
 }  // namespace lipserve

@@ -8,20 +8,29 @@
 #define MODEL_CERTIFICATE_ABSOLUTE_NORM_H_
 
 #include "model/arithmetic/outward_rounding.h"
+#include "model/foundation/stop_check.h"
 #include "model/network/frozen_network.h"
 
 namespace lipserve {
 
+// A convolution with more products, or a matrix with more entries, than this gets a bound that is
+// looser and costs nothing.
+inline constexpr double kMostProductsOfAbsoluteNorm = 0x1p32;
+
 // Apart from rounding, the bound is never above ||W||_F.
 //
+// Once `stop` says so, a looser bound that costs nothing.
+//
 // Requires: every weight is zero or normal.
-Upper AbsoluteNormBound(const DenseLayer& layer);
+Upper AbsoluteNormBound(const DenseLayer& layer, const StopCheck& stop = {});
 
 // Where several taps of a window read one pixel, their magnitudes add. This bounds the executed
 // arithmetic, which multiplies each tap separately.
 //
+// Once `stop` says so, a looser bound.
+//
 // Requires: every weight is zero or normal; valid paddings.
-Upper AbsoluteNormBound(const ConvolutionLayer& layer);
+Upper AbsoluteNormBound(const ConvolutionLayer& layer, const StopCheck& stop = {});
 
 }  // namespace lipserve
 

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "model/certificate/symmetric_panel.h"
+#include "model/foundation/paced_stop_check.h"
 
 namespace lipserve {
 namespace {
@@ -40,13 +41,15 @@ bool FactoriseSquare(SymmetricPanel& panel, std::span<double> r) {
 
 }  // namespace
 
-bool FactoriseCholesky(SymmetricBand& b) {
+bool FactoriseCholesky(SymmetricBand& b, const StopCheck& stop) {
   const std::size_t n = b.order();
   const std::size_t band = b.half_bandwidth();
   SymmetricPanel panel(std::min(kPanelRows, n), std::min(n, kPanelRows + band));
   std::vector<double> square(kPanelRows * kPanelRows);
+  PacedStopCheck stopped(stop);
   for (std::size_t k = 0; k < n; k += kPanelRows) {
     const std::size_t depth = std::min(kPanelRows, n - k);
+    if (stopped(depth * panel.width())) return false;
     panel.Reset(depth, std::min(n - k, depth + band));
     const auto stored = [&](std::size_t t) {
       return b.row(k + t).first(std::min(band + 1, n - k - t));

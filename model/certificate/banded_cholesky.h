@@ -8,6 +8,8 @@
 #include <span>
 #include <vector>
 
+#include "model/foundation/stop_check.h"
+
 namespace lipserve {
 
 // A symmetric matrix whose entries further than `half_bandwidth` from the diagonal are zero; the
@@ -53,8 +55,9 @@ class SymmetricBand {
 //            outside, g = gamma_k / (1 - gamma_k), k = half_bandwidth + 3, in float64 and barring
 //            underflow (Higham 2002, Theorem 10.3 and (10.7), whose inner products have at most
 //            half_bandwidth + 1 terms here).
-// Errors:    false if a pivot is not positive or not finite; `b` is then garbage.
-bool FactoriseCholesky(SymmetricBand& b);
+// Errors:    false if a pivot is not positive or not finite, or once `stop` says so; `b` is then
+//            garbage.
+bool FactoriseCholesky(SymmetricBand& b, const StopCheck& stop = {});
 
 }  // namespace lipserve
 

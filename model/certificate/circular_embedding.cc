@@ -76,8 +76,9 @@ ProofCost EmbeddingCost(const ConvolutionLayer& layer, const Torus& torus) {
           .flops = blocks * (block.flops + coefficients) + roots};
 }
 
-EmbeddingNormProof::EmbeddingNormProof(const ConvolutionLayer& layer, const Torus& torus)
-    : NormProof(ScaleExponent(layer)),
+EmbeddingNormProof::EmbeddingNormProof(const ConvolutionLayer& layer, const Torus& torus,
+                                       const StopCheck& stop)
+    : NormProof(ScaleExponent(layer), stop),
       layer_(layer),
       steps_y_(Frequencies(layer.vertical, torus.height)),
       steps_x_(Frequencies(layer.horizontal, torus.width)),
@@ -190,12 +191,12 @@ bool EmbeddingNormProof::Completes(const Block& block, double c) const {
     panel.SubtractSquare(0, b.row(0).data(), b.stride());
   }
   for (std::size_t i = 0; i < p; ++i) b.at(i, i) = c + b.at(i, i);
-  return FactoriseCholesky(b);
+  return FactoriseCholesky(b, stop());
 }
 
 bool EmbeddingNormProof::Completes(double c) const {
   return std::all_of(blocks_.begin(), blocks_.end(),
-                     [&](const Block& block) { return Completes(block, c); });
+                     [&](const Block& block) { return !stop()() && Completes(block, c); });
 }
 
 // If a block completes, the diagonal of its computed Gram matrix lies in [0, c], so its trace is at
@@ -216,6 +217,7 @@ double EmbeddingNormProof::SortBlocksByEstimate() {
   const std::size_t p = 2 * short_;
   std::vector<std::pair<double, Block>> estimated;
   for (const Block& block : blocks_) {
+    if (stop()()) return 0.0;
     const std::vector<double> columns = RealColumns(block);
     const SymmetricMap gram = [&](std::span<const double> x, std::span<double> y) {
       std::fill(y.begin(), y.end(), 0.0);

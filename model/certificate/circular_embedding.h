@@ -45,7 +45,7 @@ class EmbeddingNormProof : public NormProof {
  public:
   // Requires: some weight is not zero; EmbeddingTorus(layer) is `torus`. `layer` must outlive the
   // proof.
-  EmbeddingNormProof(const ConvolutionLayer& layer, const Torus& torus);
+  EmbeddingNormProof(const ConvolutionLayer& layer, const Torus& torus, const StopCheck& stop = {});
 
   bool Completes(double c) const override;
   Upper Slack(double c) const override;

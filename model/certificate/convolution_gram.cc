@@ -10,6 +10,7 @@
 
 #include "model/certificate/absolute_norm.h"
 #include "model/certificate/convolution_operator.h"
+#include "model/foundation/paced_stop_check.h"
 
 namespace lipserve {
 namespace {
@@ -145,8 +146,8 @@ GramPlan CheapestGramPlan(const ConvolutionLayer& layer) {
                       WindowReads(layer.horizontal, layer.padding_mode, layer.input.width));
 }
 
-BandedNormProof::BandedNormProof(const ConvolutionLayer& layer)
-    : NormProof(ScaleExponent(layer)),
+BandedNormProof::BandedNormProof(const ConvolutionLayer& layer, const StopCheck& stop)
+    : NormProof(ScaleExponent(layer), stop),
       layer_(layer),
       vertical_(layer.vertical, layer.padding_mode, layer.input.height),
       horizontal_(layer.horizontal, layer.padding_mode, layer.input.width),
@@ -163,7 +164,7 @@ BandedNormProof::BandedNormProof(const ConvolutionLayer& layer)
   const auto terms =
       static_cast<double>(channels + reads_in_cell(vertical_, layer.vertical.size) *
                                          reads_in_cell(horizontal_, layer.horizontal.size));
-  const Upper absolute(std::ldexp(AbsoluteNormBound(layer).value(), ScaleExponent(layer)));
+  const Upper absolute(std::ldexp(AbsoluteNormBound(layer, stop).value(), ScaleExponent(layer)));
   gram_error_ = Gamma(terms, kUnitRoundoff64) * absolute * absolute;
   for (std::size_t g = 0; g < layer.groups; ++g) {
     const SymmetricBand negated = NegatedGram(g);
@@ -192,7 +193,9 @@ std::vector<double> BandedNormProof::TapProducts(std::size_t group) const {
   const std::size_t rows = taps * channels;
   std::vector<double> products(rows * rows, 0.0);
   std::vector<double> k(rows);  // [taps, channels] of one channel of the other side
+  PacedStopCheck stopped(stop());
   for (std::size_t other = 0; other < others; ++other) {
+    if (stopped(rows * rows)) break;
     for (std::size_t t = 0; t < taps; ++t) {
       for (std::size_t a = 0; a < channels; ++a) {
         const std::size_t o = group * channels_out + (plan_.over_inputs ? other : a);
@@ -221,8 +224,10 @@ SymmetricBand BandedNormProof::NegatedGram(std::size_t group) const {
     }
   };
   std::vector<PixelRead> cell;
+  PacedStopCheck stopped(stop());
   for (const auto& rows : CellsOf(vertical_, plan_.over_inputs)) {
     for (const auto& columns : CellsOf(horizontal_, plan_.over_inputs)) {
+      if (stopped(cell.size() * cell.size() * channels * channels)) return band;
       cell.clear();
       for (const Read& row : rows) {
         for (const Read& column : columns) {
@@ -240,7 +245,7 @@ bool BandedNormProof::Completes(double c) const {
   for (std::size_t g = 0; g < layer_.groups; ++g) {
     SymmetricBand b = NegatedGram(g);
     for (std::size_t i = 0; i < plan_.order; ++i) b.at(i, i) = c + b.at(i, i);
-    if (!FactoriseCholesky(b)) return false;
+    if (!FactoriseCholesky(b, stop())) return false;
   }
   return true;
 }

@@ -49,7 +49,7 @@ GramPlan CheapestGramPlan(const ConvolutionLayer& layer);
 class BandedNormProof : public NormProof {
  public:
   // Requires: some weight is not zero. `layer` must outlive the proof.
-  explicit BandedNormProof(const ConvolutionLayer& layer);
+  explicit BandedNormProof(const ConvolutionLayer& layer, const StopCheck& stop = {});
 
   bool Completes(double c) const override;
   Upper Slack(double c) const override;

@@ -47,8 +47,9 @@ bool IsZero(const ConvolutionLayer& layer) {
 }
 
 // An estimate of ||T||_2 from below; no proof.
-double EstimateNormFromBelow(const ConvolutionLayer& layer, std::size_t steps) {
-  const ConvolutionOperator map(layer, ConvolutionOperator::Taps::kSigned);
+double EstimateNormFromBelow(const ConvolutionLayer& layer, std::size_t steps,
+                             const StopCheck& stop) {
+  const ConvolutionOperator map(layer, ConvolutionOperator::Taps::kSigned, stop);
   const bool by_inputs = map.inputs() <= map.outputs();
   std::vector<double> image(by_inputs ? map.outputs() : map.inputs());
   const SymmetricMap gram = [&](std::span<const double> x, std::span<double> y) {
@@ -61,7 +62,7 @@ double EstimateNormFromBelow(const ConvolutionLayer& layer, std::size_t steps) {
     }
   };
   const std::size_t n = std::min(map.inputs(), map.outputs());
-  const double eigenvalue = std::max(LargestEigenvalueEstimate(n, gram, steps), 0.0);
+  const double eigenvalue = std::max(LargestEigenvalueEstimate(n, gram, steps, stop), 0.0);
   // Minus the possible error of its own sums.
   const double rounding =
       static_cast<double>(map.depth() + map.transposed_depth() + n + 100) * kUnitRoundoff64;
@@ -101,21 +102,22 @@ absl::Status ProveByFlatKernel(const ConvolutionLayer& layer, double claim,
 }
 
 std::optional<double> SearchByFactorisation(const ConvolutionLayer& layer,
-                                            ConvolutionNormMethod method, double from_below) {
+                                            ConvolutionNormMethod method, double from_below,
+                                            const StopCheck& stop) {
   if (method == ConvolutionNormMethod::kCircularEmbedding) {
-    EmbeddingNormProof proof(layer, *EmbeddingTorus(layer));
+    EmbeddingNormProof proof(layer, *EmbeddingTorus(layer), stop);
     return SearchNormBound(proof, proof.SortBlocksByEstimate(), kEmbeddingTolerance);
   }
-  const BandedNormProof proof(layer);
+  const BandedNormProof proof(layer, stop);
   return SearchNormBound(proof, proof.EigenvalueOf(from_below), kBandedTolerance);
 }
 
 bool ProvesByFactorisation(const ConvolutionLayer& layer, ConvolutionNormMethod method,
-                           double claim) {
+                           double claim, const StopCheck& stop) {
   if (method == ConvolutionNormMethod::kCircularEmbedding) {
-    return ProvesNormAtMost(EmbeddingNormProof(layer, *EmbeddingTorus(layer)), claim);
+    return ProvesNormAtMost(EmbeddingNormProof(layer, *EmbeddingTorus(layer), stop), claim);
   }
-  return ProvesNormAtMost(BandedNormProof(layer), claim);
+  return ProvesNormAtMost(BandedNormProof(layer, stop), claim);
 }
 
 // Limits the number of reads along each axis, because every method lists them.
@@ -168,19 +170,25 @@ absl::StatusOr<ConvolutionNormMethod> ChooseConvolutionNormMethod(const Convolut
                    "; give the layer fewer channels or more groups"));
 }
 
+bool LooksFromBelow(const ConvolutionLayer& layer) {
+  return static_cast<double>(layer.output().size()) * static_cast<double>(layer.fan_in()) <=
+         kMostProductsToLookFromBelow;
+}
+
 absl::StatusOr<double> BoundConvolutionNorm(const ConvolutionLayer& layer,
                                             const ProofLimits& limits) {
   const ScopedStrictFloatingPoint strict;
   LIPSERVE_ASSIGN_OR_RETURN(const ConvolutionNormMethod method,
                             ChooseConvolutionNormMethod(layer, limits));
   if (IsZero(layer)) return 0.0;
-  const double from_below = EstimateNormFromBelow(layer, kLanczosStepsToSearch);
+  const double from_below = EstimateNormFromBelow(layer, kLanczosStepsToSearch, limits.stop);
   std::optional<double> bound;
   if (method == ConvolutionNormMethod::kFlatKernel) {
     LIPSERVE_ASSIGN_OR_RETURN(bound, BoundByFlatKernel(layer, limits));
   } else {
-    bound = SearchByFactorisation(layer, method, from_below);
+    bound = SearchByFactorisation(layer, method, from_below, limits.stop);
   }
+  if (limits.stop()) return StoppedError();
   if (bound && *bound >= from_below) return *bound;
   return absl::InternalError(absl::StrFormat(
       "operator norm of %s by %s: %s, the estimate from below is %.17g; a bug or a fault of this "
@@ -198,10 +206,9 @@ absl::Status ProveConvolutionNormAtMost(const ConvolutionLayer& layer, double cl
     if (claim >= 0.0) return absl::OkStatus();
     return absl::InvalidArgumentError(absl::StrFormat("expected a claim >= 0, got %.17g", claim));
   }
-  // Must not cost more than the proof itself.
-  const double products = static_cast<double>(layer.output().size() * layer.fan_in());
-  const bool is_cheap = 4.0 * static_cast<double>(kLanczosStepsToCheck) * products <= limits.flops;
-  const double from_below = is_cheap ? EstimateNormFromBelow(layer, kLanczosStepsToCheck) : 0.0;
+  const double from_below =
+      LooksFromBelow(layer) ? EstimateNormFromBelow(layer, kLanczosStepsToCheck, limits.stop) : 0.0;
+  if (limits.stop()) return StoppedError();
   if (!(claim >= from_below)) {
     return absl::InvalidArgumentError(absl::StrFormat(
         "the operator norm is about %.17g or more, the claim is %.17g", from_below, claim));
@@ -209,7 +216,8 @@ absl::Status ProveConvolutionNormAtMost(const ConvolutionLayer& layer, double cl
   if (method == ConvolutionNormMethod::kFlatKernel) {
     return ProveByFlatKernel(layer, claim, limits);
   }
-  if (ProvesByFactorisation(layer, method, claim)) return absl::OkStatus();
+  if (ProvesByFactorisation(layer, method, claim, limits.stop)) return absl::OkStatus();
+  if (limits.stop()) return StoppedError();
   return absl::InvalidArgumentError(absl::StrFormat(
       "no factorisation proves an operator norm of at most %.17g by %s; it is about %.17g or more",
       claim, MethodName(method), from_below));

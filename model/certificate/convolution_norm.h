@@ -39,6 +39,13 @@ const char* MethodName(ConvolutionNormMethod method);
 absl::StatusOr<ConvolutionNormMethod> ChooseConvolutionNormMethod(const ConvolutionLayer& layer,
                                                                   const ProofLimits& limits = {});
 
+// A check of a claim begins with an estimate from below, which refuses a claim that is far too low
+// without a factorisation. It proves nothing, so a layer with more products than this goes without.
+inline constexpr double kMostProductsToLookFromBelow = 0x1p26;
+
+// Whether a check of the layer's claim begins with that estimate.
+bool LooksFromBelow(const ConvolutionLayer& layer);
+
 // The smallest bound that a search finds with the chosen method. Costs some three factorisations
 // and 120 steps of Lanczos.
 //
@@ -53,7 +60,8 @@ absl::StatusOr<double> BoundConvolutionNorm(const ConvolutionLayer& layer,
 // Proves ||T||_2 <= claim, with one factorisation of the chosen method.
 //
 // Requires: a layer that CheckNetwork accepts.
-// Errors:   InvalidArgument if that does not prove it, or every method exceeds the limits.
+// Errors:   InvalidArgument if that does not prove it, or every method exceeds the limits;
+//           Cancelled once `limits.stop` says so.
 absl::Status ProveConvolutionNormAtMost(const ConvolutionLayer& layer, double claim,
                                         const ProofLimits& limits = {});
 

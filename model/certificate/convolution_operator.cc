@@ -5,6 +5,8 @@
 #include <cassert>
 #include <cmath>
 
+#include "model/foundation/paced_stop_check.h"
+
 namespace lipserve {
 
 int ScaleExponent(const ConvolutionLayer& layer) {
@@ -13,7 +15,8 @@ int ScaleExponent(const ConvolutionLayer& layer) {
   return largest == 0.0F ? 0 : -std::ilogb(largest);
 }
 
-ConvolutionOperator::ConvolutionOperator(const ConvolutionLayer& layer, Taps taps)
+ConvolutionOperator::ConvolutionOperator(const ConvolutionLayer& layer, Taps taps,
+                                         const StopCheck& stop)
     : vertical_(layer.vertical, layer.padding_mode, layer.input.height),
       horizontal_(layer.horizontal, layer.padding_mode, layer.input.width),
       groups_(layer.groups),
@@ -25,6 +28,7 @@ ConvolutionOperator::ConvolutionOperator(const ConvolutionLayer& layer, Taps tap
       outputs_(layer.output().size()),
       depth_(layer.fan_in()),
       transposed_depth_(channels_out_ * vertical_.most_reads() * horizontal_.most_reads()),
+      stop_(stop),
       weights_(layer.weights.size()) {
   const int exponent = ScaleExponent(layer);
   auto weight = layer.weights.begin();
@@ -46,8 +50,10 @@ double ConvolutionOperator::products() const {
 
 template <typename Visit>
 void ConvolutionOperator::ForEachRead(Visit visit) const {
+  PacedStopCheck stopped(stop_);
   for (std::size_t i = 0; i < vertical_.outputs(); ++i) {
     for (std::size_t j = 0; j < horizontal_.outputs(); ++j) {
+      if (stopped(groups_ * depth_ * channels_out_)) return;
       for (const Read& row : vertical_.by_output()[i]) {
         for (const Read& column : horizontal_.by_output()[j]) {
           visit(i * horizontal_.outputs() + j,

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "model/certificate/window_reads.h"
+#include "model/foundation/stop_check.h"
 #include "model/network/frozen_network.h"
 
 namespace lipserve {
@@ -26,7 +27,8 @@ class ConvolutionOperator {
  public:
   enum class Taps { kSigned, kAbsolute };
 
-  ConvolutionOperator(const ConvolutionLayer& layer, Taps taps);
+  // Once `stop` says so, results have no meaning; it must outlive the object.
+  ConvolutionOperator(const ConvolutionLayer& layer, Taps taps, const StopCheck& stop);
 
   std::size_t inputs() const { return inputs_; }
   std::size_t outputs() const { return outputs_; }
@@ -60,6 +62,7 @@ class ConvolutionOperator {
   std::size_t outputs_;
   std::size_t depth_;
   std::size_t transposed_depth_;
+  const StopCheck& stop_;
   std::vector<double> weights_;  // [groups, taps, channels_in, channels_out]
 };
 

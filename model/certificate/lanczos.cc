@@ -59,7 +59,8 @@ double LargestEigenvalue(const Tridiagonal& a) {
 
 }  // namespace
 
-double LargestEigenvalueEstimate(std::size_t n, const SymmetricMap& map, std::size_t steps) {
+double LargestEigenvalueEstimate(std::size_t n, const SymmetricMap& map, std::size_t steps,
+                                 const StopCheck& stop) {
   std::mt19937_64 random(n);
   std::vector<double> current(n);
   for (double& value : current) value = static_cast<double>(random() >> 11) * 0x1p-53 - 0.5;
@@ -70,6 +71,7 @@ double LargestEigenvalueEstimate(std::size_t n, const SymmetricMap& map, std::si
   double beta = 0.0;
   for (std::size_t step = 0; step < std::min(steps, n); ++step) {
     map(current, next);
+    if (stop()) return 0.0;
     const double alpha = Dot(current, next);
     Subtract(next, alpha, current);
     Subtract(next, beta, previous);

@@ -6,6 +6,8 @@
 #include <functional>
 #include <span>
 
+#include "model/foundation/stop_check.h"
+
 namespace lipserve {
 
 // Steps of an estimate from which a search starts.
@@ -20,8 +22,10 @@ using SymmetricMap = std::function<void(std::span<const double> x, std::span<dou
 // roundings of about 1e-14 of it. This is no proof. It gives a search its starting point, and a
 // proven bound below it reveals a bug.
 //
+// Errors: fewer steps, or a number without a meaning, once `stop` says so.
 // Source: Golub and Van Loan, Matrix Computations, section 10.1; no reorthogonalisation.
-double LargestEigenvalueEstimate(std::size_t n, const SymmetricMap& map, std::size_t steps);
+double LargestEigenvalueEstimate(std::size_t n, const SymmetricMap& map, std::size_t steps,
+                                 const StopCheck& stop = {});
 
 }  // namespace lipserve
 

@@ -44,20 +44,20 @@ LayerBounds BoundsOfRows(std::span<const float> weights, std::size_t fan_in,
   return bounds;
 }
 
-LayerBounds BoundsOfDense(const DenseLayer& dense) {
+LayerBounds BoundsOfDense(const DenseLayer& dense, const StopCheck& stop) {
   LayerBounds bounds = BoundsOfRows(dense.weights, dense.inputs, dense.bias);
   bounds.outputs = dense.outputs;
   bounds.operator_norm = Upper(dense.claimed_operator_norm_bound);
-  bounds.absolute_norm = AbsoluteNormBound(dense);
+  bounds.absolute_norm = AbsoluteNormBound(dense, stop);
   return bounds;
 }
 
-LayerBounds BoundsOfConvolution(const ConvolutionLayer& layer) {
+LayerBounds BoundsOfConvolution(const ConvolutionLayer& layer, const StopCheck& stop) {
   LayerBounds bounds = BoundsOfRows(layer.weights, layer.fan_in(), layer.bias);
   const SampleShape output = layer.output();
   bounds.outputs = output.size();
   bounds.operator_norm = Upper(layer.claimed_operator_norm_bound);
-  bounds.absolute_norm = AbsoluteNormBound(layer);
+  bounds.absolute_norm = AbsoluteNormBound(layer, stop);
   bounds.bias_norm = Root(output.height * output.width) * bounds.bias_norm;
   // At most this many taps of a window read the same pixel: (a_1 + ... + a_m)^2 <= m (a_1^2 + ...).
   const WindowReads vertical(layer.vertical, layer.padding_mode, layer.input.height);
@@ -136,10 +136,11 @@ std::size_t FanOut(const ConvolutionLayer& layer) {
 }
 
 // README.md, Lemma 9. T^T has the norms of T.
-LayerBounds BoundsOfConvexPotential(const ConvexPotentialLayer& layer, std::size_t outputs) {
+LayerBounds BoundsOfConvexPotential(const ConvexPotentialLayer& layer, std::size_t outputs,
+                                    const StopCheck& stop) {
   const auto inner_bounds = Overloaded{
-      [](const DenseLayer& dense) { return BoundsOfDense(dense); },
-      [](const ConvolutionLayer& convolution) { return BoundsOfConvolution(convolution); }};
+      [&](const DenseLayer& dense) { return BoundsOfDense(dense, stop); },
+      [&](const ConvolutionLayer& convolution) { return BoundsOfConvolution(convolution, stop); }};
   const LayerBounds inner = std::visit(inner_bounds, layer.inner);
   const std::size_t fan_out =
       std::visit([](const auto& linear) { return FanOut(linear); }, layer.inner);
@@ -168,7 +169,7 @@ ConstMatrixView WeightsOf(const DenseLayer& dense) {
 }
 
 absl::Status AddClaimToError(const absl::Status& proof, double claim) {
-  if (proof.ok()) return absl::OkStatus();
+  if (proof.ok() || absl::IsCancelled(proof)) return proof;
   return absl::InvalidArgumentError(absl::StrFormat(
       "the file claims an operator norm of at most %.17g, but the proof of it fails: %s; freeze "
       "the model again",
@@ -186,25 +187,27 @@ absl::Status ClaimNorm(ConvolutionLayer& convolution) {
   return absl::OkStatus();
 }
 
-absl::Status CheckNorm(const DenseLayer& dense) {
+absl::Status CheckNorm(const DenseLayer& dense, const ProofLimits& limits) {
   const double claim = dense.claimed_operator_norm_bound;
-  return AddClaimToError(ProveOperatorNormAtMost(WeightsOf(dense), claim), claim);
+  return AddClaimToError(ProveOperatorNormAtMost(WeightsOf(dense), claim, limits), claim);
 }
 
-absl::Status CheckNorm(const ConvolutionLayer& convolution) {
+absl::Status CheckNorm(const ConvolutionLayer& convolution, const ProofLimits& limits) {
   const double claim = convolution.claimed_operator_norm_bound;
-  return AddClaimToError(ProveConvolutionNormAtMost(convolution, claim), claim);
+  return AddClaimToError(ProveConvolutionNormAtMost(convolution, claim, limits), claim);
 }
 
 }  // namespace
 
-LayerBounds BoundsOf(const FrozenLayer& layer, const SampleShape& input) {
+LayerBounds BoundsOf(const FrozenLayer& layer, const SampleShape& input, const StopCheck& stop) {
   assert(!OnlyMovesNumbers(layer));
   const std::size_t outputs = OutputShape(layer, input).size();
   return std::visit(
       Overloaded{
-          [](const DenseLayer& dense) { return BoundsOfDense(dense); },
-          [](const ConvolutionLayer& convolution) { return BoundsOfConvolution(convolution); },
+          [&](const DenseLayer& dense) { return BoundsOfDense(dense, stop); },
+          [&](const ConvolutionLayer& convolution) {
+            return BoundsOfConvolution(convolution, stop);
+          },
           [&](const AveragePoolLayer& pool) { return BoundsOfAveragePool(pool, outputs); },
           [&](const L2NormPoolLayer& pool) { return BoundsOfL2NormPool(pool, outputs); },
           [&](const PReluLayer& prelu) { return BoundsOfPRelu(prelu, outputs); },
@@ -212,7 +215,7 @@ LayerBounds BoundsOf(const FrozenLayer& layer, const SampleShape& input) {
             return BoundsOfHouseholder(householder, outputs);
           },
           [&](const ConvexPotentialLayer& potential) {
-            return BoundsOfConvexPotential(potential, outputs);
+            return BoundsOfConvexPotential(potential, outputs, stop);
           },
           [](const FlattenLayer&) { return LayerBounds(); },
           [](const GroupSortLayer&) { return LayerBounds(); },
@@ -237,27 +240,30 @@ absl::Status ClaimOperatorNorm(FrozenLayer& layer) {
                     layer);
 }
 
-absl::Status CheckClaim(const FrozenLayer& layer) {
-  return std::visit(Overloaded{
-                        [](const DenseLayer& dense) { return CheckNorm(dense); },
-                        [](const ConvolutionLayer& convolution) { return CheckNorm(convolution); },
-                        [](const ConvexPotentialLayer& potential) {
-                          return std::visit([](const auto& inner) { return CheckNorm(inner); },
-                                            potential.inner);
-                        },
-                        // No claim: the norm follows from a formula.
-                        [](const AveragePoolLayer&) { return absl::OkStatus(); },
-                        [](const L2NormPoolLayer&) { return absl::OkStatus(); },
-                        [](const FlattenLayer&) { return absl::OkStatus(); },
-                        [](const GroupSortLayer&) { return absl::OkStatus(); },
-                        [](const AbsLayer&) { return absl::OkStatus(); },
-                        [](const UpSamplingLayer&) { return absl::OkStatus(); },
-                        [](const MaxMinLayer&) { return absl::OkStatus(); },
-                        [](const ConcatenatedReluLayer&) { return absl::OkStatus(); },
-                        [](const PReluLayer&) { return absl::OkStatus(); },
-                        [](const HouseholderLayer&) { return absl::OkStatus(); },
-                    },
-                    layer);
+absl::Status CheckClaim(const FrozenLayer& layer, const StopCheck& stop) {
+  ProofLimits limits;
+  limits.stop = stop;
+  return std::visit(
+      Overloaded{
+          [&](const DenseLayer& dense) { return CheckNorm(dense, limits); },
+          [&](const ConvolutionLayer& convolution) { return CheckNorm(convolution, limits); },
+          [&](const ConvexPotentialLayer& potential) {
+            return std::visit([&](const auto& inner) { return CheckNorm(inner, limits); },
+                              potential.inner);
+          },
+          // No claim: the norm follows from a formula.
+          [](const AveragePoolLayer&) { return absl::OkStatus(); },
+          [](const L2NormPoolLayer&) { return absl::OkStatus(); },
+          [](const FlattenLayer&) { return absl::OkStatus(); },
+          [](const GroupSortLayer&) { return absl::OkStatus(); },
+          [](const AbsLayer&) { return absl::OkStatus(); },
+          [](const UpSamplingLayer&) { return absl::OkStatus(); },
+          [](const MaxMinLayer&) { return absl::OkStatus(); },
+          [](const ConcatenatedReluLayer&) { return absl::OkStatus(); },
+          [](const PReluLayer&) { return absl::OkStatus(); },
+          [](const HouseholderLayer&) { return absl::OkStatus(); },
+      },
+      layer);
 }
 
 }  // namespace lipserve

@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "model/arithmetic/outward_rounding.h"
+#include "model/foundation/stop_check.h"
 #include "model/network/frozen_network.h"
 
 namespace lipserve {
@@ -32,10 +33,11 @@ struct LayerBounds {
 };
 
 // The bounds of a layer that reads samples of shape `input`. Trusts the layer's claimed operator
-// norm, so call CheckClaim first.
+// norm, so call CheckClaim first. Once `stop` says so, looser bounds.
 //
 // Requires: a layer of a network that CheckNetwork accepts; not OnlyMovesNumbers(layer).
-LayerBounds BoundsOf(const FrozenLayer& layer, const SampleShape& input);
+LayerBounds BoundsOf(const FrozenLayer& layer, const SampleShape& input,
+                     const StopCheck& stop = {});
 
 // Sets the layer's claim to the smallest bound of its operator norm that a search proves. Does
 // nothing for layers whose norm follows from a formula.
@@ -47,8 +49,9 @@ absl::Status ClaimOperatorNorm(FrozenLayer& layer);
 // Proves what `layer` claims about its operator norm; OK if it claims nothing.
 //
 // Requires: a layer of a network that CheckNetwork accepts.
-// Errors:   InvalidArgument if the claim is not confirmed or the proof would cost too much.
-absl::Status CheckClaim(const FrozenLayer& layer);
+// Errors:   InvalidArgument if the claim is not confirmed or the proof would cost too much;
+//           Cancelled once `stop` says so.
+absl::Status CheckClaim(const FrozenLayer& layer, const StopCheck& stop = {});
 
 }  // namespace lipserve
 

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "model/certificate/norm_proof.h"
 #include "model/foundation/status_macros.h"
 
 namespace lipserve {
@@ -40,7 +41,8 @@ absl::Status LayerError(std::size_t index, const FrozenLayer& layer, absl::strin
 
 }  // namespace
 
-absl::StatusOr<NetworkBounds> NetworkBounds::Create(const FrozenNetwork& network) {
+absl::StatusOr<NetworkBounds> NetworkBounds::Create(const FrozenNetwork& network,
+                                                    const StopCheck& stop) {
   const ScopedStrictFloatingPoint strict;
   NetworkBounds bounds;
   Upper largest_norm(kLargestInputNorm);
@@ -52,10 +54,12 @@ absl::StatusOr<NetworkBounds> NetworkBounds::Create(const FrozenNetwork& network
     shape = OutputShape(layer, input);
     bounds.layer_lipschitz_.push_back(1.0);
     if (OnlyMovesNumbers(layer)) continue;
-    if (const absl::Status claim = CheckClaim(layer); !claim.ok()) {
+    if (const absl::Status claim = CheckClaim(layer, stop); !claim.ok()) {
+      if (absl::IsCancelled(claim)) return claim;
       return LayerError(i, layer, claim.message());
     }
-    const LayerBounds of_layer = BoundsOf(layer, input);
+    const LayerBounds of_layer = BoundsOf(layer, input, stop);
+    if (stop()) return StoppedError();
     largest_norm = of_layer.absolute_norm * largest_norm + of_layer.bias_norm;
     if (!(largest_norm.value() <= kLargestNumber)) {
       return LayerError(
@@ -78,7 +82,8 @@ absl::StatusOr<NetworkBounds> NetworkBounds::Create(const FrozenNetwork& network
   for (const LayerBounds& layer : bounds.hidden_) {
     bounds.hidden_lipschitz_ = bounds.hidden_lipschitz_ * layer.operator_norm;
   }
-  bounds.pairs_ = RowPairs(network);
+  bounds.pairs_ = RowPairs(network, stop);
+  if (stop()) return StoppedError();
   return bounds;
 }
 

@@ -11,6 +11,7 @@
 #include "model/arithmetic/outward_rounding.h"
 #include "model/certificate/layer_bounds.h"
 #include "model/certificate/row_pairs.h"
+#include "model/foundation/stop_check.h"
 #include "model/network/frozen_network.h"
 
 namespace lipserve {
@@ -29,8 +30,9 @@ class NetworkBounds {
   //            the exact stage rounds down to multiples of 2^-2048, its differences of scores are
   //            off by less than 2^-1500.
   // Errors:    InvalidArgument naming the layer if its claim is not confirmed or its size voids
-  //            the proof.
-  static absl::StatusOr<NetworkBounds> Create(const FrozenNetwork& network);
+  //            the proof; Cancelled once `stop` says so.
+  static absl::StatusOr<NetworkBounds> Create(const FrozenNetwork& network,
+                                              const StopCheck& stop = {});
 
   // The rounding layers except the last, in order.
   const std::vector<LayerBounds>& hidden() const { return hidden_; }

@@ -87,6 +87,8 @@ Upper FactorisationSlack(std::span<const double> diagonal, std::size_t half_band
          (by_trace.value() < by_row.value() ? by_trace : by_row) + Upper(kCholeskyUnderflow);
 }
 
+absl::Status StoppedError() { return absl::CancelledError("stopped before the model was proven"); }
+
 std::string DescribeCost(const ProofCost& cost) {
   return absl::StrFormat("%.0f MB and %.1e operations", cost.bytes * 1e-6, cost.flops);
 }

@@ -11,9 +11,11 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "model/arithmetic/outward_rounding.h"
+#include "model/foundation/stop_check.h"
 
 namespace lipserve {
 
@@ -21,8 +23,9 @@ namespace lipserve {
 // nothing overflows or underflows.
 class NormProof {
  public:
-  // The scale is 2^exponent.
-  explicit NormProof(int exponent) : exponent_(exponent) {}
+  // The scale is 2^exponent. Once `stop` says so, Completes is false.
+  explicit NormProof(int exponent, StopCheck stop = {})
+      : exponent_(exponent), stop_(std::move(stop)) {}
   virtual ~NormProof() = default;
   NormProof(const NormProof&) = delete;
   NormProof& operator=(const NormProof&) = delete;
@@ -37,8 +40,12 @@ class NormProof {
   double NormBoundOf(Upper eigenvalue) const;
   double EigenvalueOf(double norm) const;
 
+ protected:
+  const StopCheck& stop() const { return stop_; }
+
  private:
   int exponent_;
+  StopCheck stop_;
 };
 
 // Whether one factorisation proves ||T||_2 <= claim. False proves nothing.
@@ -56,11 +63,12 @@ std::optional<double> SearchNormBound(const NormProof& proof, double estimate, d
 // bandwidth: rounding of the difference and of the factorisation, and underflow.
 Upper FactorisationSlack(std::span<const double> diagonal, std::size_t half_bandwidth, double c);
 
-// What a single proof may cost. The limits keep a model file from stalling or exhausting a server
-// that loads it.
+// What a single proof may cost; LoadingCost (loading_cost.h) is that of a whole model. The method
+// of a proof depends on these numbers and the layer alone. Only tests change them.
 struct ProofLimits {
   double bytes = 0x1p30;
   double flops = 4e11;  // of one factorisation: some 15 seconds of one AVX2 core
+  StopCheck stop = {};  // makes a proof fail with Cancelled
 };
 
 struct ProofCost {
@@ -71,6 +79,9 @@ struct ProofCost {
     return bytes <= limits.bytes && flops <= limits.flops;
   }
 };
+
+// Why a proof is not finished.
+absl::Status StoppedError();
 
 // "512 MB and 3.1e+10 operations".
 std::string DescribeCost(const ProofCost& cost);

@@ -15,6 +15,7 @@
 #include "model/certificate/gram_iteration.h"
 #include "model/certificate/lanczos.h"
 #include "model/execution/dense_float64.h"
+#include "model/foundation/paced_stop_check.h"
 #include "model/foundation/status_macros.h"
 
 namespace lipserve {
@@ -22,6 +23,11 @@ namespace {
 
 // How close the search for a bound comes to the smallest provable one, relative, in ||W||^2.
 constexpr double kTolerance = 2e-11;
+// Rows of a Gram matrix that are computed together: up to 64, of up to 2^21 numbers in all.
+std::size_t RowsAtOnce(std::size_t rows, std::size_t length) {
+  return std::clamp<std::size_t>((std::size_t{1} << 21U) / length, 1,
+                                 std::min<std::size_t>(64, rows));
+}
 
 std::vector<float> Transposed(ConstMatrixView w) {
   std::vector<float> result(w.size());
@@ -42,34 +48,45 @@ int ScaleExponent(ConstMatrixView w) {
 class DenseNormProof : public NormProof {
  public:
   // Requires: w is not all zero.
-  explicit DenseNormProof(ConstMatrixView w)
-      : NormProof(ScaleExponent(w)),
+  explicit DenseNormProof(ConstMatrixView w, const StopCheck& stop)
+      : NormProof(ScaleExponent(w), stop),
         p_(std::min(w.rows, w.cols)),
         q_(std::max(w.rows, w.cols)),
-        gram_(p_ * p_) {
+        triangle_(p_ * (p_ + 1) / 2) {
     const std::vector<float> transposed = w.rows <= w.cols ? std::vector<float>() : Transposed(w);
     const std::span<const float> a =
         transposed.empty() ? std::span<const float>(w.data, w.size()) : transposed;
-    const int exponent = ScaleExponent(w);
-    std::vector<double> scaled(a.size());
-    for (std::size_t i = 0; i < a.size(); ++i) {
-      scaled[i] = std::ldexp(static_cast<double>(a[i]), 2 * exponent);
+    const DenseFloat64 products(a, {}, q_, p_);
+    const int exponent = 2 * ScaleExponent(w);
+    const std::size_t rows_at_once = RowsAtOnce(p_, q_);
+    std::vector<double> scaled(rows_at_once * q_);
+    std::vector<double> computed(rows_at_once * p_);
+    PacedStopCheck stopped(stop);
+    for (std::size_t first = 0; first < p_; first += rows_at_once) {
+      const std::size_t rows = std::min(rows_at_once, p_ - first);
+      if (stopped(rows * a.size())) break;
+      for (std::size_t i = 0; i < rows * q_; ++i) {
+        scaled[i] = std::ldexp(static_cast<double>(a[first * q_ + i]), exponent);
+      }
+      products.Run(scaled.data(), rows, computed.data());
+      // One triangle stands for both, so that the matrix is symmetric to the bit.
+      for (std::size_t i = 0; i < rows; ++i) {
+        const double* const row = computed.data() + i * p_ + first + i;
+        std::copy(row, row + (p_ - first - i), triangle_.begin() + Offset(first + i));
+        diagonal_.push_back(*row);
+      }
     }
-    DenseFloat64(a, {}, q_, p_).Run(scaled.data(), p_, gram_.data());
-    // One triangle is copied to the other, so that the matrix is symmetric to the bit.
-    for (std::size_t i = 0; i < p_; ++i) {
-      for (std::size_t j = 0; j < i; ++j) gram_[i * p_ + j] = gram_[j * p_ + i];
-      diagonal_.push_back(gram_[i * p_ + i]);
-    }
+    diagonal_.resize(p_);
   }
 
   bool Completes(double c) const override {
     SymmetricBand b(p_, p_ - 1);
+    auto entry = triangle_.begin();
     for (std::size_t i = 0; i < p_; ++i) {
-      b.at(i, i) = c - gram_[i * p_ + i];
-      for (std::size_t j = i + 1; j < p_; ++j) b.at(i, j) = -gram_[i * p_ + j];
+      b.at(i, i) = c - *entry++;
+      for (std::size_t j = i + 1; j < p_; ++j) b.at(i, j) = -*entry++;
     }
-    return FactoriseCholesky(b);
+    return FactoriseCholesky(b, stop());
   }
 
   Upper Slack(double c) const override {
@@ -79,11 +96,20 @@ class DenseNormProof : public NormProof {
   // The bound by Gram iteration, which stops where it is near `estimate`, of the eigenvalue. No
   // claim rests on it alone: BoundOperatorNorm makes none that a factorisation does not prove.
   double BoundByGram(double estimate) const {
-    return NormBoundOf(BoundByGramIteration(gram_, p_, estimate * (1.0 + kTolerance)) +
-                       GramError());
+    std::vector<double> full(p_ * p_);
+    auto entry = triangle_.begin();
+    for (std::size_t i = 0; i < p_; ++i) {
+      for (std::size_t j = i; j < p_; ++j) full[i * p_ + j] = full[j * p_ + i] = *entry++;
+    }
+    return NormBoundOf(BoundByGramIteration(full, p_, estimate * (1.0 + kTolerance)) + GramError());
   }
 
  private:
+  // Of the diagonal entry of row i in the triangle.
+  std::ptrdiff_t Offset(std::size_t i) const {
+    return static_cast<std::ptrdiff_t>(i * p_ - i * (i + 1) / 2 + i);
+  }
+
   // ||computed G - exact G||_2 <= gamma_q ||s A||_F^2, and ||s A||_F^2 is the exact trace, which
   // is at most the computed one / (1 - gamma_q). That quotient is implied: q exact products take q
   // - 1 additions, so that u times the trace is spare, and gamma_q^2 < u, for q is at most 2^22.
@@ -96,33 +122,41 @@ class DenseNormProof : public NormProof {
 
   std::size_t p_;
   std::size_t q_;
-  std::vector<double> gram_;
+  std::vector<double> triangle_;  // the rows of the Gram matrix from the diagonal on
   std::vector<double> diagonal_;
 };
 
 // ||W||_2 from below, from the weights themselves and not from G.
-double EstimateNormFromBelow(ConstMatrixView w, std::size_t steps) {
+double EstimateNormFromBelow(ConstMatrixView w, std::size_t steps, const StopCheck& stop) {
   const std::size_t p = std::min(w.rows, w.cols);
   const std::size_t q = std::max(w.rows, w.cols);
   const int exponent = ScaleExponent(w);
-  const std::vector<float> transposed = w.rows <= w.cols ? std::vector<float>() : Transposed(w);
-  const float* const a = transposed.empty() ? w.data : transposed.data();
-  std::vector<double> scaled(w.size());
-  for (std::size_t i = 0; i < w.size(); ++i) {
-    scaled[i] = std::ldexp(static_cast<double>(a[i]), exponent);
-  }
+  const double scale = std::ldexp(1.0, exponent);
+  const auto number = [&](std::size_t row, std::size_t column) {
+    return static_cast<double>(w.data[row * w.cols + column]) * scale;
+  };
   std::vector<double> image(q);
+  // Each sum is over the shorter or the longer side in its order, whichever way the matrix lies.
   const SymmetricMap gram = [&](std::span<const double> x, std::span<double> y) {
     std::fill(image.begin(), image.end(), 0.0);
-    for (std::size_t i = 0; i < p; ++i) {
-      for (std::size_t k = 0; k < q; ++k) image[k] += x[i] * scaled[i * q + k];
-    }
-    for (std::size_t i = 0; i < p; ++i) {
-      y[i] = 0.0;
-      for (std::size_t k = 0; k < q; ++k) y[i] += image[k] * scaled[i * q + k];
+    std::fill(y.begin(), y.end(), 0.0);
+    if (w.rows <= w.cols) {
+      for (std::size_t i = 0; i < p; ++i) {
+        for (std::size_t k = 0; k < q; ++k) image[k] += x[i] * number(i, k);
+      }
+      for (std::size_t i = 0; i < p; ++i) {
+        for (std::size_t k = 0; k < q; ++k) y[i] += image[k] * number(i, k);
+      }
+    } else {
+      for (std::size_t k = 0; k < q; ++k) {
+        for (std::size_t i = 0; i < p; ++i) image[k] += x[i] * number(k, i);
+      }
+      for (std::size_t k = 0; k < q; ++k) {
+        for (std::size_t i = 0; i < p; ++i) y[i] += image[k] * number(k, i);
+      }
     }
   };
-  const double eigenvalue = LargestEigenvalueEstimate(p, gram, steps);
+  const double eigenvalue = LargestEigenvalueEstimate(p, gram, steps, stop);
   // Minus the possible error of its own sums of p + q terms.
   const double rounding = static_cast<double>(p + q + 100) * kUnitRoundoff64;
   return std::ldexp(std::sqrt(eigenvalue * (1.0 - 4.0 * rounding)), -exponent);
@@ -160,12 +194,14 @@ absl::Status ProveOperatorNormAtMost(ConstMatrixView w, double claim, const Proo
     if (claim >= 0.0) return absl::OkStatus();
     return absl::InvalidArgumentError(absl::StrFormat("expected a claim >= 0, got %.17g", claim));
   }
-  const double from_below = EstimateNormFromBelow(w, kLanczosStepsToCheck);
+  const double from_below = EstimateNormFromBelow(w, kLanczosStepsToCheck, limits.stop);
+  if (limits.stop()) return StoppedError();
   if (!(claim >= from_below)) {
     return absl::InvalidArgumentError(absl::StrFormat(
         "the operator norm is about %.17g or more, the claim is %.17g", from_below, claim));
   }
-  if (ProvesNormAtMost(DenseNormProof(w), claim)) return absl::OkStatus();
+  if (ProvesNormAtMost(DenseNormProof(w, limits.stop), claim)) return absl::OkStatus();
+  if (limits.stop()) return StoppedError();
   return absl::InvalidArgumentError(absl::StrFormat(
       "no factorisation proves an operator norm of at most %.17g; it is about %.17g or more", claim,
       from_below));
@@ -175,10 +211,11 @@ absl::StatusOr<double> BoundOperatorNorm(ConstMatrixView w, const ProofLimits& l
   const ScopedStrictFloatingPoint strict;
   LIPSERVE_RETURN_IF_ERROR(CheckCost(w, limits));
   if (IsAllZero(w)) return 0.0;
-  const DenseNormProof proof(w);
-  const double from_below = EstimateNormFromBelow(w, kLanczosStepsToSearch);
+  const DenseNormProof proof(w, limits.stop);
+  const double from_below = EstimateNormFromBelow(w, kLanczosStepsToSearch, limits.stop);
   const double estimate = proof.EigenvalueOf(from_below);
   const std::optional<double> by_factorisation = SearchNormBound(proof, estimate, kTolerance);
+  if (limits.stop()) return StoppedError();
   if (!by_factorisation) {
     return absl::InternalError(absl::StrFormat(
         "operator norm of a %d x %d matrix: no factorisation up to 8 times the estimate %g "

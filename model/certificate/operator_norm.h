@@ -33,7 +33,8 @@ absl::StatusOr<double> BoundOperatorNorm(ConstMatrixView w, const ProofLimits& l
 // Proves ||W||_2 <= claim by one factorisation.
 //
 // Requires:  every weight is zero or normal; dimensions of at most 2^22.
-// Errors:    InvalidArgument if that does not prove it, or would cost more than `limits`.
+// Errors:    InvalidArgument if that does not prove it, or would cost more than `limits`; Cancelled
+//            once `limits.stop` says so.
 absl::Status ProveOperatorNormAtMost(ConstMatrixView w, double claim,
                                      const ProofLimits& limits = {});
 

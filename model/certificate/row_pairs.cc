@@ -3,12 +3,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <span>
 #include <variant>
 
 #include "absl/container/inlined_vector.h"
 #include "model/arithmetic/vector_norm.h"
+#include "model/foundation/paced_stop_check.h"
 
 namespace lipserve {
 namespace {
@@ -82,7 +84,7 @@ std::vector<std::size_t> FirstEqualRows(const DenseLayer& layer, std::size_t num
 
 }  // namespace
 
-RowPairs::RowPairs(const FrozenNetwork& network)
+RowPairs::RowPairs(const FrozenNetwork& network, const StopCheck& stop)
     : num_rows_(NumRows(network) == 1 ? 2 : NumRows(network)),
       rows_per_class_(network.prototypes_per_class) {
   const auto& last = std::get<DenseLayer>(network.layers.back());
@@ -99,8 +101,15 @@ RowPairs::RowPairs(const FrozenNetwork& network)
     for (std::size_t i = 0; i < num_rows_; ++i) norms_.push_back(NormBound(Row(last, i)));
     return;
   }
+  const Upper unknown(std::numeric_limits<double>::infinity());
+  table_.assign(num_rows_ * num_rows_, {unknown, unknown, unknown});
+  PacedStopCheck stopped(stop);
   for (std::size_t i = 0; i < num_rows_; ++i) {
-    for (std::size_t j = 0; j < num_rows_; ++j) table_.push_back(BoundsOfPair(last, i, j));
+    for (std::size_t j = 0; j <= i; ++j) {
+      if (stopped(last.inputs)) return;
+      table_[i * num_rows_ + j] = BoundsOfPair(last, i, j);
+      table_[j * num_rows_ + i] = table_[i * num_rows_ + j];  // the same in every bit
+    }
   }
 }
 

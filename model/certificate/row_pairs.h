@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "model/arithmetic/outward_rounding.h"
+#include "model/foundation/stop_check.h"
 #include "model/network/frozen_network.h"
 
 namespace lipserve {
@@ -27,10 +28,11 @@ struct PairBounds {
 class RowPairs {
  public:
   RowPairs() = default;
-  // A network with a single score has a second row of zeros.
+  // A network with a single score has a second row of zeros. Once `stop` says so, bounds are
+  // infinite.
   //
   // Requires: CheckNetwork(network) is OK; the environment of ScopedStrictFloatingPoint.
-  explicit RowPairs(const FrozenNetwork& network);
+  explicit RowPairs(const FrozenNetwork& network, const StopCheck& stop = {});
 
   std::size_t num_rows() const { return num_rows_; }
   std::size_t rows_per_class() const { return rows_per_class_; }

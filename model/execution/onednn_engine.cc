@@ -25,7 +25,7 @@ dnnl::primitive_attr StrictAttributes() {
 
 ReorderedWeights::ReorderedWeights(std::span<const float> weights, std::span<const float> bias,
                                    const dnnl::memory::desc& plain)
-    : plain_desc_(plain), plain_(weights.begin(), weights.end()), bias_(bias.begin(), bias.end()) {}
+    : plain_desc_(plain), plain_(weights), bias_(bias.begin(), bias.end()) {}
 
 dnnl::memory ReorderedWeights::Bias() {
   if (bias_.empty()) return {};
@@ -36,7 +36,8 @@ dnnl::memory ReorderedWeights::InLayout(const dnnl::memory::desc& desc) {
   for (const dnnl::memory& memory : reordered_) {
     if (memory.get_desc() == desc) return memory;
   }
-  dnnl::memory plain(plain_desc_, CpuEngine(), plain_.data());
+  // oneDNN's memory wants a writable pointer even for what it only reads.
+  dnnl::memory plain(plain_desc_, CpuEngine(), const_cast<float*>(plain_.data()));
   dnnl::memory memory(desc, CpuEngine());
   dnnl::reorder(plain, memory).execute(ThreadStream(), plain, memory);
   ThreadStream().wait();

@@ -29,11 +29,11 @@ dnnl::stream& ThreadStream();
 // thread-local to the creator and crashes in another thread).
 dnnl::primitive_attr StrictAttributes();
 
-// Plain weights, and one reordered copy for each blocked layout that a batch size needs (on AVX-512
-// all batch sizes need the same one).
+// One reordered copy of weights for each blocked layout that a batch size needs (on AVX-512 all
+// batch sizes need the same one).
 class ReorderedWeights {
  public:
-  // `plain`: the row-major layout of `weights`.
+  // `plain`: the row-major layout of `weights`, which must be valid in every call of InLayout.
   ReorderedWeights(std::span<const float> weights, std::span<const float> bias,
                    const dnnl::memory::desc& plain);
 
@@ -47,7 +47,7 @@ class ReorderedWeights {
 
  private:
   dnnl::memory::desc plain_desc_;
-  std::vector<float> plain_;
+  std::span<const float> plain_;
   std::vector<float> bias_;
   std::vector<dnnl::memory> reordered_;
 };

@@ -24,11 +24,13 @@ class PackedLayer;
 //
 // Shapes:  x: [N, inputs], y: [N, outputs].
 //
-// weights: [outputs, inputs], row-major; bias: [outputs] or empty. Both are copied.
+// weights: [outputs, inputs], row-major; must stay as they are until every FrozenForward is made.
+// bias: [outputs] or empty; copied.
 std::shared_ptr<PackedLayer> PackDense(std::span<const float> weights, std::span<const float> bias,
                                        std::size_t inputs, std::size_t outputs);
 
-// A convolution of channels-last images. Copies what it needs of `layer`.
+// A convolution of channels-last images. The weights of `layer` must stay as they are until every
+// FrozenForward is made.
 //
 // Shapes:    x: [N, H, W, C], y: [N, output H, output W, output C].
 // Source:    algorithm convolution_direct: each output is a sum of products in some order, as the

@@ -18,6 +18,9 @@ constexpr int kMaxRuns = 5;
 constexpr int kMinRuns = 2;  // the first touches cold memory
 constexpr nanoseconds kEnoughTime = std::chrono::milliseconds(20);
 
+// A larger one is not run.
+constexpr std::chrono::duration<double, std::nano> kLongestBatch = std::chrono::milliseconds(200);
+
 constexpr double kGoodThroughput = 0.95;
 constexpr nanoseconds kOverheadPerBatch = std::chrono::microseconds(80);
 
@@ -53,10 +56,19 @@ std::vector<BatchTime> MeasureBatchTimes(std::size_t max_batch,
                                          const Clock& clock) {
   assert(max_batch > 0);
   std::vector<BatchTime> times;
-  for (std::size_t images = 1; images < max_batch; images *= 2) {
-    times.push_back({images, FastestRun(images, compute, clock)});
-  }
-  times.push_back({max_batch, FastestRun(max_batch, compute, clock)});
+  BatchTime measured;
+  const auto add = [&](std::size_t images) {
+    const auto ratio = static_cast<double>(images) / static_cast<double>(measured.images);
+    const std::chrono::duration<double, std::nano> expected = ratio * measured.time;
+    if (times.empty() || expected <= kLongestBatch) {
+      measured = {images, FastestRun(images, compute, clock)};
+      times.push_back(measured);
+    } else {
+      times.push_back({images, std::chrono::duration_cast<nanoseconds>(expected)});
+    }
+  };
+  for (std::size_t images = 1; images < max_batch; images *= 2) add(images);
+  add(max_batch);
   return times;
 }
 

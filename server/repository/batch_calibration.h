@@ -31,7 +31,9 @@ class ThreadCpuClock final : public Clock {
 };
 
 // Times `compute`, which computes a batch of the given number of images, for 1, 2, 4, ... images
-// and for `max_batch`. Takes the fastest of a few runs; slow sizes get fewer runs.
+// and for `max_batch`. Takes the fastest of a few runs; slow sizes get fewer runs. A batch that is
+// expected to take more than a fifth of a second is not run: it takes as long for each image as the
+// largest that was.
 //
 // Requires: max_batch is at least 1.
 std::vector<BatchTime> MeasureBatchTimes(std::size_t max_batch,

@@ -24,9 +24,14 @@ std::string JoinLines(const std::vector<absl::Status>& problems) {
 ModelRepository::ModelRepository(Settings settings, Metrics& metrics, const Clock& clock)
     : settings_(std::move(settings)),
       metrics_(metrics),
+      aside_(settings_.budget.bytes),
       context_{.max_batch = settings_.max_batch,
                .queue_capacity = settings_.queue_capacity,
                .max_input_size = 0,
+               .budget = settings_.budget,
+               .most_operations_at_once = settings_.most_operations_at_once,
+               .stop = StopCheck([this] { return stopping_.load(); }),
+               .aside = aside_,
                .metrics = metrics,
                .clock = clock,
                .retired = retired_,
@@ -34,7 +39,10 @@ ModelRepository::ModelRepository(Settings settings, Metrics& metrics, const Cloc
       catalog_(std::make_shared<const ModelCatalog>(std::vector<ModelCatalog::ModelPtr>{})),
       index_(std::make_shared<const RepositoryIndex>()) {}
 
-ModelRepository::~ModelRepository() { SetRetiredCallback(nullptr); }
+ModelRepository::~ModelRepository() {
+  EndLoads();
+  SetRetiredCallback(nullptr);
+}
 
 absl::Status ModelRepository::Read() {
   LIPSERVE_ASSIGN_OR_RETURN(const RepositoryListing listing,
@@ -59,7 +67,8 @@ std::size_t ModelRepository::largest_input_size() const {
 absl::Status ModelRepository::Start() {
   for (auto& [name, model] : models_) model.MarkLoading();
   PublishIndex();
-  for (auto& [name, model] : models_) LoadWanted(model);
+  for (auto& [name, model] : models_) LoadWanted(name, model);
+  WaitForLoads();
   if (stopping_.load()) return absl::CancelledError("stopped before the models were loaded");
   LIPSERVE_RETURN_IF_ERROR(Validate());
   started_ = true;
@@ -79,7 +88,7 @@ void ModelRepository::Poll() {
   } else {
     ApplyListing(*listing);
     if (settings_.mode == RepositoryMode::kPoll) {
-      for (auto& [name, model] : models_) LoadWanted(model);
+      for (auto& [name, model] : models_) LoadWanted(name, model);
     }
     DropGone();
   }
@@ -94,11 +103,51 @@ absl::Status ModelRepository::Load(const std::string& name) {
   model.ApplyFolder(folder);
   model.SetWanted(true);
   model.AllowReload();
-  LoadWanted(model);
+  LoadWanted(name, model);
   ReportProblems();
   Publish();
+  return OutcomeOfLoad(name);
+}
+
+bool ModelRepository::IsBeingLoaded(const std::string& name) const {
+  const auto model = models_.find(name);
+  return waiting_.contains(name) || (model != models_.end() && model->second.IsBeingLoaded());
+}
+
+absl::Status ModelRepository::OutcomeOfLoad(const std::string& name) const {
   if (stopping_.load()) return absl::UnavailableError("the server is draining");
+  const auto model = models_.find(name);
+  if (model != models_.end() && !model->second.wanted()) {
+    return absl::AbortedError(absl::StrCat("model ", name, ": unloaded while it was loaded"));
+  }
   return CheckServable(name);
+}
+
+void ModelRepository::CollectLoads() {
+  aside_.JoinEnded();
+  const std::set<std::string> waiting = std::exchange(waiting_, {});
+  for (auto& [name, model] : models_) {
+    if (model.FinishLoads() || waiting.contains(name)) LoadWanted(name, model);
+  }
+  DropGone();
+  ReportProblems();
+  Publish();
+}
+
+// A refused model ends the start, so it waits for all of them, unless bad ones are skipped.
+void ModelRepository::WaitForLoads() {
+  const auto loads = [this] {
+    return std::any_of(models_.begin(), models_.end(),
+                       [this](const auto& entry) { return IsBeingLoaded(entry.first); });
+  };
+  const auto serves = [this] {
+    return std::any_of(models_.begin(), models_.end(),
+                       [](const auto& entry) { return entry.second.IsServed(); });
+  };
+  while (!stopping_.load() && loads() && !(settings_.skip_bad_models && serves())) {
+    aside_.WaitUntilOneEnds();
+    CollectLoads();
+  }
 }
 
 absl::Status ModelRepository::Unload(const std::string& name) {
@@ -106,6 +155,7 @@ absl::Status ModelRepository::Unload(const std::string& name) {
   const auto model = models_.find(name);
   if (model == models_.end()) return ListModelFolder(settings_.folder, name).status();
   model->second.SetWanted(false);
+  waiting_.erase(name);
   model->second.Reconcile();
   ReportProblems();
   Publish();
@@ -157,13 +207,17 @@ RepositoryModel& ModelRepository::FindOrAddModel(const std::string& name) {
 }
 
 // Loads the wanted versions of `model`, then retires the others.
-void ModelRepository::LoadWanted(RepositoryModel& model) {
+void ModelRepository::LoadWanted(const std::string& name, RepositoryModel& model) {
   model.MarkLoading();
   PublishIndex();
   while (!stopping_.load()) {
     const std::optional<std::int64_t> next = model.NextToLoad();
     if (!next.has_value()) break;
-    model.Load(*next).IgnoreError();  // the version keeps and reports its error
+    // The version keeps and reports its error, but for this one.
+    if (absl::IsAborted(model.Load(*next))) {
+      waiting_.insert(name);
+      break;
+    }
     model.Reconcile();
     Publish();
   }

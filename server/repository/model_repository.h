@@ -15,6 +15,7 @@
 #include "model/foundation/mutex.h"
 #include "server/operations/clock.h"
 #include "server/operations/metrics.h"
+#include "server/repository/loads_aside.h"
 #include "server/repository/model_catalog.h"
 #include "server/repository/repository_folder.h"
 #include "server/repository/repository_index.h"
@@ -32,7 +33,7 @@ namespace lipserve {
 //   repository.Start();  // proves, warms up and publishes the models
 //   repository.catalog()->Find("mnist08", 0);
 //
-// Flow:      Read -> Start -> [Poll | Load | Unload | FreeRetired]*
+// Flow:      Read -> Start -> [Poll | Load | Unload | FreeRetired | CollectLoads]*
 // Guarantee: every model in catalog() is complete and proven, and stays valid for its holders. For
 //            what may replace what, see RepositoryModel.
 // Threads:   Index, catalog and RequestStop are safe to call from any thread. The rest is for one
@@ -45,6 +46,9 @@ class ModelRepository {
     std::vector<std::string> load_models = {};  // loaded by Start in explicit mode
     std::size_t max_batch = 16;
     std::size_t queue_capacity = 1024;  // most images that may wait for one version
+    LoadingBudget budget = {};          // of each model, and of the loads aside together
+    // A load that takes more goes on aside: about a second of one core.
+    double most_operations_at_once = 1e9;
     // Start even if some models are refused.
     bool skip_bad_models = false;
     // Receives log lines: every version that was loaded, unloaded or changed, and each problem
@@ -74,7 +78,14 @@ class ModelRepository {
   // Refuses models with larger inputs from now on.
   void LimitInputSize(std::size_t numbers) { context_.max_input_size = numbers; }
 
-  // Proves and warms up the models that Read found, and publishes all of them at once.
+  // Lets loads that take long go on aside (loads_aside.h). Then `ended` is called on another thread
+  // when CollectLoads has work. Without this, Start, Poll and Load wait for every load.
+  void LoadAside(ThreadCheck check, std::function<void()> ended) {
+    aside_.Enable(std::move(check), std::move(ended));
+  }
+
+  // Proves and warms up the models that Read found, and publishes all of them at once. With
+  // skip_bad_models it returns as soon as some are served, while others are loaded aside.
   //
   // Errors: as Read; Cancelled if RequestStop was called first.
   absl::Status Start();
@@ -91,8 +102,17 @@ class ModelRepository {
   //         InvalidArgument with everything that is wrong with it.
   absl::Status Load(const std::string& name);
 
-  // Stops serving the model. Requests in flight finish with it; until then the index says
-  // UNLOADING.
+  // Whether a load of the model goes on aside, or waits for others. If so, Load is not done yet.
+  bool IsBeingLoaded(const std::string& name) const;
+  // The outcome of Load, once IsBeingLoaded is false.
+  absl::Status OutcomeOfLoad(const std::string& name) const;
+  // Serves what was loaded aside, and starts what waited.
+  void CollectLoads();
+  // Cancels the loads aside, and waits for their threads.
+  void EndLoads() { aside_.Stop(); }
+
+  // Stops serving the model, and ends its loads. Requests in flight finish with it; until then the
+  // index says UNLOADING.
   //
   // Errors: FailedPrecondition unless the mode is explicit; NotFound if there is no such model.
   absl::Status Unload(const std::string& name);
@@ -110,14 +130,18 @@ class ModelRepository {
   // The served versions. Empty until Start has succeeded.
   std::shared_ptr<const ModelCatalog> catalog() const;
 
-  // Ends the loader's current operation after the version that is being loaded.
-  void RequestStop() { stopping_.store(true); }
+  // Ends the loader's current operation and all loads, soon.
+  void RequestStop() {
+    stopping_.store(true);
+    aside_.CancelAll();
+  }
 
  private:
   void ApplyListing(const RepositoryListing& listing);
   absl::Status CheckMode(const char* action) const;
   RepositoryModel& FindOrAddModel(const std::string& name);
-  void LoadWanted(RepositoryModel& model);
+  void LoadWanted(const std::string& name, RepositoryModel& model);
+  void WaitForLoads();
   // Whether the server may start: every wanted model can be served, or bad models are skipped.
   absl::Status Validate() const;
   // OK if the model can be served; otherwise every reason why not.
@@ -130,12 +154,14 @@ class ModelRepository {
   const Settings settings_;
   Metrics& metrics_;
   const std::shared_ptr<RetiredModels> retired_ = RetiredModels::Create();
+  std::atomic<bool> stopping_{false};
+  LoadsAside aside_;
   LoadingContext context_;
   std::map<std::string, RepositoryModel> models_;
   std::vector<absl::Status> problems_;  // of the folder as a whole
   std::set<std::string> reported_;      // problems that were logged
+  std::set<std::string> waiting_;       // models with a load that waits for others
   bool started_ = false;
-  std::atomic<bool> stopping_{false};
 
   mutable Mutex mutex_;
   std::shared_ptr<const ModelCatalog> catalog_ ABSL_GUARDED_BY(mutex_);

@@ -27,6 +27,11 @@ RepositoryLoader::RepositoryLoader(const Settings& settings, ModelRepository& re
     retired_ = true;
     changed_.NotifyAll();
   });
+  repository_.LoadAside(settings_.check, [this] {
+    MutexLock lock(mutex_);
+    load_ended_ = true;
+    changed_.NotifyAll();
+  });
   thread_ = std::thread([this, done = std::move(started)] { Run(done); });
 }
 
@@ -36,35 +41,37 @@ RepositoryLoader::~RepositoryLoader() {
   repository_.SetRetiredCallback(nullptr);
 }
 
-void RepositoryLoader::Load(std::string name, Done done) {
-  Add([name = std::move(name)](ModelRepository& repository) { return repository.Load(name); },
-      std::move(done));
+void RepositoryLoader::Load(const std::string& name, Done done) {
+  Add({.task = [name](ModelRepository& repository) { return repository.Load(name); },
+       .done = std::move(done),
+       .loads = name});
 }
 
 void RepositoryLoader::Unload(std::string name, Done done) {
-  Add([name = std::move(name)](ModelRepository& repository) { return repository.Unload(name); },
-      std::move(done));
+  Add({.task = [name = std::move(name)](
+                   ModelRepository& repository) { return repository.Unload(name); },
+       .done = std::move(done)});
 }
 
 void RepositoryLoader::Poll(Done done) {
-  Add(
-      [](ModelRepository& repository) {
-        repository.Poll();
-        return absl::OkStatus();
-      },
-      std::move(done));
+  Add({.task =
+           [](ModelRepository& repository) {
+             repository.Poll();
+             return absl::OkStatus();
+           },
+       .done = std::move(done)});
 }
 
-void RepositoryLoader::Add(Task task, Done done) {
+void RepositoryLoader::Add(Request request) {
   {
     MutexLock lock(mutex_);
     if (!stop_requested_ && !ended_) {
-      requests_.push_back({std::move(task), std::move(done)});
+      requests_.push_back(std::move(request));
       changed_.NotifyAll();
       return;
     }
   }
-  done(DrainingError());
+  request.done(DrainingError());
 }
 
 void RepositoryLoader::RequestStop() {
@@ -89,6 +96,7 @@ void RepositoryLoader::Run(const Done& started) {
   if (status.ok()) status = repository_.Start();
   started(status);
   if (status.ok()) Serve();
+  repository_.EndLoads();
   RejectPending();
 }
 
@@ -99,10 +107,34 @@ void RepositoryLoader::Serve() {
   auto next_poll = std::chrono::steady_clock::now() + settings_.poll_interval;
   while (const std::optional<Work> work = WaitForWork(next_poll)) {
     if (work->free_retired) repository_.FreeRetired();
-    if (work->request.task != nullptr) work->request.done(work->request.task(repository_));
-    if (!work->poll) continue;
-    repository_.Poll();
-    next_poll = std::chrono::steady_clock::now() + settings_.poll_interval;
+    if (work->collect_loads) repository_.CollectLoads();
+    if (work->request.task != nullptr) Answer(work->request);
+    if (work->poll) {
+      repository_.Poll();
+      next_poll = std::chrono::steady_clock::now() + settings_.poll_interval;
+    }
+    AnswerEndedLoads();
+  }
+}
+
+void RepositoryLoader::Answer(const Request& request) {
+  const absl::Status status = request.task(repository_);
+  if (!request.loads.empty() && repository_.IsBeingLoaded(request.loads)) {
+    loading_.push_back(request);
+  } else {
+    request.done(status);
+  }
+}
+
+void RepositoryLoader::AnswerEndedLoads() {
+  for (std::size_t i = 0; i < loading_.size();) {
+    if (repository_.IsBeingLoaded(loading_[i].loads)) {
+      ++i;
+      continue;
+    }
+    const Request request = std::move(loading_[i]);
+    loading_.erase(loading_.begin() + static_cast<std::ptrdiff_t>(i));
+    request.done(repository_.OutcomeOfLoad(request.loads));
   }
 }
 
@@ -113,12 +145,15 @@ std::optional<RepositoryLoader::Work> RepositoryLoader::WaitForWork(
   while (!stop_requested_) {
     Work work;
     work.free_retired = std::exchange(retired_, false);
+    work.collect_loads = std::exchange(load_ended_, false);
     work.poll = polls && std::chrono::steady_clock::now() >= next_poll;
     if (!requests_.empty()) {
       work.request = std::move(requests_.front());
       requests_.pop_front();
     }
-    if (work.free_retired || work.poll || work.request.task != nullptr) return work;
+    if (work.free_retired || work.collect_loads || work.poll || work.request.task != nullptr) {
+      return work;
+    }
     if (polls) {
       changed_.WaitUntil(mutex_, next_poll);
     } else {
@@ -136,7 +171,9 @@ void RepositoryLoader::RejectPending() {
     ended_ = true;
     changed_.NotifyAll();
   }
-  for (Request& request : refused) request.done(DrainingError());
+  for (const Request& request : loading_) request.done(DrainingError());
+  loading_.clear();
+  for (const Request& request : refused) request.done(DrainingError());
 }
 
 }  // namespace lipserve

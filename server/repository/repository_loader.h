@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "model/arithmetic/floating_point_canary.h"
@@ -22,6 +23,8 @@ namespace lipserve {
 //
 //   RepositoryLoader loader({.poll_interval = 2s}, repository, on_started);
 //   loader.Load("mnist08", [](const absl::Status& outcome) { ... });  // returns at once
+//
+// Loads that take long go on aside, so that they delay no other request (loads_aside.h).
 //
 // The thread's OpenMP team is as wide as a worker's. Once the server serves, it runs at low
 // priority.
@@ -45,18 +48,18 @@ class RepositoryLoader {
   //           the repository's functions for the loader's thread.
   RepositoryLoader(const Settings& settings, ModelRepository& repository, Done started);
 
-  // Ends after the version that is being loaded. Pending requests get Unavailable.
+  // Ends the loads, soon. Pending requests get Unavailable.
   ~RepositoryLoader();
   RepositoryLoader(const RepositoryLoader&) = delete;
   RepositoryLoader& operator=(const RepositoryLoader&) = delete;
 
   // Queue a call of the repository's function of that name. Requests run in order; these return at
-  // once.
-  void Load(std::string name, Done done);
+  // once. A load that goes on aside is done later than requests that came after it.
+  void Load(const std::string& name, Done done);
   void Unload(std::string name, Done done);
   void Poll(Done done);
 
-  // Ends after the version that is being loaded.
+  // Ends the loads, soon.
   void RequestStop();
 
   // Waits for at most `timeout` until the loader has ended, so that destruction would not wait.
@@ -68,18 +71,22 @@ class RepositoryLoader {
   struct Request {
     Task task;
     Done done;
+    std::string loads = {};  // the model that a Load is for
   };
 
   // The next work of the loader's thread.
   struct Work {
     bool free_retired = false;
+    bool collect_loads = false;
     bool poll = false;
     Request request;  // without a task if there is none
   };
 
   void Run(const Done& started);
   void Serve();
-  void Add(Task task, Done done);
+  void Add(Request request);
+  void Answer(const Request& request);
+  void AnswerEndedLoads();
   // Waits for work. Returns none once a stop was requested.
   std::optional<Work> WaitForWork(std::chrono::steady_clock::time_point next_poll);
   void RejectPending();
@@ -91,8 +98,10 @@ class RepositoryLoader {
   mutable CondVar changed_;
   std::deque<Request> requests_ ABSL_GUARDED_BY(mutex_);
   bool retired_ ABSL_GUARDED_BY(mutex_) = false;
+  bool load_ended_ ABSL_GUARDED_BY(mutex_) = false;
   bool stop_requested_ ABSL_GUARDED_BY(mutex_) = false;
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;
+  std::vector<Request> loading_;  // whose loads go on aside; of the loader's thread
   std::thread thread_;
 };
 

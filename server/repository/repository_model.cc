@@ -94,6 +94,17 @@ void RepositoryModel::MarkLoading() {
   }
 }
 
+bool RepositoryModel::FinishLoads() {
+  bool any = false;
+  for (auto& [number, version] : versions_) any = version.FinishLoad() || any;
+  return any;
+}
+
+bool RepositoryModel::IsBeingLoaded() const {
+  return std::any_of(versions_.begin(), versions_.end(),
+                     [](const auto& entry) { return entry.second.IsBeingLoaded(); });
+}
+
 void RepositoryModel::Reconcile() {
   ApplyLimits();
   MoveLabels();
@@ -146,6 +157,7 @@ void RepositoryModel::RetireUnwanted() {
   const bool one_served = std::any_of(choice.wanted.begin(), choice.wanted.end(),
                                       [this](std::int64_t number) { return IsServed(number); });
   for (auto& [number, version] : versions_) {
+    if (!choice.wanted.contains(number)) version.CancelLoad();
     if (version.served() == nullptr || choice.wanted.contains(number)) continue;
     const bool retire =
         !wanted_ || (version.has_folder() ? all_served : one_served || !has_folder_);

@@ -57,6 +57,11 @@ class RepositoryModel {
   // As RepositoryVersion::Load.
   absl::Status Load(std::int64_t version) { return versions_.at(version).Load(); }
 
+  // As RepositoryVersion::FinishLoad, for all versions.
+  bool FinishLoads();
+  // Whether a load of the model goes on aside.
+  bool IsBeingLoaded() const;
+
   // Applies the configuration to what is served: sets limits, moves labels, and then retires
   // versions that should not be served.
   void Reconcile();

@@ -25,6 +25,7 @@ void RepositoryVersion::ApplyFolder(const VersionFolder& folder) {
   has_folder_ = true;
   path_ = folder.model_path;
   file_ = folder.model_file;
+  if (file_ != checked_file_) CancelLoad();
   if (served_ != nullptr) {
     CompareServedFile();
   } else if (file_ != checked_file_) {
@@ -36,6 +37,7 @@ void RepositoryVersion::ApplyFolder(const VersionFolder& folder) {
 void RepositoryVersion::MarkMissing() {
   has_folder_ = false;
   file_.reset();
+  CancelLoad();
   if (served_ != nullptr) CompareServedFile();
 }
 
@@ -96,30 +98,71 @@ absl::Status RepositoryVersion::ReadFile() {
         " numbers, so that one image fits a request, got ", size,
         "; start the server with a larger --max-request-bytes, or with this model in place"));
   }
+  LIPSERVE_RETURN_IF_ERROR(CheckLoadingCost(model.network, context_.max_batch, context_.budget));
+  cost_ = CostOfLoading(model.network, context_.max_batch);
+  cost_.parts.clear();
   read_ = std::make_unique<FrozenModel>(std::move(model));
   return absl::OkStatus();
 }
 
 absl::Status RepositoryVersion::Load() {
   loading_ = false;
+  if (read_ == nullptr && !Read().ok()) {
+    reload_ = false;
+    return refusal_;
+  }
+  const auto load = [name = model_name_, number = number_, &context = context_,
+                     frozen =
+                         std::shared_ptr<FrozenModel>(std::move(read_))](const StopCheck& stop) {
+    return ServedModel::Load(name, number, std::move(*frozen), context.max_batch, context.metrics,
+                             context.clock, {.budget = context.budget, .stop = stop});
+  };
+  if (context_.aside.IsEnabled() && cost_.operations > context_.most_operations_at_once) {
+    load_ = context_.aside.TryStart(cost_.bytes, load);
+    if (load_ == nullptr) return absl::AbortedError("waits for memory of other loads");
+    context_.log(absl::StrCat("loading ", ShortName(), " aside"));
+  } else {
+    context_.log(absl::StrCat("loading ", ShortName()));
+  }
   reload_ = false;
-  context_.log(absl::StrCat("loading ", ShortName()));
-  const Clock::TimePoint start = context_.clock.Now();
-  if (read_ == nullptr) LIPSERVE_RETURN_IF_ERROR(Read());
-  auto model = ServedModel::Load(model_name_, number_, std::move(*std::exchange(read_, nullptr)),
-                                 context_.max_batch, context_.metrics, context_.clock);
+  load_start_ = context_.clock.Now();
+  if (load_ == nullptr) {
+    Serve(load(context_.stop));
+    return refusal_;
+  }
+  return absl::OkStatus();
+}
+
+bool RepositoryVersion::FinishLoad() {
+  if (load_ == nullptr) return false;
+  std::optional<LoadsAside::Result> result = load_->TakeResult();
+  if (!result.has_value()) return false;
+  load_.reset();
+  Serve(*std::move(result));
+  return true;
+}
+
+void RepositoryVersion::CancelLoad() {
+  if (load_ == nullptr) return;
+  context_.log(absl::StrCat("no longer loading ", ShortName()));
+  load_->Cancel();
+  load_.reset();
+  reload_ = served_ != nullptr;
+}
+
+void RepositoryVersion::Serve(absl::StatusOr<ModelPtr> model) {
+  if (absl::IsCancelled(model.status())) return;
   refusal_ = WithPath(path_, model.status());
-  if (!model.ok()) return refusal_;
+  if (!model.ok()) return;
   served_ = context_.retired->DeferDestruction(*std::move(model));
   file_change_.clear();
   served_->metrics().SetFileDiffers(false);
   context_.log(absl::StrFormat(
       "loaded %s: sha256 %s, Lipschitz bound %.9g, proven and warm in %.1f ms", ShortName(),
       ShortDigest(served_->frozen().digest), served_->certified().lipschitz_bound(),
-      1e3 * SecondsBetween(start, context_.clock.Now())));
+      1e3 * SecondsBetween(load_start_, context_.clock.Now())));
   context_.log(absl::StrCat(ShortName(), ": batches of up to ", served_->batch_limit(), " (",
                             BatchTimesText(served_->batch_times()), ")"));
-  return absl::OkStatus();
 }
 
 void RepositoryVersion::Retire() {
@@ -139,7 +182,7 @@ IndexEntry RepositoryVersion::Describe(const std::string& idle) const {
   if (served_ != nullptr) {
     entry.state = VersionState::kReady;
     entry.reason = refusal_.ok() ? file_change_ : std::string(refusal_.message());
-  } else if (loading_) {
+  } else if (loading_ || load_ != nullptr) {
     entry.state = VersionState::kLoading;
   } else if (!draining_.expired()) {
     entry.state = VersionState::kUnloading;

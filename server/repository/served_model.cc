@@ -34,10 +34,11 @@ void PublishTrainingResults(const FrozenModel& frozen, ModelMetrics& metrics) {
 
 absl::StatusOr<std::shared_ptr<const ServedModel>> ServedModel::Load(
     const std::string& name, std::int64_t version, FrozenModel frozen, std::size_t max_batch,
-    Metrics& metrics, const Clock& clock) {
+    Metrics& metrics, const Clock& clock, const CertifiedModel::Limits& limits) {
   const Clock::TimePoint start = clock.Now();
   LIPSERVE_ASSIGN_OR_RETURN(std::shared_ptr<const CertifiedModel> certified,
-                            CertifiedModel::Create(std::move(frozen), max_batch));
+                            CertifiedModel::Create(std::move(frozen), max_batch, limits));
+  if (limits.stop()) return absl::CancelledError("stopped before the model was measured");
   std::shared_ptr<ServedModel> model(
       new ServedModel(name, version, std::move(certified), metrics.ForModel(name, version)));
   model->MeasureTimes(max_batch);

@@ -44,7 +44,7 @@ class ServedModel {
   // Errors:   those of CertifiedModel::Create.
   static absl::StatusOr<std::shared_ptr<const ServedModel>> Load(
       const std::string& name, std::int64_t version, FrozenModel frozen, std::size_t max_batch,
-      Metrics& metrics, const Clock& clock);
+      Metrics& metrics, const Clock& clock, const CertifiedModel::Limits& limits = {});
 
   const std::string& name() const { return name_; }
   std::int64_t version() const { return version_; }

@@ -92,6 +92,16 @@ TEST(ServerFlagsTest, ReadsEveryFlag) {
   EXPECT_TRUE(command.check_only);
 }
 
+TEST(ServerFlagsTest, ReadsWhatLoadingMayTake) {
+  const ServerCommand usual = Parse({"--models", "dir"});
+  EXPECT_EQ(usual.options.load_budget.operations, LoadingBudget().operations);
+  const ServerCommand raised =
+      Parse({"--models", "dir", "--max-load-operations", "4e12", "--max-load-bytes", "1e10"});
+  EXPECT_EQ(raised.options.load_budget.operations, 4e12);
+  EXPECT_EQ(raised.options.load_budget.bytes, 1e10);
+  EXPECT_EQ(Parse({"--models", "dir", "--max-load-operations", "0"}).exit_code, 2);
+}
+
 TEST(ServerFlagsTest, ReadsTheFlagsOfSecurityAndLog) {
   const ServerCommand command =
       Parse({"--models", "dir", "--tls-cert", "a", "--tls-key", "b", "--tls-client-ca", "c",

@@ -28,8 +28,8 @@ NORM_MUTATIONS = (
     Mutation(
         "the claim inside a convex potential is believed without proof",
         "model/certificate/layer_bounds.cc",
-        "return std::visit([](const auto& inner) { return CheckNorm(inner); },",
-        "return std::visit([](const auto& /*inner*/) { return absl::OkStatus(); },",
+        "[&](const auto& inner) { return CheckNorm(inner, limits); }",
+        "[](const auto& /*inner*/) { return absl::OkStatus(); }",
         ("convex_potential_test",),
     ),
     Mutation(
@@ -49,25 +49,27 @@ NORM_MUTATIONS = (
     Mutation(
         "a claimed norm is believed without proof",
         "model/certificate/layer_bounds.cc",
-        "return AddClaimToError(ProveOperatorNormAtMost(WeightsOf(dense), claim), claim);",
-        "return AddClaimToError(ProveOperatorNormAtMost(WeightsOf(dense), 1e9), claim);",
+        "return AddClaimToError(ProveOperatorNormAtMost(WeightsOf(dense), claim, limits), claim);",
+        "return AddClaimToError(ProveOperatorNormAtMost(WeightsOf(dense), 1e9, limits), claim);",
         ("certified_model_test",),
     ),
     Mutation(
         "a convolution's claimed norm is believed without proof",
         "model/certificate/layer_bounds.cc",
-        "return AddClaimToError(ProveConvolutionNormAtMost(convolution, claim), claim);",
-        "return AddClaimToError(ProveConvolutionNormAtMost(convolution, 1e9), claim);",
+        "return AddClaimToError(ProveConvolutionNormAtMost(convolution, claim, limits), claim);",
+        "return AddClaimToError(ProveConvolutionNormAtMost(convolution, 1e9, limits), claim);",
         ("network_bounds_test",),
     ),
     Mutation(
         "the norm is a power iteration's estimate, four steps",
         "model/certificate/operator_norm.cc",
-        "return FactoriseCholesky(b);",
+        "return FactoriseCholesky(b, stop());",
         "const SymmetricMap map = [&](std::span<const double> x, std::span<double> y) {\n"
         "  for (std::size_t i = 0; i < p_; ++i) {\n"
-        "    y[i] = 0.0;\n"
-        "    for (std::size_t j = 0; j < p_; ++j) y[i] += gram_[i * p_ + j] * x[j];\n"
+        "    y[i] = c * x[i];\n"
+        "    for (std::size_t j = 0; j < p_; ++j) {\n"
+        "      y[i] -= b.at(std::min(i, j), std::max(i, j)) * x[j];\n"
+        "    }\n"
         "  }\n"
         "};\n"
         "return c >= LargestEigenvalueEstimate(p_, map, 4);",
@@ -90,9 +92,9 @@ NORM_MUTATIONS = (
     Mutation(
         "weights are rounded to five decimals before their norm",
         "model/certificate/operator_norm.cc",
-        "scaled[i] = std::ldexp(static_cast<double>(a[i]), 2 * exponent);",
-        "scaled[i] = std::ldexp(std::round(static_cast<double>(a[i]) * 1e5) * 1e-5, "
-        "2 * exponent);",
+        "scaled[i] = std::ldexp(static_cast<double>(a[first * q_ + i]), exponent);",
+        "scaled[i] = std::ldexp(std::round(static_cast<double>(a[first * q_ + i]) * 1e5) * 1e-5, "
+        "exponent);",
         ("operator_norm_test",),
     ),
     Mutation(

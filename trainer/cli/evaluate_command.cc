@@ -36,6 +36,7 @@ struct EvaluateFlags {
   bool attack = false;
   bool geometry = false;
   bool json = false;
+  LoadingBudget budget;
 };
 
 std::string CheckEpsilon(const std::string& text) {
@@ -79,7 +80,8 @@ absl::Status RunEvaluate(const EvaluateFlags& flags) {
   }
   LIPSERVE_ASSIGN_OR_RETURN(const Samples samples,
                             LoadEvaluationSamples(frozen.training.recipe().dataset(), flags.data));
-  LIPSERVE_ASSIGN_OR_RETURN(const auto model, CertifiedModel::Create(std::move(frozen), kBatch));
+  LIPSERVE_ASSIGN_OR_RETURN(const auto model, CertifiedModel::Create(std::move(frozen), kBatch,
+                                                                     {.budget = flags.budget}));
   LIPSERVE_ASSIGN_OR_RETURN(Evaluation evaluation, Evaluate(*model, samples, flags.epsilons));
   if (flags.attack) {
     LIPSERVE_ASSIGN_OR_RETURN(
@@ -118,6 +120,16 @@ Command AddEvaluateCommand(CLI::App& app) {
   command->add_flag("--geometry", flags->geometry,
                     "Of prototypes of pixels, also measure the radii that the exact geometry of "
                     "their cells proves: against any input, and against inputs in [0, 1] alone");
+  command
+      ->add_option("--max-load-operations", flags->budget.operations,
+                   "Refuse a model whose loading takes more; 1e9 are about a second of one core")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command
+      ->add_option("--max-load-bytes", flags->budget.bytes,
+                   "Refuse a model whose loading takes more memory")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   command->add_flag("--json", flags->json, "Print one JSON object");
   command->footer(
       "Classes are decided and radii proven by the function that also answers in the server.\n\n"

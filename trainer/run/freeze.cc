@@ -106,7 +106,9 @@ absl::StatusOr<FreezeResult> Freeze(TrainingLoop& loop, std::size_t attack_image
   LIPSERVE_RETURN_IF_ERROR(CheckNetwork(model.network));
   LIPSERVE_RETURN_IF_ERROR(ClaimOperatorNorms(model.network));
 
-  LIPSERVE_ASSIGN_OR_RETURN(const auto certified, CertifiedModel::Create(model, kEvaluationBatch));
+  LIPSERVE_ASSIGN_OR_RETURN(
+      const auto certified,
+      CertifiedModel::Create(model, kEvaluationBatch, {.budget = LoadingBudget::Unlimited()}));
   frozen.layer_lipschitz_bounds.assign(certified->layer_lipschitz_bounds().begin(),
                                        certified->layer_lipschitz_bounds().end());
   LIPSERVE_RETURN_IF_ERROR(SelfCheck(*certified, loop.dataset().evaluation()));

@@ -61,6 +61,19 @@ TEST(BatchCalibrationTest, WhatTakesLongIsRunLessOften) {
   EXPECT_THAT(runs, ElementsAre(Pair(1, 4), Pair(2, 2), Pair(4, 2)));
 }
 
+TEST(BatchCalibrationTest, WhatTakesVeryLongIsNotRun) {
+  FakeClock clock;
+  std::map<std::size_t, int> runs;
+  const auto compute = [&](std::size_t images) {
+    ++runs[images];
+    clock.Advance(static_cast<int>(images) * milliseconds(60));
+  };
+  const std::vector<BatchTime> times = MeasureBatchTimes(12, compute, clock);
+  EXPECT_THAT(runs, ElementsAre(Pair(1, 2), Pair(2, 2)));
+  EXPECT_EQ(times.back().images, 12U);
+  EXPECT_EQ(times.back().time, milliseconds(720));
+}
+
 // An image more costs as much as one alone, as in a large convolutional network.
 TEST(BatchCalibrationTest, WhereBatchesGainNothingImagesAreComputedAlone) {
   EXPECT_EQ(Limit(16, [](std::size_t n) { return static_cast<int>(n) * milliseconds(3); }), 1U);
