@@ -33,10 +33,21 @@ void BatchExecutor::ExecuteSamePrecision(std::span<ClassificationTask* const> ta
 
   const Clock::TimePoint start = clock_.Now();
   model->Classify(inputs, answers, tasks.front()->images().precision);
-  model->metrics().ObserveBatch(inputs.rows, SecondsBetween(start, clock_.Now()), tasks.size());
+  RecordBatch(tasks, inputs.rows, start, clock_.Now());
   model->metrics().ObserveAnswers(answers);
 
   delivery_.Deliver(tasks, answers_);
+}
+
+void BatchExecutor::RecordBatch(std::span<ClassificationTask* const> tasks, std::size_t images,
+                                Clock::TimePoint start, Clock::TimePoint end) {
+  ComputedBatch batch{.images = images, .requests = tasks.size(), .computing = end - start};
+  for (ClassificationTask* const task : tasks) {
+    batch.queued += start - task->decoded();
+    batch.decoding += task->decoded() - task->arrival();
+    task->SetComputed(images, end);
+  }
+  tasks.front()->model()->metrics().ObserveBatch(batch);
 }
 
 void BatchExecutor::Expire(std::span<ClassificationTask* const> batch) {
