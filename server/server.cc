@@ -28,6 +28,7 @@
 #include "server/protocols/classifier_service.h"
 #include "server/protocols/health_service.h"
 #include "server/protocols/inference_service.h"
+#include "server/protocols/unknown_method.h"
 #include "server/repository/model_repository.h"
 #include "server/repository/repository_loader.h"
 #include "server/rpc/answer_handover.h"
@@ -159,6 +160,7 @@ class Server::Impl {
   v1::ClassifierService::AsyncService classifier_service_;
   inference::GRPCInferenceService::AsyncService inference_service_;
   grpc::health::v1::Health::AsyncService health_service_;
+  grpc::AsyncGenericService unknown_methods_;
   std::unique_ptr<grpc::ServerCompletionQueue> completion_queue_;
   std::unique_ptr<grpc::Server> grpc_server_;
   std::optional<ServiceContext> context_;
@@ -239,6 +241,7 @@ absl::Status Server::Impl::StartGrpc() {
   builder.RegisterService(&classifier_service_);
   builder.RegisterService(&inference_service_);
   builder.RegisterService(&health_service_);
+  builder.RegisterAsyncGenericService(&unknown_methods_);
   completion_queue_ = builder.AddCompletionQueue();
   grpc_server_ = builder.BuildAndStart();
   if (grpc_server_ == nullptr || grpc_port_ == 0) {
@@ -267,6 +270,7 @@ absl::Status Server::Impl::StartThreads() {
   AddClassifierCalls(*context_, classifier_service_, *completion_queue_, pools_);
   AddInferenceCalls(*context_, inference_service_, *completion_queue_, pools_);
   AddHealthCalls(health_.statuses(), health_service_, *completion_queue_, pools_);
+  AddUnknownMethodCalls(unknown_methods_, *completion_queue_, pools_);
   pools_.Post();
   pollers_->Begin();
   return absl::OkStatus();
