@@ -5,6 +5,7 @@
 
 #include <memory>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "server/operations/health.h"
 #include "server/operations/listen_address.h"
@@ -12,14 +13,21 @@
 
 namespace lipserve {
 
+// Errors: InvalidArgument, with what to choose instead, if HTTP cannot listen on such an address:
+// on
+//         IPv6, without which Debian builds the HTTP library.
+absl::Status CheckHttpAddress(const ListenAddress& address);
+
 // The HTTP server. /metrics answers in Prometheus' text format 0.0.4. /livez always answers 200.
-// /readyz answers 200, or 503 with the reason. Any other path answers 404.
+// /readyz answers 200, or 503 with the reason. Any other path answers 404,
+// with the list of pages; any other method than GET and HEAD answers 405.
 //
 // Threads: runs threads of its own from Start to destruction.
 class HttpEndpoint {
  public:
   // Requires: metrics and health outlive the endpoint.
-  // Errors:   Unavailable if the address cannot be listened on.
+  // Errors:   Unavailable, with the system's reason, if the address cannot be listened on; those of
+  //           CheckHttpAddress.
   static absl::StatusOr<std::unique_ptr<HttpEndpoint>> Start(const ListenAddress& address,
                                                              Metrics& metrics,
                                                              const Health& health);
