@@ -13,14 +13,14 @@
 
 namespace lipserve {
 
-// Errors: InvalidArgument, with what to choose instead, if HTTP cannot listen on such an address:
-// on
-//         IPv6, without which Debian builds the HTTP library.
+// Whether HTTP can listen on such an address. Debian builds the HTTP library without IPv6.
+//
+// Errors: InvalidArgument with what to choose instead.
 absl::Status CheckHttpAddress(const ListenAddress& address);
 
 // The HTTP server. /metrics answers in Prometheus' text format 0.0.4. /livez always answers 200.
-// /readyz answers 200, or 503 with the reason. Any other path answers 404,
-// with the list of pages; any other method than GET and HEAD answers 405.
+// /readyz answers 200, or 503 with the reason. Any other path answers 404 with the list of pages.
+// Any other method than GET and HEAD answers 405.
 //
 // Threads: runs threads of its own from Start to destruction.
 class HttpEndpoint {
