@@ -7,10 +7,10 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "client/balanced_channel.h"
+#include "client/connection_hint.h"
 #include "client/server_target.h"
 
 namespace lipserve {
@@ -28,13 +28,8 @@ std::string TargetOf(const ClientOptions& options) {
 
 // What the caller can do about an error that the connection, not the server, reports.
 std::string HintFor(const grpc::Status& status, absl::Duration timeout) {
-  if (status.error_code() == grpc::StatusCode::UNAVAILABLE &&
-      absl::StrContains(status.error_message(), "unhealthy")) {
-    return "; the server is there and not serving: it is loading or draining";
-  }
-  if (status.error_code() == grpc::StatusCode::UNAVAILABLE &&
-      absl::StrContains(status.error_message(), "connect")) {
-    return "; is lipserve-server running there?";
+  if (status.error_code() == grpc::StatusCode::UNAVAILABLE) {
+    return ConnectionHint(status.error_message());
   }
   if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED) {
     return absl::StrCat("; the call was given ", absl::FormatDuration(timeout),

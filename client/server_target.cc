@@ -43,7 +43,13 @@ bool HasScheme(const std::string& target) {
 }  // namespace
 
 absl::StatusOr<std::string> ToGrpcTarget(const std::string& servers) {
-  if (HasScheme(servers) || !absl::StrContains(servers, ',')) return servers;
+  if (HasScheme(servers)) return servers;
+  if (!absl::StrContains(servers, ':')) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("expected host:port, such as 127.0.0.1:8001, got \"", servers,
+                     "\"; without a port gRPC would call port 443"));
+  }
+  if (!absl::StrContains(servers, ',')) return servers;
   Family family = Family::kNone;
   for (const std::string& server : std::vector<std::string>(absl::StrSplit(servers, ','))) {
     const Family found = FamilyOf(server);

@@ -31,6 +31,7 @@
 #include "server/protocols/health_probe.h"
 #include "server/protocols/health_service.h"
 #include "server/protocols/inference_service.h"
+#include "server/protocols/unknown_method.h"
 #include "server/repository/model_repository.h"
 #include "server/repository/repository_loader.h"
 #include "server/rpc/answer_handover.h"
@@ -186,6 +187,7 @@ class Server::Impl {
   v1::ClassifierService::AsyncService classifier_service_;
   inference::GRPCInferenceService::AsyncService inference_service_;
   grpc::health::v1::Health::AsyncService health_service_;
+  grpc::AsyncGenericService unknown_methods_;
   std::unique_ptr<grpc::ServerCompletionQueue> completion_queue_;
   std::unique_ptr<grpc::Server> grpc_server_;
   std::unique_ptr<ConnectionAcceptor> acceptor_;
@@ -276,6 +278,7 @@ absl::Status Server::Impl::StartGrpc() {
   builder.RegisterService(&classifier_service_);
   builder.RegisterService(&inference_service_);
   builder.RegisterService(&health_service_);
+  builder.RegisterAsyncGenericService(&unknown_methods_);
   completion_queue_ = builder.AddCompletionQueue();
   grpc_server_ = builder.BuildAndStart();
   if (grpc_server_ == nullptr) {
@@ -308,6 +311,7 @@ absl::Status Server::Impl::StartThreads() {
   AddClassifierCalls(*context_, classifier_service_, *completion_queue_, pools_);
   AddInferenceCalls(*context_, inference_service_, *completion_queue_, pools_);
   AddHealthCalls(health_.statuses(), health_service_, *completion_queue_, pools_);
+  AddUnknownMethodCalls(unknown_methods_, *completion_queue_, pools_);
   pools_.Post();
   pollers_->Begin();
   LIPSERVE_RETURN_IF_ERROR(acceptor_->Start());

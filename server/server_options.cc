@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "model/foundation/status_macros.h"
 #include "server/operations/descriptor_limit.h"
+#include "server/operations/http_endpoint.h"
 #include "server/repository/repository_folder.h"
 #include "server/rpc/connection_acceptor.h"
 
@@ -53,6 +54,7 @@ absl::Status CheckServerOptions(const ServerOptions& options) {
   if (options.models_folder.empty()) {
     return absl::InvalidArgumentError("--models: expected the folder of the models, got none");
   }
+  LIPSERVE_RETURN_IF_ERROR(CheckHttpAddress(options.http));
   LIPSERVE_RETURN_IF_ERROR(CheckRepositoryOptions(options));
   LIPSERVE_RETURN_IF_ERROR(CheckSecurityFiles(options.security));
   LIPSERVE_RETURN_IF_ERROR(CheckRange("--workers", options.workers, 0, 1024));

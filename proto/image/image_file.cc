@@ -42,7 +42,7 @@ absl::StatusOr<PixelImage> ReadImageFile(const std::string& path) {
       path, ": expected a PNG or JPEG image, got ",
       start.empty() ? std::string("an empty file")
                     : absl::StrCat("a file that starts with \"", absl::CHexEscape(start), "\""),
-      "; convert it, or remove it"));
+      "; convert it, or move it elsewhere"));
 }
 
 }  // namespace lipserve

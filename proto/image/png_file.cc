@@ -94,9 +94,10 @@ absl::Status CheckOpaque(const std::string& path, const PngDecoder& decoder) {
   for (std::size_t i = 0; i < decoder.rgba.size(); i += kRgba) {
     if (decoder.rgba[i + 3] != 0xff) {
       const std::size_t pixel = i / kRgba;
-      return absl::InvalidArgumentError(absl::StrCat(
-          path, ": expected opaque pixels, got a transparent one at column ", pixel % decoder.width,
-          ", row ", pixel / decoder.width, "; put the image on a background first"));
+      return absl::InvalidArgumentError(
+          absl::StrCat(path, ": expected opaque pixels, got a transparent one at column ",
+                       pixel % decoder.width, ", row ", pixel / decoder.width,
+                       "; put the image on the background of the training images first"));
     }
   }
   return absl::OkStatus();

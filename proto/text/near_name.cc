@@ -37,6 +37,8 @@ std::string NearName(const std::string& name, std::span<const std::string> candi
   std::string nearest;
   std::size_t nearest_distance = std::numeric_limits<std::size_t>::max();
   for (const std::string& candidate : candidates) {
+    // The lengths alone differ by too much. So the cost does not grow with the name.
+    if (name.size() > 2 * candidate.size()) continue;
     const std::size_t distance = EditDistance(name, candidate);
     if (distance < nearest_distance && 3 * distance <= candidate.size()) {
       nearest = candidate;

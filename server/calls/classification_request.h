@@ -45,7 +45,8 @@ class ClassificationRequest : public ClassificationTask {
       const Clock& clock = server_.clock;
       const Clock::TimePoint start = clock.Now();
       Protocol::Encode(*request_, images_, *model_, answers, *response_);
-      model_->metrics().ObserveEncoding(SecondsBetween(start, clock.Now()));
+      const Clock::TimePoint end = clock.Now();
+      model_->metrics().ObserveEncoding(batch_images_, end - computed_, end - start);
     }
     meter_.EndRequest(model_.get(), status, Protocol::RequestId(*request_));
     // An idle call must keep neither a model alive nor the memory of a large request.
@@ -93,7 +94,7 @@ class ClassificationRequest : public ClassificationTask {
     }
     LIPSERVE_RETURN_IF_ERROR(
         Protocol::Decode(*request_, *model_, server_.max_images_per_call, images_));
-    model_->metrics().ObserveDecoding(SecondsBetween(arrival_, server_.clock.Now()));
+    decoded_ = server_.clock.Now();
     if (images_.timeout.count() > 0) {
       deadline_ = std::min(deadline_, arrival_ + images_.timeout);
     }

@@ -5,6 +5,7 @@
 
 #include <memory>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "server/operations/health.h"
 #include "server/operations/listen_address.h"
@@ -13,14 +14,21 @@
 
 namespace lipserve {
 
+// Whether HTTP can listen on such an address. Debian builds the HTTP library without IPv6.
+//
+// Errors: InvalidArgument with what to choose instead.
+absl::Status CheckHttpAddress(const ListenAddress& address);
+
 // The HTTP server. /metrics answers in Prometheus' text format 0.0.4. /livez and /readyz answer
-// 200, or 503 with the reason: nothing is ready that is not alive. Any other path answers 404.
+// 200, or 503 with the reason: nothing is ready that is not alive. Any other path answers 404 with
+// the list of pages. Any other method than GET and HEAD answers 405.
 //
 // Threads: runs threads of its own from Start to destruction.
 class HttpEndpoint {
  public:
   // Requires: metrics, health and liveness outlive the endpoint.
-  // Errors:   Unavailable if the address cannot be listened on.
+  // Errors:   Unavailable, with the system's reason, if the address cannot be listened on; those of
+  //           CheckHttpAddress.
   static absl::StatusOr<std::unique_ptr<HttpEndpoint>> Start(const ListenAddress& address,
                                                              Metrics& metrics, const Health& health,
                                                              Liveness& liveness);

@@ -276,21 +276,23 @@ ModelMetrics::~ModelMetrics() = default;
 void ModelMetrics::CountRequest(RpcMethod method, absl::StatusCode code, double seconds) {
   series_->RequestCounter(method, code).Increment();
   if (!IsClassification(method)) return;
-  statistics_.AddRequest(code == absl::StatusCode::kOk, seconds);
+  if (code != absl::StatusCode::kOk) {
+    statistics_.AddFailure(std::chrono::duration_cast<std::chrono::nanoseconds>(
+        std::chrono::duration<double>(seconds)));
+  }
   const char* const reason = RejectionReason(code);
   if (reason != nullptr) series_->RejectionCounter(code, reason).Increment();
   if (series_->served != nullptr) series_->served->request_duration.Observe(seconds);
 }
 
 void ModelMetrics::ObserveQueueDelay(double seconds) {
-  statistics_.AddQueueDelay(seconds);
   series_->served->queue_duration.Observe(seconds);
 }
 
-void ModelMetrics::ObserveBatch(std::size_t images, double seconds, std::size_t requests) {
-  statistics_.AddBatch(images, requests, seconds);
-  series_->served->batch_size.Observe(static_cast<double>(images));
-  series_->served->compute_duration.Observe(seconds);
+void ModelMetrics::ObserveBatch(const ComputedBatch& batch) {
+  statistics_.AddBatch(batch);
+  series_->served->batch_size.Observe(static_cast<double>(batch.images));
+  series_->served->compute_duration.Observe(std::chrono::duration<double>(batch.computing).count());
 }
 
 void ModelMetrics::ObserveAnswers(std::span<const Answer> answers) {

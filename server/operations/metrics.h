@@ -4,11 +4,12 @@
 //
 //   Metrics metrics(build_info);
 //   std::shared_ptr<ModelMetrics> model = metrics.ForModel("mnist08", 3);
-//   model->ObserveBatch(16, 0.0002);
+//   model->ObserveQueueDelay(0.0002);
 //   metrics.Text();  // the body of /metrics
 #ifndef SERVER_OPERATIONS_METRICS_H_
 #define SERVER_OPERATIONS_METRICS_H_
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -48,12 +49,14 @@ class ModelMetrics {
   // Records the time from a request's arrival to the start of its batch.
   void ObserveQueueDelay(double seconds);
 
-  // Record the time to check and decode a request, and to encode its answer.
-  void ObserveDecoding(double seconds) { statistics_.AddDecoding(seconds); }
-  void ObserveEncoding(double seconds) { statistics_.AddEncoding(seconds); }
+  // Records a batch that was classified and certified.
+  void ObserveBatch(const ComputedBatch& batch);
 
-  // Records a batch of `images` from `requests`, which took `seconds` to classify and certify.
-  void ObserveBatch(std::size_t images, double seconds, std::size_t requests = 1);
+  // Records an encoded answer, as ModelStatistics::AddAnswer.
+  void ObserveEncoding(std::size_t batch_images, std::chrono::nanoseconds since_computed,
+                       std::chrono::nanoseconds encoding) {
+    statistics_.AddAnswer(batch_images, since_computed, encoding);
+  }
 
   // Counts certified and abstained answers, their radii, and the stages that decided them.
   void ObserveAnswers(std::span<const Answer> answers);

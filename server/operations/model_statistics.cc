@@ -2,51 +2,48 @@
 #include "server/operations/model_statistics.h"
 
 namespace lipserve {
-namespace {
 
-std::chrono::nanoseconds Nanoseconds(double seconds) {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(
-      std::chrono::duration<double>(seconds));
-}
-
-}  // namespace
-
-void ModelStatistics::Total::Add(std::uint64_t count, double seconds) {
-  count_.fetch_add(count, std::memory_order_relaxed);
-  nanoseconds_.fetch_add(Nanoseconds(seconds).count(), std::memory_order_relaxed);
-}
-
-EventTotal ModelStatistics::Total::Get() const {
-  return {.count = count_.load(std::memory_order_relaxed),
-          .time = std::chrono::nanoseconds(nanoseconds_.load(std::memory_order_relaxed))};
-}
-
-void ModelStatistics::AddBatch(std::size_t images, std::size_t requests, double seconds) {
+void ModelStatistics::AddBatch(const ComputedBatch& batch) {
   using std::chrono::system_clock;
-  computing_.Add(requests, seconds * static_cast<double>(requests));
   const auto now =
       std::chrono::duration_cast<std::chrono::milliseconds>(system_clock::now().time_since_epoch());
-  last_inference_ms_.store(now.count(), std::memory_order_relaxed);
+  const auto requests = static_cast<std::int64_t>(batch.requests);
   MutexLock lock(mutex_);
-  EventTotal& total = by_batch_size_[images];
-  ++total.count;
-  total.time += Nanoseconds(seconds);
+  totals_.last_inference_ms = now.count();
+  totals_.successes += batch.requests;
+  totals_.queue_time += batch.queued;
+  totals_.decoding_time += batch.decoding;
+  totals_.computing_time += batch.computing * requests;
+  totals_.success_time += batch.queued + batch.decoding + batch.computing * requests;
+  BatchTotal& total = totals_.by_batch_size[batch.images];
+  ++total.batches;
+  total.decoding += batch.decoding;
+  total.computing += batch.computing;
+}
+
+void ModelStatistics::AddAnswer(std::size_t batch_images, std::chrono::nanoseconds since_computed,
+                                std::chrono::nanoseconds encoding) {
+  MutexLock lock(mutex_);
+  totals_.success_time += since_computed;
+  totals_.encoding_time += encoding;
+  totals_.by_batch_size[batch_images].encoding += encoding;
+}
+
+void ModelStatistics::AddFailure(std::chrono::nanoseconds time) {
+  MutexLock lock(mutex_);
+  ++totals_.failures;
+  totals_.failure_time += time;
 }
 
 ModelStatistics::Snapshot ModelStatistics::Get() const {
-  Snapshot snapshot{.last_inference_ms = last_inference_ms_.load(std::memory_order_relaxed),
-                    .success = success_.Get(),
-                    .failure = failure_.Get(),
-                    .queue = queue_.Get(),
-                    .decoding = decoding_.Get(),
-                    .computing = computing_.Get(),
-                    .encoding = encoding_.Get(),
-                    .by_batch_size = {}};
-  MutexLock lock(mutex_);
-  snapshot.by_batch_size = by_batch_size_;
-  for (const auto& [images, total] : by_batch_size_) {
-    snapshot.images += images * total.count;
-    snapshot.batches += total.count;
+  Snapshot snapshot;
+  {
+    MutexLock lock(mutex_);
+    snapshot = totals_;
+  }
+  for (const auto& [images, total] : snapshot.by_batch_size) {
+    snapshot.images += images * total.batches;
+    snapshot.batches += total.batches;
   }
   return snapshot;
 }

@@ -2,7 +2,6 @@
 #ifndef SERVER_OPERATIONS_MODEL_STATISTICS_H_
 #define SERVER_OPERATIONS_MODEL_STATISTICS_H_
 
-#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -12,59 +11,71 @@
 
 namespace lipserve {
 
-// The number of events, and their total duration.
-struct EventTotal {
-  std::uint64_t count = 0;
-  std::chrono::nanoseconds time{0};
+// Requests that were computed together. `queued` and `decoding` are sums over the requests.
+struct ComputedBatch {
+  std::size_t images = 0;
+  std::size_t requests = 1;
+  std::chrono::nanoseconds queued{0};     // from the end of decoding to the start of the batch
+  std::chrono::nanoseconds decoding{0};   // from arrival to the end of decoding
+  std::chrono::nanoseconds computing{0};  // of the batch
 };
 
 // Totals of one served version, for the ModelStatistics RPC. Prometheus has the distributions.
 //
+// A request that is computed counts as a success when its batch ends, and adds the rest of its time
+// when its answer is encoded. A request that is refused, expires or is cancelled counts as a
+// failure only.
+//
 // Threads: all functions are safe to call from any thread.
 class ModelStatistics {
  public:
+  // Batches of one number of images.
+  struct BatchTotal {
+    std::uint64_t batches = 0;
+    std::chrono::nanoseconds decoding{0};
+    std::chrono::nanoseconds computing{0};
+    std::chrono::nanoseconds encoding{0};
+  };
+
+  // For every snapshot:
+  //
+  //   images  = sum over by_batch_size of (number of images) * batches
+  //   batches = sum over by_batch_size of batches <= successes <= images
+  //   success_time >= queue_time + decoding_time + computing_time + encoding_time
   struct Snapshot {
     std::int64_t last_inference_ms = 0;  // since 1970; 0: none
     std::uint64_t images = 0;
     std::uint64_t batches = 0;
-    EventTotal success;
-    EventTotal failure;
-    EventTotal queue;
-    EventTotal decoding;
-    EventTotal computing;  // a batch counts once per request
-    EventTotal encoding;
-    std::map<std::size_t, EventTotal> by_batch_size;
+    std::uint64_t successes = 0;
+    std::uint64_t failures = 0;
+    std::chrono::nanoseconds success_time{0};  // from arrival to the encoded answer
+    std::chrono::nanoseconds failure_time{0};
+    std::chrono::nanoseconds queue_time{0};
+    std::chrono::nanoseconds decoding_time{0};
+    std::chrono::nanoseconds computing_time{0};  // a batch counts once per request
+    std::chrono::nanoseconds encoding_time{0};
+    std::map<std::size_t, BatchTotal> by_batch_size;
   };
 
-  void AddRequest(bool ok, double seconds) { (ok ? success_ : failure_).Add(1, seconds); }
-  void AddQueueDelay(double seconds) { queue_.Add(1, seconds); }
-  void AddDecoding(double seconds) { decoding_.Add(1, seconds); }
-  void AddEncoding(double seconds) { encoding_.Add(1, seconds); }
-  void AddBatch(std::size_t images, std::size_t requests, double seconds);
+  // Counts the requests of a batch, from their arrival to the end of the computation.
+  void AddBatch(const ComputedBatch& batch);
 
-  // Each total is exact, but they are not read at the same instant.
+  // Adds the time of one request of a batch of `batch_images`: all that passed after the
+  // computation, and the part of it that encoding took.
+  //
+  // Requires: AddBatch was called for its batch; encoding <= since_computed.
+  void AddAnswer(std::size_t batch_images, std::chrono::nanoseconds since_computed,
+                 std::chrono::nanoseconds encoding);
+
+  // Counts a request that was not computed.
+  void AddFailure(std::chrono::nanoseconds time);
+
+  // All totals at one instant.
   Snapshot Get() const;
 
  private:
-  class Total {
-   public:
-    void Add(std::uint64_t count, double seconds);
-    EventTotal Get() const;
-
-   private:
-    std::atomic<std::uint64_t> count_{0};
-    std::atomic<std::int64_t> nanoseconds_{0};
-  };
-
-  Total success_;
-  Total failure_;
-  Total queue_;
-  Total decoding_;
-  Total computing_;
-  Total encoding_;
-  std::atomic<std::int64_t> last_inference_ms_{0};
   mutable Mutex mutex_;
-  std::map<std::size_t, EventTotal> by_batch_size_ ABSL_GUARDED_BY(mutex_);
+  Snapshot totals_ ABSL_GUARDED_BY(mutex_);  // without images and batches, which are sums
 };
 
 }  // namespace lipserve

@@ -35,7 +35,10 @@ absl::StatusOr<ElementType> DecodeDatatype(const std::string& datatype) {
   if (datatype == "UINT8") return ElementType::kUint8;
   return InvalidField(
       absl::StrCat(kInputField, ".datatype"),
-      absl::StrCat("expected 'FP32' or 'UINT8' (pixels 0..255), got ", Quoted(datatype)));
+      absl::StrCat(
+          "expected 'FP32' (in the scale that the model was trained on) or 'UINT8' (pixels "
+          "0..255), got ",
+          Quoted(datatype)));
 }
 
 // Checks that there is exactly the one input, and that its elements are in one place.
@@ -52,7 +55,7 @@ absl::Status CheckInputs(const ModelInferRequest& request) {
     return InvalidField("inputs", absl::StrCat("expected only the tensor 'images', got ",
                                                request.inputs_size(), " tensors"));
   }
-  LIPSERVE_RETURN_IF_ERROR(CheckTensorParameters(kInputField, input.parameters()));
+  LIPSERVE_RETURN_IF_ERROR(CheckInputParameters(kInputField, input.parameters()));
   if (request.raw_input_contents().empty()) return absl::OkStatus();
   if (request.raw_input_contents_size() > 1) {
     return InvalidField("raw_input_contents",

@@ -4,6 +4,7 @@
 #include <google/protobuf/struct.pb.h>
 #include <google/protobuf/util/json_util.h>
 
+#include <chrono>
 #include <map>
 #include <vector>
 
@@ -57,9 +58,10 @@ std::vector<std::int64_t> ImageDimensions(const ServedModel& model) {
           static_cast<std::int64_t>(shape.width)};
 }
 
-void SetDuration(const EventTotal& total, inference::StatisticDuration& duration) {
-  duration.set_count(total.count);
-  duration.set_ns(static_cast<std::uint64_t>(total.time.count()));
+void SetDuration(std::uint64_t count, std::chrono::nanoseconds time,
+                 inference::StatisticDuration& duration) {
+  duration.set_count(count);
+  duration.set_ns(static_cast<std::uint64_t>(time.count()));
 }
 
 }  // namespace
@@ -147,16 +149,18 @@ void DescribeStatistics(const ServedModel& model, inference::ModelStatistics& st
   statistics.set_inference_count(now.images);
   statistics.set_execution_count(now.batches);
   inference::InferStatistics& totals = *statistics.mutable_inference_stats();
-  SetDuration(now.success, *totals.mutable_success());
-  SetDuration(now.failure, *totals.mutable_fail());
-  SetDuration(now.queue, *totals.mutable_queue());
-  SetDuration(now.decoding, *totals.mutable_compute_input());
-  SetDuration(now.computing, *totals.mutable_compute_infer());
-  SetDuration(now.encoding, *totals.mutable_compute_output());
+  SetDuration(now.successes, now.success_time, *totals.mutable_success());
+  SetDuration(now.failures, now.failure_time, *totals.mutable_fail());
+  SetDuration(now.successes, now.queue_time, *totals.mutable_queue());
+  SetDuration(now.successes, now.decoding_time, *totals.mutable_compute_input());
+  SetDuration(now.successes, now.computing_time, *totals.mutable_compute_infer());
+  SetDuration(now.successes, now.encoding_time, *totals.mutable_compute_output());
   for (const auto& [images, total] : now.by_batch_size) {
     inference::InferBatchStatistics& batch = *statistics.add_batch_stats();
     batch.set_batch_size(images);
-    SetDuration(total, *batch.mutable_compute_infer());
+    SetDuration(total.batches, total.decoding, *batch.mutable_compute_input());
+    SetDuration(total.batches, total.computing, *batch.mutable_compute_infer());
+    SetDuration(total.batches, total.encoding, *batch.mutable_compute_output());
   }
 }
 

@@ -3,10 +3,13 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
+#include <iterator>
 #include <limits>
 #include <optional>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -23,7 +26,18 @@ using inference::InferParameter;
 // Long enough for every client, and far from overflowing when added to a time.
 constexpr std::int64_t kMaxTimeoutUs = std::int64_t{24} * 3600 * 1000 * 1000;
 
+// More than any client sends. Each is compared with the known names.
+constexpr std::size_t kMostParameters = 64;
+
 constexpr char kFinalResponseParameter[] = "triton_enable_empty_final_response";
+constexpr char kClassificationParameter[] = "classification";
+
+// The parameters of a request that change what is answered.
+const std::vector<std::string>& RequestParameters() {
+  static const auto* const names =
+      new std::vector<std::string>{"epsilon", "radius_precision", "timeout", "priority"};
+  return *names;
+}
 
 std::string Field(absl::string_view parameter) {
   return absl::StrCat("parameters['", parameter, "']");
@@ -76,6 +90,13 @@ std::optional<std::int64_t> AsInteger(const InferParameter& parameter) {
         return std::nullopt;
       }
       return static_cast<std::int64_t>(parameter.uint64_param());
+    case InferParameter::kDoubleParam:
+      // A client that has only doubles, as in JSON. Every whole number below 2^53 is exact.
+      if (std::abs(parameter.double_param()) > 0x1p53 ||
+          std::trunc(parameter.double_param()) != parameter.double_param()) {
+        return std::nullopt;
+      }
+      return static_cast<std::int64_t>(parameter.double_param());
     case InferParameter::kStringParam:
       if (absl::SimpleAtoi(parameter.string_param(), &value)) return value;
       return std::nullopt;
@@ -128,14 +149,58 @@ absl::Status DecodePriority(const InferParameter& parameter, const ServedModel& 
   return absl::OkStatus();
 }
 
-absl::Status UnknownParameter(const std::string& name) {
-  if (absl::StartsWith(name, "sequence_")) {
-    return InvalidField(Field(name),
-                        "expected none: classifiers keep nothing from one request to "
-                        "the next");
+absl::Status CheckParameterCount(absl::string_view field, const InferParameters& parameters) {
+  if (parameters.size() <= kMostParameters) return absl::OkStatus();
+  return InvalidField(
+      field, absl::StrCat("expected at most ", kMostParameters, ", got ", parameters.size()));
+}
+
+// Whether clients send this to say how they packed the message. Each message says that itself, and
+// its sizes are checked, so the value cannot change an answer.
+bool IsPacking(absl::string_view name) {
+  return name == "binary_data" || name == "binary_data_size" || name == "binary_data_output" ||
+         name == "headers";
+}
+
+// Whether this asks for work on the images, which this server leaves to its clients.
+bool IsTransformation(absl::string_view name) {
+  constexpr const char* kNames[] = {
+      "scale",         "mean",        "std",          "offset",     "normalize",
+      "normalization", "mean_values", "scale_values", "zero_point", "quantization",
+      "layout",        "data_format", "color_format", "format",     "channel_order",
+      "resize",        "crop",        "preprocess",   "transform",  "preprocessing",
+      "byte_order",    "endianness",  "compression",  "encoding",   "datatype",
+      "dtype",         "shape",       "channels",     "invert"};
+  return std::any_of(std::begin(kNames), std::end(kNames),
+                     [name](const char* known) { return absl::EqualsIgnoreCase(name, known); });
+}
+
+// MLServer's name of a codec. With any but NumPy's and pandas', the bytes would not be the
+// elements.
+absl::Status CheckContentType(const std::string& field, const InferParameter& parameter) {
+  if (parameter.string_param() == "np" || parameter.string_param() == "pd") {
+    return absl::OkStatus();
   }
-  const std::vector<std::string> known = {"epsilon", "radius_precision", "timeout", "priority"};
-  const std::string near = NearName(name, known);
+  return InvalidField(field, absl::StrCat("expected 'np', 'pd' or no content_type, because tensors "
+                                          "hold plain elements of their datatype, got ",
+                                          ValueText(parameter)));
+}
+
+// Whether a sequence parameter says that the request is in no sequence, as some clients always do.
+bool IsNoSequence(const InferParameter& parameter) {
+  return !parameter.bool_param() && parameter.int64_param() == 0 && parameter.uint64_param() == 0 &&
+         parameter.double_param() == 0.0 &&
+         (parameter.string_param().empty() || parameter.string_param() == "0");
+}
+
+absl::Status CheckSequence(const std::string& name, const InferParameter& parameter) {
+  if (IsNoSequence(parameter)) return absl::OkStatus();
+  return InvalidField(Field(name),
+                      "expected none: classifiers keep nothing from one request to the next");
+}
+
+absl::Status UnknownParameter(const std::string& name) {
+  const std::string near = NearName(absl::AsciiStrToLower(name), RequestParameters());
   return InvalidField(absl::StrCat("parameters[", Quoted(name), "]"),
                       absl::StrCat("expected epsilon, radius_precision, timeout or priority",
                                    near.empty() ? "" : absl::StrCat("; did you mean ", near, "?")));
@@ -147,18 +212,42 @@ absl::Status DecodeInferParameter(const std::string& name, const InferParameter&
   if (name == "radius_precision") return DecodePrecision(parameter, images);
   if (name == "timeout") return DecodeTimeout(parameter, images);
   if (name == "priority") return DecodePriority(parameter, model, images);
-  if (name == kFinalResponseParameter) return absl::OkStatus();
+  if (name == kFinalResponseParameter || IsPacking(name)) return absl::OkStatus();
+  if (name == "content_type") return CheckContentType(Field(name), parameter);
+  if (absl::StartsWith(name, "sequence_")) return CheckSequence(name, parameter);
   return UnknownParameter(name);
 }
 
-absl::Status RefuseParameter(absl::string_view field, const std::string& name,
-                             absl::string_view known) {
+// The parameter of a request or of an output that `name` is, or probably stands for; "" if it is
+// neither. Ignoring it would answer another question.
+std::string MeantParameter(const std::string& name) {
+  std::vector<std::string> known = RequestParameters();
+  known.emplace_back(kClassificationParameter);
+  return NearName(absl::AsciiStrToLower(name), known);
+}
+
+// Checks a parameter of the tensor at `field` that has no meaning there.
+absl::Status CheckOtherParameter(absl::string_view field, const std::string& name,
+                                 const InferParameter& parameter) {
+  const std::string place = absl::StrCat(field, ".parameters[", Quoted(name), "]");
   if (absl::StartsWith(name, "shared_memory_")) {
     return absl::UnimplementedError(absl::StrCat(
-        field, ".parameters['", name, "']: this server has no shared memory; send the bytes"));
+        place,
+        ": this server has no shared memory; send the elements in raw_input_contents, and "
+        "read the answers from raw_output_contents"));
   }
-  return InvalidField(absl::StrCat(field, ".parameters[", Quoted(name), "]"),
-                      absl::StrCat("expected ", known));
+  if (name == "content_type") return CheckContentType(place, parameter);
+  if (IsTransformation(name)) {
+    return InvalidField(place,
+                        "expected none, because images are taken as they are; apply it "
+                        "before you send them");
+  }
+  const std::string meant = MeantParameter(name);
+  if (meant.empty()) return absl::OkStatus();
+  return InvalidField(
+      place, absl::StrCat("expected '", meant, "' among the parameters of ",
+                          meant == kClassificationParameter ? "the output 'scores'" : "the request",
+                          ", not here"));
 }
 
 }  // namespace
@@ -169,25 +258,29 @@ absl::Status DecodeInferParameters(const InferParameters& parameters, const Serv
   images.precision = RadiusPrecision::kTight;
   images.timeout = std::chrono::microseconds(0);
   images.priority = model.default_priority();
+  LIPSERVE_RETURN_IF_ERROR(CheckParameterCount("parameters", parameters));
   for (const auto& [name, parameter] : parameters) {
     LIPSERVE_RETURN_IF_ERROR(DecodeInferParameter(name, parameter, model, images));
   }
   return absl::OkStatus();
 }
 
-absl::Status CheckTensorParameters(absl::string_view field, const InferParameters& parameters) {
+absl::Status CheckInputParameters(absl::string_view field, const InferParameters& parameters) {
+  LIPSERVE_RETURN_IF_ERROR(CheckParameterCount(absl::StrCat(field, ".parameters"), parameters));
   for (const auto& [name, parameter] : parameters) {
-    return RefuseParameter(field, name, "no parameters of an input");
+    LIPSERVE_RETURN_IF_ERROR(CheckOtherParameter(field, name, parameter));
   }
   return absl::OkStatus();
 }
 
 absl::StatusOr<std::size_t> DecodeClassification(absl::string_view field,
                                                  const InferParameters& parameters) {
+  LIPSERVE_RETURN_IF_ERROR(CheckParameterCount(absl::StrCat(field, ".parameters"), parameters));
   std::size_t classes = 0;
   for (const auto& [name, parameter] : parameters) {
-    if (name != "classification") {
-      return RefuseParameter(field, name, "no other parameter of an output than classification");
+    if (name != kClassificationParameter) {
+      LIPSERVE_RETURN_IF_ERROR(CheckOtherParameter(field, name, parameter));
+      continue;
     }
     const std::optional<std::int64_t> wanted = AsInteger(parameter);
     if (!wanted.has_value() || *wanted < 1) {

@@ -21,19 +21,28 @@ using InferParameters = google::protobuf::Map<std::string, inference::InferParam
 // Validates the parameters of a request, and sets epsilon, precision, timeout and priority of
 // `images`.
 //
-// Errors: InvalidArgument naming the parameter, what was expected and what was found. Unknown
+// Ignores what clients add to say how they packed the message: binary_data_size,
+// binary_data_output, headers, and content_type "np" or "pd" (elements as they are). Also ignores
+// sequence parameters that say that there is no sequence.
+//
+// Errors: InvalidArgument naming the parameter, what was expected and what was found. Other
 //         parameters are refused too: with a mistyped "epsilon", the server would answer another
 //         question.
 absl::Status DecodeInferParameters(const InferParameters& parameters, const ServedModel& model,
                                    DecodedImages& images);
 
-// Refuses every parameter of an input tensor: Unimplemented for shared memory, else
-// InvalidArgument.
-absl::Status CheckTensorParameters(absl::string_view field, const InferParameters& parameters);
-
-// The parameter "classification" of a requested output: how many classes; 0 without it.
+// Checks the parameters of an input tensor. Ignores those that cannot change an answer, known or
+// not: KServe's client sends binary_data_size, MLServer's codecs send content_type.
 //
-// Errors: as above.
+// Errors: Unimplemented for shared memory, where the elements would be elsewhere. InvalidArgument
+//         for parameters of a request or of an output, also mistyped ones, and for a content_type
+//         by which the bytes would not be the elements.
+absl::Status CheckInputParameters(absl::string_view field, const InferParameters& parameters);
+
+// The parameter "classification" of a requested output: how many classes; 0 without it. Ignores
+// parameters that cannot change an answer, as CheckInputParameters.
+//
+// Errors: as CheckInputParameters, and InvalidArgument for a wrong number of classes.
 absl::StatusOr<std::size_t> DecodeClassification(absl::string_view field,
                                                  const InferParameters& parameters);
 

@@ -244,15 +244,17 @@ absl::Status ModelRepository::Validate() const {
     }
   }
   if (!errors.empty() && !settings_.skip_bad_models) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "model repository ", settings_.folder, ": ", errors.size(), " refused:", JoinLines(errors),
-        "\nrepair or remove them, or start with --skip-bad-models to serve the others"));
+    return absl::InvalidArgumentError(absl::StrCat("model repository ", settings_.folder, ": ",
+                                                   errors.size(), " refused:", JoinLines(errors),
+                                                   "\nrepair them or move them out of this folder, "
+                                                   "or start with --skip-bad-models to serve the "
+                                                   "others"));
   }
   if (usable > 0 || !is_fixed) return absl::OkStatus();
-  return absl::NotFoundError(absl::StrCat("model repository ", settings_.folder,
-                                          ": expected at least one model at <name>/<version>/",
-                                          kModelFileName, ", got none; lipserve-train train --out ",
-                                          settings_.folder, "/mnist08/1 makes one"));
+  return absl::NotFoundError(absl::StrCat(
+      "model repository ", settings_.folder, ": expected at least one model at <name>/<version>/",
+      kModelFileName, ", got none; train one with lipserve-train train --out ", settings_.folder,
+      "/<name>/1, or name the folder above the models by --models"));
 }
 
 absl::Status ModelRepository::CheckServable(const std::string& name) const {

@@ -66,9 +66,9 @@ ModelFolder ListVersions(const fs::path& folder, const std::string& name) {
     if (version.has_value()) {
       model.versions.push_back({.version = *version, .model_path = path, .model_file = file});
     } else if (file.has_value()) {
-      model.problems.push_back(absl::InvalidArgumentError(
-          absl::StrCat(path, ": expected a positive whole number as version folder, got '", text,
-                       "'; rename the folder, e.g. to 1")));
+      model.problems.push_back(absl::InvalidArgumentError(absl::StrCat(
+          path, ": expected a positive whole number as version folder, got '", text,
+          "'; rename the folder to a number that is not there yet, or move it elsewhere")));
     }
   }
   std::sort(model.versions.begin(), model.versions.end(),
@@ -96,7 +96,7 @@ absl::StatusOr<RepositoryListing> ListRepositoryFolder(const std::string& folder
       listing.problems.push_back(absl::InvalidArgumentError(absl::StrCat(
           path.string(),
           ": expected a model name of 1 to 128 letters, digits, '_', '-' or '.', got '", name,
-          "'; rename the folder")));
+          "'; rename the folder, or move it elsewhere")));
       continue;
     }
     listing.models.push_back(ListVersions(path, name));

@@ -33,7 +33,7 @@ void BatchExecutor::ExecuteSamePrecision(std::span<ClassificationTask* const> ta
 
   const Clock::TimePoint start = clock_.Now();
   model->ClassifyByFloatingPoint(inputs, answers, tasks.front()->images().precision);
-  model->metrics().ObserveBatch(inputs.rows, SecondsBetween(start, clock_.Now()), tasks.size());
+  RecordBatch(tasks, inputs.rows, start, clock_.Now());
 
   const std::size_t decided = SubmitUndecided(tasks);
   model->metrics().ObserveAnswers(answers.first(decided));
@@ -55,6 +55,17 @@ std::size_t BatchExecutor::SubmitUndecided(std::span<ClassificationTask* const> 
     from = end;
   }
   return static_cast<std::size_t>(to - answers_.begin());
+}
+
+void BatchExecutor::RecordBatch(std::span<ClassificationTask* const> tasks, std::size_t images,
+                                Clock::TimePoint start, Clock::TimePoint end) {
+  ComputedBatch batch{.images = images, .requests = tasks.size(), .computing = end - start};
+  for (ClassificationTask* const task : tasks) {
+    batch.queued += start - task->decoded();
+    batch.decoding += task->decoded() - task->arrival();
+    task->SetComputed(images, end);
+  }
+  tasks.front()->model()->metrics().ObserveBatch(batch);
 }
 
 void BatchExecutor::Expire(std::span<ClassificationTask* const> batch) {

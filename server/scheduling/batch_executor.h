@@ -2,6 +2,7 @@
 #ifndef SERVER_SCHEDULING_BATCH_EXECUTOR_H_
 #define SERVER_SCHEDULING_BATCH_EXECUTOR_H_
 
+#include <cstddef>
 #include <span>
 #include <vector>
 
@@ -46,6 +47,9 @@ class BatchExecutor {
   void Expire(std::span<ClassificationTask* const> batch);
   // Computes and completes tasks of one model and one precision.
   void ExecuteSamePrecision(std::span<ClassificationTask* const> tasks);
+  // Counts the batch before its answers are delivered, so that no client misses its own request.
+  static void RecordBatch(std::span<ClassificationTask* const> tasks, std::size_t images,
+                          Clock::TimePoint start, Clock::TimePoint end);
   ConstMatrixView Gather(std::span<ClassificationTask* const> tasks);
   // Submits the tasks with undecided answers to the exact stage. Moves the others to decided_, and
   // their answers to the front of answers_. Returns the number of these answers.

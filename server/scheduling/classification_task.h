@@ -2,6 +2,7 @@
 #ifndef SERVER_SCHEDULING_CLASSIFICATION_TASK_H_
 #define SERVER_SCHEDULING_CLASSIFICATION_TASK_H_
 
+#include <cstddef>
 #include <memory>
 #include <span>
 #include <utility>
@@ -36,13 +37,24 @@ class ClassificationTask {
     return {images_.inputs.data(), images_.num_images, model_->input_size()};
   }
   Clock::TimePoint arrival() const { return arrival_; }
+  Clock::TimePoint decoded() const { return decoded_; }
   Clock::TimePoint deadline() const { return deadline_; }
+
+  // Records that the task was computed in a batch of so many images, which ended at `end`. Called
+  // before Complete.
+  void SetComputed(std::size_t batch_images, Clock::TimePoint end) {
+    batch_images_ = batch_images;
+    computed_ = end;
+  }
 
  protected:
   // The state of one request; a pooled task is reused for the next.
   std::shared_ptr<const ServedModel> model_;
   DecodedImages images_;
   Clock::TimePoint arrival_;
+  Clock::TimePoint decoded_;
+  Clock::TimePoint computed_;
+  std::size_t batch_images_ = 0;
   Clock::TimePoint deadline_ = Clock::TimePoint::max();
 
  private:

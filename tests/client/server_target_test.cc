@@ -19,6 +19,15 @@ TEST(ServerTargetTest, OneServerStaysAsItIs) {
   }
 }
 
+// gRPC would call port 443.
+TEST(ServerTargetTest, AServerWithoutAPortIsRefused) {
+  for (const char* server : {"localhost", "127.0.0.1", ""}) {
+    const auto target = ToGrpcTarget(server);
+    ASSERT_EQ(target.status().code(), absl::StatusCode::kInvalidArgument) << server;
+    EXPECT_THAT(std::string(target.status().message()), HasSubstr("expected host:port"));
+  }
+}
+
 TEST(ServerTargetTest, AListOfAddressesGetsItsScheme) {
   EXPECT_EQ(*ToGrpcTarget("127.0.0.1:1,127.0.0.2:65535"), "ipv4:127.0.0.1:1,127.0.0.2:65535");
   EXPECT_EQ(*ToGrpcTarget("[::1]:1,[fe80::1]:2"), "ipv6:[::1]:1,[fe80::1]:2");

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Asks a real server with clients that others made: Triton's Python client, grpcurl, buf curl and
-# grpc_health_probe. Skipped, with a message, where the network does not have them.
+# Asks a real server with clients that others made: Triton's and KServe's Python clients, grpcurl,
+# buf curl and grpc_health_probe. Skipped, with a message, where the network does not have them.
 #
 #   tests/clients/check.sh [FOLDER OF THE PROGRAMS]      (default: build/dev/bin)
 set -euo pipefail

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Asks a real server with clients that others made, exactly as they come.
 
-Triton's Python client, grpcurl, buf curl and grpc_health_probe know nothing of lipserve: the first
-speaks the Open Inference Protocol, the next two find everything by reflection. The example in
+Triton's and KServe's Python clients, grpcurl, buf curl and grpc_health_probe know nothing of
+lipserve: the first two speak the Open Inference Protocol, the next two find everything by
+reflection. The example in
 client/examples/ that uses Triton's client runs here too.
 
     clients_test.py PROGRAMS TOOLS        (started by check.sh)
 """
 
+import asyncio
 import base64
 import gzip
 import json
@@ -16,10 +18,13 @@ import queue
 import subprocess
 import sys
 import tempfile
+import threading
 import unittest
 
+import kserve
 import numpy as np
 import tritonclient.grpc as triton
+from kserve.protocol.infer_type import RequestedOutput
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/reliability"))
@@ -138,6 +143,41 @@ class TritonClientTest(unittest.TestCase):
         self.client.infer(MODEL, [tensor(self.images, "UINT8")])
         self.assertEqual(success(), before + 1)
 
+    def test_statistics_under_load_do_not_contradict_themselves(self):
+        stop = threading.Event()
+
+        def load(count):
+            with triton.InferenceServerClient(server.grpc) as client:
+                while not stop.is_set():
+                    client.infer(MODEL, [tensor(self.images[:count], "UINT8")])
+        threads = [threading.Thread(target=load, args=(count,)) for count in (1, 1, 2, 3)]
+        for thread in threads:
+            thread.start()
+        try:
+            for _ in range(200):
+                model = self.client.get_inference_statistics(MODEL).model_stats[0]
+                stats, batches = model.inference_stats, model.batch_stats
+                parts = (stats.queue, stats.compute_input, stats.compute_infer, stats.compute_output)
+                self.assertEqual({part.count for part in parts}, {stats.success.count})
+                self.assertGreaterEqual(stats.success.ns, sum(part.ns for part in parts))
+                self.assertEqual(sum(b.compute_infer.count for b in batches), model.execution_count)
+                self.assertEqual(sum(b.batch_size * b.compute_infer.count for b in batches),
+                                 model.inference_count)
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
+
+    def test_shared_memory_and_traces_say_what_to_do_instead(self):
+        for call, words in (
+                (self.client.get_system_shared_memory_status, "raw_input_contents"),
+                (self.client.unregister_cuda_shared_memory, "raw_input_contents"),
+                (self.client.get_trace_settings, "/metrics")):
+            with self.assertRaises(triton.InferenceServerException) as caught:
+                call()
+            self.assertEqual(caught.exception.status(), "StatusCode.UNIMPLEMENTED")
+            self.assertIn(words, caught.exception.message())
+
     def test_errors_name_the_field(self):
         with self.assertRaises(triton.InferenceServerException) as caught:
             self.client.infer(MODEL, [tensor(self.images[:, :, :27], "UINT8")])
@@ -151,6 +191,43 @@ class TritonClientTest(unittest.TestCase):
         self.assertTrue(self.client.is_model_ready(MODEL))
         index = self.client.get_model_repository_index(as_json=True)["models"]
         self.assertIn({"name": MODEL, "version": "1", "state": "READY"}, index)
+
+
+class KServeClientTest(unittest.TestCase):
+
+    def infer(self, array, datatype, binary_data=True, outputs=None, parameters=None):
+        images = kserve.InferInput("images", list(array.shape), datatype)
+        images.set_data_from_numpy(array, binary_data=binary_data)
+        request = kserve.InferRequest(model_name=MODEL, infer_inputs=[images],
+                                      request_outputs=outputs, parameters=parameters)
+
+        async def call():
+            async with kserve.InferenceGRPCClient(server.grpc) as client:
+                return await client.infer(request)
+        return {output.name: output.as_numpy() for output in asyncio.run(call()).outputs}
+
+    def test_health(self):
+        async def ask():
+            async with kserve.InferenceGRPCClient(server.grpc) as client:
+                return (await client.is_server_live(), await client.is_server_ready(),
+                        await client.is_model_ready(MODEL))
+        self.assertEqual(asyncio.run(ask()), (True, True, True))
+
+    def test_its_defaults_get_the_answers_of_tritons_client(self):
+        pixels = digits(8)
+        with triton.InferenceServerClient(server.grpc) as client:
+            expected = client.infer(MODEL, [tensor(pixels, "UINT8")])
+        for binary_data in (True, False):  # raw_input_contents or contents
+            answers = self.infer(pixels, "UINT8", binary_data)
+            self.assertEqual(len(answers), 5)
+            for name, values in answers.items():
+                np.testing.assert_array_equal(values, expected.as_numpy(name))
+
+    def test_outputs_and_parameters(self):
+        answers = self.infer(digits(2), "UINT8",
+                             outputs=[RequestedOutput("radius", {"binary_data": True})],
+                             parameters={"epsilon": "1.5", "binary_data_output": True})
+        self.assertEqual(list(answers), ["radius"])
 
 
 class ExampleTest(unittest.TestCase):

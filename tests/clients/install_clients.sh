@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Puts the clients that check.sh runs into build/tools/clients, each as its makers publish it: Triton's
-# Python client from PyPI in an environment of its own, grpcurl and grpc_health_probe built from
+# and KServe's Python clients from PyPI in an environment of their own, grpcurl and grpc_health_probe built from
 # their Go modules, buf from npm. Minutes at the first time, nothing once they are there. Needs
 # Python 3.11 or later with venv, Go 1.24 or later, and npm.
 #
@@ -41,7 +41,7 @@ fetch() {
 }
 
 python3 -m venv --clear "$tools/python"
-fetch "Triton's client" "$tools/python/bin/pip" install --quiet --disable-pip-version-check \
+fetch "Triton's and KServe's clients" "$tools/python/bin/pip" install --quiet --disable-pip-version-check \
   --requirement "$requirements"
 for module in "$GRPCURL" "$HEALTH_PROBE"; do
   fetch "$module" env -C / GOFLAGS=-buildvcs=false CGO_ENABLED=0 GOBIN="$tools" go install "$module"

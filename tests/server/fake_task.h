@@ -44,6 +44,7 @@ class FakeTask final : public ClassificationTask {
   void SetPriority(int priority) { images_.priority = priority; }
   void SetTimes(Clock::TimePoint arrival, Clock::TimePoint deadline) {
     arrival_ = arrival;
+    decoded_ = arrival;
     deadline_ = deadline;
   }
 

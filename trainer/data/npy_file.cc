@@ -166,7 +166,8 @@ absl::Status CheckHeader(const std::string& path, const Header& header) {
   if (IntegerBytes(header.descr) == 0) {
     return absl::InvalidArgumentError(absl::StrCat(
         path, ": expected integers, such as '|u1' (uint8), got elements '", header.descr,
-        "': save array.astype(numpy.uint8), of pixels from 0 to 255 or of labels"));
+        "': save labels as integers, and pixels scaled to 0..255 and rounded; for images of 0..1 "
+        "that is numpy.rint(array * 255).astype(numpy.uint8)"));
   }
   if (header.fortran_order) {
     return absl::InvalidArgumentError(

@@ -34,7 +34,7 @@ TEST(ImageFileTest, RefusesOtherFilesShowingHowTheyStart) {
   WriteBytes(folder.path("a.png"), "GIF89a");
   EXPECT_THAT(std::string(ReadImageFile(folder.path("a.png")).status().message()),
               HasSubstr("a.png: expected a PNG or JPEG image, got a file that starts with "
-                        "\"GIF8\"; convert it, or remove it"));
+                        "\"GIF8\"; convert it, or move it elsewhere"));
   WriteBytes(folder.path("b.png"), "");
   EXPECT_THAT(std::string(ReadImageFile(folder.path("b.png")).status().message()),
               HasSubstr("got an empty file"));

@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "tests/server/http_get.h"
 
@@ -83,12 +84,58 @@ TEST_F(HttpEndpointTest, HeadGetsTheHeadersAlone) {
                               Not(HasSubstr("alive"))));
 }
 
+TEST_F(HttpEndpointTest, OtherMethodsOfAPageAreToldWhichThereAre) {
+  for (const std::string method : {"POST", "PUT", "DELETE", "PATCH", "OPTIONS", "PROPFIND"}) {
+    const std::string rest = " HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}";
+    EXPECT_THAT(HttpExchange(endpoint_->port(), method + " /metrics" + rest),
+                AllOf(StartsWith("HTTP/1.1 405 "), HasSubstr("\r\nAllow: GET, HEAD\r\n"),
+                      HasSubstr("expected GET or HEAD, got " + method)));
+    EXPECT_THAT(HttpExchange(endpoint_->port(), method + " /v2/models/m/infer" + rest),
+                AllOf(StartsWith("HTTP/1.1 404 "), HasSubstr("/metrics, /livez and /readyz"),
+                      HasSubstr("--grpc")));
+  }
+}
+
+// Without the announced body, the answer comes all the same.
+TEST_F(HttpEndpointTest, ABodyIsNotWaitedFor) {
+  EXPECT_THAT(
+      HttpExchange(endpoint_->port(),
+                   "POST /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9999999\r\n\r\n"),
+      StartsWith("HTTP/1.1 404 "));
+}
+
+TEST_F(HttpEndpointTest, AnIpv6AddressIsToldToBeOne) {
+  const std::pair<const char*, const char*> hosts[] = {
+      {"[::1]", "expected 127.0.0.1:8002,"},
+      {"[::]", "expected 0.0.0.0:8002,"},
+      {"[fe80::1]", "expected an IPv4 address of this machine,"}};
+  for (const auto& [host, expected] : hosts) {
+    const ListenAddress address = {.host = host, .port = 8002};
+    for (const absl::Status& status :
+         {CheckHttpAddress(address), HttpEndpoint::Start(address, metrics_, health_).status()}) {
+      EXPECT_TRUE(absl::IsInvalidArgument(status));
+      EXPECT_THAT(std::string(status.message()),
+                  AllOf(HasSubstr(expected), HasSubstr("no IPv6"), HasSubstr(ToString(address)),
+                        Not(HasSubstr("in use"))));
+    }
+  }
+  EXPECT_TRUE(CheckHttpAddress(kAnyPort).ok());
+}
+
+TEST_F(HttpEndpointTest, AnAddressOfNoInterfaceIsNotCalledAPortInUse) {
+  const auto elsewhere =
+      HttpEndpoint::Start({.host = "192.0.2.1", .port = 8002}, metrics_, health_);
+  EXPECT_THAT(
+      std::string(elsewhere.status().message()),
+      AllOf(HasSubstr("192.0.2.1:8002: Cannot assign requested address"), HasSubstr("--http")));
+}
+
 TEST_F(HttpEndpointTest, APortInUseIsAnErrorThatNamesIt) {
   const ListenAddress taken = {.host = "127.0.0.1", .port = endpoint_->port()};
   const auto second = HttpEndpoint::Start(taken, metrics_, health_, liveness_);
   EXPECT_TRUE(absl::IsUnavailable(second.status()));
   EXPECT_THAT(std::string(second.status().message()),
-              AllOf(HasSubstr(ToString(taken)), HasSubstr("--http")));
+              AllOf(HasSubstr(ToString(taken) + ": Address already in use"), HasSubstr("--http")));
 }
 
 }  // namespace

@@ -110,7 +110,7 @@ TEST_F(MetricsTest, CallsWithoutAModelShareOneSetOfSeries) {
 TEST_F(MetricsTest, AHistogramResolvesMicroseconds) {
   const std::shared_ptr<ModelMetrics> model = metrics_.ForModel("m", 3);
   model->ObserveQueueDelay(3e-6);
-  model->ObserveBatch(4, 30e-6);
+  model->ObserveBatch({.images = 4, .computing = std::chrono::microseconds(30)});
   const std::string text = metrics_.Text();
   const std::string queue = "lipserve_queue_duration_seconds_bucket{" + std::string(kModel);
   EXPECT_THAT(text, HasSubstr(queue + ",le=\"2.5e-06\"} 0\n"));

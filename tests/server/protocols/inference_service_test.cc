@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <fstream>
 #include <memory>
@@ -134,6 +135,51 @@ TEST_F(InferenceServiceTest, TypedAndRawContentsMeanTheSame) {
   for (const char* output : {"scores", "class", "radius", "margin", "certified"}) {
     EXPECT_EQ(OutputValues<char>(Infer(server, typed), output),
               OutputValues<char>(Infer(server, RawInferRequest("second", pixels)), output));
+  }
+}
+
+// The parameters of the defaults of KServe's client, MLServer's codecs and Triton's clients.
+TEST_F(InferenceServiceTest, WhatClientsAddOfTheirPackingChangesNoAnswer) {
+  TestServer server{TestOptions(folder_)};
+  inference::ModelInferRequest request = RawInferRequest("second", RandomInputs(5, 2));
+  for (const char* name : {"scores", "class", "radius"}) request.add_outputs()->set_name(name);
+  const inference::ModelInferResponse plain = Infer(server, request);
+
+  auto& input = *request.mutable_inputs(0)->mutable_parameters();
+  input["binary_data_size"].set_int64_param(128);
+  input["content_type"].set_string_param("np");
+  input["an unknown one"].set_string_param("of any kind");
+  input["without a value"].Clear();
+  auto& output = *request.mutable_outputs(0)->mutable_parameters();
+  output["binary_data"].set_bool_param(true);
+  output["content_type"].set_string_param("np");
+  auto& parameters = *request.mutable_parameters();
+  parameters["binary_data_output"].set_bool_param(true);
+  parameters["content_type"].set_string_param("pd");
+  parameters["headers"].set_string_param("{}");
+  parameters["sequence_id"].set_int64_param(0);
+  parameters["sequence_start"].set_bool_param(false);
+  parameters["sequence_end"].Clear();
+  const inference::ModelInferResponse got = Infer(server, request);
+  EXPECT_EQ(got.outputs(0).datatype(), "FP32");
+  EXPECT_TRUE(std::equal(got.raw_output_contents().begin(), got.raw_output_contents().end(),
+                         plain.raw_output_contents().begin(), plain.raw_output_contents().end()));
+
+  output["classification"].set_int64_param(1);  // what has a meaning keeps it beside them
+  EXPECT_EQ(Infer(server, request).outputs(0).datatype(), "BYTES");
+}
+
+// Numbers arrive as whatever type the client's language has.
+TEST_F(InferenceServiceTest, APriorityOrTimeoutMayBeAnyWholeNumber) {
+  TestServer server{TestOptions(folder_)};
+  using Parameter = inference::InferParameter;
+  void (*const ways[])(Parameter&) = {
+      [](Parameter& p) { p.set_int64_param(2); }, [](Parameter& p) { p.set_uint64_param(2); },
+      [](Parameter& p) { p.set_double_param(2.0); }, [](Parameter& p) { p.set_string_param("2"); }};
+  for (const auto set : ways) {
+    inference::ModelInferRequest request = RawInferRequest("second", RandomInputs(5, 1));
+    set((*request.mutable_parameters())["priority"]);
+    Infer(server, request);
   }
 }
 

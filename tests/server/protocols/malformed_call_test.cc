@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "tests/server/infer_request.h"
+#include "tests/server/raw_call.h"
 #include "tests/server/test_server.h"
 
 namespace lipserve {
@@ -72,24 +73,6 @@ TEST_F(MalformedCallTest, OtherMethodsRefuseWhatTheyCannotMean) {
   EXPECT_EQ(ask(&InferenceStub::RepositoryModelUnload, unload,
                 inference::RepositoryModelUnloadResponse()),
             "3 parameters['force']: expected unload_dependents or none");
-}
-
-// What a call with these bytes as its request ends with.
-grpc::Status SendBytes(TestServer& server, const std::string& method, const std::string& bytes) {
-  grpc::GenericStub stub(server.channel());
-  grpc::CompletionQueue queue;
-  grpc::ClientContext context;
-  const grpc::Slice slice(bytes);
-  const grpc::ByteBuffer request(&slice, 1);
-  const auto call = stub.PrepareUnaryCall(&context, method, request, &queue);
-  call->StartCall();
-  grpc::ByteBuffer response;
-  grpc::Status status;
-  call->Finish(&response, &status, nullptr);
-  void* tag = nullptr;
-  bool ok = false;
-  queue.Next(&tag, &ok);
-  return status;
 }
 
 TEST_F(MalformedCallTest, BytesThatAreNoRequestEndTheirCallOnly) {

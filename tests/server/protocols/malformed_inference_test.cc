@@ -191,15 +191,10 @@ void AddInputs(InferTable& table) {
         "FP64", "BYTES", "fp32", "uint8", "FLOAT", "TYPE_FP32", "FP32 "}) {
     AddInvalid<ModelInferRequest>(
         table, "datatype " + type, "inputs[0].datatype",
-        "expected 'FP32' or 'UINT8' (pixels 0..255), got '" + type + "'",
+        "expected 'FP32' (in the scale that the model was trained on) or 'UINT8' (pixels 0..255), "
+        "got '" +
+            type + "'",
         [type](ModelInferRequest& request) { request.mutable_inputs(0)->set_datatype(type); });
-  }
-  for (const std::string name : {"binary_data_size", "scale", "content_type"}) {
-    AddInvalid<ModelInferRequest>(
-        table, "input parameter " + name, "inputs[0].parameters['" + name + "']",
-        "expected no parameters of an input", [name](ModelInferRequest& request) {
-          (*request.mutable_inputs(0)->mutable_parameters())[name].set_int64_param(1);
-        });
   }
 }
 
@@ -229,13 +224,6 @@ void AddOutputs(InferTable& table) {
           (*request.mutable_outputs(0)->mutable_parameters())["classification"].set_int64_param(1);
         });
   }
-  AddInvalid<ModelInferRequest>(
-      table, "output parameter", "outputs[0].parameters['binary_data']",
-      "expected no other parameter of an output than classification",
-      [](ModelInferRequest& request) {
-        request.add_outputs()->set_name("scores");
-        (*request.mutable_outputs(0)->mutable_parameters())["binary_data"].set_bool_param(true);
-      });
 }
 
 void AddSharedMemory(InferTable& table) {
@@ -252,7 +240,9 @@ void AddSharedMemory(InferTable& table) {
                        },
                        grpc::StatusCode::UNIMPLEMENTED,
                        absl::StrCat(output ? "outputs" : "inputs", "[0].parameters['", name,
-                                    "']: this server has no shared memory; send the bytes"),
+                                    "']: this server has no shared memory; send the elements in "
+                                    "raw_input_contents, and read the answers from "
+                                    "raw_output_contents"),
                        ""});
     }
   }
@@ -348,8 +338,6 @@ void AddUnknownParameters(InferTable& table) {
       {"time_out", "; did you mean timeout?"},
       {"prioritty", "; did you mean priority?"},
       {"temperature", ""},
-      {"binary_data_output", ""},
-      {"headers", ""},
       {"triton_something", ""},
       {"", ""}};
   for (const auto& [name, hint] : names) {

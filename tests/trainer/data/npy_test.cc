@@ -83,7 +83,7 @@ TEST_F(NpyTest, ReadsTheLongHeadersOfVersionsTwoAndThree) {
 TEST_F(NpyTest, RefusesOtherElementsAndSaysHowToSaveThem) {
   EXPECT_THAT(ErrorOf(Npy("<f4", "(1,)", "abcd")),
               AllOf(HasSubstr("a.npy: expected integers"), HasSubstr("got elements '<f4'"),
-                    HasSubstr("array.astype(numpy.uint8)")));
+                    HasSubstr("numpy.rint(array * 255).astype(numpy.uint8)")));
   EXPECT_THAT(ErrorOf(Npy("|O", "(1,)", "a")), HasSubstr("got elements '|O'"));
   EXPECT_THAT(ErrorOf(Npy("|u1", "(1, 1)", "a", "True")),
               HasSubstr("expected rows first (C order), got Fortran order: save "
