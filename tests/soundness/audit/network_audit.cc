@@ -15,6 +15,7 @@
 #include "model/foundation/status_macros.h"
 #include "model/network/pixel_scaling.h"
 #include "tests/soundness/attacked_server.h"
+#include "tests/soundness/audit/arguable_radius.h"
 
 namespace lipserve {
 namespace {
@@ -96,6 +97,7 @@ class NetworkAuditor {
         prover_(prover),
         subject_(subject),
         options_(options),
+        arguable_(target.network()),
         random_(seed),
         session_(target, options.effort, seed) {}
 
@@ -151,6 +153,30 @@ class NetworkAuditor {
     return session_.Jiggled(std::move(point));
   }
 
+  // Neither radius nor margin may exceed what the argument can prove in exact arithmetic.
+  void ExpectArguable(const Floats& input, const TargetAnswer& answer) {
+    constexpr double kRounding = 1.0 + 1e-9;
+    if (answer.radius_l2 == 0.0) return;
+    const ArguableAnswer largest = arguable_.At(input, answer.class_index);
+    if (answer.radius_l2 <= largest.radius * kRounding &&
+        answer.margin <= largest.margin * kRounding) {
+      return;
+    }
+    result_.faults.push_back(absl::StrCat("radius ", answer.radius_l2, " and margin ",
+                                          answer.margin, ": expected at most ", largest.radius,
+                                          " and ", largest.margin));
+  }
+  void ExpectArguable(const Pixels& pixels, TargetAnswer answer) {
+    const PixelScaling scaling(target_.pixel_divisor());
+    double steepest = 0.0;
+    for (unsigned p = 0; p < 255; ++p) {
+      steepest = std::max(steepest, static_cast<double>(scaling[static_cast<std::uint8_t>(p + 1)]) -
+                                        static_cast<double>(scaling[static_cast<std::uint8_t>(p)]));
+    }
+    answer.radius_l2 *= steepest;
+    ExpectArguable(InputOf(target_, pixels), answer);
+  }
+
   // Behind an L2-norm pool, the checker decides no tie, and no answer to one has a radius.
   bool IsPermittedTie(const TargetAnswer& answer) const {
     const auto is_pool = [](const FrozenLayer& layer) {
@@ -164,6 +190,7 @@ class NetworkAuditor {
     for (const auto precision : {v1::RADIUS_PRECISION_TIGHT, v1::RADIUS_PRECISION_FAST}) {
       LIPSERVE_ASSIGN_OR_RETURN(const auto answers,
                                 target_.Classify(std::span<const Element>(input), precision));
+      ExpectArguable(input, answers[0]);
       const absl::Status status = prover_.Check(input, answers[0]);
       ++result_.proven_answers;
       if (answers[0].radius_l2 > 0.0) ++result_.certified;
@@ -179,6 +206,7 @@ class NetworkAuditor {
   const AnswerProver& prover_;
   const RandomSubject& subject_;
   const AuditOptions& options_;
+  ArguableRadius arguable_;
   std::mt19937_64 random_;
   AttackSession session_;
   AuditResult result_;

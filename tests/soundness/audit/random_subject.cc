@@ -15,6 +15,7 @@
 #include "tests/model/margin_gradient.h"
 #include "tests/model/orthonormal_rows.h"
 #include "tests/soundness/attacks/white_box.h"
+#include "tests/soundness/audit/arguable_radius.h"
 
 namespace lipserve {
 namespace {
@@ -478,35 +479,6 @@ RandomSubject DrawSubject(std::uint64_t seed) {
   return SubjectBuilder(seed * 2654435761U + 1, static_cast<SubjectKind>(seed % kNumSubjectKinds),
                         seed / kNumSubjectKinds % 2 == 0)
       .Build();
-}
-
-double ClaimedNormFromBelow(const FrozenLayer& layer, const SampleShape& input) {
-  FrozenLayer linear = layer;
-  if (auto* const potential = std::get_if<ConvexPotentialLayer>(&linear)) {
-    auto inner = potential->inner;
-    linear = std::visit([](auto part) { return FrozenLayer(std::move(part)); }, std::move(inner));
-  }
-  if (auto* const dense = std::get_if<DenseLayer>(&linear)) {
-    dense->bias.clear();
-  } else if (auto* const convolution = std::get_if<ConvolutionLayer>(&linear)) {
-    convolution->bias.clear();
-  } else {
-    return 0.0;
-  }
-  std::mt19937_64 random(1);
-  std::normal_distribution<double> normal;
-  Vector v(input.size());
-  for (double& value : v) value = normal(random);
-  double best = 0.0;
-  for (int iteration = 0; iteration < 300; ++iteration) {
-    const double norm = Norm(v);
-    if (!(norm > 0.0)) break;
-    for (double& value : v) value /= norm;
-    const Vector u = std::visit(TracedLayer{v, input}, linear);
-    best = std::max(best, Norm(u));
-    v = std::visit(GradientOfLayer{v, input, u}, linear);
-  }
-  return best;
 }
 
 }  // namespace lipserve

@@ -56,10 +56,6 @@ struct RandomSubject {
 // aligned network and a chain with a layer of that kind.
 RandomSubject DrawSubject(std::uint64_t seed);
 
-// A lower bound, to about 1e-12 relative, of the norm that `layer` claims: by 300 power iterations
-// in float64 on its definition. 0 if the layer claims none.
-double ClaimedNormFromBelow(const FrozenLayer& layer, const SampleShape& input);
-
 }  // namespace lipserve
 
 #endif  // TESTS_SOUNDNESS_AUDIT_RANDOM_SUBJECT_H_

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "absl/strings/str_format.h"
+#include "tests/soundness/audit/hostile_file.h"
 #include "tests/soundness/audit/network_audit.h"
 
 namespace lipserve {
@@ -22,6 +23,8 @@ struct AuditFlags {
   std::uint64_t networks = 200;
   std::uint64_t seed = 0;
   std::size_t threads = 2;
+  std::size_t hostile_models = 20;
+  std::size_t hostile_certificates = 20;
   AuditOptions options;
 };
 
@@ -54,6 +57,11 @@ class Auditor {
     }
     absl::PrintF("\n%d networks, %d faults, %d answers proven again, %d of them certified\n",
                  flags_.networks, faults_, total_.proven_answers, total_.certified);
+    absl::PrintF(
+        "%d hostile model files: %d false norm claims, %d loaded with %d answers proven again\n",
+        hostile_.model_files, hostile_.false_claims, hostile_.loaded, hostile_.proven_answers);
+    absl::PrintF("%d forged certificates: %d accepted, all true\n", hostile_.certificates,
+                 hostile_.accepted);
     absl::PrintF("%.0f s, %.1f s for the slowest network (seed %d)\n", seconds, slowest_,
                  slowest_seed_);
     return faults_ == 0 && total.violations == 0;
@@ -70,7 +78,11 @@ class Auditor {
     const RandomSubject subject = DrawSubject(seed);
     const auto result = AuditNetwork(subject, flags_.options, seed);
     const std::chrono::duration<double> time = std::chrono::steady_clock::now() - begin;
+    HostileCounts hostile = TryHostileModels(subject, flags_.hostile_models, seed);
+    hostile.Add(TryHostileCertificates(subject, flags_.hostile_certificates, seed));
     const std::lock_guard lock(mutex_);
+    for (const std::string& fault : hostile.faults) PrintFault(seed, subject, fault);
+    hostile_.Add(hostile);
     if (time.count() > slowest_) {
       slowest_ = time.count();
       slowest_seed_ = seed;
@@ -94,6 +106,7 @@ class Auditor {
   std::atomic<std::uint64_t> next_ = 0;
   std::mutex mutex_;
   AuditResult total_;
+  HostileCounts hostile_;
   std::array<KindRow, kNumSubjectKinds> kinds_;
   std::uint64_t faults_ = 0;
   double slowest_ = 0.0;
@@ -119,6 +132,11 @@ int Main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--threads", flags.threads, "networks audited at the same time")
       ->check(CLI::Range(1, 64))
+      ->capture_default_str();
+  app.add_option("--hostile-models", flags.hostile_models, "forged model files per network")
+      ->capture_default_str();
+  app.add_option("--hostile-certificates", flags.hostile_certificates,
+                 "forged certificate files per network")
       ->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   Auditor auditor(flags);
