@@ -25,7 +25,7 @@ class AttackedServer {
     auto attacked = std::unique_ptr<AttackedServer>(new AttackedServer);
     const std::string& folder = attacked->folder_.path();
     std::filesystem::create_directories(folder + "/attacked/1");
-    const std::string file = folder + "/attacked/1/" + kModelFileName;
+    const std::string& file = attacked->file_ = folder + "/attacked/1/" + kModelFileName;
     LIPSERVE_RETURN_IF_ERROR(WriteModelFile(file, model));
     ServerOptions options;
     options.models_folder = folder;
@@ -41,12 +41,15 @@ class AttackedServer {
   }
 
   const AttackTarget& target() const { return *target_; }
+  // The path of the file that it serves.
+  const std::string& model_file() const { return file_; }
 
  private:
   AttackedServer() = default;
 
   SteadyClock clock_;
   TemporaryModels folder_;
+  std::string file_;
   std::unique_ptr<Server> server_;
   std::unique_ptr<AttackTarget> target_;
 };

@@ -11,7 +11,7 @@
 namespace lipserve {
 
 absl::StatusOr<AttackCenter> AttackSession::Certify(std::vector<float> input) const {
-  LIPSERVE_ASSIGN_OR_RETURN(const auto answers, target_.Classify(input));
+  LIPSERVE_ASSIGN_OR_RETURN(const auto answers, target_.Classify(input, precision_));
   return AttackCenter{.input = std::move(input),
                       .class_index = answers[0].class_index,
                       .radius_l2 = answers[0].radius_l2};

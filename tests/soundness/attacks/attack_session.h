@@ -45,13 +45,19 @@ class Candidates {
 // Threads: not thread-safe.
 class AttackSession {
  public:
-  // `target` must outlive the session.
-  AttackSession(const AttackTarget& target, const AttackEffort& effort, std::uint64_t seed)
-      : target_(target), white_box_(target.network()), effort_(effort), random_(seed) {}
+  // `target` must outlive the session. `precision`: of the certificates under attack.
+  AttackSession(const AttackTarget& target, const AttackEffort& effort, std::uint64_t seed,
+                v1::RadiusPrecision precision = v1::RADIUS_PRECISION_TIGHT)
+      : target_(target),
+        white_box_(target.network()),
+        effort_(effort),
+        random_(seed),
+        precision_(precision) {}
 
   const AttackTarget& target() const { return target_; }
   const WhiteBox& white_box() const { return white_box_; }
   const AttackEffort& effort() const { return effort_; }
+  v1::RadiusPrecision precision() const { return precision_; }
   std::mt19937_64& random() { return random_; }
   const AttackTally& tally() const { return tally_; }
 
@@ -97,6 +103,7 @@ class AttackSession {
   WhiteBox white_box_;
   AttackEffort effort_;
   std::mt19937_64 random_;
+  v1::RadiusPrecision precision_;
   AttackTally tally_;
   bool fast_ = false;
 };

@@ -67,8 +67,9 @@ class AttackTally {
     }
   }
 
-  void Add(const AttackTally& other) {
-    for (const auto& [name, row] : other.rows_) rows_[name].Add(row);
+  // `suffix`: for the names of the other's attacks.
+  void Add(const AttackTally& other, const std::string& suffix = "") {
+    for (const auto& [name, row] : other.rows_) rows_[name + suffix].Add(row);
     if (first_violation_.empty()) first_violation_ = other.first_violation_;
   }
 

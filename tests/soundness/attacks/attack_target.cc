@@ -46,7 +46,9 @@ absl::StatusOr<std::vector<TargetAnswer>> AttackTarget::Call(std::span<const Ele
         client_.Classify(batch, {.model = selector_, .radius_precision = precision}));
     for (const v1::Classification& answer : response.classifications()) {
       answers.push_back({.class_index = static_cast<std::size_t>(answer.class_index()),
-                         .radius_l2 = answer.certified_radius_l2()});
+                         .radius_l2 = answer.certified_radius_l2(),
+                         .margin = answer.margin(),
+                         .pixel_radius_squared = answer.certified_pixel_radius_squared()});
     }
   }
   return answers;

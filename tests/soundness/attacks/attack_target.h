@@ -20,6 +20,8 @@ namespace lipserve {
 struct TargetAnswer {
   std::size_t class_index = 0;
   double radius_l2 = 0.0;  // in the unit of the input
+  double margin = 0.0;
+  std::uint64_t pixel_radius_squared = 0;  // of pixels
 };
 
 // Threads: not thread-safe.

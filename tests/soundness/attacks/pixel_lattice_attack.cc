@@ -22,8 +22,9 @@ std::vector<float> InputOf(const AttackSession& session, std::span<const std::ui
 }
 
 absl::StatusOr<PixelCenter> Certify(const AttackSession& session, Image pixels) {
-  LIPSERVE_ASSIGN_OR_RETURN(const auto answers,
-                            session.target().Classify(std::span<const std::uint8_t>(pixels)));
+  LIPSERVE_ASSIGN_OR_RETURN(
+      const auto answers,
+      session.target().Classify(std::span<const std::uint8_t>(pixels), session.precision()));
   return PixelCenter{.input = std::move(pixels),
                      .class_index = answers[0].class_index,
                      .radius_l2 = answers[0].radius_l2};
