@@ -1,23 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "client/channel_security.h"
 
-#include <cerrno>
-#include <cstring>
-#include <fstream>
-#include <iterator>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "proto/text/text_file.h"
 
 namespace lipserve {
 namespace {
 
 absl::Status ReadInto(const char* flag, const std::string& path, std::string& text) {
   if (path.empty()) return absl::OkStatus();
-  std::ifstream file(path, std::ios::binary);
-  if (file) text.assign(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
-  if (file && !text.empty()) return absl::OkStatus();
-  return absl::NotFoundError(absl::StrCat(flag, ": expected a readable PEM file, got ", path, ": ",
-                                          file ? "it is empty" : std::strerror(errno)));
+  absl::StatusOr<std::string> read = ReadTextFile(path);
+  if (!read.ok()) {
+    return absl::NotFoundError(absl::StrCat(flag, ": expected a readable PEM file, got ",
+                                            std::string(read.status().message())));
+  }
+  if (read->empty()) {
+    return absl::NotFoundError(
+        absl::StrCat(flag, ": expected a readable PEM file, got ", path, ": it is empty"));
+  }
+  text = *std::move(read);
+  return absl::OkStatus();
 }
 
 }  // namespace

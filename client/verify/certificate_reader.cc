@@ -20,6 +20,8 @@ using Json = nlohmann::json;
 
 constexpr char kFormat[] = "lipserve.certificate";
 constexpr std::uint64_t kVersion = 2;
+// Levels of the format: an object, its answers, an answer, its shape, a length.
+constexpr int kMaxDepth = 4;
 constexpr std::uint64_t kMaxAxis = std::uint64_t{1} << 22;
 
 // Parses JSON in which no object repeats a key, because readers differ in which of two values they
@@ -27,7 +29,13 @@ constexpr std::uint64_t kMaxAxis = std::uint64_t{1} << 22;
 absl::StatusOr<Json> ParseUniqueKeys(const std::string& text) {
   std::vector<std::set<std::string>> open_objects;
   std::string repeated;
-  const auto watch = [&](int /*depth*/, Json::parse_event_t event, Json& value) {
+  bool too_deep = false;
+  const auto watch = [&](int depth, Json::parse_event_t event, Json& value) {
+    // What is deeper is dropped, so that nothing that walks through the rest can recurse far.
+    if (depth > kMaxDepth) {
+      too_deep = true;
+      return false;
+    }
     if (event == Json::parse_event_t::object_start) open_objects.emplace_back();
     if (event == Json::parse_event_t::object_end) open_objects.pop_back();
     if (event == Json::parse_event_t::key &&
@@ -37,10 +45,14 @@ absl::StatusOr<Json> ParseUniqueKeys(const std::string& text) {
     return true;
   };
   Json json = Json::parse(text, watch, /*allow_exceptions=*/false);
+  if (too_deep) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("expected JSON of at most ", kMaxDepth, " levels, got more"));
+  }
   if (json.is_discarded()) return absl::InvalidArgumentError("expected JSON, got other text");
   if (!repeated.empty()) {
     return absl::InvalidArgumentError(
-        absl::StrCat("expected every key once, got \"", repeated, "\" again"));
+        absl::StrCat("expected every key once, got ", Shown(Json(repeated)), " again"));
   }
   return json;
 }
@@ -58,10 +70,20 @@ absl::Status CheckKeys(const Json& json, std::initializer_list<const char*> keys
   for (const auto& [key, value] : json.items()) {
     if (std::find(keys.begin(), keys.end(), key) == keys.end()) {
       return absl::InvalidArgumentError(
-          absl::StrCat("expected no key \"", key, "\" in this version of the format"));
+          absl::StrCat("expected no key ", Shown(Json(key)), " in this version of the format"));
     }
   }
   return absl::OkStatus();
+}
+
+// A wrong value as an error shows it: short, and in printable characters.
+std::string Shown(const Json& value) {
+  constexpr std::size_t kMost = 60;
+  if (value.is_structured()) return value.type_name();
+  const std::string text = value.is_string() ? value.get<std::string>() : value.dump();
+  const std::string start = absl::CHexEscape(text.substr(0, kMost));
+  return absl::StrCat(value.is_string() ? absl::StrCat("\"", start, "\"") : start,
+                      text.size() > kMost ? "..." : "");
 }
 
 absl::StatusOr<std::string> Text(const Json& object, const char* key) {
@@ -74,7 +96,7 @@ absl::StatusOr<std::string> Text(const Json& object, const char* key) {
 absl::StatusOr<std::uint64_t> Count(const Json& value, const char* what) {
   if (value.is_number_unsigned()) return value.get<std::uint64_t>();
   return absl::InvalidArgumentError(
-      absl::StrCat(what, ": expected an integer that is not negative, got ", value.dump()));
+      absl::StrCat(what, ": expected an integer that is not negative, got ", Shown(value)));
 }
 
 absl::StatusOr<mpq_class> Number(const Json& object, const char* key) {
@@ -95,8 +117,8 @@ absl::StatusOr<std::size_t> Choice(const Json& object, const char* key,
   if (!text.ok()) return text.status();
   const auto* const choice = std::find(choices.begin(), choices.end(), *text);
   if (choice != choices.end()) return static_cast<std::size_t>(choice - choices.begin());
-  return absl::InvalidArgumentError(
-      absl::StrCat(key, ": expected ", absl::StrJoin(choices, " or "), ", got \"", *text, "\""));
+  return absl::InvalidArgumentError(absl::StrCat(key, ": expected ", absl::StrJoin(choices, " or "),
+                                                 ", got ", Shown(object.at(key))));
 }
 
 absl::Status ReadShape(const Json& json, RecordedAnswer& recorded) {
@@ -141,7 +163,7 @@ absl::Status ReadSquaredRadius(const Json& json, RecordedAnswer& recorded) {
   if (recorded.answer.element_type == ElementType::kFloat32) {
     if (json.is_null()) return absl::OkStatus();
     return absl::InvalidArgumentError(
-        absl::StrCat(kKey, ": expected null for FP32, got ", json.dump()));
+        absl::StrCat(kKey, ": expected null for FP32, got ", Shown(json)));
   }
   const absl::StatusOr<std::uint64_t> squared = Count(json, kKey);
   if (!squared.ok()) return squared.status();
@@ -186,7 +208,7 @@ absl::Status CheckFormat(const Json& json) {
   }
   if (const Json version = json.value("version", Json()); version != kVersion) {
     return absl::InvalidArgumentError(
-        absl::StrCat("version: expected ", kVersion, ", got ", version.dump(),
+        absl::StrCat("version: expected ", kVersion, ", got ", Shown(version),
                      "; record the answers again with this version of lipserve-client"));
   }
   if (absl::Status status =

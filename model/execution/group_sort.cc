@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cmath>
+#include <limits>
 
 namespace lipserve {
 namespace {
@@ -18,6 +20,16 @@ void SortPairs(const Number* x, std::size_t size, Number* y) {
   }
 }
 
+// A NaN has no place in an order: where there is one, the whole group becomes NaN.
+template <typename Number>
+void SortGroup(std::span<Number> group) {
+  if (std::any_of(group.begin(), group.end(), [](Number x) { return std::isnan(x); })) {
+    std::fill(group.begin(), group.end(), std::numeric_limits<Number>::quiet_NaN());
+    return;
+  }
+  std::sort(group.begin(), group.end());
+}
+
 template <typename Number>
 void SortGroups(std::span<const Number> x, std::size_t group_size, Number* y) {
   assert(group_size >= 2 && x.size() % group_size == 0);
@@ -27,7 +39,7 @@ void SortGroups(std::span<const Number> x, std::size_t group_size, Number* y) {
   }
   if (x.data() != y) std::copy(x.begin(), x.end(), y);
   for (Number* group = y; group != y + x.size(); group += group_size) {
-    std::sort(group, group + group_size);
+    SortGroup(std::span<Number>(group, group_size));
   }
 }
 

@@ -7,7 +7,8 @@
 //            neighbours; y may be x.
 // Units:     those of x.
 // Guarantee: ||y(a) - y(b)||_2 <= ||a - b||_2, exact (no rounding).
-// Requires:  finite x; equal shapes.
+//            A group that has a NaN becomes NaN.
+// Requires:  equal shapes.
 // Threads:   concurrent calls are safe if their y do not overlap.
 #ifndef MODEL_EXECUTION_GROUP_SORT_H_
 #define MODEL_EXECUTION_GROUP_SORT_H_

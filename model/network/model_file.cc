@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "model/foundation/status_macros.h"
+#include "model/network/canonical_bytes.h"
 #include "model/network/layer_proto.h"
 #include "model/network/pixel_scaling.h"
 #include "model/network/sealed_file.h"
@@ -87,19 +88,24 @@ absl::Status WithPath(const std::string& path, const absl::Status& status) {
 
 absl::Status WriteModelFile(const std::string& path, FrozenModel& model) {
   if (const absl::Status status = CheckModel(model); !status.ok()) return WithPath(path, status);
-  const std::string content = ToProto(model).SerializeAsString();
+  const std::string content = CanonicalBytes(ToProto(model));
   LIPSERVE_RETURN_IF_ERROR(WriteSealedFile(path, ModelKind(), content));
   model.digest = Sha256(content);
   return absl::OkStatus();
 }
 
 absl::StatusOr<FrozenModel> ReadModelFile(const std::string& path) {
-  LIPSERVE_ASSIGN_OR_RETURN(const SealedContent sealed, ReadSealedFile(path, ModelKind()));
+  LIPSERVE_ASSIGN_OR_RETURN(SealedContent sealed, ReadSealedFile(path, ModelKind()));
   v1::ModelContent content;
   if (!content.ParseFromString(sealed.bytes)) {
     return absl::InvalidArgumentError(
         absl::StrCat(path, ": content: expected a ModelContent message, got other bytes"));
   }
+  if (const absl::Status canonical = CheckCanonical(content, sealed.bytes); !canonical.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ": ModelContent: ", std::string(canonical.message())));
+  }
+  std::string().swap(sealed.bytes);  // the weights are held twice, not three times
   absl::StatusOr<FrozenModel> model = FromProto(content);
   if (!model.ok()) return WithPath(path, model.status());
   model->digest = sealed.sha256;

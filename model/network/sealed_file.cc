@@ -10,15 +10,20 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
+#include <limits>
+#include <system_error>
+#include <utility>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "lipserve/v1/sealed_file.pb.h"
 #include "model/foundation/status_macros.h"
+#include "model/network/canonical_bytes.h"
 
 namespace lipserve {
 namespace {
+
+constexpr std::uintmax_t kMaxFileBytes = std::numeric_limits<std::int32_t>::max();
 
 absl::Status SystemError(const std::string& path, const char* action) {
   return absl::InternalError(absl::StrCat(path, ": cannot ", action, ": ", std::strerror(errno)));
@@ -51,6 +56,40 @@ absl::Status WriteAndSync(const std::string& path, const std::string& bytes) {
   }
   if (fsync(file.get()) != 0) return SystemError(path, "fsync");
   return absl::OkStatus();
+}
+
+// The bytes of a regular file.
+absl::StatusOr<std::string> ReadBytes(const std::string& path) {
+  std::error_code error;
+  const auto type = std::filesystem::status(path, error).type();
+  if (type == std::filesystem::file_type::not_found) {
+    return absl::NotFoundError(absl::StrCat(path, ": cannot open: ", std::strerror(ENOENT)));
+  }
+  if (type != std::filesystem::file_type::regular && type != std::filesystem::file_type::unknown) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ": expected a file, got a folder, a pipe or a device"));
+  }
+  std::ifstream stream(path, std::ios::binary);
+  if (!stream) {
+    return absl::NotFoundError(absl::StrCat(path, ": cannot open: ", std::strerror(errno)));
+  }
+  const std::uintmax_t size = std::filesystem::file_size(path, error);
+  if (error) {
+    return absl::DataLossError(absl::StrCat(path, ": cannot read: ", error.message()));
+  }
+  if (size > kMaxFileBytes) {
+    return absl::InvalidArgumentError(absl::StrCat(path, ": expected at most ", kMaxFileBytes,
+                                                   " bytes, the most that one protobuf message "
+                                                   "can have, got ",
+                                                   size));
+  }
+  std::string bytes(size, '\0');
+  stream.read(bytes.data(), static_cast<std::streamsize>(size));
+  if (stream.bad() || static_cast<std::uintmax_t>(stream.gcount()) != size) {
+    return absl::DataLossError(
+        absl::StrCat(path, ": cannot read: expected ", size, " bytes, got ", stream.gcount()));
+  }
+  return bytes;
 }
 
 }  // namespace
@@ -89,23 +128,15 @@ absl::Status WriteSealedFile(const std::string& path, const SealedFileKind& kind
   file.set_format_version(kind.format_version);
   file.set_content_sha256(Sha256(content));
   file.set_content(content);
-  return WriteFileAtomically(path, file.SerializeAsString());
+  return WriteFileAtomically(path, CanonicalBytes(file));
 }
 
 absl::StatusOr<SealedContent> ReadSealedFile(const std::string& path, const SealedFileKind& kind) {
-  std::ifstream stream(path, std::ios::binary);
-  if (!stream) {
-    return absl::NotFoundError(absl::StrCat(path, ": cannot open: ", std::strerror(errno)));
-  }
-  std::ostringstream bytes;
-  bytes << stream.rdbuf();
-  if (stream.bad() || bytes.fail()) {
-    return absl::DataLossError(absl::StrCat(path, ": cannot read: ", std::strerror(errno)));
-  }
+  LIPSERVE_ASSIGN_OR_RETURN(std::string bytes, ReadBytes(path));
   v1::SealedFile file;
-  if (!file.ParseFromString(bytes.str()) || file.kind().empty()) {
+  if (!file.ParseFromString(bytes) || file.kind().empty()) {
     return absl::InvalidArgumentError(absl::StrCat(path, ": expected a lipserve file of kind ",
-                                                   kind.kind, ", got ", bytes.str().size(),
+                                                   kind.kind, ", got ", bytes.size(),
                                                    " bytes that are none, or a truncated one"));
   }
   if (file.kind() != kind.kind) {
@@ -117,6 +148,11 @@ absl::StatusOr<SealedContent> ReadSealedFile(const std::string& path, const Seal
         path, ": format version: this program reads ", kind.format_version, ", the file has ",
         file.format_version(), "; use the lipserve release that wrote it, or write it again"));
   }
+  if (const absl::Status canonical = CheckCanonical(file, bytes); !canonical.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ": SealedFile: ", std::string(canonical.message())));
+  }
+  std::string().swap(bytes);  // a large file is held twice, not three times
   SealedContent content{.bytes = std::move(*file.mutable_content()), .sha256 = ""};
   content.sha256 = Sha256(content.bytes);
   if (content.sha256 != file.content_sha256()) {

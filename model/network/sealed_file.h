@@ -38,8 +38,9 @@ absl::Status WriteSealedFile(const std::string& path, const SealedFileKind& kind
 
 // Reads and checks a sealed file.
 //
-// Errors: NotFound if it cannot be opened; InvalidArgument for a wrong kind or version, or bytes
-//         that are no SealedFile; DataLoss if the checksum does not match.
+// Errors: NotFound if it cannot be opened; InvalidArgument for a wrong kind or version, for bytes
+//         that are no SealedFile or not its canonical form, for what is no file, and for a file of
+//         2^31 bytes or more; DataLoss if the checksum does not match.
 absl::StatusOr<SealedContent> ReadSealedFile(const std::string& path, const SealedFileKind& kind);
 
 // Replaces the file at `path` by `bytes` with the same care as WriteSealedFile.

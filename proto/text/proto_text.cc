@@ -87,6 +87,9 @@ class ErrorLines : public google::protobuf::io::ErrorCollector {
   std::vector<std::string> lines_;
 };
 
+// More than any of our messages has.
+constexpr int kMaxDepth = 32;
+
 }  // namespace
 
 absl::Status ParseProtoText(const std::string& text, const std::string& place,
@@ -94,6 +97,7 @@ absl::Status ParseProtoText(const std::string& text, const std::string& place,
                             google::protobuf::TextFormat::ParseInfoTree* locations) {
   ErrorLines errors(place, *message.GetDescriptor()->file());
   google::protobuf::TextFormat::Parser parser;
+  parser.SetRecursionLimit(kMaxDepth);
   parser.RecordErrorsTo(&errors);
   parser.WriteLocationsTo(locations);
   if (parser.ParseFromString(text, &message)) return absl::OkStatus();

@@ -5,10 +5,6 @@
 #include <google/protobuf/text_format.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
-#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -20,6 +16,7 @@
 #include "model/foundation/status_macros.h"
 #include "proto/text/near_name.h"
 #include "proto/text/proto_text.h"
+#include "proto/text/text_file.h"
 
 namespace lipserve {
 namespace {
@@ -175,10 +172,7 @@ absl::StatusOr<ServingConfig> ParseServingConfig(const std::string& text,
 }
 
 absl::StatusOr<ServingConfig> ReadServingConfig(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file)
-    return absl::NotFoundError(absl::StrCat(path, ": cannot open: ", std::strerror(errno)));
-  const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  LIPSERVE_ASSIGN_OR_RETURN(const std::string text, ReadTextFile(path));
   return ParseServingConfig(text, path);
 }
 

@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/security/access_control.h"
 
-#include <cerrno>
-#include <cstring>
-#include <fstream>
-#include <iterator>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "model/foundation/status_macros.h"
+#include "proto/text/text_file.h"
 #include "server/operations/request_error.h"
 
 namespace lipserve {
@@ -51,14 +48,12 @@ absl::Status AccessControl::Read() {
 }
 
 absl::StatusOr<std::shared_ptr<const AccessPolicy>> AccessControl::ReadFile() const {
-  std::ifstream file(settings_.path, std::ios::binary);
-  if (!file) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--access-policy: expected a readable file, got ", settings_.path, ": ",
-                     std::strerror(errno)));
+  const absl::StatusOr<std::string> text = ReadTextFile(settings_.path);
+  if (!text.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--access-policy: expected a readable file, got ", std::string(text.status().message())));
   }
-  const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  LIPSERVE_ASSIGN_OR_RETURN(AccessPolicy policy, AccessPolicy::Parse(text, settings_.path));
+  LIPSERVE_ASSIGN_OR_RETURN(AccessPolicy policy, AccessPolicy::Parse(*text, settings_.path));
   return std::make_shared<const AccessPolicy>(std::move(policy));
 }
 

@@ -8,10 +8,13 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <thread>
+#include <variant>
 #include <vector>
 
+#include "model/execution/exact_network.h"
 #include "tests/server/expected_answers.h"
 #include "tests/server/http_get.h"
 #include "tests/server/test_server.h"
@@ -50,6 +53,35 @@ TEST_F(ServerTest, AnswersFloatImagesAsTheModelDoes) {
   for (int i = 0; i < 20; ++i) {
     const Answer& answer = expected[static_cast<std::size_t>(i)];
     ExpectSame(response.classifications(i), answer, answer.radius_l2);
+  }
+}
+
+// Products beyond float32 are infinite or NaN in the first stage. A sort of 64 numbers meets them.
+TEST_F(ServerTest, AnswersWhereFloat32Overflows) {
+  FrozenModel model = SeededModel(5, {.channels = 1, .height = 4, .width = 4}, 64, 3);
+  auto& first = std::get<DenseLayer>(model.network.layers[1]);
+  for (std::size_t k = 0; k < first.weights.size(); ++k) {
+    first.weights[k] = k % 3 == 0 ? -3e38F : 3e38F;
+  }
+  first.claimed_operator_norm_bound =
+      BoundOperatorNorm({first.weights.data(), first.outputs, first.inputs}).value();
+  model.network.layers[2] = GroupSortLayer{.group_size = 64};
+  folder_.Add("overflow", "1", model);
+  const ExactNetwork exact(model.network);
+  TestServer server = NewServer();
+  const std::vector<float> inputs = RandomInputs(12, 20);
+  for (const v1::RadiusPrecision precision :
+       {v1::RADIUS_PRECISION_TIGHT, v1::RADIUS_PRECISION_FAST}) {
+    v1::ClassifyRequest request = Fp32Request("overflow", inputs);
+    request.set_radius_precision(precision);
+    v1::ClassifyResponse response;
+    const grpc::Status status = server.Classify(request, &response);
+    ASSERT_TRUE(status.ok()) << status.error_message();
+    for (std::size_t i = 0; i < 20; ++i) {
+      const auto input = std::span(inputs).subspan(i * kSmallInputSize, kSmallInputSize);
+      EXPECT_EQ(response.classifications(static_cast<int>(i)).class_index(),
+                static_cast<std::int64_t>(exact.ClassOf(input)));
+    }
   }
 }
 

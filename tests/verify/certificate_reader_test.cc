@@ -94,6 +94,38 @@ TEST(CertificateReaderTest, RefusesMissingUnknownAndRepeatedKeys) {
               HasSubstr("expected every key once, got \"class_index\" again"));
 }
 
+// Whoever walks through nested values by recursion needs a stack as deep as they are.
+TEST(CertificateReaderTest, RefusesDeepNesting) {
+  for (const char* const place : {"\"version\": 2", "\"class_index\": 1", "\"shape\": [",
+                                  "\"certified_pixel_radius_squared\": ", "\"format\": "}) {
+    for (const char* const open : {"[", "{\"a\":"}) {
+      std::string text = Sample();
+      const std::size_t at = text.find(':', text.find(std::string(place).substr(0, 5)));
+      std::string nested;
+      for (int k = 0; k < 100'000; ++k) nested += open;
+      const std::string close = open[0] == '[' ? "]" : "}";
+      nested += "1";
+      for (int k = 0; k < 100'000; ++k) nested += close;
+      text.insert(at + 1, nested + ", \"x\": ");
+      EXPECT_THAT(CertificateError(text), HasSubstr("at most 4 levels")) << place << open;
+    }
+  }
+}
+
+TEST(CertificateReaderTest, ErrorsAreShortAndPrintable) {
+  Json json = SampleJson();
+  json["version"] = std::string(1'000'000, 'v') + "\x1b[2J";
+  EXPECT_LT(CertificateError(json.dump()).size(), 200U);
+  json["version"] = "\x1b[2J";
+  EXPECT_THAT(CertificateError(json.dump()), HasSubstr("\\x1b[2J"));
+  json = SampleJson();
+  json["answers"][0]["element_type"] = std::string(1'000'000, 'v');
+  EXPECT_LT(CertificateError(json.dump()).size(), 200U);
+  json = SampleJson();
+  json[std::string(1'000'000, 'k')] = 1;
+  EXPECT_LT(CertificateError(json.dump()).size(), 200U);
+}
+
 TEST(CertificateReaderTest, RefusesValuesThatProveNothing) {
   const auto with = [](const char* key, const Json& value) {
     Json json = SampleJson();

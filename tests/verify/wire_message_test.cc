@@ -75,6 +75,19 @@ TEST(WireMessageTest, RefusesWhatCouldMeanTwoThings) {
   EXPECT_THAT(MessageError("\0\1"s), HasSubstr("got field 0"));
 }
 
+TEST(WireMessageTest, RefusesWhatProtobufWouldWriteOtherwise) {
+  EXPECT_THAT(MessageError("\x08\x81\0"s), HasSubstr("fewest bytes"));
+  EXPECT_THAT(MessageError("\x88\0\1"s), HasSubstr("fewest bytes"));
+  EXPECT_THAT(MessageError("\x12\x81\0a"s), HasSubstr("fewest bytes"));
+  EXPECT_THAT(MessageError("\x12\1a\x08\1"s), HasSubstr("order of their numbers, got 1 after 2"));
+  EXPECT_THAT(MessageError("\x08\0"s), HasSubstr("count: expected no field"));
+  EXPECT_THAT(MessageError("\x12\0"s), HasSubstr("text: expected no field"));
+  EXPECT_THAT(MessageError("\x19\0\0\0\0\0\0\0\0"s), HasSubstr("number: expected no field"));
+  EXPECT_EQ(MessageError("\x22\0\x22\0"s), "");  // empty texts of a list are written
+  constexpr FieldRule kInner[] = {{1, WireType::kMessage, "inner"}};
+  EXPECT_TRUE(WireMessage::Parse("\x0a\0"s, kInner).ok());  // and so is an empty message
+}
+
 TEST(WireMessageTest, RefusesEveryTruncation) {
   const std::string bytes = "\x08\x96\1\x12\3abc\x19\1\2\3\4\5\6\7\x08\x2d\1\2\3\4"s;
   ASSERT_EQ(MessageError(bytes), "");
@@ -97,6 +110,7 @@ TEST(WireMessageTest, ReadsPackedNumbersUpToALimit) {
   EXPECT_THAT(*ParsePacked("\1\x96\1\3"s, 3), ElementsAre(1U, 150U, 3U));
   EXPECT_FALSE(ParsePacked("\1\2\3\4"s, 3).ok());
   EXPECT_FALSE(ParsePacked("\x96"s, 3).ok());
+  EXPECT_FALSE(ParsePacked("\x81\0"s, 3).ok());
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <compare>
 #include <numeric>
 #include <type_traits>
 #include <utility>
@@ -99,7 +100,8 @@ class GroupSortStep final : public GradientStep {
     for (std::size_t begin = 0; begin < batch * size_; begin += group_) {
       std::iota(order_.begin(), order_.end(), begin);
       std::sort(order_.begin(), order_.end(),
-                [x](std::size_t a, std::size_t b) { return x[a] < x[b]; });
+                // A total order: products of large weights can be NaN.
+                [x](std::size_t a, std::size_t b) { return std::strong_order(x[a], x[b]) < 0; });
       for (std::size_t k = 0; k < group_; ++k) dx[order_[k]] = dy[begin + k];
     }
   }

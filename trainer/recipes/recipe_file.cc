@@ -5,15 +5,11 @@
 #include <google/protobuf/util/message_differencer.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
-#include <fstream>
 #include <memory>
 #include <set>
-#include <sstream>
 #include <utility>
 #include <vector>
 
@@ -23,6 +19,7 @@
 #include "model/network/pixel_scaling.h"
 #include "proto/text/near_name.h"
 #include "proto/text/proto_text.h"
+#include "proto/text/text_file.h"
 #include "trainer/data/published_results.h"
 
 namespace lipserve::trainer {
@@ -222,14 +219,10 @@ absl::StatusOr<v1::Recipe> ParseRecipe(const std::string& text, const std::strin
 }
 
 absl::StatusOr<v1::Recipe> ReadRecipeFile(const std::string& path, RecipeLocations* locations) {
-  errno = 0;
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  if (!file || !(text << file.rdbuf())) {
-    return absl::NotFoundError(absl::StrCat(
-        path, ": cannot read the recipe: ", errno == 0 ? "it is empty" : std::strerror(errno)));
-  }
-  return ParseRecipe(text.str(), path, locations);
+  LIPSERVE_ASSIGN_OR_RETURN(const std::string text, ReadTextFile(path));
+  if (text.empty())
+    return absl::NotFoundError(absl::StrCat(path, ": expected a recipe, got an empty file"));
+  return ParseRecipe(text, path, locations);
 }
 
 std::string DescribeDifferences(const v1::Recipe& from, const v1::Recipe& to) {

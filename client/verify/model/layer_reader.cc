@@ -18,19 +18,19 @@
 namespace lipserve::verify {
 namespace {
 
-constexpr FieldRule kFrozenLayer[] = {{1, WireType::kBytes, "flatten"},
-                                      {2, WireType::kBytes, "dense"},
-                                      {3, WireType::kBytes, "group_sort"},
-                                      {4, WireType::kBytes, "convolution"},
-                                      {5, WireType::kBytes, "average_pool"},
-                                      {6, WireType::kBytes, "l2_norm_pool"},
-                                      {30, WireType::kBytes, "abs"},
-                                      {31, WireType::kBytes, "max_min"},
-                                      {32, WireType::kBytes, "concatenated_relu"},
-                                      {33, WireType::kBytes, "prelu"},
-                                      {34, WireType::kBytes, "householder"},
-                                      {35, WireType::kBytes, "convex_potential"},
-                                      {40, WireType::kBytes, "up_sampling"}};
+constexpr FieldRule kFrozenLayer[] = {{1, WireType::kMessage, "flatten"},
+                                      {2, WireType::kMessage, "dense"},
+                                      {3, WireType::kMessage, "group_sort"},
+                                      {4, WireType::kMessage, "convolution"},
+                                      {5, WireType::kMessage, "average_pool"},
+                                      {6, WireType::kMessage, "l2_norm_pool"},
+                                      {30, WireType::kMessage, "abs"},
+                                      {31, WireType::kMessage, "max_min"},
+                                      {32, WireType::kMessage, "concatenated_relu"},
+                                      {33, WireType::kMessage, "prelu"},
+                                      {34, WireType::kMessage, "householder"},
+                                      {35, WireType::kMessage, "convex_potential"},
+                                      {40, WireType::kMessage, "up_sampling"}};
 constexpr FieldRule kFrozenDense[] = {{1, WireType::kVarint, "inputs"},
                                       {2, WireType::kVarint, "outputs"},
                                       {3, WireType::kBytes, "weights_fp32"},
@@ -40,8 +40,8 @@ constexpr FieldRule kFrozenGroupSort[] = {{1, WireType::kVarint, "group_size"}};
 constexpr FieldRule kFrozenConvolution[] = {{1, WireType::kBytes, "input_shape"},
                                             {2, WireType::kVarint, "output_channels"},
                                             {3, WireType::kVarint, "groups"},
-                                            {4, WireType::kBytes, "vertical"},
-                                            {5, WireType::kBytes, "horizontal"},
+                                            {4, WireType::kMessage, "vertical"},
+                                            {5, WireType::kMessage, "horizontal"},
                                             {6, WireType::kVarint, "padding_mode"},
                                             {7, WireType::kBytes, "weights_fp32"},
                                             {8, WireType::kBytes, "bias_fp32"},
@@ -60,8 +60,8 @@ constexpr FieldRule kFrozenL2NormPool[] = {{1, WireType::kVarint, "window_height
 constexpr FieldRule kFrozenUpSampling[] = {{1, WireType::kVarint, "window_height"},
                                            {2, WireType::kVarint, "window_width"}};
 constexpr FieldRule kFrozenPRelu[] = {{1, WireType::kBytes, "slopes_fp32"}};
-constexpr FieldRule kFrozenConvexPotential[] = {{1, WireType::kBytes, "dense"},
-                                                {2, WireType::kBytes, "convolution"}};
+constexpr FieldRule kFrozenConvexPotential[] = {{1, WireType::kMessage, "dense"},
+                                                {2, WireType::kMessage, "convolution"}};
 constexpr FieldRule kFrozenHouseholder[] = {{1, WireType::kBytes, "directions_fp32"}};
 
 bool IsDimension(std::uint64_t size) { return size >= 1 && size <= kMaxDimension; }

@@ -26,11 +26,11 @@ constexpr FieldRule kSealedFile[] = {{1, WireType::kBytes, "kind"},
                                      {4, WireType::kBytes, "content"}};
 constexpr FieldRule kModelContent[] = {{1, WireType::kBytes, "name"},
                                        {2, WireType::kBytes, "input_shape"},
-                                       {3, WireType::kBytes, "pixel_scaling"},
-                                       {4, WireType::kBytes, "layers", true},
+                                       {3, WireType::kMessage, "pixel_scaling"},
+                                       {4, WireType::kMessage, "layers", true},
                                        {5, WireType::kBytes, "class_labels", true},
                                        // Where the model came from: no part of the function.
-                                       {6, WireType::kBytes, "training"},
+                                       {6, WireType::kMessage, "training"},
                                        {7, WireType::kVarint, "prototypes_per_class"}};
 constexpr FieldRule kPixelScaling[] = {{1, WireType::kFixed64, "divisor"}};
 

@@ -28,6 +28,11 @@ class Cursor {
       const auto byte = static_cast<unsigned char>(bytes_[position_++]);
       if (shift == 63 && byte > 1) break;
       value |= std::uint64_t{byte & 0x7fU} << shift;
+      if (byte == 0 && shift > 0) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("byte ", begin,
+                         ": expected a number in the fewest bytes, got one with zeros in front"));
+      }
       if (byte < 0x80) return value;
     }
     return absl::InvalidArgumentError(
@@ -68,7 +73,7 @@ class Cursor {
 
 absl::StatusOr<WireField> TakeContent(Cursor& cursor, const FieldRule& rule) {
   WireField field{.number = rule.number};
-  if (rule.type == WireType::kBytes) {
+  if (rule.type == WireType::kBytes || rule.type == WireType::kMessage) {
     const absl::StatusOr<std::string_view> bytes = cursor.TakeBytes();
     if (!bytes.ok()) return bytes.status();
     field.bytes = *bytes;
@@ -90,12 +95,18 @@ absl::StatusOr<FieldRule> RuleOf(std::uint64_t tag, std::size_t position,
     return absl::InvalidArgumentError(
         absl::StrCat("byte ", position, ": expected a field of this format, got field ", tag >> 3));
   }
-  if (static_cast<std::uint64_t>(rule->type) != (tag & 7U)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("byte ", position, ": ", rule->name, ": expected wire type ",
-                     static_cast<std::uint32_t>(rule->type), ", got ", tag & 7U));
+  const std::uint32_t type = static_cast<std::uint32_t>(rule->type) & 7U;
+  if (type != (tag & 7U)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "byte ", position, ": ", rule->name, ": expected wire type ", type, ", got ", tag & 7U));
   }
   return *rule;
+}
+
+// Whether protobuf leaves the field out: a singular one with its default.
+bool IsLeftOut(const WireField& field, const FieldRule& rule) {
+  return !rule.repeated && rule.type != WireType::kMessage && field.value == 0 &&
+         field.bytes.empty();
 }
 
 }  // namespace
@@ -114,9 +125,16 @@ absl::StatusOr<WireMessage> WireMessage::Parse(std::string_view bytes,
     if (!tag.ok()) return tag.status();
     const absl::StatusOr<FieldRule> rule = RuleOf(*tag, position, rules);
     if (!rule.ok()) return rule.status();
-    if (!rule->repeated && message.has(rule->number)) {
+    const std::uint32_t before = message.fields_.empty() ? 0 : message.fields_.back().number;
+    if (!rule->repeated && before == rule->number) {
       return absl::InvalidArgumentError(
           absl::StrCat("byte ", position, ": ", rule->name, ": expected once, got it again"));
+    }
+    if (before > rule->number) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("byte ", position, ": ", rule->name,
+                       ": expected fields in the order of their numbers, got ", rule->number,
+                       " after ", before));
     }
     if (message.fields_.size() == kMaxFields) {
       return absl::InvalidArgumentError(
@@ -124,6 +142,10 @@ absl::StatusOr<WireMessage> WireMessage::Parse(std::string_view bytes,
     }
     const absl::StatusOr<WireField> field = TakeContent(cursor, *rule);
     if (!field.ok()) return field.status();
+    if (IsLeftOut(*field, *rule)) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "byte ", position, ": ", rule->name, ": expected no field, as its value is the default"));
+    }
     message.fields_.push_back(*field);
   }
   return message;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Trusted: reads protobuf's wire format without the protobuf library, and more strictly. A message
-// is accepted only if it is unambiguous: no field that the rules do not name, no singular field
-// twice, no groups.
+// is accepted only in its canonical form, which the server asks for too: no field that the rules do
+// not name, fields in the order of their numbers, singular fields once and never with their
+// default, numbers in the fewest bytes, no groups.
 //
-// Source: https://protobuf.dev/programming-guides/encoding
+// Source: https://protobuf.dev/programming-guides/encoding, /serialization-not-canonical
 #ifndef CLIENT_VERIFY_MODEL_WIRE_MESSAGE_H_
 #define CLIENT_VERIFY_MODEL_WIRE_MESSAGE_H_
 
@@ -22,8 +23,15 @@ namespace lipserve::verify {
 // `status` with its message prefixed by `place`, where the error arose.
 absl::Status StatusAt(const std::string& place, const absl::Status& status);
 
-// How a field is stored; the numbers are those of the format.
-enum class WireType : std::uint32_t { kVarint = 0, kFixed64 = 1, kBytes = 2, kFixed32 = 5 };
+// How a field is stored; the last three bits are the number of the format. A message is stored as
+// bytes, but may be empty.
+enum class WireType : std::uint32_t {
+  kVarint = 0,
+  kFixed64 = 1,
+  kBytes = 2,
+  kFixed32 = 5,
+  kMessage = 8 + 2,
+};
 
 // A field that a message may have.
 struct FieldRule {
@@ -36,8 +44,8 @@ struct FieldRule {
 // One field of a message.
 struct WireField {
   std::uint32_t number = 0;
-  std::uint64_t value = 0;      // all but kBytes
-  std::string_view bytes = {};  // kBytes; borrowed from the message
+  std::uint64_t value = 0;      // numbers
+  std::string_view bytes = {};  // kBytes and kMessage; borrowed from the message
 };
 
 // The fields of one message, in its order. Borrows the message's bytes.
@@ -61,7 +69,8 @@ class WireMessage {
 
 // The numbers of a packed repeated integer field.
 //
-// Errors: InvalidArgument if the bytes are no whole numbers, or more than `limit` of them.
+// Errors: InvalidArgument if the bytes are no whole numbers, or more than `limit` of them, or a
+//         number in more bytes than it needs.
 absl::StatusOr<std::vector<std::uint64_t>> ParsePacked(std::string_view bytes, std::size_t limit);
 
 }  // namespace lipserve::verify

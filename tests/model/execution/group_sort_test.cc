@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <random>
 #include <vector>
 
@@ -37,6 +38,21 @@ TEST(GroupSortTest, InPlaceEqualsOutOfPlaceAndFloat64EqualsFloat32) {
     GroupSort(wide, group, wide.data());
     EXPECT_EQ(out, in_place);
     EXPECT_TRUE(std::equal(out.begin(), out.end(), wide.begin()));
+  }
+}
+
+// Products that overflow make NaN, which no order has a place for.
+TEST(GroupSortTest, AGroupWithANaNBecomesNaN) {
+  std::mt19937_64 random(3);
+  for (const std::size_t group : {3U, 4U, 64U}) {
+    std::vector<float> x = RandomFloats(random, 2 * group, 1.0);
+    for (std::size_t k = 0; k < group; k += 2) x[k] = std::numeric_limits<float>::quiet_NaN();
+    std::vector<float> y(x.size());
+    GroupSort({x.data(), 1, x.size()}, group, {y.data(), 1, y.size()});
+    for (std::size_t k = 0; k < group; ++k) EXPECT_TRUE(std::isnan(y[k])) << group;
+    std::sort(x.begin() + static_cast<std::ptrdiff_t>(group), x.end());
+    EXPECT_TRUE(std::equal(y.begin() + static_cast<std::ptrdiff_t>(group), y.end(),
+                           x.begin() + static_cast<std::ptrdiff_t>(group)));
   }
 }
 
