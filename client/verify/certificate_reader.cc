@@ -24,6 +24,16 @@ constexpr std::uint64_t kVersion = 2;
 constexpr int kMaxDepth = 4;
 constexpr std::uint64_t kMaxAxis = std::uint64_t{1} << 22;
 
+// A wrong value as an error shows it: short, and in printable characters.
+std::string Shown(const Json& value) {
+  constexpr std::size_t kMost = 60;
+  if (value.is_structured()) return value.type_name();
+  const std::string text = value.is_string() ? value.get<std::string>() : value.dump();
+  const std::string start = absl::CHexEscape(text.substr(0, kMost));
+  return absl::StrCat(value.is_string() ? absl::StrCat("\"", start, "\"") : start,
+                      text.size() > kMost ? "..." : "");
+}
+
 // Parses JSON in which no object repeats a key, because readers differ in which of two values they
 // use.
 absl::StatusOr<Json> ParseUniqueKeys(const std::string& text) {
@@ -74,16 +84,6 @@ absl::Status CheckKeys(const Json& json, std::initializer_list<const char*> keys
     }
   }
   return absl::OkStatus();
-}
-
-// A wrong value as an error shows it: short, and in printable characters.
-std::string Shown(const Json& value) {
-  constexpr std::size_t kMost = 60;
-  if (value.is_structured()) return value.type_name();
-  const std::string text = value.is_string() ? value.get<std::string>() : value.dump();
-  const std::string start = absl::CHexEscape(text.substr(0, kMost));
-  return absl::StrCat(value.is_string() ? absl::StrCat("\"", start, "\"") : start,
-                      text.size() > kMost ? "..." : "");
 }
 
 absl::StatusOr<std::string> Text(const Json& object, const char* key) {
