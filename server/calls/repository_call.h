@@ -21,7 +21,7 @@ class RepositoryCall final : public UnaryCall<Service, Request, Response> {
   using Call = UnaryCall<Service, Request, Response>;
 
  public:
-  using Action = void (RepositoryLoader::*)(const std::string& name, RepositoryLoader::Done done);
+  using Action = void (RepositoryLoader::*)(std::string name, RepositoryLoader::Done done);
   using Check = absl::Status (*)(const Request& request);
 
   // `check` validates a request before its action starts.

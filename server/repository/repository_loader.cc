@@ -47,7 +47,7 @@ void RepositoryLoader::Load(const std::string& name, Done done) {
        .loads = name});
 }
 
-void RepositoryLoader::Unload(const std::string& name, Done done) {
+void RepositoryLoader::Unload(std::string name, Done done) {
   Add({.task = [name = std::move(name)](
                    ModelRepository& repository) { return repository.Unload(name); },
        .done = std::move(done)});
