@@ -227,13 +227,14 @@ TEST(ExactDecisionTest, OnlyRootsThatAreNumbersAreExact) {
   EXPECT_GT(roundings({3.0F, 5.0F}), 0U);
 }
 
-// sqrt(25 + 2^-280) is 5 and more, by less than the rounding behind it would see.
+// sqrt(25 + 2^-200) is 5 and more. No other number of this evaluation is rounded.
 TEST(ExactDecisionTest, ARootThatRoundsToANumberIsNotThatNumber) {
   FrozenNetwork network =
       ScoreOfSum({L2NormPoolLayer{.window_height = 1, .window_width = 3}}, 1, 5.0F);
   network.input_shape = {.channels = 1, .height = 1, .width = 3};
   const ExactSubject subject(std::move(network));
-  const std::vector<float> x = {3.0F, 4.0F, 0x1p-140F};
+  const std::vector<float> x = {3.0F, 4.0F, 0x1p-100F};
+  EXPECT_EQ(subject.exact.Evaluate(x, 120, StopCheck())->roundings.size(), 1U);
   EXPECT_EQ(subject.ClassWithin(x, 120), std::nullopt);
   EXPECT_EQ(subject.ClassOf(x), 1U);
 }
