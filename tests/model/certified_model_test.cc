@@ -105,6 +105,7 @@ TEST(CertifiedModelTest, SubnormalNumbersAreZerosInFloat32Only) {
   auto& dense = std::get<DenseLayer>(network.layers.back());
   dense.weights = {0.5F, 1.0F};
   dense.bias.clear();
+  dense.claimed_operator_norm_bound = 1.25;
   const auto model = Create(network);
   const std::vector<float> inputs = {-0x1p-126F, 0.0F, 0.0F, -0x1p-149F};
   std::vector<float> scores = {1.0F, 1.0F};

@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "model/arithmetic/outward_rounding.h"
+#include "model/certificate/certificate.h"
 #include "model/certified_model.h"
 #include "model/network/frozen_network.h"
 #include "tests/model/crafted_inputs.h"
@@ -225,6 +227,18 @@ TEST(ExactDecisionTest, OnlyRootsThatAreNumbersAreExact) {
   EXPECT_GT(roundings({3.0F, 5.0F}), 0U);
 }
 
+// sqrt(25 + 2^-200) is 5 and more. No other number of this evaluation is rounded.
+TEST(ExactDecisionTest, ARootThatRoundsToANumberIsNotThatNumber) {
+  FrozenNetwork network =
+      ScoreOfSum({L2NormPoolLayer{.window_height = 1, .window_width = 3}}, 1, 5.0F);
+  network.input_shape = {.channels = 1, .height = 1, .width = 3};
+  const ExactSubject subject(std::move(network));
+  const std::vector<float> x = {3.0F, 4.0F, 0x1p-100F};
+  EXPECT_EQ(subject.exact.Evaluate(x, 120, StopCheck())->roundings.size(), 1U);
+  EXPECT_EQ(subject.ClassWithin(x, 120), std::nullopt);
+  EXPECT_EQ(subject.ClassOf(x), 1U);
+}
+
 // `count` factors of 2^-100, and a score whose sign is that of the first number's.
 FrozenNetwork Shrinking(int count) {
   std::vector<FrozenLayer> layers(
@@ -331,6 +345,25 @@ TEST(TieOfEqualRowsTest, AnotherRowOfTheClassMayWin) {
       EXPECT_EQ(answer.class_index, real);
     }
   }
+}
+
+// The same rows, if equal rows had float64 scores that differ by a rounding: then the best row is
+// that of class 1, and only another row of class 1 that is below the tie leaves it to class 0.
+TEST(TieOfEqualRowsTest, RowsOfTheBestClassAreComparedToo) {
+  FrozenNetwork network{.input_shape = {.channels = 2, .height = 1, .width = 1}, .layers = {}};
+  network.layers.emplace_back(
+      DenseLayer{.inputs = 2, .outputs = 4, .weights = {1, 0, -1, 0, 1, 0, 1, 1}, .bias = {}});
+  network.prototypes_per_class = 2;
+  const ExactSubject subject(std::move(network));
+  const Certifier certifier(subject.bounds);
+  const ScopedStrictFloatingPoint strict;
+  const std::vector<Upper> norms = {Upper(2.0)};
+  const auto decide = [&](double last) {
+    const std::vector<double> scores = {1.0, -1.0, 1.0 + 0x1p-52, last};
+    return certifier.DecideTieOfEqualRows(scores, norms, Arithmetic::kFloat64);
+  };
+  EXPECT_EQ(decide(1.0), std::nullopt);
+  EXPECT_EQ(decide(0.5), 0U);
 }
 
 TEST(RowPairsTest, FindsEqualRows) {
