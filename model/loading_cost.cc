@@ -359,7 +359,7 @@ LoadingCost CostOfLoading(const FrozenNetwork& network, std::size_t max_batch,
                             : 8.0;
   add(RowPairsPart(network));
   double weights = 0.0;
-  double widest = Number(network.input_shape.size());
+  double widest = 1.0;  // of what a step makes
   double scratch32 = 0.0;
   double scratch64 = 0.0;
   double bits = 300.0;  // of a float32 input
@@ -375,7 +375,9 @@ LoadingCost CostOfLoading(const FrozenNetwork& network, std::size_t max_batch,
          .bytes = of_layer.packed_bytes + kLayerBytes +
                   of_layer.primitives * batches.count * kPrimitiveBytes});
     weights += of_layer.weights;
-    widest = std::max(widest, Number(output.size()));
+    const bool is_free = std::holds_alternative<FlattenLayer>(layer) &&
+                         (shape.channels == 1 || shape.height * shape.width == 1);
+    if (!is_free) widest = std::max(widest, Number(output.size()));
     scratch32 = std::max(scratch32, of_layer.scratch32);
     scratch64 = std::max(scratch64, of_layer.scratch64);
     bits += of_layer.widening;
