@@ -38,13 +38,19 @@ constexpr double kPerRead = 600.0;    // of all lists of what windows read
 constexpr double kPerWeight = 100.0;  // copies, packs and checks
 constexpr double kPerFloat32Product = 0.1;
 constexpr double kPerFloat64Product = 0.2;
-constexpr double kPerNumber = 4.0;       // of a layer that computes number by number
+constexpr double kPerNumber = 1.5;       // of a layer that computes number by number
 constexpr double kPerLayerCall = 500.0;  // whatever its size
 constexpr double kPerPrimitive = 1e6;    // oneDNN's, one for each batch size
 constexpr double kPrimitiveBytes = 64e3;
 constexpr double kLayerBytes = 2e3;
 constexpr double kBytesPerRead = 192.0;
 constexpr double kBytesPerPosition = 160.0;
+
+// The outputs for which the float64 evaluation holds weights (chained_products.h).
+double Held64(std::size_t outputs) {
+  const std::size_t rest = outputs % 32;
+  return Number(outputs - rest) + (rest < 8 ? Number(rest) : Padded(rest, 8));
+}
 
 // 1, 2, 3, 4, 6, 8, ... (inference_graph.h): how many, and the sum.
 struct BatchSizes {
@@ -114,7 +120,7 @@ ProofSize DenseProof(std::size_t rows, std::size_t columns) {
   return {.operations = 2.0 * Number(kLanczosStepsToCheck) * kPerScalar * p * q +
                         kPerFloat64Product * p * padded * q +
                         kPerFactorisationFlop * p * p * p / 3.0 + 20.0 * p * p + kPerBlock,
-          .bytes = std::max(4.0 * p * q + 4.0 * padded * q, 0.0) + 12.0 * p * p + 0x1p25 +
+          .bytes = 4.0 * p * q + 4.0 * Held64(std::min(rows, columns)) * q + 12.0 * p * p + 0x1p25 +
                    64.0 * (p + q)};
 }
 
@@ -132,7 +138,10 @@ LayerCost CostOf(const DenseLayer& dense) {
                 inputs;
   cost.primitives = 1.0;
   cost.weights = Number(dense.weights.size() + dense.bias.size());
-  cost.packed_bytes = 4.0 * inputs * (Padded(dense.outputs, 16) + Padded(dense.outputs, 8));
+  const double padded32 = 4.0 * inputs * Padded(dense.outputs, 64);
+  const double plain = 4.0 * inputs * Number(dense.outputs);
+  cost.packed_bytes = (plain > 0x1p22 ? std::min(padded32, 2.0 * plain) : padded32) +
+                      4.0 * inputs * Held64(dense.outputs) + 1e3;
   cost.widening = Widening(dense.weights, dense.inputs);
   return cost;
 }
@@ -206,9 +215,11 @@ LayerCost CostOf(const ConvolutionLayer& layer) {
   cost.primitives = 1.0;
   cost.weights = Number(layer.weights.size() + layer.bias.size());
   cost.packed_bytes =
-      4.0 * fan_in * groups * (Padded(outputs, 16) + Padded(outputs, 8)) + groups * 512.0 +
-      8.0 * groups * Number(layer.vertical.size * layer.horizontal.size) + 16.0 * positions +
-      kBytesPerPosition * Number(padded.height) * Number(padded.width);
+      4.0 * fan_in *
+          (Padded(layer.output_channels, 16) + groups * Padded(outputs, 16) +
+           groups * Held64(outputs)) +
+      groups * 512.0 + 8.0 * groups * Number(layer.vertical.size * layer.horizontal.size) +
+      16.0 * positions + kBytesPerPosition * Number(padded.height) * Number(padded.width);
   cost.scratch32 = 4.0 * Number(padded.size());
   cost.scratch64 = 8.0 * Number(padded.size());
   cost.lists = kPerRead * ReadsOf(layer);
@@ -251,7 +262,7 @@ LayerCost CostOf(const FrozenLayer& layer, const SampleShape& input) {
           [](const ConvexPotentialLayer& potential) { return CostOf(potential); },
           [&](const GroupSortLayer& sort) {
             const double depth = std::log2(Number(sort.group_size)) + 1.0;
-            return NumberByNumber(input, kPerNumber * depth);
+            return NumberByNumber(input, 3.0 * depth);
           },
           [&](const L2NormPoolLayer&) {
             LayerCost cost = NumberByNumber(input, 2.0 * kPerNumber);
@@ -359,7 +370,7 @@ LoadingCost CostOfLoading(const FrozenNetwork& network, std::size_t max_batch,
                             : 8.0;
   add(RowPairsPart(network));
   double weights = 0.0;
-  double widest = Number(network.input_shape.size());
+  double widest = 1.0;  // of what a step makes
   double scratch32 = 0.0;
   double scratch64 = 0.0;
   double bits = 300.0;  // of a float32 input
@@ -375,7 +386,9 @@ LoadingCost CostOfLoading(const FrozenNetwork& network, std::size_t max_batch,
          .bytes = of_layer.packed_bytes + kLayerBytes +
                   of_layer.primitives * batches.count * kPrimitiveBytes});
     weights += of_layer.weights;
-    widest = std::max(widest, Number(output.size()));
+    const bool is_free = std::holds_alternative<FlattenLayer>(layer) &&
+                         (shape.channels == 1 || shape.height * shape.width == 1);
+    if (!is_free) widest = std::max(widest, Number(output.size()));
     scratch32 = std::max(scratch32, of_layer.scratch32);
     scratch64 = std::max(scratch64, of_layer.scratch64);
     bits += of_layer.widening;

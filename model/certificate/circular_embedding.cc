@@ -144,7 +144,7 @@ std::vector<double> EmbeddingNormProof::RealColumns(const Block& block) const {
   const std::size_t channels_in = layer_.input.channels / layer_.groups;
   const std::size_t rows = layer_.output_channels / layer_.groups;
   const std::size_t columns = channels_in * phases_;
-  const int exponent = ScaleExponent(layer_);
+  const double exact_scale = scale();
   std::vector<std::complex<double>> coefficients(rows * columns);
   for (std::size_t t = 0; t < taps_.size(); ++t) {
     const Tap& tap = taps_[t];
@@ -157,7 +157,7 @@ std::vector<double> EmbeddingNormProof::RealColumns(const Block& block) const {
       const float* weight = layer_.weights.data() + (block.group * rows + o) * layer_.fan_in() + t;
       std::complex<double>* to = coefficients.data() + o * columns + tap.phase * channels_in;
       for (std::size_t c = 0; c < channels_in; ++c, weight += taps_.size()) {
-        const double k = std::ldexp(static_cast<double>(*weight), exponent);
+        const double k = static_cast<double>(*weight) * exact_scale;
         to[c] = {to[c].real() + k * re, to[c].imag() + k * im};
       }
     }

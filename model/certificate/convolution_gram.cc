@@ -184,7 +184,7 @@ std::size_t BandedNormProof::Index(std::size_t y, std::size_t x) const {
 }
 
 std::vector<double> BandedNormProof::TapProducts(std::size_t group) const {
-  const int exponent = ScaleExponent(layer_);
+  const double exact_scale = scale();
   const std::size_t taps = layer_.vertical.size * layer_.horizontal.size;
   const std::size_t channels_in = layer_.input.channels / layer_.groups;
   const std::size_t channels_out = layer_.output_channels / layer_.groups;
@@ -200,8 +200,8 @@ std::vector<double> BandedNormProof::TapProducts(std::size_t group) const {
       for (std::size_t a = 0; a < channels; ++a) {
         const std::size_t o = group * channels_out + (plan_.over_inputs ? other : a);
         const std::size_t c = plan_.over_inputs ? a : other;
-        k[t * channels + a] = std::ldexp(
-            static_cast<double>(layer_.weights[(o * channels_in + c) * taps + t]), exponent);
+        k[t * channels + a] =
+            static_cast<double>(layer_.weights[(o * channels_in + c) * taps + t]) * exact_scale;
       }
     }
     AddProductsOfTaps(k, taps, channels, products);

@@ -7,6 +7,7 @@
 #ifndef MODEL_CERTIFICATE_NORM_PROOF_H_
 #define MODEL_CERTIFICATE_NORM_PROOF_H_
 
+#include <cmath>
 #include <cstddef>
 #include <optional>
 #include <span>
@@ -41,6 +42,8 @@ class NormProof {
   double EigenvalueOf(double norm) const;
 
  protected:
+  // What T is scaled by.
+  double scale() const { return std::ldexp(1.0, exponent_); }
   const StopCheck& stop() const { return stop_; }
 
  private:

@@ -27,8 +27,9 @@ struct Tile {
   std::span<const std::size_t> segment_starts;
   std::size_t segment_length;
   std::size_t width;
-  const float* weights;  // [terms, width]
-  const double* bias;    // [width]
+  std::size_t weight_stride;  // from the weights of a term to those of the next, at most the width
+  const float* weights;       // [terms, weight_stride], and as many more as the width
+  const double* bias;         // [width]
   double* y;
   std::size_t y_stride;
 };
@@ -40,7 +41,7 @@ void RunTilePortable(const Tile& tile) {
   std::copy(tile.bias, tile.bias + tile.width, tile.y);
   for (const std::size_t start : tile.segment_starts) {
     const double* x = tile.rows[0] + start;
-    for (std::size_t k = 0; k < tile.segment_length; ++k, w += tile.width) {
+    for (std::size_t k = 0; k < tile.segment_length; ++k, w += tile.weight_stride) {
       for (std::size_t o = 0; o < tile.width; ++o) tile.y[o] += x[k] * static_cast<double>(w[o]);
     }
   }
@@ -60,7 +61,7 @@ __attribute__((target("avx512f"))) void RunTileAvx512(const Tile& tile) {
   for (const std::size_t start : tile.segment_starts) {
     const double* x[Rows];
     for (std::size_t r = 0; r < Rows; ++r) x[r] = tile.rows[r] + start;
-    for (std::size_t k = 0; k < tile.segment_length; ++k, weights += Vectors * 8) {
+    for (std::size_t k = 0; k < tile.segment_length; ++k, weights += tile.weight_stride) {
       __m512d w[Vectors];
       for (std::size_t v = 0; v < Vectors; ++v) {
         // The masked form, all lanes on: GCC 12 warns falsely about the plain one (its bug 105593).
@@ -93,7 +94,7 @@ __attribute__((target("avx2,fma"))) void RunPartAvx2(const Tile& tile, std::size
   for (const std::size_t start : tile.segment_starts) {
     const double* x[Rows];
     for (std::size_t r = 0; r < Rows; ++r) x[r] = tile.rows[r] + start;
-    for (std::size_t k = 0; k < tile.segment_length; ++k, weights += tile.width) {
+    for (std::size_t k = 0; k < tile.segment_length; ++k, weights += tile.weight_stride) {
       __m256d w[Vectors];
       for (std::size_t v = 0; v < Vectors; ++v) {
         w[v] = _mm256_cvtps_pd(_mm_loadu_ps(weights + v * 4));
@@ -181,14 +182,18 @@ ChainedProducts::ChainedProducts(std::span<const float> weights, std::span<const
   for (std::size_t first = 0; first < outputs; first += kBlock) {
     const std::size_t count = std::min(kBlock, outputs - first);
     const std::size_t width = (count + kVector - 1) / kVector * kVector;
+    // Where padding would take the most memory, the kernel reads the weights of the next terms in
+    // its place, and their sums are dropped.
+    const std::size_t stride = count < kVector ? count : width;
     Block block{.first = first,
                 .outputs = count,
                 .width = width,
-                .weights = std::vector<float>(terms_ * width),
+                .weight_stride = stride,
+                .weights = std::vector<float>(terms_ * stride + width),
                 .bias = std::vector<double>(width)};
     for (std::size_t o = 0; o < count; ++o) {
       const float* row = weights.data() + (first + o) * terms_;
-      for (std::size_t k = 0; k < terms_; ++k) block.weights[k * width + o] = row[k];
+      for (std::size_t k = 0; k < terms_; ++k) block.weights[k * stride + o] = row[k];
       if (!bias.empty()) block.bias[o] = static_cast<double>(bias[first + o]);
     }
     blocks_.push_back(std::move(block));
@@ -204,6 +209,7 @@ void ChainedProducts::Run(std::span<const double* const> rows, double* y,
               .segment_starts = segment_starts_,
               .segment_length = terms_ / segment_starts_.size(),
               .width = block.width,
+              .weight_stride = block.weight_stride,
               .weights = block.weights.data(),
               .bias = block.bias.data(),
               .y = sums.data(),

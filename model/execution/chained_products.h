@@ -46,12 +46,13 @@ class ChainedProducts {
   void Run(std::span<const double* const> rows, double* y, std::size_t y_stride) const;
 
  private:
-  // Up to kBlock outputs that the kernel computes at once; padded with zeros to whole vectors.
+  // Up to kBlock outputs that the kernel computes at once, in whole vectors.
   struct Block {
     std::size_t first;           // output
     std::size_t outputs;         // without the padding
     std::size_t width;           // with the padding: a multiple of 8
-    std::vector<float> weights;  // [terms, width]
+    std::size_t weight_stride;   // the width, or the outputs if they are fewer than a vector
+    std::vector<float> weights;  // [terms, weight_stride], then [width] zeros
     std::vector<double> bias;    // [width]
   };
 

@@ -48,6 +48,10 @@ bool IsForbidden(const char* implementation) {
   return std::string(implementation).find("wino") != std::string::npos;
 }
 
+// Bytes of weights that are not held in a layout of more than twice as many: blocked layouts pad a
+// few outputs to many.
+constexpr std::size_t kLargeWeights = std::size_t{1} << 22U;
+
 class PackedDense final : public PackedLayer {
  public:
   using PackedLayer::PackedLayer;
@@ -61,9 +65,16 @@ class PackedDense final : public PackedLayer {
     const Desc y({Dim(batch_size), outputs}, kF32, Tag::ab);
     using Inner = dnnl::inner_product_forward;
     const auto kind = dnnl::prop_kind::forward_inference;
-    const Inner::desc desc =
-        has_bias() ? Inner::desc(kind, x, w, b, y) : Inner::desc(kind, x, w, y);
-    return {Inner::primitive_desc(desc, StrictAttributes(), CpuEngine()), *this};
+    const auto found = [&](const Desc& weights) {
+      const Inner::desc desc =
+          has_bias() ? Inner::desc(kind, x, weights, b, y) : Inner::desc(kind, x, weights, y);
+      return Inner::primitive_desc(desc, StrictAttributes(), CpuEngine());
+    };
+    const Inner::primitive_desc usual = found(w);
+    const std::size_t plain_bytes = plain().get_size();
+    const bool wastes_memory =
+        plain_bytes > kLargeWeights && usual.weights_desc().get_size() > 2 * plain_bytes;
+    return {wastes_memory ? found(plain()) : usual, *this};
   }
 };
 

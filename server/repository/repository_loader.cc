@@ -41,10 +41,10 @@ RepositoryLoader::~RepositoryLoader() {
   repository_.SetRetiredCallback(nullptr);
 }
 
-void RepositoryLoader::Load(const std::string& name, Done done) {
+void RepositoryLoader::Load(std::string name, Done done) {
   Add({.task = [name](ModelRepository& repository) { return repository.Load(name); },
        .done = std::move(done),
-       .loads = name});
+       .loads = std::move(name)});
 }
 
 void RepositoryLoader::Unload(std::string name, Done done) {

@@ -55,7 +55,7 @@ class RepositoryLoader {
 
   // Queue a call of the repository's function of that name. Requests run in order; these return at
   // once. A load that goes on aside is done later than requests that came after it.
-  void Load(const std::string& name, Done done);
+  void Load(std::string name, Done done);
   void Unload(std::string name, Done done);
   void Poll(Done done);
 

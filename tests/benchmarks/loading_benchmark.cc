@@ -50,7 +50,7 @@ void Load(const std::string& path) {
 
 int Main(int argc, char** argv) {
   const std::string part = argc > 1 ? argv[1] : "";
-  const unsigned seconds = argc > 2 ? static_cast<unsigned>(std::atoi(argv[2])) : 60;
+  const auto seconds = static_cast<rlim_t>(argc > 2 ? std::atoi(argv[2]) : 60);
   const std::string folder = argc > 3 ? argv[3] : std::filesystem::temp_directory_path().string();
   for (const CostlyModel& costly : CostlyModels()) {
     if (!absl::StrContains(costly.name, part)) continue;
@@ -68,7 +68,8 @@ int Main(int argc, char** argv) {
     const auto start = std::chrono::steady_clock::now();
     const pid_t child = ::fork();
     if (child == 0) {
-      ::alarm(seconds);
+      const rlimit limit{.rlim_cur = seconds, .rlim_max = seconds + 1};
+      ::setrlimit(RLIMIT_CPU, &limit);
       Load(path);
       ::_exit(0);
     }

@@ -172,7 +172,7 @@ inline std::vector<CostlyModel> CostlyModels() {
       {"kernel_3_on_2048",
        [=] {
          return Builder(square(2048))
-             .Convolution(1, {.size = 3, .stride = 2, .padding_before = 1, .padding_after = 1})
+             .Convolution(1, {.size = 3, .stride = 2})
              .Dense(2)
              .Build();
        }},

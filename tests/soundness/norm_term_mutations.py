@@ -44,7 +44,7 @@ NORM_TERM_MUTATIONS = (
     Mutation(
         "Gram iteration forgets how its matrix was rounded",
         "model/certificate/operator_norm.cc",
-        "estimate * (1.0 + kTolerance)) +\n                       GramError());",
+        "estimate * (1.0 + kTolerance)) + GramError());",
         "estimate * (1.0 + kTolerance)));",
         implied="no claim rests on Gram iteration alone (operator_norm.cc)",
     ),
