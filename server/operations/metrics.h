@@ -52,6 +52,9 @@ class ModelMetrics {
   // Records a batch that was classified and certified.
   void ObserveBatch(const ComputedBatch& batch);
 
+  // Records a request that was decided after its batch, as ModelStatistics::AddLateRequest.
+  void ObserveLateRequest(const ComputedBatch& request) { statistics_.AddLateRequest(request); }
+
   // Records an encoded answer, as ModelStatistics::AddAnswer.
   void ObserveEncoding(std::size_t batch_images, std::chrono::nanoseconds since_computed,
                        std::chrono::nanoseconds encoding) {

@@ -7,18 +7,27 @@ void ModelStatistics::AddBatch(const ComputedBatch& batch) {
   using std::chrono::system_clock;
   const auto now =
       std::chrono::duration_cast<std::chrono::milliseconds>(system_clock::now().time_since_epoch());
-  const auto requests = static_cast<std::int64_t>(batch.requests);
   MutexLock lock(mutex_);
   totals_.last_inference_ms = now.count();
+  BatchTotal& total = totals_.by_batch_size[batch.images];
+  ++total.batches;
+  total.computing += batch.computing;
+  AddRequests(batch);
+}
+
+void ModelStatistics::AddLateRequest(const ComputedBatch& request) {
+  MutexLock lock(mutex_);
+  AddRequests(request);
+}
+
+void ModelStatistics::AddRequests(const ComputedBatch& batch) {
+  const auto requests = static_cast<std::int64_t>(batch.requests);
   totals_.successes += batch.requests;
   totals_.queue_time += batch.queued;
   totals_.decoding_time += batch.decoding;
   totals_.computing_time += batch.computing * requests;
   totals_.success_time += batch.queued + batch.decoding + batch.computing * requests;
-  BatchTotal& total = totals_.by_batch_size[batch.images];
-  ++total.batches;
-  total.decoding += batch.decoding;
-  total.computing += batch.computing;
+  totals_.by_batch_size[batch.images].decoding += batch.decoding;
 }
 
 void ModelStatistics::AddAnswer(std::size_t batch_images, std::chrono::nanoseconds since_computed,

@@ -11,7 +11,8 @@
 
 namespace lipserve {
 
-// Requests that were computed together. `queued` and `decoding` are sums over the requests.
+// Images that were computed together, and those of their requests that are decided by that.
+// `queued` and `decoding` are sums over these requests.
 struct ComputedBatch {
   std::size_t images = 0;
   std::size_t requests = 1;
@@ -22,9 +23,9 @@ struct ComputedBatch {
 
 // Totals of one served version, for the ModelStatistics RPC. Prometheus has the distributions.
 //
-// A request that is computed counts as a success when its batch ends, and adds the rest of its time
-// when its answer is encoded. A request that is refused, expires or is cancelled counts as a
-// failure only.
+// A request counts as a success when it is decided: when its batch ends, or when the exact stage
+// has decided it. It adds the rest of its time when its answer is encoded. A request that is
+// refused, expires or is cancelled counts as a failure only.
 //
 // Threads: all functions are safe to call from any thread.
 class ModelStatistics {
@@ -40,7 +41,8 @@ class ModelStatistics {
   // For every snapshot:
   //
   //   images  = sum over by_batch_size of (number of images) * batches
-  //   batches = sum over by_batch_size of batches <= successes <= images
+  //   batches = sum over by_batch_size of batches
+  //   successes <= images
   //   success_time >= queue_time + decoding_time + computing_time + encoding_time
   struct Snapshot {
     std::int64_t last_inference_ms = 0;  // since 1970; 0: none
@@ -57,8 +59,14 @@ class ModelStatistics {
     std::map<std::size_t, BatchTotal> by_batch_size;
   };
 
-  // Counts the requests of a batch, from their arrival to the end of the computation.
+  // Counts a batch and its decided requests, from their arrival to the end of the computation.
   void AddBatch(const ComputedBatch& batch);
+
+  // Counts a request that was decided after its batch. `computing` is the time since the batch
+  // began.
+  //
+  // Requires: AddBatch was called for its batch, without this request.
+  void AddLateRequest(const ComputedBatch& request);
 
   // Adds the time of one request of a batch of `batch_images`: all that passed after the
   // computation, and the part of it that encoding took.
@@ -74,6 +82,8 @@ class ModelStatistics {
   Snapshot Get() const;
 
  private:
+  void AddRequests(const ComputedBatch& batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   mutable Mutex mutex_;
   Snapshot totals_ ABSL_GUARDED_BY(mutex_);  // without images and batches, which are sums
 };

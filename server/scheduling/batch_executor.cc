@@ -33,7 +33,7 @@ void BatchExecutor::ExecuteSamePrecision(std::span<ClassificationTask* const> ta
 
   const Clock::TimePoint start = clock_.Now();
   model->ClassifyByFloatingPoint(inputs, answers, tasks.front()->images().precision);
-  RecordBatch(tasks, inputs.rows, start, clock_.Now());
+  RecordBatch(tasks, answers, start, clock_.Now());
 
   const std::size_t decided = SubmitUndecided(tasks);
   model->metrics().ObserveAnswers(answers.first(decided));
@@ -57,13 +57,21 @@ std::size_t BatchExecutor::SubmitUndecided(std::span<ClassificationTask* const> 
   return static_cast<std::size_t>(to - answers_.begin());
 }
 
-void BatchExecutor::RecordBatch(std::span<ClassificationTask* const> tasks, std::size_t images,
-                                Clock::TimePoint start, Clock::TimePoint end) {
-  ComputedBatch batch{.images = images, .requests = tasks.size(), .computing = end - start};
+void BatchExecutor::RecordBatch(std::span<ClassificationTask* const> tasks,
+                                std::span<const Answer> answers, Clock::TimePoint start,
+                                Clock::TimePoint end) {
+  std::size_t first = 0;
+  ComputedBatch batch{.images = answers.size(), .requests = 0, .computing = end - start};
   for (ClassificationTask* const task : tasks) {
+    task->SetComputed(answers.size(), start, end);
+    const std::span<const Answer> own = answers.subspan(first, task->images().num_images);
+    first += own.size();
+    if (std::any_of(own.begin(), own.end(), [](const Answer& a) { return a.is_undecided; })) {
+      continue;  // the exact stage counts it
+    }
+    ++batch.requests;
     batch.queued += start - task->decoded();
     batch.decoding += task->decoded() - task->arrival();
-    task->SetComputed(images, end);
   }
   tasks.front()->model()->metrics().ObserveBatch(batch);
 }

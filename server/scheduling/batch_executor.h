@@ -48,8 +48,9 @@ class BatchExecutor {
   // Computes and completes tasks of one model and one precision.
   void ExecuteSamePrecision(std::span<ClassificationTask* const> tasks);
   // Counts the batch before its answers are delivered, so that no client misses its own request.
-  static void RecordBatch(std::span<ClassificationTask* const> tasks, std::size_t images,
-                          Clock::TimePoint start, Clock::TimePoint end);
+  static void RecordBatch(std::span<ClassificationTask* const> tasks,
+                          std::span<const Answer> answers, Clock::TimePoint start,
+                          Clock::TimePoint end);
   ConstMatrixView Gather(std::span<ClassificationTask* const> tasks);
   // Submits the tasks with undecided answers to the exact stage. Moves the others to decided_, and
   // their answers to the front of answers_. Returns the number of these answers.

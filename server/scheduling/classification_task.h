@@ -40,12 +40,15 @@ class ClassificationTask {
   Clock::TimePoint decoded() const { return decoded_; }
   Clock::TimePoint deadline() const { return deadline_; }
 
-  // Records that the task was computed in a batch of so many images, which ended at `end`. Called
+  // Records that the task was computed from `start` to `end` in a batch of so many images. Called
   // before Complete.
-  void SetComputed(std::size_t batch_images, Clock::TimePoint end) {
+  void SetComputed(std::size_t batch_images, Clock::TimePoint start, Clock::TimePoint end) {
     batch_images_ = batch_images;
+    computing_start_ = start;
     computed_ = end;
   }
+  std::size_t batch_images() const { return batch_images_; }
+  Clock::TimePoint computing_start() const { return computing_start_; }
 
  protected:
   // The state of one request; a pooled task is reused for the next.
@@ -53,6 +56,7 @@ class ClassificationTask {
   DecodedImages images_;
   Clock::TimePoint arrival_;
   Clock::TimePoint decoded_;
+  Clock::TimePoint computing_start_;
   Clock::TimePoint computed_;
   std::size_t batch_images_ = 0;
   Clock::TimePoint deadline_ = Clock::TimePoint::max();

@@ -39,6 +39,17 @@ std::optional<absl::Status> ReasonToStop(const ClassificationTask& task, const C
       "two classes for floating point; allow more time, or send such images in calls of their own");
 }
 
+// Before the answer leaves, so that no client misses its own request in the statistics.
+void CountDecided(ClassificationTask& task, Clock::TimePoint end) {
+  const Clock::TimePoint start = task.computing_start();
+  task.model()->metrics().ObserveLateRequest({.images = task.batch_images(),
+                                              .requests = 1,
+                                              .queued = start - task.decoded(),
+                                              .decoding = task.decoded() - task.arrival(),
+                                              .computing = end - start});
+  task.SetComputed(task.batch_images(), start, end);
+}
+
 }  // namespace
 
 ExactStage::ExactStage(std::size_t capacity_images, Metrics& metrics, const Clock& clock)
@@ -105,6 +116,7 @@ bool ExactStage::Decide(ClassificationTask& task) {
     model->ObserveExactTime((clock_.Now() - start) / decided);
   }
   model->metrics().ObserveAnswers(answers);
+  CountDecided(task, clock_.Now());
   const std::vector<Answer> complete = std::exchange(task.partial_answers_, {});
   task.Complete(absl::OkStatus(), complete);
   return true;

@@ -41,8 +41,8 @@ TEST(ServerFlagsTest, ReadsEveryFlag) {
   const ServerCommand command = Parse({"--models",
                                        "dir",
                                        "--grpc",
-                                       "0.0.0.0:1",
-                                       "--http=[::]:2",
+                                       "[::]:1",
+                                       "--http=0.0.0.0:2",
                                        "--workers",
                                        "3",
                                        "--max-batch",
@@ -74,8 +74,8 @@ TEST(ServerFlagsTest, ReadsEveryFlag) {
   ASSERT_FALSE(command.exit_code.has_value());
   const ServerOptions& options = command.options;
   EXPECT_EQ(options.models_folder, "dir");
-  EXPECT_EQ(ToString(options.grpc), "0.0.0.0:1");
-  EXPECT_EQ(ToString(options.http), "[::]:2");
+  EXPECT_EQ(ToString(options.grpc), "[::]:1");
+  EXPECT_EQ(ToString(options.http), "0.0.0.0:2");
   EXPECT_EQ(options.workers, 3U);
   EXPECT_EQ(options.max_batch, 4U);
   EXPECT_EQ(options.max_images_per_call, 5U);

@@ -31,6 +31,15 @@ TEST(ServerOptionsTest, RefusesACallThatCouldNeverBeQueued) {
               AllOf(HasSubstr("--max-images-per-call"), HasSubstr("got 11")));
 }
 
+TEST(ServerOptionsTest, TakesIpv6ForGrpcOnly) {
+  ServerOptions options = Good();
+  options.grpc.host = "[::1]";
+  EXPECT_TRUE(CheckServerOptions(options).ok());
+  options.http.host = "[::1]";
+  EXPECT_THAT(std::string(CheckServerOptions(options).message()),
+              AllOf(HasSubstr("--http"), HasSubstr("no IPv6")));
+}
+
 TEST(ServerOptionsTest, RefusesZeroes) {
   ServerOptions options = Good();
   options.max_batch = 0;
