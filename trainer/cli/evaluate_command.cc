@@ -14,6 +14,7 @@
 #include "model/network/model_file.h"
 #include "model/network/sealed_file.h"
 #include "trainer/cli/commands.h"
+#include "trainer/cli/digest_text.h"
 #include "trainer/cli/evaluation_table.h"
 #include "trainer/data/dataset.h"
 #include "trainer/evaluation/evaluation.h"
@@ -59,13 +60,14 @@ void Print(const EvaluateFlags& flags, const std::string& path, const FrozenMode
     json["model"] = frozen.name;
     json["path"] = path;
     json["digest_sha256"] = ToHex(frozen.digest);
+    json["file_sha256"] = FileSha256(path);
     json.update(ToJson(evaluation));
     std::cout << ToLine(json) << "\n";
     return;
   }
-  std::cout << "model " << frozen.name << ", " << path << ", SHA-256 " << ToHex(frozen.digest)
-            << "\n"
-            << DescribeClassProportions("test", samples) << "\n\n"
+  std::cout << "model " << frozen.name << ", " << path << "\n"
+            << DigestText(frozen.digest, path) << DescribeClassProportions("test", samples)
+            << "\n\n"
             << EvaluationTable(evaluation, frozen.class_labels);
 }
 

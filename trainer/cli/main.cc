@@ -2,12 +2,14 @@
 // lipserve-train: trains, evaluates and describes Lipschitz classifiers.
 // Exit codes: 0 done, 1 failed, 2 used wrongly.
 #include <CLI/CLI.hpp>
+#include <csignal>
 #include <iostream>
 #include <string>
 #include <vector>
 
 #include "model/arithmetic/floating_point_canary.h"
 #include "model/execution/onednn.h"
+#include "proto/text/label_text.h"
 #include "proto/text/near_name.h"
 #include "trainer/cli/commands.h"
 
@@ -63,6 +65,8 @@ int ReportUsageError(const CLI::ParseError& error, const CLI::App& app,
 }
 
 int Main(int argc, char** argv) {
+  // Above `ulimit -f`, write() shall fail with an error that can be reported.
+  std::signal(SIGXFSZ, SIG_IGN);
   onednn::UseStrictFloat32();
   CLI::App app(kDescription, "lipserve-train");
   app.set_version_flag("--version", std::string("lipserve-train ") + LIPSERVE_VERSION);
@@ -83,7 +87,8 @@ int Main(int argc, char** argv) {
     if (status.ok()) status = command.run();
     if (!status.ok()) {
       std::cout << std::flush;
-      std::cerr << "lipserve-train " << command.app->get_name() << ": " << status.message() << "\n";
+      std::cerr << "lipserve-train " << command.app->get_name() << ": "
+                << Visible(std::string(status.message())) << "\n";
       return kFailed;
     }
   }

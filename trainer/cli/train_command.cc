@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <iostream>
 #include <memory>
@@ -15,6 +17,7 @@
 #include "model/foundation/status_macros.h"
 #include "model/network/sealed_file.h"
 #include "trainer/cli/commands.h"
+#include "trainer/cli/digest_text.h"
 #include "trainer/cli/evaluation_table.h"
 #include "trainer/cli/summary_table.h"
 #include "trainer/cli/training_text.h"
@@ -66,6 +69,14 @@ ProgressStyle ChooseStyle(bool json) {
   return isatty(STDOUT_FILENO) != 0 ? ProgressStyle::kBar : ProgressStyle::kLines;
 }
 
+// Of the terminal that standard output is; 80 if it does not say.
+std::size_t TerminalColumns() {
+  constexpr std::size_t kUsual = 80;
+  winsize size{};
+  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return kUsual;
+  return size.ws_col;
+}
+
 void PrintStart(const TrainFlags& flags, TrainingRun& run) {
   const Dataset& dataset = run.dataset();
   TrainingLoop& loop = run.loop();
@@ -78,8 +89,12 @@ void PrintStart(const TrainFlags& flags, TrainingRun& run) {
     if (dataset.test.has_value()) json["test_samples"] = dataset.test->size();
     json["dataset_sha256"] = ToHex(dataset.sha256);
     json["epochs_done"] = done;
+    if (!dataset.unused.empty()) json["unused"] = dataset.unused;
     std::cout << ToLine(json) << std::endl;
     return;
+  }
+  if (const std::string unused = DescribeUnused(flags.data, dataset); !unused.empty()) {
+    std::cout << unused << "\n";
   }
   std::cout << DescribeClassProportions("train", dataset.train) << "\n";
   if (dataset.test.has_value()) {
@@ -188,14 +203,16 @@ void PrintModel(const TrainFlags& flags, TrainingRun& run, const FreezeResult& f
     json["path"] = run.folder().model_path();
     json["report"] = run.folder().report_path();
     json["digest_sha256"] = ToHex(frozen.model.digest);
+    json["file_sha256"] = FileSha256(run.folder().model_path());
     json["seconds"] = seconds;
     json.update(ToJson(frozen.evaluation));
     std::cout << ToLine(json) << "\n";
     return;
   }
   PrintSelection(run.loop());
-  std::cout << absl::StrFormat("\n%s written, SHA-256 %s, %.2f s from start to end\n",
-                               run.folder().model_path(), ToHex(frozen.model.digest), seconds)
+  std::cout << absl::StrFormat("\n%s written, %.2f s from start to end\n",
+                               run.folder().model_path(), seconds)
+            << DigestText(frozen.model.digest, run.folder().model_path())
             << run.folder().report_path() << " shows the run in a browser\n\n"
             << EvaluationTable(frozen.evaluation, frozen.model.class_labels);
 }
@@ -210,7 +227,11 @@ absl::Status TrainObserved(const TrainFlags& flags, TrainingRun& run, Progress& 
                             TensorBoardLog::Create(flags.tensorboard, SecondsSince1970));
   ObserverPair observers(progress, *log);
   LIPSERVE_RETURN_IF_ERROR(run.Train(observers));
-  return log->status();
+  // Learning curves that could not be written are no reason to lose the model.
+  if (!log->status().ok()) {
+    std::cerr << "warning: " << log->status().message() << "; the model is not affected\n";
+  }
+  return absl::OkStatus();
 }
 
 absl::Status Train(const TrainFlags& flags) {
@@ -228,7 +249,8 @@ absl::Status Train(const TrainFlags& flags) {
   PrintStart(flags, *run);
   const Clock clock = [] { return std::chrono::steady_clock::now(); };
   LIPSERVE_RETURN_IF_ERROR(PrintPlan(flags, *run, clock));
-  const auto progress = Progress::Create(ChooseStyle(flags.json), std::cout, clock);
+  const auto progress =
+      Progress::Create(ChooseStyle(flags.json), std::cout, clock, TerminalColumns);
   LIPSERVE_RETURN_IF_ERROR(TrainObserved(flags, *run, *progress));
   LIPSERVE_ASSIGN_OR_RETURN(const FreezeResult frozen, run->Finish(progress->epoch_seconds()));
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;

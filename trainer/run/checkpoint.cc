@@ -87,6 +87,11 @@ absl::Status WriteCheckpoint(const std::string& path, int threads, TrainingLoop&
                 stored.values_fp32().size());
   }
   for (const v1::EpochRecord& record : loop.history()) *content.add_history() = record;
+  if (content.ByteSizeLong() > kMaxCheckpointBytes) {
+    return absl::InvalidArgumentError(absl::StrCat(path, ": expected at most ", kMaxCheckpointBytes,
+                                                   " bytes, which protobuf can read, got ",
+                                                   content.ByteSizeLong()));
+  }
   return WriteSealedFile(path, CheckpointKind(), content.SerializeAsString());
 }
 

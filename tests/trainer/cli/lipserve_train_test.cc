@@ -84,7 +84,8 @@ TEST_F(LipserveTrainTest, TrainsFreezesAndEvaluates) {
                        "test set size: 100 samples, classes proportions: 50.000 percent\n"),
             HasSubstr("Model: \"tiny\""), HasSubstr("\nmemory: at most "),
             HasSubstr("\ntime: about "), HasSubstr(": 3 epochs of "), HasSubstr("\nEpoch 3/3 - "),
-            HasSubstr("val_accuracy: "), HasSubstr("model.lip written, SHA-256 ")));
+            HasSubstr("val_accuracy: "), HasSubstr("model.lip written, "),
+            HasSubstr("SHA-256 of the file, as sha256sum shows it:\n  ")));
   const Result evaluate = Run({"evaluate", "--model", folder_.path("out"), "--data",
                                folder_.path("data"), "--attack", "--attack-images", "100"});
   EXPECT_EQ(evaluate.exit_code, 0) << evaluate.error;
