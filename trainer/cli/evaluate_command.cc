@@ -134,9 +134,11 @@ Command AddEvaluateCommand(CLI::App& app) {
       ->capture_default_str();
   command->add_flag("--json", flags->json, "Print one JSON object");
   command->footer(
-      "Classes are decided and radii proven by the function that also answers in the server.\n\n"
+      "Classes are decided and radii proven by the function that also answers in the\n"
+      "server.\n\n"
       "Example:\n"
-      "  lipserve-train evaluate --model models/mnist08/1 --data data/mnist --epsilons 0.5,1,1.58");
+      "  lipserve-train evaluate --model models/mnist08/1 --data data/mnist \\\n"
+      "      --epsilons 0.5,1,1.58");
   return {command, [flags] { return RunEvaluate(*flags); }};
 }
 

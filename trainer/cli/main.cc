@@ -4,11 +4,13 @@
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <iostream>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "model/arithmetic/floating_point_canary.h"
 #include "model/execution/onednn.h"
+#include "proto/text/help_formatter.h"
 #include "proto/text/label_text.h"
 #include "proto/text/near_name.h"
 #include "trainer/cli/commands.h"
@@ -26,9 +28,10 @@ constexpr char kDescription[] =
 
 constexpr char kExamples[] =
     "Examples:\n"
-    "  lipserve-train train --recipe trainer/recipes/mnist08.textproto --data data/mnist \\\n"
-    "      --out models/mnist08/1\n"
-    "  lipserve-train evaluate --model models/mnist08/1 --data data/mnist --epsilons 0.5,1,1.58\n"
+    "  lipserve-train train --recipe trainer/recipes/mnist08.textproto \\\n"
+    "      --data data/mnist --out models/mnist08/1\n"
+    "  lipserve-train evaluate --model models/mnist08/1 --data data/mnist \\\n"
+    "      --epsilons 0.5,1,1.58\n"
     "  lipserve-train summary --recipe trainer/recipes/mnist08.textproto\n"
     "\n"
     "Exit codes: 0 done, 1 failed, 2 used wrongly.";
@@ -69,6 +72,7 @@ int Main(int argc, char** argv) {
   std::signal(SIGXFSZ, SIG_IGN);
   onednn::UseStrictFloat32();
   CLI::App app(kDescription, "lipserve-train");
+  app.formatter(std::make_shared<HelpFormatter>());
   app.set_version_flag("--version", std::string("lipserve-train ") + LIPSERVE_VERSION);
   app.require_subcommand(1);
   app.footer(kExamples);

@@ -6,16 +6,19 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <iostream>
 #include <memory>
 #include <optional>
 #include <string>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "model/execution/onednn.h"
 #include "model/foundation/status_macros.h"
 #include "model/network/sealed_file.h"
+#include "proto/text/label_text.h"
 #include "trainer/cli/commands.h"
 #include "trainer/cli/digest_text.h"
 #include "trainer/cli/evaluation_table.h"
@@ -67,6 +70,20 @@ absl::StatusOr<RunOptions> MakeRunOptions(const TrainFlags& flags, RecipeLocatio
 ProgressStyle ChooseStyle(bool json) {
   if (json) return ProgressStyle::kJson;
   return isatty(STDOUT_FILENO) != 0 ? ProgressStyle::kBar : ProgressStyle::kLines;
+}
+
+// A server looks for model.lip in folders of versions only.
+void WarnOfNoVersion(const std::string& out) {
+  std::filesystem::path path = std::filesystem::path(out).lexically_normal();
+  if (!path.has_filename()) path = path.parent_path();  // of "models/mnist08/1/"
+  const std::string name = path.filename().string();
+  std::int64_t version = 0;
+  if (absl::SimpleAtoi(name, &version) && version >= 1 && absl::StrCat(version) == name) return;
+  std::cerr << Visible(absl::StrCat(
+                   "note: lipserve-server serves models/<name>/<version>/model.lip, and \"", name,
+                   "\" is no version: to serve the result, train to --out ", (path / "1").string(),
+                   " instead, or move model.lip to such a folder"))
+            << std::endl;
 }
 
 // Of the terminal that standard output is; 80 if it does not say.
@@ -246,6 +263,7 @@ absl::Status Train(const TrainFlags& flags) {
     PrintAlreadyFinished(flags, *run);
     return absl::OkStatus();
   }
+  WarnOfNoVersion(flags.out);
   PrintStart(flags, *run);
   const Clock clock = [] { return std::chrono::steady_clock::now(); };
   LIPSERVE_RETURN_IF_ERROR(PrintPlan(flags, *run, clock));
@@ -265,7 +283,11 @@ Command AddTrainCommand(CLI::App& app) {
   const auto flags = std::make_shared<TrainFlags>();
   command->add_option("--recipe", flags->recipe, "The experiment, protobuf text")->required();
   command->add_option("--data", flags->data, "Folder with the data set's files")->required();
-  command->add_option("--out", flags->out, "Folder to write, models/<name>/<version>")->required();
+  command
+      ->add_option("--out", flags->out,
+                   "Folder to write; to be served it is models/<name>/<version>, "
+                   "with a whole number as version")
+      ->required();
   command->add_option("--tensorboard", flags->tensorboard,
                       "Folder for an event file with learning curves; none by default");
   command->add_option("--seed", flags->seed, "Seed, in place of the recipe's");
@@ -284,12 +306,12 @@ Command AddTrainCommand(CLI::App& app) {
       ->excludes(resume);
   command->add_flag("--json", flags->json, "Print one JSON object per line");
   command->footer(
-      "Writes model.lip, metrics.json and report.html, to open in a browser, to --out, and\n"
-      "checkpoint.lip there until it is done.\n"
+      "Writes model.lip, metrics.json and report.html, to open in a browser, to --out,\n"
+      "and checkpoint.lip there until it is done.\n"
       "The same recipe, seed and threads give the same model.lip, interrupted or not.\n\n"
       "Example:\n"
-      "  lipserve-train train --recipe trainer/recipes/mnist08.textproto --data data/mnist \\\n"
-      "      --out models/mnist08/1 --seed 1");
+      "  lipserve-train train --recipe trainer/recipes/mnist08.textproto \\\n"
+      "      --data data/mnist --out models/mnist08/1 --seed 1");
   return {command, [flags] { return Train(*flags); }};
 }
 
