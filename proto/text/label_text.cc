@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_replace.h"
 
 namespace lipserve {
 namespace {
@@ -48,6 +49,10 @@ std::string LabelProblem(const std::string& name) {
     at += size;
   }
   return "";
+}
+
+std::string VisibleName(const std::string& name) {
+  return absl::StrReplaceAll(Visible(name), {{"\n", "\\x0a"}});
 }
 
 std::string Visible(const std::string& text) {

@@ -21,6 +21,9 @@ std::string LabelProblem(const std::string& name);
 // So no name of a file can steer a terminal.
 std::string Visible(const std::string& text);
 
+// The same for a name within a message, where a line break would look like the end of it.
+std::string VisibleName(const std::string& name);
+
 }  // namespace lipserve
 
 #endif  // PROTO_TEXT_LABEL_TEXT_H_

@@ -51,7 +51,7 @@ absl::Status CheckLabels(const std::vector<std::string>& names, const std::strin
     if (problem.empty() && !seen.insert(name).second) problem = "another class has the same name";
     if (problem.empty()) continue;
     return absl::InvalidArgumentError(absl::StrCat(
-        place, ": class \"", Visible(name), "\": expected a name of its own, of 1 to ",
+        place, ": class \"", VisibleName(name), "\": expected a name of its own, of 1 to ",
         kMaxLabelBytes, " bytes of UTF-8 without control characters, to be a label of the model, ",
         "got: ", problem, ": rename it where the data names its classes"));
   }

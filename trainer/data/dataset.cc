@@ -196,7 +196,7 @@ std::string DescribeUnused(const std::string& folder, const Dataset& dataset) {
   if (count == 0) return "";
   const auto end = dataset.unused.begin() + static_cast<std::ptrdiff_t>(std::min(count, kMaxNames));
   const std::string names = absl::StrJoin(dataset.unused.begin(), end, ", ");
-  return Visible(
+  return VisibleName(
       absl::StrCat(folder, ": not used: ", names,
                    count > kMaxNames ? absl::StrCat(" and ", count - kMaxNames, " more") : ""));
 }

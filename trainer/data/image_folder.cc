@@ -75,7 +75,7 @@ absl::StatusOr<std::vector<std::string>> ClassesIn(const v1::DatasetSpec& spec,
     const std::string problem = LabelProblem(name);
     if (problem.empty()) continue;
     return absl::InvalidArgumentError(
-        absl::StrCat(folder.string(), ": class folder \"", Visible(name),
+        absl::StrCat(folder.string(), ": class folder \"", VisibleName(name),
                      "\": expected a name of 1 to ", kMaxLabelBytes,
                      " bytes of UTF-8 without control characters, because it becomes a label of ",
                      "the model, got: ", problem, ": rename the folder, or choose others by ",
@@ -196,7 +196,7 @@ absl::Status CheckFolders(const fs::path& root) {
     if (name.starts_with(".") || known.contains(name) || !IsFolder(entry.path())) continue;
     return absl::InvalidArgumentError(
         absl::StrCat(root.string(), ": beside train expected only the folders test and val (or ",
-                     "valid, validation), got ", Visible(name),
+                     "valid, validation), got ", VisibleName(name),
                      ": rename it to the part that it holds, or move it away"));
   }
   return absl::OkStatus();
@@ -215,8 +215,8 @@ absl::Status CheckPartsAreNoClasses(const fs::path& root) {
   }
   if (found.empty()) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(
-      root.string(), ": expected the training images in a folder named train, got only ", found,
-      " and the like: rename them to train, test and val"));
+      root.string(), ": expected the training images in a folder named train, got only ",
+      VisibleName(found), " and the like: rename them to train, test and val"));
 }
 
 }  // namespace

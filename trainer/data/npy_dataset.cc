@@ -56,13 +56,13 @@ absl::Status TakeImages(const std::string& path, NpyArray array, RawSamples& sam
         path, ": expected uint8 images [N, H, W], [N, H, W, C] or [N, C, H, W] with ",
         "C = 1 or 3, at least one, got shape ", ShapeText(array),
         array.integers.empty() ? "" : " of other integers",
-        ": save pixels from 0 to 255 as numpy.uint8; floats from 0 to 1 must first be ",
-        "multiplied by 255 and rounded: numpy.rint(images * 255).astype(numpy.uint8)"));
+        ": save pixels from 0 to 255 as numpy.uint8; bring other ranges to 0..255 first: ",
+        "numpy.rint(255 * images).astype(numpy.uint8) if they are 0..1"));
   }
   if (channels_first && channels_last && axes[1] * axes[3] > 1) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(path, ": expected [N, H, W, C] or [N, C, H, W] with C = 1 or 3, got ",
-                     ShapeText(array), ", which can be read as either: pad the images"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        path, ": expected [N, H, W, C] or [N, C, H, W] with C = 1 or 3, got ", ShapeText(array),
+        ", which can be read as either: height and width must differ from 1 and 3"));
   }
   samples.images_path = path;
   samples.shape = is_grey          ? SampleShape{1, axes[1], axes[2]}

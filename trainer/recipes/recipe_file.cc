@@ -90,7 +90,7 @@ absl::Status ValidateClassNames(const v1::DatasetSpec& dataset) {
       return Invalid("dataset.class_names",
                      absl::StrCat("names of 1 to ", kMaxLabelBytes,
                                   " bytes of UTF-8 without control characters"),
-                     absl::StrCat("\"", Visible(name), "\": ", problem));
+                     absl::StrCat("\"", VisibleName(name), "\": ", problem));
     }
     if (!seen.insert(name).second) {
       return Invalid("dataset.class_names", "each name once", absl::StrCat("\"", name, "\" twice"));

@@ -66,7 +66,7 @@ absl::Status TrainingRun::PrepareFolder() {
     if (differences.empty()) return absl::OkStatus();
     return absl::FailedPreconditionError(absl::StrCat(
         folder_.model_path(), ": this finished run had another recipe (model -> now):\n",
-        differences, "Choose another --out, or start anew with --overwrite"));
+        differences, "Choose another --out, or start anew with --overwrite, which removes it"));
   }
   if (!folder_.HasCheckpoint() && !folder_.HasModel()) return absl::OkStatus();
   if (options_.overwrite) return absl::OkStatus();  // Train removes it, when it can start

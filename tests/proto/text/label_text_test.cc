@@ -29,6 +29,7 @@ TEST(LabelTextTest, ALabelIsUtf8WithoutControlCharacters) {
 TEST(LabelTextTest, WhatIsShownCannotSteerATerminal) {
   EXPECT_EQ(Visible("caf\u00e9\nok"), "caf\u00e9\nok");
   EXPECT_EQ(Visible("a\x1b[31m\rb"), "a\\x1b[31m\\x0db");
+  EXPECT_EQ(VisibleName("a\nb"), "a\\x0ab");
   EXPECT_EQ(Visible("caf\xe9!"), "caf\\xe9!");
   EXPECT_EQ(Visible("\u009b1m"), "\\xc2\\x9b1m");
 }

@@ -90,7 +90,7 @@ TEST_F(ProgressTest, NoLineOfTheBarReachesTheLastColumnOfTheTerminal) {
 
 TEST_F(ProgressTest, ANarrowTerminalGetsEveryMetricOfTheEpochOnFurtherLines) {
   EXPECT_THAT(RunEpoch(ProgressStyle::kBar, 60),
-              HasSubstr("\r10/10 [==========] - 0.20s 20.00ms/step - loss: -1.5000\n"
+              HasSubstr("\r10/10 [==========] - 0.20s 20.00ms/step - loss: -1.5000  \n"
                         "  - val_KR: 3.2500\n"));
 }
 
