@@ -30,6 +30,7 @@
 #include "trainer/run/memory_plan.h"
 #include "trainer/run/observer_pair.h"
 #include "trainer/run/progress.h"
+#include "trainer/run/rehearsal.h"
 #include "trainer/run/tensorboard_log.h"
 #include "trainer/run/time_estimate.h"
 #include "trainer/run/training_run.h"
@@ -158,6 +159,8 @@ absl::Status PrintPlan(const TrainFlags& flags, TrainingRun& run, const Clock& c
   LIPSERVE_RETURN_IF_ERROR(CheckFits(memory, machine));
   const std::string warning = MemoryWarning(memory, machine);
   if (!warning.empty()) std::cerr << warning << std::endl;
+  const std::string serving = ServingWarning(loop);
+  if (!serving.empty()) std::cerr << serving << std::endl;
   const TimeEstimate time = EstimateTime(loop, clock);
   if (flags.threads > 1) {
     const ProcessMemory before = ReadProcessMemory();

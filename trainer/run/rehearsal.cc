@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "model/foundation/status_macros.h"
+#include "model/loading_cost.h"
 #include "trainer/run/disk_plan.h"
 #include "trainer/run/freeze.h"
 
@@ -54,6 +55,14 @@ absl::Status RehearseFinish(TrainingLoop& loop, const OutputFolder& folder) {
   if (status.ok()) return status;
   return {status.code(), absl::StrCat(std::string(status.message()),
                                       "; this was checked before training, no step was made")};
+}
+
+std::string ServingWarning(const TrainingLoop& loop) {
+  constexpr std::size_t kServerBatch = 16;
+  const absl::Status status = CheckLoadingCost(loop.network().Freeze(), kServerBatch, {});
+  if (status.ok()) return "";
+  return absl::StrCat("warning: a server with its default limits will not load this model: ",
+                      std::string(status.message()));
 }
 
 }  // namespace lipserve::trainer

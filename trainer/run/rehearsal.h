@@ -3,6 +3,8 @@
 #ifndef TRAINER_RUN_REHEARSAL_H_
 #define TRAINER_RUN_REHEARSAL_H_
 
+#include <string>
+
 #include "absl/status/status.h"
 #include "trainer/run/output_folder.h"
 #include "trainer/training/training_loop.h"
@@ -20,6 +22,10 @@ namespace lipserve::trainer {
 // Errors:    what FreezeWeights, CertifiedModel::Create, WriteAndReadBack and CheckFits return,
 //            saying that no step was made.
 absl::Status RehearseFinish(TrainingLoop& loop, const OutputFolder& folder);
+
+// A warning if a server with its default limits would refuse to load the model, else "". The
+// trainer itself has no such limits.
+std::string ServingWarning(const TrainingLoop& loop);
 
 }  // namespace lipserve::trainer
 
