@@ -94,7 +94,7 @@ std::string ModelLines(const AnswerReport& report, const TerminalStyle& style) {
   const std::string model =
       absl::StrCat(WithoutControls(report.model.name()), " version ", report.model.version());
   const std::string digest =
-      absl::StrCat("sha256 ", DigestHex(report.model).substr(0, kShortDigest));
+      absl::StrCat("content sha256 ", DigestHex(report.model).substr(0, kShortDigest));
   const char* unit =
       report.unit == v1::RADIUS_UNIT_PIXEL ? "pixel steps of 0..255 (px)" : "the unit of the input";
   return absl::StrCat(Paint(model, Ink::kBold, style), ", ", digest, "\n",

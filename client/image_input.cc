@@ -58,7 +58,8 @@ absl::StatusOr<FileImages> ReadPicture(const std::string& path, const ImageShape
     return absl::InvalidArgumentError(
         absl::StrCat(path, ": image size: expected ", shape.width, "x", shape.height,
                      " pixels (width x height) as the model takes, got ", image.width, "x",
-                     image.height, "; crop or scale it in the way that the training images were"));
+                     image.height, OrientationText(image),
+                     "; crop or scale it in the way that the training images were"));
   }
   std::vector<std::uint8_t> planes(shape.size());
   CopyToPlanes(image, planes.data());

@@ -38,7 +38,7 @@ std::string ModelSection(const v1::DescribeModelResponse& model, const TerminalS
   std::vector<std::string> labels;
   for (const std::string& label : model.class_labels()) labels.push_back(WithoutControls(label));
   TextTable table = NameValueTable();
-  AddNameValue("sha256", DigestHex(model.model()), table);
+  AddNameValue("content sha256", DigestHex(model.model()), table);
   AddNameValue("input",
                absl::StrCat(absl::StrJoin(model.input_shape(), "x"),
                             " (channels x height x width), UINT8 or FP32"),
@@ -118,7 +118,7 @@ std::string ModelText(const v1::DescribeModelResponse& model, const TerminalStyl
 std::string ModelListText(const v1::ListModelsResponse& models, const TerminalStyle& style) {
   if (models.models_size() == 0) return "no model is served\n";
   TextTable table({Align::kLeft, Align::kRight, Align::kLeft});
-  table.AddRow({{"model", Ink::kDim}, {"version", Ink::kDim}, {"sha256", Ink::kDim}});
+  table.AddRow({{"model", Ink::kDim}, {"version", Ink::kDim}, {"content sha256", Ink::kDim}});
   for (const v1::ModelIdentity& model : models.models()) {
     table.AddRow({{WithoutControls(model.name()), Ink::kBold},
                   {absl::StrCat(model.version())},

@@ -44,7 +44,7 @@ class Check {
     LIPSERVE_RETURN_IF_ERROR(CheckStrictFloatingPoint());
     LIPSERVE_ASSIGN_OR_RETURN(const RepositoryListing listing,
                               ListRepositoryFolder(options_.models_folder));
-    out_ << absl::StrFormat(kRow, "model", "version", "proof", "served", "sha256",
+    out_ << absl::StrFormat(kRow, "model", "version", "proof", "served", "content sha256",
                             "Lipschitz <=", "ms", "labels");
     for (const absl::Status& problem : listing.problems) AddProblem(problem);
     std::set<std::string> names;

@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <cstdint>
 #include <iostream>
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "model/foundation/status_macros.h"
+#include "proto/text/help_formatter.h"
 #include "server/operations/cpu_allowance.h"
 
 namespace lipserve {
@@ -27,29 +29,31 @@ constexpr char kJson[] = "json";
 
 constexpr char kDescription[] =
     "lipserve-server: serves certified classifiers. Every answer carries its class, its scores "
-    "and\n"
-    "the L2 radius within which no input can get another class.\n";
+    "and the L2 radius within which no input can get another class.";
 
 constexpr char kExamples[] =
     "Examples:\n"
     "  lipserve-server --models models\n"
     "      serve models/<name>/<version>/model.lip to this machine\n"
-    "  lipserve-server --models models --grpc 0.0.0.0:8001 --http 0.0.0.0:8002 --drain-grace-ms "
-    "5000\n"
+    "  lipserve-server --models models --grpc 0.0.0.0:8001 --http 0.0.0.0:8002 \\\n"
+    "      --drain-grace-ms 5000\n"
     "      serve the network, and give load balancers 5 s to leave after SIGTERM\n"
     "  lipserve-server --models models --repository-mode poll\n"
     "      serve new versions as they come, and stop serving those whose folder goes\n"
-    "  lipserve-server --models models --grpc 0.0.0.0:8001 --tls-cert server.pem --tls-key key.pem "
-    "\\\n"
-    "      --tls-client-ca clients.pem\n"
-    "      serve the network by TLS, to clients with a certificate; renewed files are taken over\n"
+    "  lipserve-server --models models --grpc 0.0.0.0:8001 --tls-cert server.pem \\\n"
+    "      --tls-key key.pem --tls-client-ca clients.pem\n"
+    "      serve the network by TLS, to clients with a certificate; renewed files are\n"
+    "      taken over\n"
     "  lipserve-server --models models --check-config\n"
     "      would it start? Proves every model; exit 0 if all are good\n"
-    "  lipserve-client classify --server 127.0.0.1:8001 --model mnist08 --input digit.png\n"
+    "  lipserve-client classify --server 127.0.0.1:8001 --model mnist08 \\\n"
+    "      --input digit.png\n"
     "      ask it; curl 127.0.0.1:8002/readyz and /metrics tell how it is\n"
     "\n"
-    "SIGTERM or SIGINT: not ready, finish what has arrived, exit 0; a second one ends at once.\n"
-    "Exit codes: 0 stopped as asked, 1 could not serve or would not, 2 wrong command line.\n";
+    "SIGTERM or SIGINT: not ready, finish what has arrived, exit 0; a second one ends\n"
+    "at once.\n"
+    "Exit codes: 0 stopped as asked, 1 could not serve or would not, 2 wrong command\n"
+    "line.\n";
 
 // The flags as typed. CLI11 checks their types.
 struct Flags {
@@ -210,6 +214,7 @@ ServerCommand ParseServerFlags(int argc, const char* const* argv) {
   flags.max_connection_age_s = static_cast<std::uint32_t>(flags.options.max_connection_age.count());
   flags.tls_refresh_s = static_cast<std::uint32_t>(flags.options.security.refresh.count());
   CLI::App app(kDescription, "lipserve-server");
+  app.formatter(std::make_shared<HelpFormatter>());
   DeclareRepository(app, flags);
   DeclareServing(app, flags);
   DeclareSecurity(app, flags);

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <iostream>
 #include <map>
+#include <memory>
 #include <string>
 
 #include "CLI/CLI.hpp"
@@ -17,6 +18,7 @@
 #include "client/load/load_command.h"
 #include "client/server_target.h"
 #include "client/terminal.h"
+#include "proto/text/help_formatter.h"
 
 namespace lipserve {
 namespace {
@@ -24,6 +26,7 @@ namespace {
 constexpr int kFailure = 1;
 constexpr int kUsage = 2;
 
+// Footers are in lines of at most 80 columns.
 constexpr char kExamples[] = R"(Examples:
   lipserve-client classify 't10k-images-idx3-ubyte.gz[0:10]'
   lipserve-client classify --model mnist08 --draw --epsilon 250 \
@@ -32,16 +35,32 @@ constexpr char kExamples[] = R"(Examples:
   lipserve-client describe --model mnist08
   lipserve-client health --server 10.0.0.7:8001 --timeout 1s
   lipserve-client load --model mnist08 --concurrency 64 --duration 30s
-  lipserve-client load --rate 5000 --json t10k-images-idx3-ubyte.gz | jq .answered.p99_ms
+  lipserve-client load --rate 5000 --json t10k-images-idx3-ubyte.gz | \
+      jq .answered.p99_ms
 
-Inputs: idx files, plain or gzipped, and *.f32 files (raw little-endian float32) may end in a range
-as in Python: FILE[5], FILE[0:10], FILE[-3:]; quote it, shells read brackets. PNG and JPEG files
-hold one image each. "-" reads raw float32 numbers from standard input.
+lipserve-client COMMAND --help lists the flags of a command.
 
-Radii are L2, in the unit of what was sent: steps of 0..255 for pixels (idx, PNG, JPEG), the unit
-of the floats otherwise (*.f32, -, --as-float). Printed radii are rounded down.
+)";
 
-Exit codes: 0 success, 1 failure (health: not SERVING), 2 wrong usage.)";
+constexpr char kInputs[] =
+    R"(Inputs: idx files, plain or gzipped, and *.f32 files (raw little-endian float32)
+may end in a range as in Python: FILE[5], FILE[0:10], FILE[-3:]; quote it,
+shells read brackets. PNG and JPEG files hold one image each. "-" reads raw
+float32 numbers from standard input.
+
+Radii are L2, in the unit of what was sent: steps of 0..255 for pixels (idx,
+PNG, JPEG), the unit of the floats otherwise (*.f32, -, --as-float). Printed
+radii are rounded down.
+
+)";
+
+constexpr char kExitCodes[] =
+    "Exit codes: 0 success, 1 failure (health: not SERVING), 2 wrong usage.";
+
+// The footer of a command: an example, what it says of inputs, and the exit codes.
+std::string Footer(const std::string& example, const char* inputs = "") {
+  return absl::StrCat("Example:\n  ", example, "\n\n", inputs, kExitCodes);
+}
 
 // All flags of all commands.
 struct Flags {
@@ -162,6 +181,7 @@ void AddClassify(CLI::App& app, Flags& flags) {
   command->add_flag("--as-float", input.as_float, "Send pixels as floats, divided by 255");
   command->add_flag("--draw", flags.draw, "Draw the images in the terminal")
       ->excludes(command->get_option("--json"));
+  command->footer(Footer("lipserve-client classify --epsilon 250 digit.png", kInputs));
 }
 
 void AddLoad(CLI::App& app, Flags& flags) {
@@ -172,7 +192,7 @@ void AddLoad(CLI::App& app, Flags& flags) {
   AddColorFlag(*command, flags);
   AddCallFlags(*command, flags.load.query);
   command->add_option("inputs,--input", flags.load.input.inputs,
-                      "idx, PNG or .f32 files, or -; random pixels if there is none");
+                      "idx, PNG, JPEG or .f32 files, or -; random pixels if there is none");
   command->add_flag("--as-float", flags.load.input.as_float,
                     "Send pixels as floats, divided by 255");
   command->add_option("--images-per-call", flags.load.images_per_call, "Images in each call")
@@ -194,6 +214,8 @@ void AddLoad(CLI::App& app, Flags& flags) {
   AddDuration(*command, "--warm-up", "Calls before this are not counted", absl::ZeroDuration(),
               load.warm_up);
   AddDuration(*command, "--duration", "How long to count", absl::Milliseconds(1), load.duration);
+  command->footer(
+      Footer("lipserve-client load --model mnist08 --concurrency 64 --duration 30s", kInputs));
 }
 
 void AddInspection(CLI::App& app, Flags& flags) {
@@ -202,12 +224,15 @@ void AddInspection(CLI::App& app, Flags& flags) {
   AddConnectionFlags(*describe, flags);
   AddModelFlags(*describe, flags);
   AddColorFlag(*describe, flags);
+  describe->footer(Footer("lipserve-client describe --model mnist08"));
   CLI::App* models = app.add_subcommand("models", "List the served models and versions");
   AddConnectionFlags(*models, flags);
   AddColorFlag(*models, flags);
+  models->footer(Footer("lipserve-client models --server 10.0.0.7:8001"));
   CLI::App* health = app.add_subcommand("health", "Exit with 0 only if the server is SERVING");
   AddConnectionFlags(*health, flags);
   health->add_option("--service", flags.service, "Service to ask about; empty is the whole server");
+  health->footer(Footer("lipserve-client health --server 10.0.0.7:8001 --timeout 1s"));
 }
 
 absl::Status RunCommand(const CLI::App& app, Flags& flags) {
@@ -243,7 +268,8 @@ int Main(int argc, char** argv) {
   app.failure_message([](const CLI::App* /*app*/, const CLI::Error& error) {
     return absl::StrCat("lipserve-client: ", error.what(), "; see lipserve-client --help\n");
   });
-  app.footer(kExamples);
+  app.formatter(std::make_shared<HelpFormatter>());
+  app.footer(absl::StrCat(kExamples, kInputs, kExitCodes));
   Flags flags;
   AddClassify(app, flags);
   AddInspection(app, flags);

@@ -2,10 +2,12 @@
 // lipserve-verify: checks models and answers in exact arithmetic.
 #include <exception>
 #include <iostream>
+#include <memory>
 #include <string>
 
 #include "CLI/CLI.hpp"
 #include "client/verify/verify_command.h"
+#include "proto/text/help_formatter.h"
 
 namespace lipserve::verify {
 namespace {
@@ -15,17 +17,20 @@ constexpr int kUsage = 2;
 
 constexpr char kExamples[] = R"(Examples:
   lipserve-verify --model models/mnist08/1
-  lipserve-client classify --model mnist08 --certificate answers.json 't10k-images-idx3-ubyte.gz[0:10]'
+  lipserve-client classify --model mnist08 --certificate answers.json \
+      't10k-images-idx3-ubyte.gz[0:10]'
   lipserve-verify --model models/mnist08/1 --certificate answers.json
   lipserve-verify --model models/mnist08/1 --input 't10k-images-idx3-ubyte.gz[3]' \
       --class 0 --radius 250
-  lipserve-verify --model models/mnist08/1 --input digit.f32 --class 1 --radius 0x1.8p-1
+  lipserve-verify --model models/mnist08/1 --input digit.f32 --class 1 \
+      --radius 0x1.8p-1
 
-Every comparison is made with integers and fractions; nothing of the server, the trainer or the
-model library is used. Radii are L2, in the unit of the input: steps of 0..255 for pixels (idx), the
-unit of the floats otherwise (*.f32).
+Every comparison is made with integers and fractions; nothing of the server, the
+trainer or the model library is used. Radii are L2, in the unit of the input:
+steps of 0..255 for pixels (idx), the unit of the floats otherwise (*.f32).
 
-Exit codes: 0 everything holds, 1 something does not or cannot be read, 2 wrong usage.)";
+Exit codes: 0 everything holds, 1 something does not or cannot be read, 2 wrong
+usage.)";
 
 struct Flags {
   VerifyFlags verify;
@@ -50,6 +55,7 @@ void AddFlags(CLI::App& app, Flags& flags) {
   class_index->needs(input);
   radius->needs(input);
   app.add_flag("--json", flags.verify.json, "One JSON object per line instead of text for people");
+  app.formatter(std::make_shared<HelpFormatter>());
   app.footer(kExamples);
 }
 

@@ -58,7 +58,8 @@ class Reporter {
 
   void Model(const verify::Model& model) {
     if (json_) return ModelJson(model);
-    out_ << Printable(absl::StrCat("model    ", model.name, ", SHA-256 ", model.digest)) << '\n';
+    out_ << Printable(absl::StrCat("model    ", model.name)) << "\ncontent  SHA-256 "
+         << model.digest << "\nfile     SHA-256 " << model.file_digest << '\n';
     for (std::size_t k = 0; k < model.layers.size(); ++k) {
       const Dyadic* const norm = ClaimedNorm(model.layers[k]);
       if (norm == nullptr) continue;
@@ -121,6 +122,7 @@ class Reporter {
                {"holds", true},
                {"name", model.name},
                {"digest_sha256", model.digest},
+               {"file_sha256", model.file_digest},
                {"layers", layers}},
               out_);
   }

@@ -8,18 +8,26 @@
 #include <jerror.h>
 #include <jpeglib.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csetjmp>
 #include <cstdint>
 #include <cstring>
+#include <span>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "proto/image/exif_orientation.h"
 
 namespace lipserve {
 namespace {
+
+constexpr int kExifMarker = JPEG_APP0 + 1;
+constexpr unsigned kMaxMarkerBytes = 0xffff;
 
 // One decoding. Everything that the library's longjmp may skip over lives here, not on the stack.
 struct JpegDecoder {
@@ -37,6 +45,7 @@ struct JpegDecoder {
   std::jmp_buf on_error{};
   std::string error;
   PixelImage image;
+  ExifOrientation orientation;
 };
 
 // The first complaint ends the decoding, a mere warning too: libjpeg would go on and fill in grey.
@@ -53,6 +62,19 @@ void OnMessage(j_common_ptr jpeg, int level) {
   if (level == kWarning) Fail(jpeg);
 }
 
+// The orientation that the first EXIF segment says, of those that jpeg_read_header has kept.
+ExifOrientation OrientationOf(const jpeg_decompress_struct& jpeg) {
+  constexpr std::string_view kExif("Exif\0\0", 6);
+  for (const jpeg_marker_struct* marker = jpeg.marker_list; marker != nullptr;
+       marker = marker->next) {
+    const std::span<const std::uint8_t> data(marker->data, marker->data_length);
+    if (data.size() >= kExif.size() && std::equal(kExif.begin(), kExif.end(), data.begin())) {
+      return ReadExifOrientation(data.subspan(kExif.size()));
+    }
+  }
+  return {};
+}
+
 // Returns false with decoder.error set if the file is no readable JPEG.
 bool Decode(JpegDecoder& decoder) {
   jpeg_decompress_struct& jpeg = decoder.jpeg;
@@ -62,7 +84,9 @@ bool Decode(JpegDecoder& decoder) {
   jpeg_create_decompress(&jpeg);
   jpeg.client_data = &decoder;
   jpeg_stdio_src(&jpeg, decoder.file);
+  jpeg_save_markers(&jpeg, kExifMarker, kMaxMarkerBytes);
   jpeg_read_header(&jpeg, TRUE);
+  decoder.orientation = OrientationOf(jpeg);  // jpeg_finish_decompress frees the segments
   if (jpeg.image_width > kMaxImageSide || jpeg.image_height > kMaxImageSide) {
     decoder.error = absl::StrCat(jpeg.image_width, "x", jpeg.image_height, " pixels, more than ",
                                  kMaxImageSide, " in one direction");
@@ -101,7 +125,14 @@ absl::StatusOr<PixelImage> ReadJpegFile(const std::string& path) {
     return absl::InvalidArgumentError(
         absl::StrCat(path, ": expected a JPEG image, got: ", decoder.error));
   }
-  return std::move(decoder.image);
+  const ExifOrientation& orientation = decoder.orientation;
+  if (!orientation.error.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ": ", orientation.error,
+                     ", so which way is up is not known: turn the picture upright and save it ",
+                     "without EXIF data"));
+  }
+  return Upright(std::move(decoder.image), orientation.value);
 }
 
 }  // namespace lipserve

@@ -10,10 +10,12 @@
 #include <cstdio>
 #include <cstring>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "proto/image/exif_orientation.h"
 
 namespace lipserve {
 namespace {
@@ -39,6 +41,7 @@ struct PngDecoder {
   bool is_grey = false;
   std::vector<std::uint8_t> rgba;  // [height, width, 4]
   std::vector<png_bytep> rows;
+  std::vector<std::uint8_t> exif;  // of the chunk eXIf, or empty
 };
 
 [[noreturn]] void OnError(png_structp png, png_const_charp message) {
@@ -73,7 +76,12 @@ bool Decode(PngDecoder& decoder) {
     decoder.rows.push_back(decoder.rgba.data() + y * decoder.width * kRgba);
   }
   png_read_image(decoder.png, decoder.rows.data());
-  png_read_end(decoder.png, nullptr);
+  png_read_end(decoder.png, decoder.info);  // the chunk eXIf may come after the pixels
+  png_uint_32 exif_bytes = 0;
+  png_bytep exif = nullptr;
+  if (png_get_eXIf_1(decoder.png, decoder.info, &exif_bytes, &exif) != 0) {
+    decoder.exif.assign(exif, exif + exif_bytes);
+  }
   return true;
 }
 
@@ -123,7 +131,15 @@ absl::StatusOr<PixelImage> ReadPngFile(const std::string& path) {
     const std::uint8_t* rgb = decoder.rgba.data() + i;
     image.pixels.insert(image.pixels.end(), rgb, rgb + channels);
   }
-  return image;
+  const ExifOrientation orientation =
+      decoder.exif.empty() ? ExifOrientation() : ReadExifOrientation(decoder.exif);
+  if (!orientation.error.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ": ", orientation.error,
+                     ", so which way is up is not known: turn the picture upright and save it ",
+                     "without EXIF data"));
+  }
+  return Upright(std::move(image), orientation.value);
 }
 
 }  // namespace lipserve

@@ -11,8 +11,8 @@
 namespace lipserve {
 
 // Reads a PNG file: grey stays grey, colours and palettes become RGB. Palettes and grey of 1, 2 or
-// 4 bits are expanded to 8 bits, 16 bits are rounded to 8. Values are taken as stored: no gamma or
-// colour profile is applied.
+// 4 bits are expanded to 8 bits, 16 bits are rounded to 8. The picture is upright: the orientation
+// in a chunk eXIf is applied. Values are taken as stored: no gamma or colour profile is applied.
 //
 // Errors: NotFound if the file cannot be opened; InvalidArgument if it is no PNG, is damaged, is
 //         larger than kMaxImageSide in either direction, or has transparent pixels.

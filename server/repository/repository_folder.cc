@@ -51,6 +51,60 @@ std::optional<std::int64_t> ParseVersion(const std::string& text) {
   return version;
 }
 
+bool HasModelFile(const fs::path& folder) {
+  return FingerprintOf((folder / kModelFileName).string()).has_value();
+}
+
+// The whole path of a folder, however it was given, so that its parent has a name.
+fs::path WholePath(const fs::path& folder) {
+  std::error_code error;
+  const fs::path whole = fs::canonical(folder, error);
+  return error ? folder : whole;
+}
+
+// Whether a folder is that of a model: it has a version with a file.
+bool IsModelFolder(const fs::path& folder) {
+  const absl::StatusOr<std::vector<std::string>> names = VisibleFolders(folder);
+  return names.ok() && std::any_of(names->begin(), names->end(), [&](const std::string& name) {
+           return ParseVersion(name).has_value() && HasModelFile(folder / name);
+         });
+}
+
+// What is wrong if --models is the folder of a version or of a model.
+absl::Status CheckDepth(const fs::path& folder) {
+  const fs::path whole = WholePath(folder);
+  const bool is_version = HasModelFile(folder);
+  if (!is_version && !IsModelFolder(folder)) return absl::OkStatus();
+  const fs::path repository = is_version ? whole.parent_path().parent_path() : whole.parent_path();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "model repository ", folder.string(), ": expected <name>/<version>/", kModelFileName,
+      " in it, got the folder of one ", is_version ? "version" : "model", ": start with --models ",
+      repository.string()));
+}
+
+// What is wrong with a model's folder that has no version.
+absl::Status CheckHasVersion(const fs::path& folder, const std::vector<std::string>& names) {
+  if (HasModelFile(folder)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        (folder / kModelFileName).string(), ": expected it in the folder of a version, got it in ",
+        "that of the model: move it to ", (folder / "1" / kModelFileName).string()));
+  }
+  constexpr std::size_t kMaxLooks = 64;
+  for (std::size_t i = 0; i < std::min(names.size(), kMaxLooks); ++i) {
+    if (!IsModelFolder(folder / names[i])) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat("model repository ", folder.parent_path().string(),
+                     ": expected <name>/<version>/", kModelFileName,
+                     " in it, got a repository inside it: start with --models ", folder.string()));
+  }
+  return absl::OkStatus();
+}
+
+bool HasFile(const ModelFolder& model) {
+  return std::any_of(model.versions.begin(), model.versions.end(),
+                     [](const VersionFolder& version) { return version.model_file.has_value(); });
+}
+
 ModelFolder ListVersions(const fs::path& folder, const std::string& name) {
   ModelFolder model;
   model.name = name;
@@ -69,6 +123,11 @@ ModelFolder ListVersions(const fs::path& folder, const std::string& name) {
       model.problems.push_back(absl::InvalidArgumentError(absl::StrCat(
           path, ": expected a positive whole number as version folder, got '", text,
           "'; rename the folder to a number that is not there yet, or move it elsewhere")));
+    }
+  }
+  if (!HasFile(model) && model.problems.empty()) {
+    if (absl::Status status = CheckHasVersion(folder, *texts); !status.ok()) {
+      model.problems.push_back(std::move(status));
     }
   }
   std::sort(model.versions.begin(), model.versions.end(),
@@ -100,6 +159,11 @@ absl::StatusOr<RepositoryListing> ListRepositoryFolder(const std::string& folder
       continue;
     }
     listing.models.push_back(ListVersions(path, name));
+  }
+  if (std::any_of(listing.models.begin(), listing.models.end(), HasFile)) return listing;
+  if (absl::Status status = CheckDepth(folder); !status.ok()) {
+    // Its versions were taken for models that lack versions, which would be advised wrongly.
+    return RepositoryListing{.models = {}, .problems = {std::move(status)}};
   }
   return listing;
 }

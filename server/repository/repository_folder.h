@@ -47,7 +47,9 @@ bool IsValidModelName(const std::string& name);
 // Lists the models in `folder`.
 //
 // Skips plain files and hidden folders. In a model's folder, skips folders that are neither named
-// like a version nor contain a model.lip.
+// like a version nor contain a model.lip. Where no version is found, `problems` say so if `folder`
+// is the folder of a model or a version, or holds a repository, or if a model.lip lies in the
+// folder of a model.
 //
 // Errors: NotFound if `folder` is not a readable folder.
 absl::StatusOr<RepositoryListing> ListRepositoryFolder(const std::string& folder);

@@ -63,7 +63,7 @@ std::string RepositoryVersion::DescribeFileChange() const {
                         std::string(model.status().message()), kStillServed);
   }
   if (model->digest == served_->frozen().digest) return "";
-  return absl::StrCat("its file was changed: served is sha256 ",
+  return absl::StrCat("its file was changed: served is content sha256 ",
                       ShortDigest(served_->frozen().digest), ", the file has ",
                       ShortDigest(model->digest), kStillServed,
                       ". Put a new model into a new version folder");
@@ -158,7 +158,7 @@ void RepositoryVersion::Serve(absl::StatusOr<ModelPtr> model) {
   file_change_.clear();
   served_->metrics().SetFileDiffers(false);
   context_.log(absl::StrFormat(
-      "loaded %s: sha256 %s, Lipschitz bound %.9g, proven and warm in %.1f ms", ShortName(),
+      "loaded %s: content sha256 %s, Lipschitz bound %.9g, proven and warm in %.1f ms", ShortName(),
       ShortDigest(served_->frozen().digest), served_->certified().lipschitz_bound(),
       1e3 * SecondsBetween(load_start_, context_.clock.Now())));
   context_.log(absl::StrCat(ShortName(), ": batches of up to ", served_->batch_limit(), " (",

@@ -79,7 +79,7 @@ ROOMS = {
 }
 
 # The independent checker: all that it may know of other folders, in the room and in those below.
-INDEPENDENT = {"client/verify": {"proto/idx"}}
+INDEPENDENT = {"client/verify": {"proto/idx", "proto/text"}}
 
 # Rooms that work on values of ours, and the files in them that may know generated messages.
 WITHOUT_MESSAGES = {

@@ -58,7 +58,7 @@ TEST(AnswerReportTest, ScoreIsThatOfTheChosenClass) {
 
 TEST(AnswerTableTest, ColumnsLineUp) {
   EXPECT_EQ(AnswerTable(SampleReport(), {}),
-            "mnist08 version 3, sha256 abababababab\n"
+            "mnist08 version 3, content sha256 abababababab\n"
             "radii are L2, in pixel steps of 0..255 (px), rounded down; precision tight\n"
             "R2: any image whose squared pixel differences sum to at most R2 gets the same class\n"
             "\n"

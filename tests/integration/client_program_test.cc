@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_split.h"
 #include "client/classifier_client.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -187,7 +188,16 @@ TEST(ClientUsageTest, HelpAndVersionExitWithZero) {
   const FinishedProgram help = RunClient({"--help"});
   EXPECT_EQ(help.exit_code, 0);
   EXPECT_THAT(help.output, HasSubstr("Examples:"));
-  EXPECT_EQ(RunClient({"classify", "--help"}).exit_code, 0);
+  for (const std::string command : {"classify", "load", "describe", "models", "health"}) {
+    const FinishedProgram of_command = RunClient({command, "--help"});
+    EXPECT_EQ(of_command.exit_code, 0);
+    for (const auto line : absl::StrSplit(of_command.output, '\n')) {
+      EXPECT_LE(line.size(), 80U) << line;
+    }
+    // Only commands that take images explain them.
+    EXPECT_EQ(of_command.output.find("FILE[0:10]") != std::string::npos,
+              command == "classify" || command == "load");
+  }
   const FinishedProgram version = RunClient({"--version"});
   EXPECT_EQ(version.exit_code, 0);
   EXPECT_THAT(version.output, HasSubstr("lipserve-client "));

@@ -24,6 +24,7 @@ struct JpegForm {
   int channels = 1;
   J_COLOR_SPACE color_space = JCS_GRAYSCALE;
   bool progressive = false;
+  std::vector<std::uint8_t> exif = {};  // a TIFF structure, or none
 };
 
 // Writes a JPEG file of the best quality; pixels: [height, width, channels].
@@ -44,6 +45,11 @@ inline void WriteJpeg(const std::string& path, const JpegForm& form,
   jpeg_set_quality(&jpeg, 100, TRUE);
   if (form.progressive) jpeg_simple_progression(&jpeg);
   jpeg_start_compress(&jpeg, TRUE);
+  if (!form.exif.empty()) {
+    std::vector<std::uint8_t> segment = {'E', 'x', 'i', 'f', 0, 0};
+    segment.insert(segment.end(), form.exif.begin(), form.exif.end());
+    jpeg_write_marker(&jpeg, JPEG_APP0 + 1, segment.data(), static_cast<unsigned>(segment.size()));
+  }
   const std::size_t row = std::size_t{form.width} * static_cast<std::size_t>(form.channels);
   while (jpeg.next_scanline < jpeg.image_height) {
     JSAMPROW line = pixels.data() + row * jpeg.next_scanline;

@@ -21,6 +21,7 @@ struct PngForm {
   png_uint_32 height = 0;
   int color_type = PNG_COLOR_TYPE_GRAY;
   int bit_depth = 8;
+  std::vector<std::uint8_t> exif = {};  // a TIFF structure, or none
 };
 
 // Writes a PNG file; a palette has the two colours (200, 200, 200) and (10, 20, 30).
@@ -35,6 +36,8 @@ inline void WritePng(const std::string& path, const PngForm& form,
                PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
   const png_color palette[] = {{200, 200, 200}, {10, 20, 30}};
   if (form.color_type == PNG_COLOR_TYPE_PALETTE) png_set_PLTE(png, info, palette, 2);
+  std::vector<std::uint8_t> exif = form.exif;
+  if (!exif.empty()) png_set_eXIf_1(png, info, static_cast<png_uint_32>(exif.size()), exif.data());
   png_write_info(png, info);
   const std::size_t row_bytes = bytes.size() / form.height;
   for (png_uint_32 y = 0; y < form.height; ++y) {

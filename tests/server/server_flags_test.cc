@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_split.h"
+
 namespace lipserve {
 namespace {
 
@@ -141,6 +143,7 @@ TEST(ServerFlagsTest, HelpAndVersionSucceedOnStdout) {
   EXPECT_EQ(help.exit_code, 0);
   EXPECT_THAT(help.out, AllOf(HasSubstr("Examples:"), HasSubstr("--drain-grace-ms")));
   EXPECT_EQ(help.err, "");
+  for (const auto line : absl::StrSplit(help.out, '\n')) EXPECT_LE(line.size(), 80U) << line;
   const Said version = ParseToTheEnd({"--version"});
   EXPECT_EQ(version.exit_code, 0);
   EXPECT_THAT(version.out, HasSubstr("lipserve-server 0."));

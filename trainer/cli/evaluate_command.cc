@@ -14,6 +14,7 @@
 #include "model/network/model_file.h"
 #include "model/network/sealed_file.h"
 #include "trainer/cli/commands.h"
+#include "trainer/cli/digest_text.h"
 #include "trainer/cli/evaluation_table.h"
 #include "trainer/data/dataset.h"
 #include "trainer/evaluation/evaluation.h"
@@ -59,13 +60,14 @@ void Print(const EvaluateFlags& flags, const std::string& path, const FrozenMode
     json["model"] = frozen.name;
     json["path"] = path;
     json["digest_sha256"] = ToHex(frozen.digest);
+    json["file_sha256"] = FileSha256(path);
     json.update(ToJson(evaluation));
     std::cout << ToLine(json) << "\n";
     return;
   }
-  std::cout << "model " << frozen.name << ", " << path << ", SHA-256 " << ToHex(frozen.digest)
-            << "\n"
-            << DescribeClassProportions("test", samples) << "\n\n"
+  std::cout << "model " << frozen.name << ", " << path << "\n"
+            << DigestText(frozen.digest, path) << DescribeClassProportions("test", samples)
+            << "\n\n"
             << EvaluationTable(evaluation, frozen.class_labels);
 }
 
@@ -132,9 +134,11 @@ Command AddEvaluateCommand(CLI::App& app) {
       ->capture_default_str();
   command->add_flag("--json", flags->json, "Print one JSON object");
   command->footer(
-      "Classes are decided and radii proven by the function that also answers in the server.\n\n"
+      "Classes are decided and radii proven by the function that also answers in the\n"
+      "server.\n\n"
       "Example:\n"
-      "  lipserve-train evaluate --model models/mnist08/1 --data data/mnist --epsilons 0.5,1,1.58");
+      "  lipserve-train evaluate --model models/mnist08/1 --data data/mnist \\\n"
+      "      --epsilons 0.5,1,1.58");
   return {command, [flags] { return RunEvaluate(*flags); }};
 }
 

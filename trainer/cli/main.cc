@@ -2,12 +2,16 @@
 // lipserve-train: trains, evaluates and describes Lipschitz classifiers.
 // Exit codes: 0 done, 1 failed, 2 used wrongly.
 #include <CLI/CLI.hpp>
+#include <csignal>
 #include <iostream>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "model/arithmetic/floating_point_canary.h"
 #include "model/execution/onednn.h"
+#include "proto/text/help_formatter.h"
+#include "proto/text/label_text.h"
 #include "proto/text/near_name.h"
 #include "trainer/cli/commands.h"
 
@@ -24,9 +28,10 @@ constexpr char kDescription[] =
 
 constexpr char kExamples[] =
     "Examples:\n"
-    "  lipserve-train train --recipe trainer/recipes/mnist08.textproto --data data/mnist \\\n"
-    "      --out models/mnist08/1\n"
-    "  lipserve-train evaluate --model models/mnist08/1 --data data/mnist --epsilons 0.5,1,1.58\n"
+    "  lipserve-train train --recipe trainer/recipes/mnist08.textproto \\\n"
+    "      --data data/mnist --out models/mnist08/1\n"
+    "  lipserve-train evaluate --model models/mnist08/1 --data data/mnist \\\n"
+    "      --epsilons 0.5,1,1.58\n"
     "  lipserve-train summary --recipe trainer/recipes/mnist08.textproto\n"
     "\n"
     "Exit codes: 0 done, 1 failed, 2 used wrongly.";
@@ -63,8 +68,11 @@ int ReportUsageError(const CLI::ParseError& error, const CLI::App& app,
 }
 
 int Main(int argc, char** argv) {
+  // Above `ulimit -f`, write() shall fail with an error that can be reported.
+  std::signal(SIGXFSZ, SIG_IGN);
   onednn::UseStrictFloat32();
   CLI::App app(kDescription, "lipserve-train");
+  app.formatter(std::make_shared<HelpFormatter>());
   app.set_version_flag("--version", std::string("lipserve-train ") + LIPSERVE_VERSION);
   app.require_subcommand(1);
   app.footer(kExamples);
@@ -83,7 +91,8 @@ int Main(int argc, char** argv) {
     if (status.ok()) status = command.run();
     if (!status.ok()) {
       std::cout << std::flush;
-      std::cerr << "lipserve-train " << command.app->get_name() << ": " << status.message() << "\n";
+      std::cerr << "lipserve-train " << command.app->get_name() << ": "
+                << Visible(std::string(status.message())) << "\n";
       return kFailed;
     }
   }

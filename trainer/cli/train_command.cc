@@ -1,20 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <iostream>
 #include <memory>
 #include <optional>
 #include <string>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "model/execution/onednn.h"
 #include "model/foundation/status_macros.h"
 #include "model/network/sealed_file.h"
+#include "proto/text/label_text.h"
 #include "trainer/cli/commands.h"
+#include "trainer/cli/digest_text.h"
 #include "trainer/cli/evaluation_table.h"
 #include "trainer/cli/summary_table.h"
 #include "trainer/cli/training_text.h"
@@ -24,6 +30,7 @@
 #include "trainer/run/memory_plan.h"
 #include "trainer/run/observer_pair.h"
 #include "trainer/run/progress.h"
+#include "trainer/run/rehearsal.h"
 #include "trainer/run/tensorboard_log.h"
 #include "trainer/run/time_estimate.h"
 #include "trainer/run/training_run.h"
@@ -66,6 +73,28 @@ ProgressStyle ChooseStyle(bool json) {
   return isatty(STDOUT_FILENO) != 0 ? ProgressStyle::kBar : ProgressStyle::kLines;
 }
 
+// A server looks for model.lip in folders of versions only.
+void WarnOfNoVersion(const std::string& out) {
+  std::filesystem::path path = std::filesystem::path(out).lexically_normal();
+  if (!path.has_filename()) path = path.parent_path();  // of "models/mnist08/1/"
+  const std::string name = path.filename().string();
+  std::int64_t version = 0;
+  if (absl::SimpleAtoi(name, &version) && version >= 1 && absl::StrCat(version) == name) return;
+  std::cerr << Visible(absl::StrCat(
+                   "note: lipserve-server serves models/<name>/<version>/model.lip, and \"", name,
+                   "\" is no version: to serve the result, train to --out ", (path / "1").string(),
+                   " instead, or move model.lip to such a folder"))
+            << std::endl;
+}
+
+// Of the terminal that standard output is; 80 if it does not say.
+std::size_t TerminalColumns() {
+  constexpr std::size_t kUsual = 80;
+  winsize size{};
+  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return kUsual;
+  return size.ws_col;
+}
+
 void PrintStart(const TrainFlags& flags, TrainingRun& run) {
   const Dataset& dataset = run.dataset();
   TrainingLoop& loop = run.loop();
@@ -78,8 +107,12 @@ void PrintStart(const TrainFlags& flags, TrainingRun& run) {
     if (dataset.test.has_value()) json["test_samples"] = dataset.test->size();
     json["dataset_sha256"] = ToHex(dataset.sha256);
     json["epochs_done"] = done;
+    if (!dataset.unused.empty()) json["unused"] = dataset.unused;
     std::cout << ToLine(json) << std::endl;
     return;
+  }
+  if (const std::string unused = DescribeUnused(flags.data, dataset); !unused.empty()) {
+    std::cout << unused << "\n";
   }
   std::cout << DescribeClassProportions("train", dataset.train) << "\n";
   if (dataset.test.has_value()) {
@@ -126,6 +159,8 @@ absl::Status PrintPlan(const TrainFlags& flags, TrainingRun& run, const Clock& c
   LIPSERVE_RETURN_IF_ERROR(CheckFits(memory, machine));
   const std::string warning = MemoryWarning(memory, machine);
   if (!warning.empty()) std::cerr << warning << std::endl;
+  const std::string serving = ServingWarning(loop);
+  if (!serving.empty()) std::cerr << serving << std::endl;
   const TimeEstimate time = EstimateTime(loop, clock);
   if (flags.threads > 1) {
     const ProcessMemory before = ReadProcessMemory();
@@ -188,14 +223,16 @@ void PrintModel(const TrainFlags& flags, TrainingRun& run, const FreezeResult& f
     json["path"] = run.folder().model_path();
     json["report"] = run.folder().report_path();
     json["digest_sha256"] = ToHex(frozen.model.digest);
+    json["file_sha256"] = FileSha256(run.folder().model_path());
     json["seconds"] = seconds;
     json.update(ToJson(frozen.evaluation));
     std::cout << ToLine(json) << "\n";
     return;
   }
   PrintSelection(run.loop());
-  std::cout << absl::StrFormat("\n%s written, SHA-256 %s, %.2f s from start to end\n",
-                               run.folder().model_path(), ToHex(frozen.model.digest), seconds)
+  std::cout << absl::StrFormat("\n%s written, %.2f s from start to end\n",
+                               run.folder().model_path(), seconds)
+            << DigestText(frozen.model.digest, run.folder().model_path())
             << run.folder().report_path() << " shows the run in a browser\n\n"
             << EvaluationTable(frozen.evaluation, frozen.model.class_labels);
 }
@@ -210,7 +247,11 @@ absl::Status TrainObserved(const TrainFlags& flags, TrainingRun& run, Progress& 
                             TensorBoardLog::Create(flags.tensorboard, SecondsSince1970));
   ObserverPair observers(progress, *log);
   LIPSERVE_RETURN_IF_ERROR(run.Train(observers));
-  return log->status();
+  // Learning curves that could not be written are no reason to lose the model.
+  if (!log->status().ok()) {
+    std::cerr << "warning: " << log->status().message() << "; the model is not affected\n";
+  }
+  return absl::OkStatus();
 }
 
 absl::Status Train(const TrainFlags& flags) {
@@ -225,10 +266,12 @@ absl::Status Train(const TrainFlags& flags) {
     PrintAlreadyFinished(flags, *run);
     return absl::OkStatus();
   }
+  WarnOfNoVersion(flags.out);
   PrintStart(flags, *run);
   const Clock clock = [] { return std::chrono::steady_clock::now(); };
   LIPSERVE_RETURN_IF_ERROR(PrintPlan(flags, *run, clock));
-  const auto progress = Progress::Create(ChooseStyle(flags.json), std::cout, clock);
+  const auto progress =
+      Progress::Create(ChooseStyle(flags.json), std::cout, clock, TerminalColumns);
   LIPSERVE_RETURN_IF_ERROR(TrainObserved(flags, *run, *progress));
   LIPSERVE_ASSIGN_OR_RETURN(const FreezeResult frozen, run->Finish(progress->epoch_seconds()));
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
@@ -243,7 +286,11 @@ Command AddTrainCommand(CLI::App& app) {
   const auto flags = std::make_shared<TrainFlags>();
   command->add_option("--recipe", flags->recipe, "The experiment, protobuf text")->required();
   command->add_option("--data", flags->data, "Folder with the data set's files")->required();
-  command->add_option("--out", flags->out, "Folder to write, models/<name>/<version>")->required();
+  command
+      ->add_option("--out", flags->out,
+                   "Folder to write; to be served it is models/<name>/<version>, "
+                   "with a whole number as version")
+      ->required();
   command->add_option("--tensorboard", flags->tensorboard,
                       "Folder for an event file with learning curves; none by default");
   command->add_option("--seed", flags->seed, "Seed, in place of the recipe's");
@@ -262,12 +309,12 @@ Command AddTrainCommand(CLI::App& app) {
       ->excludes(resume);
   command->add_flag("--json", flags->json, "Print one JSON object per line");
   command->footer(
-      "Writes model.lip, metrics.json and report.html, to open in a browser, to --out, and\n"
-      "checkpoint.lip there until it is done.\n"
+      "Writes model.lip, metrics.json and report.html, to open in a browser, to --out,\n"
+      "and checkpoint.lip there until it is done.\n"
       "The same recipe, seed and threads give the same model.lip, interrupted or not.\n\n"
       "Example:\n"
-      "  lipserve-train train --recipe trainer/recipes/mnist08.textproto --data data/mnist \\\n"
-      "      --out models/mnist08/1 --seed 1");
+      "  lipserve-train train --recipe trainer/recipes/mnist08.textproto \\\n"
+      "      --data data/mnist --out models/mnist08/1 --seed 1");
   return {command, [flags] { return Train(*flags); }};
 }
 

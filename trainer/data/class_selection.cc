@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "model/foundation/status_macros.h"
+#include "proto/text/label_text.h"
 
 namespace lipserve::trainer {
 namespace {
@@ -40,6 +41,21 @@ absl::StatusOr<std::vector<std::string>> ClassNames(const v1::DatasetSpec& spec,
                      absl::StrJoin(selected, ", "), ", got ", spec.class_names_size()));
   }
   return std::vector<std::string>(spec.class_names().begin(), spec.class_names().end());
+}
+
+// The names become the labels of the model, so what its file requires of them holds from the start.
+absl::Status CheckLabels(const std::vector<std::string>& names, const std::string& place) {
+  std::set<std::string> seen;
+  for (const std::string& name : names) {
+    std::string problem = LabelProblem(name);
+    if (problem.empty() && !seen.insert(name).second) problem = "another class has the same name";
+    if (problem.empty()) continue;
+    return absl::InvalidArgumentError(absl::StrCat(
+        place, ": class \"", VisibleName(name), "\": expected a name of its own, of 1 to ",
+        kMaxLabelBytes, " bytes of UTF-8 without control characters, to be a label of the model, ",
+        "got: ", problem, ": rename it where the data names its classes"));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status CheckEveryClassOccurs(const std::vector<std::int32_t>& class_indices,
@@ -74,6 +90,7 @@ absl::StatusOr<Samples> SelectClasses(const v1::DatasetSpec& spec,
   Samples samples;
   samples.shape = raw.shape;
   LIPSERVE_ASSIGN_OR_RETURN(samples.class_names, ClassNames(spec, selected, raw));
+  LIPSERVE_RETURN_IF_ERROR(CheckLabels(samples.class_names, raw.labels_path));
   const auto image_size = static_cast<std::ptrdiff_t>(raw.shape.size());
   auto kept_end = raw.pixels.begin();  // kept pixels move to the front
   for (std::size_t i = 0; i < raw.labels.size(); ++i) {

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "trainer/data/dataset.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
+#include <initializer_list>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -12,6 +16,7 @@
 #include "absl/strings/str_join.h"
 #include "model/foundation/status_macros.h"
 #include "model/network/sealed_file.h"
+#include "proto/text/label_text.h"
 #include "trainer/data/cifar10_dataset.h"
 #include "trainer/data/class_selection.h"
 #include "trainer/data/hold_out.h"
@@ -47,7 +52,13 @@ absl::Status CheckSplit(const v1::SplitSpec& split, const RawDataset& raw) {
         absl::StrCat("recipe: dataset.split.test: expected 0, since the data has a test set (",
                      raw.test->images_path, "), got ", split.test()));
   }
-  if (!raw.test.has_value() && split.test() == 0.0 && split.validation() == 0.0) {
+  if (raw.validation.has_value() && split.validation() > 0.0) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "recipe: dataset.split.validation: expected 0, since the data has a validation set (",
+        raw.validation->images_path, "), got ", split.validation()));
+  }
+  if (!raw.test.has_value() && !raw.validation.has_value() && split.test() == 0.0 &&
+      split.validation() == 0.0) {
     return absl::InvalidArgumentError(absl::StrCat(
         raw.train->images_path, ": there is no test set beside it: expected dataset.split of the ",
         "recipe to hold samples back, such as \"split { validation: 0.1 test: 0.1 }\""));
@@ -61,11 +72,55 @@ std::string ShapeText(const SampleShape& shape) {
              : absl::StrFormat("%d x %d x %d", shape.channels, shape.height, shape.width);
 }
 
-absl::Status CheckEqualShapes(const RawSamples& train, const RawSamples& test) {
+absl::Status CheckEqualShapes(const RawSamples& train, const std::optional<RawSamples>& other) {
+  if (!other.has_value()) return absl::OkStatus();
+  const RawSamples& test = *other;
   if (train.shape == test.shape) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrFormat("%s: expected images of %s like %s, got %s",
                                                     test.images_path, ShapeText(train.shape),
                                                     train.images_path, ShapeText(test.shape)));
+}
+
+// Whether a reader of this format takes a file of this name from the folder itself, or it is known
+// to hold no samples.
+bool IsUsed(const v1::DatasetSpec& spec, const std::string& name) {
+  const auto is_one_of = [&name](std::initializer_list<const char*> names) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  switch (spec.format_case()) {
+    case v1::DatasetSpec::kIdx:
+      return name.starts_with("train-") || name.starts_with("t10k-");
+    case v1::DatasetSpec::kImageFolder:
+      return false;
+    case v1::DatasetSpec::kCifar10:
+      return is_one_of({"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin",
+                        "data_batch_4.bin", "data_batch_5.bin", "test_batch.bin",
+                        "batches.meta.txt", "readme.html"});
+    case v1::DatasetSpec::kNpy:
+      return is_one_of({"train_images.npy", "train_labels.npy", "test_images.npy",
+                        "test_labels.npy", "val_images.npy", "val_labels.npy"});
+    case v1::DatasetSpec::FORMAT_NOT_SET:
+      break;
+  }
+  return true;
+}
+
+bool IsDocumentation(const std::string& name) {
+  return name.starts_with(".") || name.starts_with("README") || name.starts_with("LICENSE") ||
+         name.ends_with(".md");
+}
+
+std::vector<std::string> UnusedEntries(const v1::DatasetSpec& spec, const std::string& folder) {
+  std::vector<std::string> unused;
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
+    const std::string name = entry.path().filename().string();
+    // The reader of image folders reads or refuses every folder.
+    if (spec.has_image_folder() && entry.is_directory(ignored)) continue;
+    if (!IsDocumentation(name) && !IsUsed(spec, name)) unused.push_back(name);
+  }
+  std::sort(unused.begin(), unused.end());
+  return unused;
 }
 
 // Lengths precede their data, so that no two datasets serialise to the same bytes.
@@ -84,21 +139,29 @@ void AppendForDigest(const Samples& samples, std::string& bytes) {
 absl::StatusOr<Dataset> LoadDataset(const v1::DatasetSpec& spec, const std::string& folder) {
   LIPSERVE_ASSIGN_OR_RETURN(RawDataset raw, ReadFiles(spec, folder, WhichFiles::kAll));
   LIPSERVE_RETURN_IF_ERROR(CheckSplit(spec.split(), raw));
-  if (raw.test.has_value()) LIPSERVE_RETURN_IF_ERROR(CheckEqualShapes(*raw.train, *raw.test));
+  LIPSERVE_RETURN_IF_ERROR(CheckEqualShapes(*raw.train, raw.test));
+  LIPSERVE_RETURN_IF_ERROR(CheckEqualShapes(*raw.train, raw.validation));
 
   const std::vector<std::int64_t> selected = SelectedLabels(spec, *raw.train);
   std::optional<Samples> test;
+  std::optional<Samples> validation;
   if (raw.test.has_value()) {
     LIPSERVE_ASSIGN_OR_RETURN(test, SelectClasses(spec, selected, *std::move(raw.test)));
+  }
+  if (raw.validation.has_value()) {
+    LIPSERVE_ASSIGN_OR_RETURN(validation,
+                              SelectClasses(spec, selected, *std::move(raw.validation)));
   }
   LIPSERVE_ASSIGN_OR_RETURN(Samples rest, SelectClasses(spec, selected, *std::move(raw.train)));
   LIPSERVE_ASSIGN_OR_RETURN(HeldOut held_out, HoldOut(spec.split(), std::move(rest)));
   if (held_out.test.has_value()) test = *std::move(held_out.test);
+  if (held_out.validation.has_value()) validation = *std::move(held_out.validation);
 
   Dataset dataset;
+  dataset.unused = UnusedEntries(spec, folder);
   dataset.train = std::move(held_out.train);
-  if (held_out.validation.has_value()) {
-    dataset.validation = *std::move(held_out.validation);
+  if (validation.has_value()) {
+    dataset.validation = *std::move(validation);
     dataset.test = std::move(test);
   } else {
     dataset.validation = *std::move(test);
@@ -115,13 +178,27 @@ absl::StatusOr<Samples> LoadEvaluationSamples(const v1::DatasetSpec& spec,
                                               const std::string& folder) {
   LIPSERVE_ASSIGN_OR_RETURN(RawDataset raw, ReadFiles(spec, folder, WhichFiles::kTestIfPresent));
   LIPSERVE_RETURN_IF_ERROR(CheckSplit(spec.split(), raw));
-  RawSamples& samples = raw.test.has_value() ? *raw.test : *raw.train;
+  // What a training with this recipe ends by measuring: test files, a share of the training files,
+  // or validation files.
+  const bool held_out_test = !raw.test.has_value() && spec.split().test() > 0.0;
+  const bool whole = raw.test.has_value() || (raw.validation.has_value() && !held_out_test);
+  RawSamples& samples = raw.test.has_value() ? *raw.test : whole ? *raw.validation : *raw.train;
   const std::vector<std::int64_t> selected = SelectedLabels(spec, samples);
-  const bool is_test = raw.test.has_value();
   LIPSERVE_ASSIGN_OR_RETURN(Samples all, SelectClasses(spec, selected, std::move(samples)));
-  if (is_test) return all;
+  if (whole) return all;
   LIPSERVE_ASSIGN_OR_RETURN(HeldOut held_out, HoldOut(spec.split(), std::move(all)));
   return held_out.test.has_value() ? *std::move(held_out.test) : *std::move(held_out.validation);
+}
+
+std::string DescribeUnused(const std::string& folder, const Dataset& dataset) {
+  constexpr std::size_t kMaxNames = 8;
+  const std::size_t count = dataset.unused.size();
+  if (count == 0) return "";
+  const auto end = dataset.unused.begin() + static_cast<std::ptrdiff_t>(std::min(count, kMaxNames));
+  const std::string names = absl::StrJoin(dataset.unused.begin(), end, ", ");
+  return VisibleName(
+      absl::StrCat(folder, ": not used: ", names,
+                   count > kMaxNames ? absl::StrCat(" and ", count - kMaxNames, " more") : ""));
 }
 
 std::string DescribeClassProportions(const std::string& split, const Samples& samples) {

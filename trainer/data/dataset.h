@@ -9,6 +9,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "lipserve/v1/recipe.pb.h"
@@ -21,7 +22,9 @@ struct Dataset {
   Samples train;
   Samples validation;  // measured after every epoch; chooses among epochs
   std::optional<Samples>
-      test;            // used for the finished model only; without it, validation is used instead
+      test;  // used for the finished model only; without it, validation is used instead
+  // Files and folders beside those that were read, but for documentation.
+  std::vector<std::string> unused = {};
   std::string sha256;  // of shape, classes, pixels and labels of all splits, 32 bytes
 
   // What the finished model is measured on.
@@ -30,13 +33,13 @@ struct Dataset {
 
 // Reads the files in `folder`, keeps the classes of `spec` and splits off the samples that it holds
 // out. Samples stay in file order; labels become class indices in the order of spec.classes, or of
-// the labels' numbers if it names none. Test files are the validation set unless spec.split takes
-// one from the training files.
+// the labels' numbers if it names none. Test files are the validation set unless there are
+// validation files or spec.split takes some from the training files.
 //
 // Requires: spec was accepted by ValidateRecipe.
-// Errors:   InvalidArgument if there are neither test files nor a split, or both test files and a
-//           split for them, if image shapes disagree, or if a class has no samples; what the
-//           format's reader and HoldOut return.
+// Errors:   InvalidArgument if there are neither test or validation files nor a split, or both such
+//           files and a split for them, if image shapes disagree, or if a class has no samples;
+//           what the format's reader and HoldOut return.
 absl::StatusOr<Dataset> LoadDataset(const v1::DatasetSpec& spec, const std::string& folder);
 
 // Reads only LoadDataset(...).evaluation(). If there are test files, the other files are not
@@ -44,6 +47,9 @@ absl::StatusOr<Dataset> LoadDataset(const v1::DatasetSpec& spec, const std::stri
 // files.
 absl::StatusOr<Samples> LoadEvaluationSamples(const v1::DatasetSpec& spec,
                                               const std::string& folder);
+
+// "data/mine: not used: labels.csv, val_images.npy", or "" if everything is.
+std::string DescribeUnused(const std::string& folder, const Dataset& dataset);
 
 // "train set size: 11774 samples, classes proportions: 50.306 percent": the share of the first of
 // two classes; with more classes, the share of each.

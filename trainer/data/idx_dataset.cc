@@ -36,7 +36,7 @@ absl::StatusOr<std::string> FindIdxFile(const std::string& folder, const std::st
   if (has_plain && has_zipped) {
     return absl::InvalidArgumentError(absl::StrCat("data folder ", folder, ": both ", name, " and ",
                                                    name,
-                                                   ".gz exist: expected one, remove the other"));
+                                                   ".gz exist: expected one, move the other away"));
   }
   if (!has_plain && !has_zipped) {
     return absl::NotFoundError(absl::StrCat("data folder ", folder, ": expected ", name, " or ",

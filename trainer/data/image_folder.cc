@@ -2,17 +2,21 @@
 #include "trainer/data/image_folder.h"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <filesystem>
+#include <set>
 #include <system_error>
 #include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "model/foundation/status_macros.h"
 #include "proto/image/image_file.h"
+#include "proto/text/label_text.h"
 #include "proto/text/near_name.h"
 
 namespace lipserve::trainer {
@@ -38,8 +42,9 @@ absl::StatusOr<std::vector<std::string>> List(const fs::path& folder, bool wants
           entry.path().string(),
           wants_folders ? ": expected only folders here, one a class with its images in it, got a "
                           "file: move it away"
-                        : ": expected only images in the folder of a class, got a folder: move its "
-                          "images up, or it away"));
+                        : ": expected only images in the folder of a class, got a folder; parts of "
+                          "the data are folders named train, test and val, with the folders of the "
+                          "classes in each"));
     }
     names.push_back(name);
   }
@@ -65,6 +70,16 @@ absl::StatusOr<std::vector<std::string>> ClassesIn(const v1::DatasetSpec& spec,
   }
   if (spec.class_names_size() > 0) {
     return std::vector<std::string>(spec.class_names().begin(), spec.class_names().end());
+  }
+  for (const std::string& name : present) {
+    const std::string problem = LabelProblem(name);
+    if (problem.empty()) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat(folder.string(), ": class folder \"", VisibleName(name),
+                     "\": expected a name of 1 to ", kMaxLabelBytes,
+                     " bytes of UTF-8 without control characters, because it becomes a label of ",
+                     "the model, got: ", problem, ": rename the folder, or choose others by ",
+                     "dataset.class_names"));
   }
   if (present.size() >= 2) return present;
   return absl::InvalidArgumentError(absl::StrCat(
@@ -92,10 +107,10 @@ absl::Status AppendImage(const std::string& path, std::int64_t label, StoredImag
     stored.first_path = path;
   } else if (const PixelImage& first = stored.images.front();
              image.width != first.width || image.height != first.height) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(path, ": expected ", first.width, "x", first.height,
-                     " pixels (width x height) like ", stored.first_path, ", got ", image.width,
-                     "x", image.height, ": resize all images to one size first"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        path, ": expected ", first.width, "x", first.height, " pixels (width x height) like ",
+        stored.first_path, ", got ", image.width, "x", image.height, OrientationText(image),
+        ": resize all images to one size first"));
   }
   stored.images.push_back(std::move(image));
   stored.labels.push_back(label);
@@ -154,30 +169,90 @@ absl::Status CheckSameClasses(const StoredImages& train, const fs::path& train_f
                    ": rename the folders, or choose some by dataset.class_names"));
 }
 
+// The names that a folder of validation images may have.
+constexpr std::array<const char*, 3> kValidationFolders = {"val", "valid", "validation"};
+
+// The folder of validation images, or "" if there is none.
+absl::StatusOr<std::string> FindValidationFolder(const fs::path& root) {
+  std::string found;
+  for (const char* name : kValidationFolders) {
+    if (!IsFolder(root / name)) continue;
+    if (!found.empty()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(root.string(), ": expected one folder of validation images, got ", found,
+                       " and ", name, ": keep one"));
+    }
+    found = name;
+  }
+  return found;
+}
+
+// Any other folder beside train might be meant as a part of the data.
+absl::Status CheckFolders(const fs::path& root) {
+  const std::set<std::string> known = {"train", "test", "val", "valid", "validation"};
+  std::error_code ignored;
+  for (const fs::directory_entry& entry : fs::directory_iterator(root, ignored)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with(".") || known.contains(name) || !IsFolder(entry.path())) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat(root.string(), ": beside train expected only the folders test and val (or ",
+                     "valid, validation), got ", VisibleName(name),
+                     ": rename it to the part that it holds, or move it away"));
+  }
+  return absl::OkStatus();
+}
+
+// A folder with nothing but "Train" and "Test" would become two classes.
+absl::Status CheckPartsAreNoClasses(const fs::path& root) {
+  const std::set<std::string> parts = {"train", "training", "test",      "testing",
+                                       "val",   "valid",    "validation"};
+  std::error_code ignored;
+  std::string found;
+  for (const fs::directory_entry& entry : fs::directory_iterator(root, ignored)) {
+    if (!IsFolder(entry.path())) continue;
+    found = entry.path().filename().string();
+    if (!parts.contains(absl::AsciiStrToLower(found))) return absl::OkStatus();
+  }
+  if (found.empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      root.string(), ": expected the training images in a folder named train, got only ",
+      VisibleName(found), " and the like: rename them to train, test and val"));
+}
+
 }  // namespace
 
 absl::StatusOr<RawDataset> ReadImageFolder(const v1::DatasetSpec& spec, const std::string& folder,
                                            WhichFiles which) {
   const fs::path root(folder);
-  const fs::path test_folder = root / "test";
-  // Where "train" is missing, "test" is a class like any other.
+  // Where "train" is missing, "test" and "val" are classes like any others.
   const bool has_parts = IsFolder(root / "train");
+  LIPSERVE_RETURN_IF_ERROR(has_parts ? CheckFolders(root) : CheckPartsAreNoClasses(root));
   const fs::path train_folder = has_parts ? root / "train" : root;
   std::int64_t channels = spec.image_folder().channels();
-  const bool has_test = has_parts && IsFolder(test_folder);
+  std::string validation_folder;
+  if (has_parts) {
+    LIPSERVE_ASSIGN_OR_RETURN(validation_folder, FindValidationFolder(root));
+  }
+  const bool has_test = has_parts && IsFolder(root / "test");
 
   RawDataset dataset;
   if (has_test && which == WhichFiles::kTestIfPresent && channels != 0) {
-    LIPSERVE_ASSIGN_OR_RETURN(StoredImages test, ReadPart(spec, test_folder));
-    dataset.test = Join(std::move(test), test_folder, channels);
+    LIPSERVE_ASSIGN_OR_RETURN(StoredImages test, ReadPart(spec, root / "test"));
+    dataset.test = Join(std::move(test), root / "test", channels);
     return dataset;
   }
   LIPSERVE_ASSIGN_OR_RETURN(StoredImages train, ReadPart(spec, train_folder));
   if (channels == 0) channels = HasColour(train) ? 3 : 1;
+  const auto read_part = [&](const fs::path& path) -> absl::StatusOr<RawSamples> {
+    LIPSERVE_ASSIGN_OR_RETURN(StoredImages part, ReadPart(spec, path));
+    LIPSERVE_RETURN_IF_ERROR(CheckSameClasses(train, train_folder, part, path));
+    return Join(std::move(part), path, channels);
+  };
   if (has_test) {
-    LIPSERVE_ASSIGN_OR_RETURN(StoredImages test, ReadPart(spec, test_folder));
-    LIPSERVE_RETURN_IF_ERROR(CheckSameClasses(train, train_folder, test, test_folder));
-    dataset.test = Join(std::move(test), test_folder, channels);
+    LIPSERVE_ASSIGN_OR_RETURN(dataset.test, read_part(root / "test"));
+  }
+  if (!validation_folder.empty()) {
+    LIPSERVE_ASSIGN_OR_RETURN(dataset.validation, read_part(root / validation_folder));
   }
   dataset.train = Join(std::move(train), train_folder, channels);
   return dataset;

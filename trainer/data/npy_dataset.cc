@@ -52,16 +52,17 @@ absl::Status TakeImages(const std::string& path, NpyArray array, RawSamples& sam
   const bool channels_first = axes.size() == 4 && IsChannelCount(axes[1]);
   const bool channels_last = axes.size() == 4 && IsChannelCount(axes[3]);
   if (!(is_grey || channels_first || channels_last) || array.bytes.empty()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(path, ": expected uint8 images [N, H, W], [N, H, W, C] or [N, C, H, W] with ",
-                     "C = 1 or 3, at least one, got shape ", ShapeText(array),
-                     array.integers.empty() ? "" : " of other integers",
-                     ": save images.astype(numpy.uint8), of pixels from 0 to 255"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        path, ": expected uint8 images [N, H, W], [N, H, W, C] or [N, C, H, W] with ",
+        "C = 1 or 3, at least one, got shape ", ShapeText(array),
+        array.integers.empty() ? "" : " of other integers",
+        ": save pixels from 0 to 255 as numpy.uint8; bring other ranges to 0..255 first: ",
+        "numpy.rint(255 * images).astype(numpy.uint8) if they are 0..1"));
   }
   if (channels_first && channels_last && axes[1] * axes[3] > 1) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(path, ": expected [N, H, W, C] or [N, C, H, W] with C = 1 or 3, got ",
-                     ShapeText(array), ", which can be read as either: pad the images"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        path, ": expected [N, H, W, C] or [N, C, H, W] with C = 1 or 3, got ", ShapeText(array),
+        ", which can be read as either: height and width must differ from 1 and 3"));
   }
   samples.images_path = path;
   samples.shape = is_grey          ? SampleShape{1, axes[1], axes[2]}
@@ -97,7 +98,7 @@ absl::StatusOr<RawSamples> ReadPair(const std::string& folder, const std::string
     if (Exists(path)) continue;
     return absl::NotFoundError(absl::StrCat(
         path, ": no such file; expected train_images.npy and train_labels.npy, and for a test set ",
-        "test_images.npy and test_labels.npy: check --data"));
+        "test_images.npy and test_labels.npy (val_... for a validation set): check --data"));
   }
   LIPSERVE_ASSIGN_OR_RETURN(NpyArray images, ReadNpyFile(images_path));
   LIPSERVE_ASSIGN_OR_RETURN(NpyArray labels, ReadNpyFile(labels_path));
@@ -111,13 +112,18 @@ absl::StatusOr<RawSamples> ReadPair(const std::string& folder, const std::string
 }  // namespace
 
 absl::StatusOr<RawDataset> ReadNpyDataset(const std::string& folder, WhichFiles which) {
-  constexpr char kTestPart[] = "test";
+  const auto has = [&folder](const char* prefix) {
+    return Exists(PathOf(folder, prefix, "images")) || Exists(PathOf(folder, prefix, "labels"));
+  };
   RawDataset dataset;
-  if (Exists(PathOf(folder, kTestPart, "images")) || Exists(PathOf(folder, kTestPart, "labels"))) {
-    LIPSERVE_ASSIGN_OR_RETURN(dataset.test, ReadPair(folder, kTestPart));
+  if (has("test")) {
+    LIPSERVE_ASSIGN_OR_RETURN(dataset.test, ReadPair(folder, "test"));
     if (which == WhichFiles::kTestIfPresent) return dataset;
   }
   LIPSERVE_ASSIGN_OR_RETURN(dataset.train, ReadPair(folder, "train"));
+  if (has("val")) {
+    LIPSERVE_ASSIGN_OR_RETURN(dataset.validation, ReadPair(folder, "val"));
+  }
   return dataset;
 }
 

@@ -11,7 +11,7 @@
 namespace lipserve::trainer {
 
 // Reads train_images.npy and train_labels.npy in `folder`, and test_images.npy and test_labels.npy
-// if one of them is there.
+// if one of them is there; likewise val_images.npy and val_labels.npy.
 //
 // Shapes: images: [N, H, W], [N, H, W, C] or [N, C, H, W] uint8 with C = 1 or 3; labels: [N], any
 //         integers that are not negative.

@@ -28,6 +28,7 @@ struct RawSamples {
 // A dataset's files. With kTestIfPresent, `train` is empty if there are test files.
 struct RawDataset {
   std::optional<RawSamples> train = {};
+  std::optional<RawSamples> validation = {};
   std::optional<RawSamples> test = {};
 };
 

@@ -17,6 +17,7 @@
 #include "absl/strings/str_join.h"
 #include "model/foundation/status_macros.h"
 #include "model/network/pixel_scaling.h"
+#include "proto/text/label_text.h"
 #include "proto/text/near_name.h"
 #include "proto/text/proto_text.h"
 #include "proto/text/text_file.h"
@@ -85,7 +86,12 @@ absl::Status ValidateClassNames(const v1::DatasetSpec& dataset) {
   }
   std::set<std::string> seen;
   for (const std::string& name : dataset.class_names()) {
-    if (name.empty()) return Invalid("dataset.class_names", "names", "an empty one");
+    if (const std::string problem = LabelProblem(name); !problem.empty()) {
+      return Invalid("dataset.class_names",
+                     absl::StrCat("names of 1 to ", kMaxLabelBytes,
+                                  " bytes of UTF-8 without control characters"),
+                     absl::StrCat("\"", VisibleName(name), "\": ", problem));
+    }
     if (!seen.insert(name).second) {
       return Invalid("dataset.class_names", "each name once", absl::StrCat("\"", name, "\" twice"));
     }

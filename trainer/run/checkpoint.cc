@@ -21,8 +21,10 @@ static_assert(std::endian::native == std::endian::little, "arrays are stored lit
 SealedFileKind CheckpointKind() { return {"lipserve.checkpoint", 1}; }
 
 absl::Status Corrupt(const std::string& path, const std::string& what) {
-  return absl::InvalidArgumentError(absl::StrCat(path, ": not a checkpoint of this program: ", what,
-                                                 "; start anew with --overwrite"));
+  return absl::InvalidArgumentError(
+      absl::StrCat(path, ": not a checkpoint of this program: ", what,
+                   "; continue with the program that wrote it, or start anew with "
+                   "--overwrite, which removes it"));
 }
 
 // Whether the checkpoint belongs to this run.
@@ -39,7 +41,8 @@ absl::Status CheckSameRun(const std::string& path, const v1::CheckpointContent& 
   if (differences.empty()) return absl::OkStatus();
   return absl::FailedPreconditionError(
       absl::StrCat(path, ": this checkpoint is of another run (checkpoint -> now):\n", differences,
-                   "Resume with what it was started with, or start anew with --overwrite"));
+                   "Resume with what it was started with, or start anew with --overwrite, which "
+                   "removes it"));
 }
 
 absl::Status CheckProgress(const std::string& path, const v1::CheckpointContent& content) {
@@ -87,6 +90,11 @@ absl::Status WriteCheckpoint(const std::string& path, int threads, TrainingLoop&
                 stored.values_fp32().size());
   }
   for (const v1::EpochRecord& record : loop.history()) *content.add_history() = record;
+  if (content.ByteSizeLong() > kMaxCheckpointBytes) {
+    return absl::InvalidArgumentError(absl::StrCat(path, ": expected at most ", kMaxCheckpointBytes,
+                                                   " bytes, which protobuf can read, got ",
+                                                   content.ByteSizeLong()));
+  }
   return WriteSealedFile(path, CheckpointKind(), content.SerializeAsString());
 }
 

@@ -37,18 +37,15 @@ absl::Status ClaimOperatorNorms(FrozenNetwork& network) {
   return absl::OkStatus();
 }
 
-// The part of the training that the model records: recipe and metrics, but neither times nor paths.
-v1::TrainingRecord MakeRecord(const TrainingLoop& loop, const Evaluation& evaluation) {
-  v1::TrainingRecord record;
-  *record.mutable_recipe() = loop.recipe();
+// What the model records of its training, beside its recipe: metrics, but neither times nor paths.
+void AddResults(const TrainingLoop& loop, const Evaluation& evaluation,
+                v1::TrainingRecord& record) {
   for (const v1::NamedValue& metric : loop.result_record().metrics()) {
     if (metric.name().starts_with("val_")) *record.add_results() = metric;
   }
   for (v1::NamedValue& value : ToNamedValues(evaluation)) {
     *record.add_results() = std::move(value);
   }
-  record.set_trainer_version(LIPSERVE_VERSION);
-  return record;
 }
 
 absl::Status CompareScores(const Answer& answer, std::span<const float> float32_scores,
@@ -94,10 +91,8 @@ absl::Status SelfCheck(const CertifiedModel& model, const Samples& samples) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<FreezeResult> Freeze(TrainingLoop& loop, std::size_t attack_images) {
-  loop.InstallResult();
-  FreezeResult frozen;
-  FrozenModel& model = frozen.model;
+absl::StatusOr<FrozenModel> FreezeWeights(const TrainingLoop& loop) {
+  FrozenModel model;
   model.name = loop.recipe().name();
   model.network = loop.network().Freeze();
   if (!loop.input_mean().empty()) MoveMeanIntoBias(loop.input_mean(), model.network);
@@ -105,10 +100,22 @@ absl::StatusOr<FreezeResult> Freeze(TrainingLoop& loop, std::size_t attack_image
   model.class_labels = loop.dataset().train.class_names;
   LIPSERVE_RETURN_IF_ERROR(CheckNetwork(model.network));
   LIPSERVE_RETURN_IF_ERROR(ClaimOperatorNorms(model.network));
+  *model.training.mutable_recipe() = loop.recipe();
+  model.training.set_trainer_version(LIPSERVE_VERSION);
+  return model;
+}
 
-  LIPSERVE_ASSIGN_OR_RETURN(
-      const auto certified,
-      CertifiedModel::Create(model, kEvaluationBatch, {.budget = LoadingBudget::Unlimited()}));
+absl::StatusOr<std::shared_ptr<const CertifiedModel>> ProveFrozen(const FrozenModel& model) {
+  return CertifiedModel::Create(model, kEvaluationBatch,
+                                {.budget = LoadingBudget::Unlimited()});
+}
+
+absl::StatusOr<FreezeResult> Freeze(TrainingLoop& loop, std::size_t attack_images) {
+  loop.InstallResult();
+  FreezeResult frozen;
+  FrozenModel& model = frozen.model;
+  LIPSERVE_ASSIGN_OR_RETURN(model, FreezeWeights(loop));
+  LIPSERVE_ASSIGN_OR_RETURN(const auto certified, ProveFrozen(model));
   frozen.layer_lipschitz_bounds.assign(certified->layer_lipschitz_bounds().begin(),
                                        certified->layer_lipschitz_bounds().end());
   LIPSERVE_RETURN_IF_ERROR(SelfCheck(*certified, loop.dataset().evaluation()));
@@ -124,7 +131,7 @@ absl::StatusOr<FreezeResult> Freeze(TrainingLoop& loop, std::size_t attack_image
                               AttackSamples(*certified, loop.dataset().evaluation(),
                                             frozen.evaluation, kDefaultEpsilons, attack_images));
   }
-  model.training = MakeRecord(loop, frozen.evaluation);
+  AddResults(loop, frozen.evaluation, model.training);
   return frozen;
 }
 

@@ -25,6 +25,17 @@ struct FreezeResult {
   std::vector<double> layer_lipschitz_bounds;  // proven, of each layer
 };
 
+// Freezes the weights that the network has now, with the norm of each layer that BoundOperatorNorm
+// proves as its claim. The model records no results yet.
+//
+// Errors: InvalidArgument or Internal, naming the layer, if the network is refused.
+absl::StatusOr<FrozenModel> FreezeWeights(const TrainingLoop& loop);
+
+// The model with its norms proven, for batches of the size that Freeze evaluates.
+//
+// Errors: those of CertifiedModel::Create.
+absl::StatusOr<std::shared_ptr<const CertifiedModel>> ProveFrozen(const FrozenModel& model);
+
 // Freezes the resulting weights of a finished run (TrainingLoop::InstallResult). Claims the
 // operator norm of each dense layer that BoundOperatorNorm proves, and has CertifiedModel confirm
 // the claims. Then self-checks and evaluates the model.

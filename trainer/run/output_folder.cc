@@ -5,6 +5,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -23,6 +24,9 @@ namespace fs = std::filesystem;
 
 constexpr char kMetricsFileName[] = "metrics.json";
 constexpr char kReportFileName[] = "report.html";
+constexpr std::array<const char*, 4> kRunFiles = {kCheckpointFileName, kModelFileName,
+                                                  kMetricsFileName, kReportFileName};
+constexpr char kTemporary[] = ".tmp.";
 
 bool Exists(const std::string& path) {
   std::error_code ignored;
@@ -41,9 +45,8 @@ absl::Status RemoveTemporaryFiles(const std::string& folder) {
   std::error_code error;
   for (const fs::directory_entry& entry : fs::directory_iterator(folder, error)) {
     const std::string name = entry.path().filename().string();
-    for (const char* file :
-         {kCheckpointFileName, kModelFileName, kMetricsFileName, kReportFileName}) {
-      if (!name.starts_with(absl::StrCat(file, ".tmp."))) continue;
+    for (const char* file : kRunFiles) {
+      if (!name.starts_with(absl::StrCat(file, kTemporary))) continue;
       LIPSERVE_RETURN_IF_ERROR(Remove(entry.path().string()));
     }
   }
@@ -55,6 +58,24 @@ absl::Status Unusable(const std::string& path, const std::string& action,
                       const std::string& reason) {
   return absl::InternalError(absl::StrCat("output folder ", path, ": cannot ", action, ": ", reason,
                                           "; expected a folder that can be written: check --out"));
+}
+
+// A file can replace a file, but not a folder or a pipe.
+absl::Status CheckReplaceable(const std::string& folder) {
+  for (const char* file : kRunFiles) {
+    const fs::path path = fs::path(folder) / file;
+    std::error_code ignored;
+    const fs::file_type type = fs::symlink_status(path, ignored).type();
+    if (type == fs::file_type::not_found || type == fs::file_type::regular ||
+        type == fs::file_type::symlink) {
+      continue;
+    }
+    return absl::FailedPreconditionError(
+        absl::StrCat(path.string(), ": expected a file or nothing, got ",
+                     type == fs::file_type::directory ? "a folder" : "something else",
+                     ": the run will write a file there; move it away, or choose another --out"));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -74,6 +95,7 @@ absl::StatusOr<OutputFolder> OutputFolder::Open(const std::string& path) {
   }
   if (access(path.c_str(), W_OK | X_OK) != 0) return Unusable(path, "write", std::strerror(errno));
   LIPSERVE_RETURN_IF_ERROR(RemoveTemporaryFiles(path));
+  LIPSERVE_RETURN_IF_ERROR(CheckReplaceable(path));
   return folder;
 }
 
@@ -93,6 +115,20 @@ std::string OutputFolder::metrics_path() const {
 }
 std::string OutputFolder::report_path() const {
   return (fs::path(path_) / kReportFileName).string();
+}
+
+std::string OutputFolder::rehearsal_path() const {
+  return absl::StrCat(model_path(), kTemporary, "rehearsal");
+}
+
+std::uint64_t OutputFolder::ReplaceableBytes() const {
+  std::uint64_t bytes = 0;
+  for (const char* file : kRunFiles) {
+    std::error_code error;
+    const std::uintmax_t size = fs::file_size(fs::path(path_) / file, error);
+    if (!error) bytes += size;
+  }
+  return bytes;
 }
 
 bool OutputFolder::HasCheckpoint() const { return Exists(checkpoint_path()); }

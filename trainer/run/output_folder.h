@@ -3,6 +3,7 @@
 #ifndef TRAINER_RUN_OUTPUT_FOLDER_H_
 #define TRAINER_RUN_OUTPUT_FOLDER_H_
 
+#include <cstdint>
 #include <string>
 
 #include "absl/status/status.h"
@@ -35,6 +36,12 @@ class OutputFolder {
   std::string model_path() const;
   std::string metrics_path() const;
   std::string report_path() const;
+  // For a model that is written before training and removed at once. If the process is killed in
+  // between, the next Open removes it.
+  std::string rehearsal_path() const;
+
+  // Bytes of the run's files that are there; each will be replaced or removed.
+  std::uint64_t ReplaceableBytes() const;
 
   bool HasCheckpoint() const;
   bool HasModel() const;

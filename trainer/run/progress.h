@@ -5,6 +5,7 @@
 #define TRAINER_RUN_PROGRESS_H_
 
 #include <chrono>
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <ostream>
@@ -17,8 +18,11 @@ namespace lipserve::trainer {
 // Returns the time. Passed in so that tests can control it.
 using Clock = std::function<std::chrono::steady_clock::time_point()>;
 
+// Columns of the terminal at this moment; 0 where nothing limits a line.
+using Columns = std::function<std::size_t()>;
+
 enum class ProgressStyle {
-  kBar,    // Keras's bar, redrawn in place at most 20 times a second
+  kBar,    // Keras's bar, redrawn in place at most 20 times a second, no wider than the terminal
   kLines,  // "Epoch 1/10 - 0.05s - loss: -1.6675 - ..."
   kJson,   // {"event":"epoch","epoch":1,"epochs":10,"seconds":0.05,"loss":-1.6675,...}
 };
@@ -26,8 +30,10 @@ enum class ProgressStyle {
 // Writes progress and measures the time of each epoch.
 class Progress : public TrainingObserver {
  public:
-  // `out` outlives it.
-  static std::unique_ptr<Progress> Create(ProgressStyle style, std::ostream& out, Clock clock);
+  // `out` outlives it. Only kBar asks for `columns`, before each line.
+  static std::unique_ptr<Progress> Create(
+      ProgressStyle style, std::ostream& out, Clock clock,
+      Columns columns = [] { return std::size_t{0}; });
 
   void OnEpochBegin(std::int64_t epoch, std::int64_t epochs, std::int64_t steps) final;
   void OnStep(std::int64_t step, const MetricMeans& means) final;

@@ -12,6 +12,7 @@
 #include "trainer/recipes/recipe_file.h"
 #include "trainer/report/report.h"
 #include "trainer/run/checkpoint.h"
+#include "trainer/run/rehearsal.h"
 
 namespace lipserve::trainer {
 namespace {
@@ -65,10 +66,10 @@ absl::Status TrainingRun::PrepareFolder() {
     if (differences.empty()) return absl::OkStatus();
     return absl::FailedPreconditionError(absl::StrCat(
         folder_.model_path(), ": this finished run had another recipe (model -> now):\n",
-        differences, "Choose another --out, or start anew with --overwrite"));
+        differences, "Choose another --out, or start anew with --overwrite, which removes it"));
   }
   if (!folder_.HasCheckpoint() && !folder_.HasModel()) return absl::OkStatus();
-  if (options_.overwrite) return folder_.RemoveAll();
+  if (options_.overwrite) return absl::OkStatus();  // Train removes it, when it can start
   return absl::FailedPreconditionError(absl::StrCat(
       "output folder ", folder_.path(), ": it holds ",
       folder_.HasModel() ? "the model.lip of a finished run"
@@ -79,19 +80,41 @@ absl::Status TrainingRun::PrepareFolder() {
 absl::Status TrainingRun::Prepare() {
   LIPSERVE_ASSIGN_OR_RETURN(dataset_, LoadDataset(options_.recipe.dataset(), options_.data_folder));
   LIPSERVE_ASSIGN_OR_RETURN(loop_, TrainingLoop::Create(options_.recipe, *dataset_));
-  if (!folder_.HasCheckpoint()) return absl::OkStatus();
+  if (!options_.resume || !folder_.HasCheckpoint()) return absl::OkStatus();
   return RestoreCheckpoint(folder_.checkpoint_path(), options_.threads, *loop_);
 }
 
 absl::Status TrainingRun::Train(TrainingObserver& observer) {
+  if (loop_->finished()) return absl::OkStatus();
+  LIPSERVE_RETURN_IF_ERROR(RehearseFinish(*loop_, folder_));
+  if (options_.overwrite && loop_->epochs_done() == 0) {
+    LIPSERVE_RETURN_IF_ERROR(folder_.RemoveAll());
+  }
   while (!loop_->finished()) {
     LIPSERVE_RETURN_IF_ERROR(loop_->RunEpoch(observer));
-    LIPSERVE_RETURN_IF_ERROR(WriteCheckpoint(folder_.checkpoint_path(), options_.threads, *loop_));
+    const absl::Status status =
+        WriteCheckpoint(folder_.checkpoint_path(), options_.threads, *loop_);
+    if (!status.ok()) return WithLastCheckpoint(status, loop_->epochs_done() - 1);
   }
   return absl::OkStatus();
 }
 
 absl::StatusOr<FreezeResult> TrainingRun::Finish(const std::vector<double>& epoch_seconds) {
+  auto frozen = FreezeAndWrite(epoch_seconds);
+  if (!frozen.ok()) return WithLastCheckpoint(frozen.status(), loop_->epochs_done());
+  return frozen;
+}
+
+absl::Status TrainingRun::WithLastCheckpoint(const absl::Status& status,
+                                             std::int64_t epochs) const {
+  if (epochs < 1 || !folder_.HasCheckpoint()) return status;
+  return {status.code(),
+          absl::StrCat(std::string(status.message()), "; ", folder_.checkpoint_path(),
+                       " holds the run up to epoch ", epochs,
+                       ": mend the cause, then run the same command with --resume")};
+}
+
+absl::StatusOr<FreezeResult> TrainingRun::FreezeAndWrite(const std::vector<double>& epoch_seconds) {
   LIPSERVE_ASSIGN_OR_RETURN(FreezeResult frozen, Freeze(*loop_, options_.attack_images));
   LIPSERVE_RETURN_IF_ERROR(WriteAndReadBack(folder_.model_path(), frozen.model));
   LIPSERVE_RETURN_IF_ERROR(WriteFileAtomically(

@@ -11,6 +11,7 @@
 #define TRAINER_RUN_TRAINING_RUN_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -59,7 +60,11 @@ class TrainingRun {
   const Dataset& dataset() const { return *dataset_; }
   TrainingLoop& loop() { return *loop_; }
 
-  // Trains the epochs that are left, with a checkpoint after each.
+  // Rehearses the end of the run (RehearseFinish). Then removes an earlier run if `overwrite` is
+  // set, and trains the epochs that are left, with a checkpoint after each.
+  //
+  // Errors: those of RehearseFinish, RunEpoch and WriteCheckpoint. The last checkpoint that was
+  //         written is intact, and named.
   absl::Status Train(TrainingObserver& observer);
 
   // Freezes, writes model.lip, metrics.json and report.html and removes the checkpoint.
@@ -72,6 +77,9 @@ class TrainingRun {
 
   absl::Status PrepareFolder();
   absl::Status Prepare();
+  absl::StatusOr<FreezeResult> FreezeAndWrite(const std::vector<double>& epoch_seconds);
+  // Says in an error that the checkpoint of `epochs` epochs is kept, and how to go on from it.
+  absl::Status WithLastCheckpoint(const absl::Status& status, std::int64_t epochs) const;
 
   const RunOptions options_;
   const OutputFolder folder_;

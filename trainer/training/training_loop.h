@@ -98,6 +98,8 @@ class TrainingLoop {
   Optimizer& optimizer() { return *optimizer_; }
   const ScheduledNumbers& scheduled_numbers() const { return scheduled_numbers_; }
   const std::optional<Selection>& selection() const { return selection_; }
+  // The names that validation gives its metrics.
+  std::vector<std::string> ValidationMetricNames() const;
 
   // The epoch whose weights become the model: the best by the recipe's selection, or the last.
   // Requires: epochs_done() >= 1.
@@ -118,8 +120,6 @@ class TrainingLoop {
                std::unique_ptr<Augmenter> augmenter);
 
   absl::Status MakeParts();
-  // The names that validation gives its metrics.
-  std::vector<std::string> ValidationMetricNames() const;
   // The input of the loss for a batch that the network has just scored.
   ScoredBatch Scored(ConstMatrixView scores, std::span<const std::int32_t> labels) const;
   // Where the loss of a batch with these scores writes its gradients.

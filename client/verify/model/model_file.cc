@@ -129,6 +129,7 @@ absl::StatusOr<Model> ParseModel(const std::string& file) {
   Model model{.name = std::string(content->bytes(1)),
               .input_shape = *input_shape,
               .pixels = *std::move(pixels),
+              .file_digest = Sha256Hex(file),
               .digest = std::move(digest)};
   if (const absl::Status status = ReadLayers(*content, model); !status.ok()) return status;
   return model;

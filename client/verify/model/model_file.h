@@ -26,6 +26,7 @@ struct Model {
   std::vector<Layer> layers = {};
   std::size_t prototypes_per_class = 1;  // K: the rows c K, ..., c K + K - 1 are those of class c
   std::vector<std::string> class_labels = {};  // one per class
+  std::string file_digest = {};                // of the whole file, as sha256sum prints it
   std::string digest = {};                     // SHA-256 of the content, lower-case hexadecimal
 
   std::size_t input_size() const { return SizeOf(input_shape); }

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_split.h"
 #include "tests/trainer/tiny_experiment.h"
 #include "tests/trainer/train_process.h"
 
@@ -84,7 +85,8 @@ TEST_F(LipserveTrainTest, TrainsFreezesAndEvaluates) {
                        "test set size: 100 samples, classes proportions: 50.000 percent\n"),
             HasSubstr("Model: \"tiny\""), HasSubstr("\nmemory: at most "),
             HasSubstr("\ntime: about "), HasSubstr(": 3 epochs of "), HasSubstr("\nEpoch 3/3 - "),
-            HasSubstr("val_accuracy: "), HasSubstr("model.lip written, SHA-256 ")));
+            HasSubstr("val_accuracy: "), HasSubstr("model.lip written, "),
+            HasSubstr("SHA-256 of the file, as sha256sum shows it:\n  ")));
   const Result evaluate = Run({"evaluate", "--model", folder_.path("out"), "--data",
                                folder_.path("data"), "--attack", "--attack-images", "100"});
   EXPECT_EQ(evaluate.exit_code, 0) << evaluate.error;
@@ -177,6 +179,13 @@ TEST_F(LipserveTrainTest, HelpAndVersionExitWithZero) {
   const Result help = Run({"train", "--help"});
   EXPECT_EQ(help.exit_code, 0);
   EXPECT_THAT(help.output, AllOf(HasSubstr("--recipe"), HasSubstr("Example:")));
+  for (const std::vector<std::string>& command : std::vector<std::vector<std::string>>{
+           {"--help"}, {"train", "--help"}, {"evaluate", "--help"}, {"summary", "--help"}}) {
+    for (const auto line : absl::StrSplit(Run(command).output, '\n')) {
+      EXPECT_LE(line.size(), 80U) << line;
+    }
+  }
+  EXPECT_THAT(help.output, HasSubstr("Epochs, in place of the recipe's (1 to 1000000)\n"));
   const Result version = Run({"--version"});
   EXPECT_EQ(version.exit_code, 0);
   EXPECT_EQ(version.output, "lipserve-train " LIPSERVE_VERSION "\n");

@@ -109,6 +109,73 @@ TEST_F(ImageFolderTest, KeepsTheNamedClassesInTheirOrder) {
   EXPECT_THAT(dataset.train->pixels, ElementsAre(3, 3, 1, 1));
 }
 
+TEST_F(ImageFolderTest, RefusesAFolderThatCannotBeALabelBeforeItReadsAnImage) {
+  const std::string bad_names[] = {"caf\xe9", "a\nb", "a\x1b[31m"};
+  for (const std::string& name : bad_names) {
+    std::filesystem::create_directories(folder_.path(name));
+    WriteGrey("dog/1.png", 1);
+    EXPECT_THAT(Error(), HasSubstr("expected a name of 1 to 255 bytes of UTF-8 without control "
+                                   "characters, because it becomes a label of the model"));
+    EXPECT_EQ(Error().find_first_of("\x1b\n\xe9"), std::string::npos) << Error();
+    std::filesystem::remove(folder_.path(name));
+  }
+  WriteGrey("caf\u00e9/1.png", 1);
+  EXPECT_THAT(Read().train->label_names, ElementsAre("caf\u00e9", "dog"));
+}
+
+TEST_F(ImageFolderTest, AFolderOfValidationImagesIsTheValidationSet) {
+  for (const std::string name : {"val", "valid", "validation"}) {
+    WriteGrey("train/a/1.png", 1);
+    WriteGrey("train/b/1.png", 2);
+    WriteGrey("test/a/1.png", 5);
+    WriteGrey("test/b/1.png", 6);
+    WriteGrey(name + "/a/1.png", 3);
+    WriteGrey(name + "/b/1.png", 4);
+    const auto dataset = LoadDataset(spec_, folder_.path());
+    ASSERT_TRUE(dataset.ok()) << dataset.status();
+    EXPECT_THAT(dataset->validation.pixels, ElementsAre(3, 3, 4, 4));
+    EXPECT_THAT(dataset->evaluation().pixels, ElementsAre(5, 5, 6, 6));
+    spec_.mutable_split()->set_validation(0.5);
+    EXPECT_THAT(std::string(LoadDataset(spec_, folder_.path()).status().message()),
+                HasSubstr("dataset.split.validation: expected 0, since the data has a validation"));
+    spec_.clear_split();
+    std::filesystem::remove_all(folder_.path("test"));
+    const auto without_test = LoadDataset(spec_, folder_.path());
+    ASSERT_TRUE(without_test.ok()) << without_test.status();
+    EXPECT_THAT(without_test->evaluation().pixels, ElementsAre(3, 3, 4, 4));
+    const auto evaluation = LoadEvaluationSamples(spec_, folder_.path());
+    ASSERT_TRUE(evaluation.ok()) << evaluation.status();
+    EXPECT_EQ(evaluation->pixels, without_test->evaluation().pixels);
+    std::filesystem::remove_all(folder_.path(name));
+  }
+}
+
+TEST_F(ImageFolderTest, NothingBesideTrainIsPassedOverInSilence) {
+  WriteGrey("train/a/1.png", 1);
+  WriteGrey("train/b/1.png", 2);
+  WriteGrey("val/a/1.png", 3);
+  WriteGrey("val/b/1.png", 4);
+  WriteBytes(folder_.path("labels.csv"), "a,b");
+  WriteBytes(folder_.path("README.txt"), "about");
+  const auto dataset = LoadDataset(spec_, folder_.path());
+  ASSERT_TRUE(dataset.ok()) << dataset.status();
+  EXPECT_EQ(DescribeUnused("data", *dataset), "data: not used: labels.csv");
+  WriteGrey("valid/a/1.png", 3);
+  EXPECT_THAT(Error(), HasSubstr("expected one folder of validation images, got val and valid"));
+  std::filesystem::remove_all(folder_.path("valid"));
+  std::filesystem::create_directories(folder_.path("Test"));
+  EXPECT_THAT(Error(), HasSubstr("beside train expected only the folders test and val (or valid, "
+                                 "validation), got Test"));
+}
+
+TEST_F(ImageFolderTest, FoldersNamedLikePartsAreNotTakenForClasses) {
+  WriteGrey("Train/1.png", 1);
+  WriteGrey("Test/1.png", 2);
+  EXPECT_THAT(Error(), HasSubstr("expected the training images in a folder named train, got only"));
+  WriteGrey("Bus/1.png", 2);
+  EXPECT_THAT(Read().train->label_names, ElementsAre("Bus", "Test", "Train"));
+}
+
 TEST_F(ImageFolderTest, AMistypedClassIsAnsweredByTheOneThatWasMeant) {
   WriteGrey("airplane/1.png", 1);
   WriteGrey("truck/1.png", 2);

@@ -12,6 +12,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_split.h"
+
 namespace lipserve::trainer {
 namespace {
 
@@ -20,9 +22,10 @@ using ::testing::HasSubstr;
 // An epoch of ten steps of 20 ms each; the clock moves only when the test says so.
 class ProgressTest : public ::testing::Test {
  protected:
-  std::string RunEpoch(ProgressStyle style) {
+  std::string RunEpoch(ProgressStyle style, std::size_t columns = 0) {
     std::ostringstream out;
-    const auto progress = Progress::Create(style, out, [this] { return now_; });
+    const auto progress = Progress::Create(
+        style, out, [this] { return now_; }, [columns] { return columns; });
     progress->OnEpochBegin(2, 5, 10);
     MetricMeans means;
     for (std::int64_t step = 1; step <= 10; ++step) {
@@ -73,6 +76,22 @@ TEST_F(ProgressTest, BarIsRedrawnInPlaceAndNotAtEveryStep) {
   EXPECT_THAT(text, HasSubstr("\r10/10 [==============================] - 0.20s 20.00ms/step - "
                               "loss: -1.5000 - val_KR: 3.2500"));
   EXPECT_EQ(text.back(), '\n');
+}
+
+TEST_F(ProgressTest, NoLineOfTheBarReachesTheLastColumnOfTheTerminal) {
+  for (const std::size_t columns : {20U, 40U, 60U, 80U, 100U}) {
+    const std::string text = RunEpoch(ProgressStyle::kBar, columns);
+    for (const std::string& line :
+         std::vector<std::string>(absl::StrSplit(text, absl::ByAnyChar("\r\n")))) {
+      EXPECT_LT(line.size(), columns) << line;
+    }
+  }
+}
+
+TEST_F(ProgressTest, ANarrowTerminalGetsEveryMetricOfTheEpochOnFurtherLines) {
+  EXPECT_THAT(RunEpoch(ProgressStyle::kBar, 60),
+              HasSubstr("\r10/10 [==========] - 0.20s 20.00ms/step - loss: -1.5000  \n"
+                        "  - val_KR: 3.2500\n"));
 }
 
 TEST_F(ProgressTest, MeasuresEachEpoch) {

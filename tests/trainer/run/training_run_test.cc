@@ -3,11 +3,15 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
+#include <csignal>
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -20,6 +24,7 @@
 namespace lipserve::trainer {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 class TrainingRunTest : public ::testing::Test, protected TinyTraining {
@@ -183,6 +188,107 @@ TEST_F(TrainingRunTest, RemovesTemporaryFilesOfKilledRunsOnly) {
   Start();
   EXPECT_FALSE(std::filesystem::exists(options_.out_folder + "/checkpoint.lip.tmp.123"));
   EXPECT_TRUE(std::filesystem::exists(options_.out_folder + "/other.tmp.123"));
+}
+
+TEST_F(TrainingRunTest, RefusesAFolderWhereAFileWillBeWritten) {
+  std::filesystem::create_directories(options_.out_folder + "/report.html");
+  ExpectRefusal("report.html: expected a file or nothing, got a folder");
+}
+
+TEST_F(TrainingRunTest, RefusesBeforeTheFirstStepAModelThatCouldNotBeReadBack) {
+  // The text of a recipe cannot say it, but whoever fills the message can.
+  options_.recipe.mutable_dataset()->set_published_as("\xe9");
+  const auto run = Start();
+  const absl::Status status = run->Train(observer_);
+  EXPECT_THAT(std::string(status.message()),
+              AllOf(HasSubstr("model.lip"), HasSubstr("no step was made")));
+  EXPECT_EQ(run->loop().epochs_done(), 0);
+  EXPECT_TRUE(std::filesystem::is_empty(options_.out_folder));
+}
+
+TEST_F(TrainingRunTest, AnEarlierRunIsRemovedOnlyWhenItsSuccessorCanStart) {
+  const std::string before = BytesAtTheEnd();
+  options_.overwrite = true;
+  options_.data_folder = folder_.path("mistyped");
+  ExpectRefusal("mistyped");
+  EXPECT_EQ(ModelBytes(), before);
+  options_.data_folder = folder_.path("data");
+  options_.recipe.mutable_dataset()->set_published_as("\xe9");
+  EXPECT_FALSE(Start()->Train(observer_).ok());
+  EXPECT_EQ(ModelBytes(), before);
+}
+
+// Files may not grow beyond this while it lives: what a full disk does to write().
+class FileSizeLimit {
+ public:
+  explicit FileSizeLimit(rlim_t bytes) {
+    std::signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit limit{.rlim_cur = bytes, .rlim_max = before_.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  ~FileSizeLimit() {
+    setrlimit(RLIMIT_FSIZE, &before_);
+    std::signal(SIGXFSZ, SIG_DFL);
+  }
+  FileSizeLimit(const FileSizeLimit&) = delete;
+  FileSizeLimit& operator=(const FileSizeLimit&) = delete;
+
+ private:
+  rlimit before_{};
+};
+
+// Lowers the limit after the given epoch, as if something else had filled the disk.
+class DiskFiller final : public TrainingObserver {
+ public:
+  DiskFiller(std::int64_t epoch, rlim_t bytes) : epoch_(epoch), bytes_(bytes) {}
+  void OnEpochBegin(std::int64_t, std::int64_t, std::int64_t) override {}
+  void OnStep(std::int64_t, const MetricMeans&) override {}
+  void OnEpochEnd(const v1::EpochRecord& record) override {
+    if (record.epoch() == epoch_) limit_.emplace(bytes_);
+  }
+
+ private:
+  const std::int64_t epoch_;
+  const rlim_t bytes_;
+  std::optional<FileSizeLimit> limit_;
+};
+
+TEST_F(TrainingRunTest, ADiskThatFillsUpLosesNothingButTheEpochThatCouldNotBeWritten) {
+  const std::string uninterrupted = BytesAtTheEnd();
+  options_.out_folder = folder_.path("filled");
+  {
+    DiskFiller filler(3, 100);
+    const absl::Status status = Start()->Train(filler);
+    EXPECT_THAT(std::string(status.message()),
+                AllOf(HasSubstr("cannot write: File too large"),
+                      HasSubstr("checkpoint.lip holds the run up to epoch 2: mend the cause, then "
+                                "run the same command with --resume")));
+  }
+  options_.resume = true;
+  const auto resumed = Start();
+  EXPECT_EQ(resumed->loop().epochs_done(), 2);
+}
+
+TEST_F(TrainingRunTest, ADiskThatIsFullAtTheEndLosesNothing) {
+  const std::string uninterrupted = BytesAtTheEnd();
+  options_.out_folder = folder_.path("filled");
+  RunEpochs(3);
+  options_.resume = true;
+  {
+    const auto run = Start();
+    const FileSizeLimit limit(100);
+    EXPECT_THAT(std::string(run->Finish({}).status().message()),
+                HasSubstr("holds the run up to epoch 3"));
+  }
+  EXPECT_EQ(BytesAtTheEnd(), uninterrupted);
+}
+
+TEST_F(TrainingRunTest, ALimitOnFilesIsSeenBeforeTheFirstStep) {
+  const auto run = Start();
+  const FileSizeLimit limit(4096);
+  EXPECT_THAT(std::string(run->Train(observer_).message()),
+              AllOf(HasSubstr("raise it with ulimit -f"), HasSubstr("no step was made")));
 }
 
 TEST_F(TrainingRunTest, NamesAnOutputFolderThatCannotBeMade) {
