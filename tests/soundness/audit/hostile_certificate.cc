@@ -134,7 +134,7 @@ class CertificateForger {
       what = text;
       return json.dump();
     };
-    switch (Below(11)) {
+    switch (Below(12)) {
       case 0:
       case 1: {
         const double factor = Factor();
@@ -186,6 +186,14 @@ class CertificateForger {
       case 9: {
         answer["shape"][Below(3)] = OneOf<std::int64_t>({0, -1, 1, 1 << 22, std::int64_t{1} << 62});
         return say("shape");
+      }
+      case 10: {
+        const std::string deep = std::string(std::size_t{1} << Below(18), '[');
+        answer[OneOf<const char*>({"class_index", "shape", "label"})] = "HERE";
+        std::string text = json.dump();
+        text.replace(text.find("\"HERE\""), 6, deep + std::string(deep.size(), ']'));
+        what = absl::StrCat(deep.size(), " nested brackets");
+        return text;
       }
       default: {
         std::string text = json.dump();
