@@ -3,7 +3,6 @@
 #include <cmath>
 #include <cstring>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <sstream>
 #include <utility>
 
@@ -18,6 +17,7 @@
 #include "model/network/model_file.h"
 #include "model/network/pixel_scaling.h"
 #include "model/network/sealed_file.h"
+#include "nlohmann/json.hpp"
 #include "tests/soundness/audit/arguable_radius.h"
 #include "tests/soundness/audit/hostile_file.h"
 #include "tests/temporary_folder.h"
