@@ -3,7 +3,6 @@
 #include <cmath>
 #include <cstring>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <sstream>
 #include <utility>
 
@@ -18,6 +17,7 @@
 #include "model/network/model_file.h"
 #include "model/network/pixel_scaling.h"
 #include "model/network/sealed_file.h"
+#include "nlohmann/json.hpp"
 #include "tests/soundness/audit/arguable_radius.h"
 #include "tests/soundness/audit/hostile_file.h"
 #include "tests/temporary_folder.h"
@@ -134,7 +134,7 @@ class CertificateForger {
       what = text;
       return json.dump();
     };
-    switch (Below(11)) {
+    switch (Below(12)) {
       case 0:
       case 1: {
         const double factor = Factor();
@@ -186,6 +186,14 @@ class CertificateForger {
       case 9: {
         answer["shape"][Below(3)] = OneOf<std::int64_t>({0, -1, 1, 1 << 22, std::int64_t{1} << 62});
         return say("shape");
+      }
+      case 10: {
+        const std::string deep = std::string(std::size_t{1} << Below(18), '[');
+        answer[OneOf<const char*>({"class_index", "shape", "label"})] = "HERE";
+        std::string text = json.dump();
+        text.replace(text.find("\"HERE\""), 6, deep + std::string(deep.size(), ']'));
+        what = absl::StrCat(deep.size(), " nested brackets");
+        return text;
       }
       default: {
         std::string text = json.dump();

@@ -9,6 +9,8 @@
 #include "absl/strings/str_cat.h"
 #include "client/verify/answer_check.h"
 #include "client/verify/model/model_file.h"
+#include "google/protobuf/stubs/logging.h"
+#include "google/protobuf/unknown_field_set.h"
 #include "lipserve/v1/model_file.pb.h"
 #include "lipserve/v1/sealed_file.pb.h"
 #include "model/certified_model.h"
@@ -24,6 +26,9 @@ namespace {
 
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
+
+// Field 127, varint 1.
+const std::string kUnknownField("\xf8\x07\x01", 3);
 
 // One number or array somewhere in a message.
 struct Place {
@@ -249,33 +254,62 @@ class ModelForger {
   // The same message in other bytes, or with something that a reader may skip.
   HostileFile WriteOtherwise() {
     std::string content = file_.content();
-    const std::string unpacked_shape("\x10\x01", 2);  // field 2, varint 1
-    switch (Below(6)) {
+    const auto refused = [&](const std::string& bytes, const char* what) {
+      return Sealed(bytes, what, /*must_be_refused=*/true);
+    };
+    v1::ModelContent part;
+    switch (Below(10)) {
       case 0:
-        return Sealed(content + std::string("\xf8\x07\x01", 3), "an unknown field", true);
+        return refused(content + kUnknownField, "an unknown field");
       case 1:
-        return Sealed(unpacked_shape + content, "a fourth number of the shape, unpacked", true);
-      case 2: {
-        // The layer is read as the merger of both members.
-        v1::ModelContent more;
-        more.add_layers();
-        return Sealed(content + more.SerializeAsString(), "a layer of no kind", true);
+        return refused(std::string("\x10\x01", 2) + content, "a fourth number of the shape");
+      case 2:
+        part.add_layers();
+        return refused(content + part.SerializeAsString(), "a layer of no kind");
+      case 3:
+        *part.mutable_pixel_scaling() = content_.pixel_scaling();
+        return refused(content + part.SerializeAsString(), "the pixel scaling twice");
+      case 4:
+        part.set_name("another");
+        return refused(part.SerializeAsString() + content, "two names");
+      case 5: {
+        v1::FrozenLayer& layer = *content_.mutable_layers(0);
+        layer.GetReflection()->MutableUnknownFields(&layer)->AddVarint(127, 1);
+        return refused(content_.SerializeAsString(), "an unknown field of a layer");
       }
-      case 3: {
-        v1::ModelContent again;
-        *again.mutable_pixel_scaling() = content_.pixel_scaling();
-        return Sealed(content + again.SerializeAsString(), "the pixel scaling twice", true);
+      case 6:
+        return refused(content + std::string("\x38\x00", 2), "a default that is written");
+      case 7: {
+        *part.mutable_pixel_scaling() = content_.pixel_scaling();
+        content_.clear_pixel_scaling();
+        return refused(content_.SerializeAsString() + part.SerializeAsString(),
+                       "fields out of order");
       }
-      case 4: {
-        v1::ModelContent first;
-        first.set_name("another");
-        return Sealed(first.SerializeAsString() + content, "two names", true);
+      case 8: {
+        // A second kind: readers take the first or the last.
+        v1::FrozenLayer flatten;
+        flatten.mutable_flatten();
+        std::string layers;
+        for (const v1::FrozenLayer& layer : content_.layers()) {
+          v1::SealedFile field;  // whose content has the field number of layers
+          field.set_content(flatten.SerializeAsString() + layer.SerializeAsString());
+          layers += field.SerializeAsString();
+        }
+        content_.clear_layers();
+        v1::ModelContent head;
+        head.set_name(content_.name());
+        *head.mutable_input_shape() = content_.input_shape();
+        *head.mutable_pixel_scaling() = content_.pixel_scaling();
+        content_.clear_name();
+        content_.clear_input_shape();
+        content_.clear_pixel_scaling();
+        return refused(head.SerializeAsString() + layers + content_.SerializeAsString(),
+                       "two kinds of each layer");
       }
-      default: {
+      default:
         // 0x0a length name: the length in two bytes.
         content.replace(1, 1, {static_cast<char>(content[1] | '\x80'), '\0'});
-        return Sealed(content, "a length in more bytes than it needs", true);
-      }
+        return refused(content, "a length in more bytes than it needs");
     }
   }
 
@@ -296,7 +330,7 @@ class ModelForger {
         file_.mutable_content()->at(Below(content.size())) ^= 1;
         break;
       case 4:
-        forged.bytes = file_.SerializeAsString() + std::string("\xf8\x07\x01", 3);
+        forged.bytes = file_.SerializeAsString() + kUnknownField;
         return forged;
       default:
         forged.bytes = file_.SerializeAsString();
@@ -363,6 +397,7 @@ HostileCounts TryHostileModels(const RandomSubject& subject, std::size_t count,
                                std::uint64_t seed) {
   std::mt19937_64 random(seed);
   HostileCounts counts;
+  google::protobuf::SetLogHandler(nullptr);  // damaged names are no news
   for (std::size_t i = 0; i < count; ++i) {
     const HostileFile file = ForgeModelFile(subject, random);
     const auto fault = [&](const std::string& text) {
