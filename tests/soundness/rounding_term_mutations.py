@@ -410,8 +410,10 @@ ROUNDING_TERM_MUTATIONS = (
     Mutation(
         "differences that decide round to nearest",
         "model/certificate/certificate.cc",
-        "const double difference = SubtractDown(Score(scores, best), Score(scores, j));\n    if",
-        "const double difference = Score(scores, best) - Score(scores, j);\n    if",
+        "is not after rounding either.\n"
+        "    const double difference = SubtractDown(Score(scores, best), Score(scores, j));",
+        "is not after rounding either.\n"
+        "    const double difference = Score(scores, best) - Score(scores, j);",
         implied="rounding is monotone (certificate.cc)",
     ),
 )
