@@ -54,6 +54,9 @@ void AddFlags(CLI::App& app, Flags& flags) {
   input->needs(class_index)->needs(radius);
   class_index->needs(input);
   radius->needs(input);
+  app.add_option("--max-products", flags.verify.max_products,
+                 "Refuse a model if the check of one answer takes more products of exact numbers")
+      ->capture_default_str();
   app.add_flag("--json", flags.verify.json, "One JSON object per line instead of text for people");
   app.formatter(std::make_shared<HelpFormatter>());
   app.footer(kExamples);

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "client/verify/answer_check.h"
+#include "client/verify/answer_cost.h"
 #include "client/verify/certificate_reader.h"
 #include "client/verify/exact/number_text.h"
 #include "client/verify/input_file.h"
@@ -40,11 +41,22 @@ std::string ModelPath(const std::string& argument) {
   return std::filesystem::path(argument) / "model.lip";
 }
 
-absl::StatusOr<ProvenModel> LoadAndProve(const std::string& path) {
+// Whether the answers can be checked in reasonable time.
+absl::Status CheckCost(const Model& model, const VerifyFlags& flags) {
+  const bool has_answers = !flags.certificate.empty() || flags.from_flags.has_value();
+  const std::uint64_t products = ProductsOfAnswer(model);
+  if (!has_answers || products <= flags.max_products) return absl::OkStatus();
+  return absl::ResourceExhaustedError(absl::StrCat(
+      "one answer of this model takes ", products, " products of exact numbers, expected at most ",
+      flags.max_products, "; --max-products ", products, " accepts it"));
+}
+
+absl::StatusOr<ProvenModel> LoadAndProve(const std::string& path, const VerifyFlags& flags) {
   const absl::StatusOr<std::string> bytes = ReadWholeFile(path, kMaxModelFile);
   if (!bytes.ok()) return bytes.status();
   absl::StatusOr<Model> model = ParseModel(*bytes);
   if (!model.ok()) return AtPlace(path, model.status());
+  if (const absl::Status cost = CheckCost(*model, flags); !cost.ok()) return AtPlace(path, cost);
   absl::StatusOr<ProvenModel> proven = ProvenModel::Prove(*std::move(model));
   if (!proven.ok()) return AtPlace(path, proven.status());
   return proven;
@@ -177,7 +189,7 @@ std::string Printable(std::string text) {
 
 absl::Status RunVerify(const VerifyFlags& flags, std::ostream& out, std::ostream& errors) {
   Reporter reporter(flags.json, out, errors);
-  const absl::StatusOr<ProvenModel> proven = LoadAndProve(ModelPath(flags.model));
+  const absl::StatusOr<ProvenModel> proven = LoadAndProve(ModelPath(flags.model), flags);
   if (!proven.ok()) {
     reporter.ModelFailure(proven.status());
     return proven.status();

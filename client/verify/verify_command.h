@@ -4,6 +4,7 @@
 #define CLIENT_VERIFY_VERIFY_COMMAND_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <ostream>
 #include <string>
@@ -25,6 +26,8 @@ struct VerifyFlags {
   std::string certificate;  // a certificate file, or empty
   std::optional<AnswerFromFlags> from_flags;
   bool json = false;  // one JSON object per line
+  // Most products of exact numbers that the check of one answer may take; 2^33 are some minutes.
+  std::uint64_t max_products = std::uint64_t{1} << 33U;
 };
 
 // Proves the model's bounds and checks the answers. Writes results to `out`. Without `json`, it
@@ -35,7 +38,8 @@ struct VerifyFlags {
 //                                   std::cout, std::cerr);
 //
 // Guarantee: OK only if every bound and every answer was proven.
-// Errors:    of the readers and of the first thing that does not hold.
+// Errors:    of the readers and of the first thing that does not hold; ResourceExhausted, before
+//            anything is proven, if an answer takes more than max_products.
 absl::Status RunVerify(const VerifyFlags& flags, std::ostream& out, std::ostream& errors);
 
 // `text` with control characters, which could steer a terminal, replaced by '?'.

@@ -23,7 +23,9 @@
 namespace lipserve::verify {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kInputs = 12;
@@ -120,6 +122,21 @@ TEST_F(VerifyCommandTest, ProvesAModelAlsoFromItsFolder) {
   EXPECT_THAT(out_.str(), HasSubstr("layer 3  dense 8 -> 3: operator norm proven"));
 }
 
+TEST_F(VerifyCommandTest, RefusesAModelWhoseAnswersTakeTooLong) {
+  VerifyFlags flags{.model = model_,
+                    .certificate = "",
+                    .from_flags = AnswerFromFlags{images_ + "[3]", 0, "0"},
+                    .json = false,
+                    .max_products = 100};
+  EXPECT_THAT(Run(flags), AllOf(HasSubstr("model.lip: one answer of this model takes 1"),
+                                HasSubstr("expected at most 100; --max-products 1")));
+  flags.max_products = 1000;
+  EXPECT_THAT(Run(flags), Not(HasSubstr("--max-products")));
+  flags.max_products = 1;
+  flags.from_flags.reset();
+  EXPECT_EQ(Run(flags), "");  // the model alone
+}
+
 TEST_F(VerifyCommandTest, SaysWhichAnswerFailsAndWhy) {
   answers_[7].radius_l2 *= 1.0 + 1e-6;
   EXPECT_EQ(Verify(CertificateOf()), "1 of 12 answers are not proven");
@@ -132,7 +149,7 @@ TEST_F(VerifyCommandTest, RefusesEveryInflatedRadiusComplainingOfTheFirstTen) {
   for (auto& answer : answers_) answer.radius_l2 *= 1.0 + 1e-6;
   EXPECT_EQ(Verify(CertificateOf()), "12 of 12 answers are not proven");
   EXPECT_THAT(complaints_.str(), HasSubstr("answer 9: "));
-  EXPECT_THAT(complaints_.str(), ::testing::Not(HasSubstr("answer 10: ")));
+  EXPECT_THAT(complaints_.str(), Not(HasSubstr("answer 10: ")));
   EXPECT_THAT(complaints_.str(), HasSubstr("... and more"));
 }
 
