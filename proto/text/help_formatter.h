@@ -28,7 +28,11 @@ class HelpFormatter : public CLI::Formatter {
     } else if (option->get_type_size() != 0) {
       const Type type = TypeOf(*option);
       if (!type.value.empty()) left += " " + type.value;
-      if (option->get_expected_max() == CLI::detail::expected_max_vector_size) left += " ...";
+      if (option->get_expected_max() == CLI::detail::expected_max_vector_size) {
+        left += " ...";
+      } else if (option->get_expected_min() > 1) {
+        left += " x " + std::to_string(option->get_expected_min());
+      }
       if (option->get_required()) Append("required", facts);
       Append(type.limits, facts);
       Append(DefaultOf(*option), facts);
@@ -70,7 +74,7 @@ class HelpFormatter : public CLI::Formatter {
         const std::size_t dash = limits.find(" - ");
         type.limits = limits.substr(0, dash) + " to " + limits.substr(dash + 3);
       } else if (part == "POSITIVE") {
-        type.limits = "at least 1";
+        type.limits = "more than 0";
       } else if (part == "NONNEGATIVE") {
         type.limits = "at least 0";
       } else if (part.find('|') != std::string::npos) {
