@@ -27,11 +27,12 @@ double Padded(std::size_t n, std::size_t multiple) {
   return Number((n + multiple - 1) / multiple * multiple);
 }
 
-// Operations of the steps that make up loading; measured, and rounded up
-// (tests/benchmarks/loading_benchmark.cc).
+// Operations of the steps that make up loading. These are estimates, meant to be too high;
+// tests/benchmarks/loading_benchmark.cc prints them beside what loading takes.
 constexpr double kPerFactorisationFlop = 0.05;  // wide panels
 constexpr double kPerBlockFlop = 0.3;           // blocks of a torus are small
 constexpr double kPerBlock = 5e3;
+constexpr double kPerTapOfBlock = 30.0;
 constexpr double kPerScalar = 1.5;    // a multiply-add of a sum in its order
 constexpr double kPerPair = 2.0;      // of a banded Gram matrix
 constexpr double kPerRead = 600.0;    // of all lists of what windows read
@@ -176,7 +177,10 @@ ProofSize ProofOf(const ConvolutionLayer& layer) {
     proof.bytes += plan.cost.bytes;
   } else if (*method == ConvolutionNormMethod::kCircularEmbedding) {
     const ProofCost embedding = EmbeddingCost(layer, *EmbeddingTorus(layer));
-    proof.operations += kPerBlockFlop * embedding.flops + kPerBlock * embedding.bytes / 24.0;
+    const double blocks = embedding.bytes / 24.0;
+    const double taps = Number(layer.vertical.size) * Number(layer.horizontal.size);
+    proof.operations +=
+        kPerBlockFlop * embedding.flops + blocks * (kPerBlock + kPerTapOfBlock * taps);
     proof.bytes += 2.0 * embedding.bytes;
   } else {
     const ProofSize flat = DenseProof(layer.output_channels / layer.groups, layer.fan_in());

@@ -133,7 +133,7 @@ TEST_F(LoadingCostTest, EveryLayerAddsToIt) {
         });
     ASSERT_NE(part, cost.parts.end()) << DescribeLayer(layer);
     // At least one operation for each number of a batch.
-    EXPECT_GT(part->operations, 128.0 * kMaxBatch) << DescribeLayer(layer);
+    EXPECT_GT(part->operations, 128.0 * static_cast<double>(kMaxBatch)) << DescribeLayer(layer);
     EXPECT_GT(part->bytes, 100.0) << DescribeLayer(layer);
   }
 }

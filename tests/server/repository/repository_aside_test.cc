@@ -23,7 +23,11 @@ using ::testing::HasSubstr;
 // Every load goes on aside, and its thread waits at the check until Release.
 class RepositoryAsideTest : public RepositoryFixture {
  protected:
-  ~RepositoryAsideTest() override { Release(); }
+  ~RepositoryAsideTest() override {
+    Release();
+    loader_.reset();  // its threads ask Check
+    repository_.reset();
+  }
 
   void Start(
       RepositoryMode mode, const std::function<void(ModelRepository::Settings&)>& change =
