@@ -22,6 +22,8 @@ constexpr char kFormat[] = "lipserve.certificate";
 constexpr std::uint64_t kVersion = 2;
 // Levels of the format: an object, its answers, an answer, its shape, a length.
 constexpr int kMaxDepth = 4;
+// An answer has 12. Each takes 16 bytes of memory, and may take two of the file.
+constexpr std::size_t kMaxValues = std::size_t{1} << 22;
 constexpr std::uint64_t kMaxAxis = std::uint64_t{1} << 22;
 
 // A wrong value as an error shows it: short, and in printable characters.
@@ -40,12 +42,14 @@ absl::StatusOr<Json> ParseUniqueKeys(const std::string& text) {
   std::vector<std::set<std::string>> open_objects;
   std::string repeated;
   bool too_deep = false;
+  std::size_t values = 0;
   const auto watch = [&](int depth, Json::parse_event_t event, Json& value) {
     // What is deeper is dropped, so that nothing that walks through the rest can recurse far.
     if (depth > kMaxDepth) {
       too_deep = true;
       return false;
     }
+    if (event == Json::parse_event_t::value && ++values > kMaxValues) return false;
     if (event == Json::parse_event_t::object_start) open_objects.emplace_back();
     if (event == Json::parse_event_t::object_end) open_objects.pop_back();
     if (event == Json::parse_event_t::key &&
@@ -58,6 +62,11 @@ absl::StatusOr<Json> ParseUniqueKeys(const std::string& text) {
   if (too_deep) {
     return absl::InvalidArgumentError(
         absl::StrCat("expected JSON of at most ", kMaxDepth, " levels, got more"));
+  }
+  if (values > kMaxValues) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("expected at most ", kMaxValues, " values, got ", values,
+                     "; record the answers in several files"));
   }
   if (json.is_discarded()) return absl::InvalidArgumentError("expected JSON, got other text");
   if (!repeated.empty()) {

@@ -216,8 +216,9 @@ absl::Status ProveConvolutionNormAtMost(const ConvolutionLayer& layer, double cl
   if (method == ConvolutionNormMethod::kFlatKernel) {
     return ProveByFlatKernel(layer, claim, limits);
   }
-  if (ProvesByFactorisation(layer, method, claim, limits.stop)) return absl::OkStatus();
-  if (limits.stop()) return StoppedError();
+  const bool is_proven = ProvesByFactorisation(layer, method, claim, limits.stop);
+  if (limits.stop()) return StoppedError();  // first: what was stopped in between proves nothing
+  if (is_proven) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrFormat(
       "no factorisation proves an operator norm of at most %.17g by %s; it is about %.17g or more",
       claim, MethodName(method), from_below));

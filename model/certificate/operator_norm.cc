@@ -200,8 +200,9 @@ absl::Status ProveOperatorNormAtMost(ConstMatrixView w, double claim, const Proo
     return absl::InvalidArgumentError(absl::StrFormat(
         "the operator norm is about %.17g or more, the claim is %.17g", from_below, claim));
   }
-  if (ProvesNormAtMost(DenseNormProof(w, limits.stop), claim)) return absl::OkStatus();
-  if (limits.stop()) return StoppedError();
+  const bool is_proven = ProvesNormAtMost(DenseNormProof(w, limits.stop), claim);
+  if (limits.stop()) return StoppedError();  // first: what was stopped in between proves nothing
+  if (is_proven) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrFormat(
       "no factorisation proves an operator norm of at most %.17g; it is about %.17g or more", claim,
       from_below));

@@ -375,6 +375,10 @@ absl::Status CheckNetwork(const FrozenNetwork& network) {
         absl::StrCat("input shape: expected [C, H, W] of at least 1 each and at most ",
                      kMaxDimension, " in all, got ", ShapeText(network.input_shape)));
   }
+  if (network.layers.size() > kMaxLayers) {
+    return absl::InvalidArgumentError(absl::StrCat("layers: expected at most ", kMaxLayers,
+                                                   ", got ", network.layers.size()));
+  }
   SampleShape shape = network.input_shape;
   for (std::size_t i = 0; i < network.layers.size(); ++i) {
     if (const absl::Status status = CheckLayer(network.layers[i], shape); !status.ok()) {

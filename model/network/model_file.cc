@@ -4,6 +4,8 @@
 #include <cstdint>
 
 #include "absl/strings/str_cat.h"
+#include "google/protobuf/io/coded_stream.h"
+#include "google/protobuf/wire_format_lite.h"
 #include "model/foundation/status_macros.h"
 #include "model/network/canonical_bytes.h"
 #include "model/network/layer_proto.h"
@@ -80,6 +82,21 @@ absl::StatusOr<FrozenModel> FromProto(const v1::ModelContent& content) {
   return model;
 }
 
+// Counts the layers before anything is parsed: a layer of five bytes becomes a message of a hundred.
+absl::Status CheckLayerCount(const std::string& bytes) {
+  using google::protobuf::internal::WireFormatLite;
+  google::protobuf::io::CodedInputStream stream(reinterpret_cast<const std::uint8_t*>(bytes.data()),
+                                                static_cast<int>(bytes.size()));
+  std::size_t layers = 0;
+  while (const std::uint32_t tag = stream.ReadTag()) {
+    if (WireFormatLite::GetTagFieldNumber(tag) == v1::ModelContent::kLayersFieldNumber) ++layers;
+    if (!WireFormatLite::SkipField(&stream, tag)) break;  // the parser says what is wrong
+  }
+  if (layers <= kMaxLayers) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("layers: expected at most ", kMaxLayers, ", got ", layers));
+}
+
 absl::Status WithPath(const std::string& path, const absl::Status& status) {
   return {status.code(), absl::StrCat(path, ": ", std::string(status.message()))};
 }
@@ -96,6 +113,9 @@ absl::Status WriteModelFile(const std::string& path, FrozenModel& model) {
 
 absl::StatusOr<FrozenModel> ReadModelFile(const std::string& path) {
   LIPSERVE_ASSIGN_OR_RETURN(SealedContent sealed, ReadSealedFile(path, ModelKind()));
+  if (const absl::Status count = CheckLayerCount(sealed.bytes); !count.ok()) {
+    return WithPath(path, count);
+  }
   v1::ModelContent content;
   if (!content.ParseFromString(sealed.bytes)) {
     return absl::InvalidArgumentError(

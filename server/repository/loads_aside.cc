@@ -13,6 +13,8 @@ namespace {
 
 // As the loader's own once the server serves.
 constexpr int kNicenessOfLoads = 10;
+// More would take a share of the cores that serve: niceness is of each thread.
+constexpr std::size_t kMostLoads = 2;
 
 }  // namespace
 
@@ -39,7 +41,7 @@ std::shared_ptr<LoadsAside::Load> LoadsAside::TryStart(double bytes, Work work) 
   if (!enabled_) return nullptr;
   double taken = 0.0;
   for (const auto& load : loads_) taken += load->bytes_;
-  if (!loads_.empty() && taken + bytes > bytes_) return nullptr;
+  if (loads_.size() >= kMostLoads || (!loads_.empty() && taken + bytes > bytes_)) return nullptr;
   auto load = std::make_shared<Load>();
   load->bytes_ = bytes;
   // The thread ends before loads_ lets go of the load.

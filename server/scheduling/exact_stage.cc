@@ -24,6 +24,9 @@ constexpr int kExactStageNiceness = 10;
 // After so long a task lets others go first, before its next image.
 constexpr std::chrono::milliseconds kTurn{20};
 
+// What waits longer when the server stops gets an error.
+constexpr std::chrono::seconds kFinishTime{5};
+
 std::chrono::milliseconds RetryDelayOf(std::chrono::nanoseconds expected_wait) {
   using std::chrono::milliseconds;
   return std::clamp(std::chrono::ceil<milliseconds>(expected_wait), milliseconds(1),
@@ -31,7 +34,12 @@ std::chrono::milliseconds RetryDelayOf(std::chrono::nanoseconds expected_wait) {
 }
 
 // Why the task should not be computed any further.
-std::optional<absl::Status> ReasonToStop(const ClassificationTask& task, const Clock& clock) {
+std::optional<absl::Status> ReasonToStop(const ClassificationTask& task, const Clock& clock,
+                                         Clock::TimePoint finish_by) {
+  if (clock.Now() >= finish_by) {
+    return absl::UnavailableError("the server stops before the exact stage has decided the images; "
+                                  "try another instance");
+  }
   if (task.IsCancelled()) return absl::CancelledError("cancelled in the exact stage");
   if (task.deadline() > clock.Now()) return std::nullopt;
   return absl::DeadlineExceededError(
@@ -77,6 +85,7 @@ void ExactStage::Submit(ClassificationTask& task, std::span<const Answer> answer
 }
 
 void ExactStage::Finish() {
+  finish_by_.store(clock_.Now() + kFinishTime);
   queue_.Close();
   onednn::SetThreadsOfThisThread(1);
   DecideUntilClosed();
@@ -99,7 +108,7 @@ bool ExactStage::Decide(ClassificationTask& task) {
   std::vector<Answer>& answers = task.partial_answers_;
   std::optional<absl::Status> reason;
   const StopCheck stop([&] {
-    reason = ReasonToStop(task, clock_);
+    reason = ReasonToStop(task, clock_, finish_by_.load());
     return reason.has_value();
   });
   const Clock::TimePoint start = clock_.Now();

@@ -2,6 +2,7 @@
 #ifndef SERVER_SCHEDULING_EXACT_STAGE_H_
 #define SERVER_SCHEDULING_EXACT_STAGE_H_
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <memory>
@@ -49,7 +50,8 @@ class ExactStage {
   // several times for each image; with the queue's error and a retry delay if it does not fit.
   void Submit(ClassificationTask& task, std::span<const Answer> answers);
 
-  // Refuses new tasks, and completes the ones that it has. The calling thread helps.
+  // Refuses new tasks, and completes the ones that it has: those that take longer than 5 s with
+  // UNAVAILABLE. The calling thread helps.
   void Finish();
 
   // Whether nothing waits and nothing is computed.
@@ -62,6 +64,7 @@ class ExactStage {
   bool Decide(ClassificationTask& task);
 
   const Clock& clock_;
+  std::atomic<Clock::TimePoint> finish_by_{Clock::TimePoint::max()};
   RequestQueue queue_;
   std::unique_ptr<CheckedThreads> thread_;
 };

@@ -112,7 +112,8 @@ TEST_F(HttpEndpointTest, AnIpv6AddressIsToldToBeOne) {
   for (const auto& [host, expected] : hosts) {
     const ListenAddress address = {.host = host, .port = 8002};
     for (const absl::Status& status :
-         {CheckHttpAddress(address), HttpEndpoint::Start(address, metrics_, health_).status()}) {
+         {CheckHttpAddress(address),
+          HttpEndpoint::Start(address, metrics_, health_, liveness_).status()}) {
       EXPECT_TRUE(absl::IsInvalidArgument(status));
       EXPECT_THAT(std::string(status.message()),
                   AllOf(HasSubstr(expected), HasSubstr("no IPv6"), HasSubstr(ToString(address)),
@@ -124,7 +125,7 @@ TEST_F(HttpEndpointTest, AnIpv6AddressIsToldToBeOne) {
 
 TEST_F(HttpEndpointTest, AnAddressOfNoInterfaceIsNotCalledAPortInUse) {
   const auto elsewhere =
-      HttpEndpoint::Start({.host = "192.0.2.1", .port = 8002}, metrics_, health_);
+      HttpEndpoint::Start({.host = "192.0.2.1", .port = 8002}, metrics_, health_, liveness_);
   EXPECT_THAT(
       std::string(elsewhere.status().message()),
       AllOf(HasSubstr("192.0.2.1:8002: Cannot assign requested address"), HasSubstr("--http")));

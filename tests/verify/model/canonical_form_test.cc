@@ -35,8 +35,8 @@ std::string CheckerError(const std::string& bytes) {
 std::string Field(int number, const std::string& content) {
   std::string length;
   std::size_t rest = content.size();
-  for (; rest >= 0x80; rest >>= 7) length += static_cast<char>(rest & 0x7f | 0x80);
-  return static_cast<char>(number << 3 | 2) + length + static_cast<char>(rest) + content;
+  for (; rest >= 0x80; rest >>= 7) length += static_cast<char>((rest & 0x7f) | 0x80);
+  return static_cast<char>((number << 3) | 2) + length + static_cast<char>(rest) + content;
 }
 
 FrozenModel TwoLayers() { return ModelOf(RandomNetwork(1, {6, 4, 3})); }
