@@ -64,9 +64,9 @@ absl::StatusOr<Json> ParseUniqueKeys(const std::string& text) {
         absl::StrCat("expected JSON of at most ", kMaxDepth, " levels, got more"));
   }
   if (values > kMaxValues) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("expected at most ", kMaxValues, " values, got ", values,
-                     "; record the answers in several files"));
+    return absl::InvalidArgumentError(absl::StrCat("expected at most ", kMaxValues, " values, got ",
+                                                   values,
+                                                   "; record the answers in several files"));
   }
   if (json.is_discarded()) return absl::InvalidArgumentError("expected JSON, got other text");
   if (!repeated.empty()) {

@@ -85,8 +85,8 @@ absl::Status CheckCanonical(google::protobuf::Message& message, const std::strin
   return absl::InvalidArgumentError(absl::StrCat(
       "byte ", *difference, " of ", bytes.size(),
       ": expected the canonical form of the message, got other bytes; each known field must stand "
-      "once, in the order of numbers, without defaults, in the fewest bytes; write the file again "
-      "with lipserve-train, or with protobuf's deterministic serialisation"));
+      "once, in the order of numbers, without defaults, in the fewest bytes; use the "
+      "lipserve release that wrote the file if it is newer, or write the file again"));
 }
 
 }  // namespace lipserve

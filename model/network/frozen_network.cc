@@ -376,8 +376,8 @@ absl::Status CheckNetwork(const FrozenNetwork& network) {
                      kMaxDimension, " in all, got ", ShapeText(network.input_shape)));
   }
   if (network.layers.size() > kMaxLayers) {
-    return absl::InvalidArgumentError(absl::StrCat("layers: expected at most ", kMaxLayers,
-                                                   ", got ", network.layers.size()));
+    return absl::InvalidArgumentError(
+        absl::StrCat("layers: expected at most ", kMaxLayers, ", got ", network.layers.size()));
   }
   SampleShape shape = network.input_shape;
   for (std::size_t i = 0; i < network.layers.size(); ++i) {

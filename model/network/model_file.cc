@@ -82,7 +82,8 @@ absl::StatusOr<FrozenModel> FromProto(const v1::ModelContent& content) {
   return model;
 }
 
-// Counts the layers before anything is parsed: a layer of five bytes becomes a message of a hundred.
+// Counts the layers before anything is parsed: a layer of five bytes becomes a message of a
+// hundred.
 absl::Status CheckLayerCount(const std::string& bytes) {
   using google::protobuf::internal::WireFormatLite;
   google::protobuf::io::CodedInputStream stream(reinterpret_cast<const std::uint8_t*>(bytes.data()),

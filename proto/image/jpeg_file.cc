@@ -42,6 +42,7 @@ struct JpegDecoder {
   std::FILE* file = nullptr;
   jpeg_decompress_struct jpeg{};
   jpeg_error_mgr errors{};
+  jpeg_progress_mgr progress{};
   std::jmp_buf on_error{};
   std::string error;
   PixelImage image;
@@ -60,6 +61,18 @@ struct JpegDecoder {
 void OnMessage(j_common_ptr jpeg, int level) {
   constexpr int kWarning = -1;
   if (level == kWarning) Fail(jpeg);
+}
+
+// libjpeg visits every block of the picture for each scan, and a scan may take a few bytes of the
+// file. Real progressive pictures have about ten.
+constexpr int kMaxScans = 100;
+
+void FailAfterTooManyScans(j_common_ptr jpeg) {
+  const auto* const decompress = reinterpret_cast<const jpeg_decompress_struct*>(jpeg);
+  if (decompress->input_scan_number <= kMaxScans) return;
+  auto& decoder = *static_cast<JpegDecoder*>(jpeg->client_data);
+  decoder.error = "it has more than 100 scans";
+  std::longjmp(decoder.on_error, 1);
 }
 
 // The orientation that the first EXIF segment says, of those that jpeg_read_header has kept.
@@ -82,6 +95,8 @@ bool Decode(JpegDecoder& decoder) {
   decoder.errors.error_exit = Fail;
   decoder.errors.emit_message = OnMessage;
   jpeg_create_decompress(&jpeg);
+  decoder.progress.progress_monitor = FailAfterTooManyScans;
+  jpeg.progress = &decoder.progress;
   jpeg.client_data = &decoder;
   jpeg_stdio_src(&jpeg, decoder.file);
   jpeg_save_markers(&jpeg, kExifMarker, kMaxMarkerBytes);

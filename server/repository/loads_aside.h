@@ -61,9 +61,8 @@ class LoadsAside {
   void Enable(ThreadCheck check, std::function<void()> ended);
   bool IsEnabled() const;
 
-  // Starts a load that takes so many bytes; null if two run or there is no room until another has
-  // ended, or
-  // none may start.
+  // Starts a load that takes so many bytes; null if two run, if there is no room until another has
+  // ended, or if none may start.
   std::shared_ptr<Load> TryStart(double bytes, Work work);
 
   // Frees the threads of loads that have ended.

@@ -37,8 +37,9 @@ std::chrono::milliseconds RetryDelayOf(std::chrono::nanoseconds expected_wait) {
 std::optional<absl::Status> ReasonToStop(const ClassificationTask& task, const Clock& clock,
                                          Clock::TimePoint finish_by) {
   if (clock.Now() >= finish_by) {
-    return absl::UnavailableError("the server stops before the exact stage has decided the images; "
-                                  "try another instance");
+    return absl::UnavailableError(
+        "the server stops before the exact stage has decided the images; "
+        "try another instance");
   }
   if (task.IsCancelled()) return absl::CancelledError("cancelled in the exact stage");
   if (task.deadline() > clock.Now()) return std::nullopt;

@@ -171,10 +171,7 @@ inline std::vector<CostlyModel> CostlyModels() {
        }},
       {"kernel_3_on_2048",
        [=] {
-         return Builder(square(2048))
-             .Convolution(1, {.size = 3, .stride = 2})
-             .Dense(2)
-             .Build();
+         return Builder(square(2048)).Convolution(1, {.size = 3, .stride = 2}).Dense(2).Build();
        }},
       {"kernel_1_stride_2048",
        [=] {
@@ -224,41 +221,41 @@ inline std::vector<CostlyModel> CostlyModels() {
          }
          return builder.Dense(2).Build();
        }},
-      {"20000_abs_of_16",
+      {"1000_abs_of_16",
        [] {
-         return Builder({16, 1, 1}).Repeat(20'000, AbsLayer{}).Dense(2).Build();
+         return Builder({16, 1, 1}).Repeat(1'000, AbsLayer{}).Dense(2).Build();
        }},
-      {"20000_abs_of_32768",
+      {"1000_abs_of_32768",
        [] {
-         return Builder({32768, 1, 1}).Repeat(20'000, AbsLayer{}).Dense(2).Build();
+         return Builder({32768, 1, 1}).Repeat(1'000, AbsLayer{}).Dense(2).Build();
        }},
-      {"5000_dense_1_to_1",
-       [] {
-         Builder builder({1, 1, 1});
-         for (int i = 0; i < 5000; ++i) builder.Dense(1);
-         return builder.Dense(2).Build();
-       }},
-      {"2000_convolutions_1_to_1",
+      {"1000_dense_1_to_1",
        [] {
          Builder builder({1, 1, 1});
-         for (int i = 0; i < 2000; ++i) builder.Convolution(1, {.size = 1});
+         for (int i = 0; i < 1000; ++i) builder.Dense(1);
          return builder.Dense(2).Build();
        }},
-      {"20000_householder",
+      {"1000_convolutions_1_to_1",
+       [] {
+         Builder builder({1, 1, 1});
+         for (int i = 0; i < 1000; ++i) builder.Convolution(1, {.size = 1});
+         return builder.Dense(2).Build();
+       }},
+      {"1000_householder",
        [] {
          return Builder({2, 1, 1})
-             .Repeat(20'000, HouseholderLayer{.directions = {0.01F, 0.01F}})
+             .Repeat(1'000, HouseholderLayer{.directions = {0.01F, 0.01F}})
              .Dense(2)
              .Build();
        }},
-      {"20000_max_min_of_4_million",
+      {"1000_max_min_of_4_million",
        [] {
-         return Builder({1 << 22, 1, 1}).Repeat(20'000, MaxMinLayer{}).Dense(2).Build();
+         return Builder({1 << 22, 1, 1}).Repeat(1'000, MaxMinLayer{}).Dense(2).Build();
        }},
-      {"20000_group_sorts_of_4096",
+      {"1000_group_sorts_of_4096",
        [] {
          return Builder({4096, 1, 1})
-             .Repeat(20'000, GroupSortLayer{.group_size = 4096})
+             .Repeat(1'000, GroupSortLayer{.group_size = 4096})
              .Dense(2)
              .Build();
        }},

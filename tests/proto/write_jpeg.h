@@ -24,6 +24,7 @@ struct JpegForm {
   int channels = 1;
   J_COLOR_SPACE color_space = JCS_GRAYSCALE;
   bool progressive = false;
+  bool many_scans = false;  // 253 progressive scans of a grey picture
   std::vector<std::uint8_t> exif = {};  // a TIFF structure, or none
 };
 
@@ -44,6 +45,16 @@ inline void WriteJpeg(const std::string& path, const JpegForm& form,
   jpeg_set_defaults(&jpeg);
   jpeg_set_quality(&jpeg, 100, TRUE);
   if (form.progressive) jpeg_simple_progression(&jpeg);
+  std::vector<jpeg_scan_info> scans;
+  if (form.many_scans) {
+    scans.push_back({1, {0}, 0, 0, 0, 0});
+    for (int k = 1; k < 64; ++k) {
+      scans.push_back({1, {0}, k, k, 0, 3});
+      for (int bit = 3; bit > 0; --bit) scans.push_back({1, {0}, k, k, bit, bit - 1});
+    }
+    jpeg.scan_info = scans.data();
+    jpeg.num_scans = static_cast<int>(scans.size());
+  }
   jpeg_start_compress(&jpeg, TRUE);
   if (!form.exif.empty()) {
     std::vector<std::uint8_t> segment = {'E', 'x', 'i', 'f', 0, 0};

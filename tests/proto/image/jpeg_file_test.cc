@@ -88,6 +88,12 @@ TEST_F(JpegFileTest, RefusesPicturesThatAreTooLarge) {
   EXPECT_THAT(ErrorOf("wide.jpg"), HasSubstr("4097x1 pixels, more than 4096"));
 }
 
+// The time of a scan depends on the size of the picture, not on that of the file.
+TEST_F(JpegFileTest, RefusesTooManyScans) {
+  WriteJpeg(Path("scans.jpg"), {.width = 16, .height = 16, .many_scans = true}, Stripes(16, 16));
+  EXPECT_THAT(ErrorOf("scans.jpg"), HasSubstr("more than 100 scans"));
+}
+
 TEST_F(JpegFileTest, RefusesEveryTruncation) {
   WriteJpeg(Path("whole.jpg"), {.width = 16, .height = 16}, Stripes(16, 16));
   const std::string whole = Bytes("whole.jpg");
