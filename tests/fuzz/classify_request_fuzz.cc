@@ -18,8 +18,8 @@ constexpr std::size_t kMaxImages = 8;
 void Answer(const lipserve::ServedModel& model, const lipserve::v1::ClassifyRequest& request,
             const lipserve::DecodedImages& images) {
   std::vector<lipserve::Answer> answers(images.num_images);
-  model.Classify({images.inputs.data(), images.num_images, model.input_size()}, answers,
-                 images.precision);
+  model.ClassifyByFloatingPoint({images.inputs.data(), images.num_images, model.input_size()},
+                                answers, images.precision);
   lipserve::v1::ClassifyResponse response;
   lipserve::EncodeClassifyResponse(request, images, model, answers, response);
   for (const auto& answer : response.classifications()) {

@@ -18,8 +18,8 @@ constexpr std::size_t kMaxImages = 8;
 void Answer(const lipserve::ServedModel& model, const inference::ModelInferRequest& request,
             const lipserve::DecodedImages& images) {
   std::vector<lipserve::Answer> answers(images.num_images);
-  model.Classify({images.inputs.data(), images.num_images, model.input_size()}, answers,
-                 images.precision);
+  model.ClassifyByFloatingPoint({images.inputs.data(), images.num_images, model.input_size()},
+                                answers, images.precision);
   inference::ModelInferResponse response;
   lipserve::EncodeInferResponse(request, images, model, answers, response);
   if (response.outputs_size() != response.raw_output_contents_size()) std::abort();
