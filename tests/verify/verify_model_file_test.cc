@@ -381,7 +381,7 @@ TEST(VerifyModelFileTest, RefusesFieldsThatItDoesNotKnow) {
   EXPECT_EQ(ModelFileError(Sealed(content)), "");
   // Field 9, a number; and a second name, of which protobuf would take the last.
   EXPECT_THAT(ModelFileError(Sealed(content + "\x48\x01")), HasSubstr("got field 9"));
-  EXPECT_THAT(ModelFileError(Sealed(content + "\x0a\x01x")), HasSubstr("name: expected once"));
+  EXPECT_THAT(ModelFileError(Sealed("\x0a\x01x" + content)), HasSubstr("name: expected once"));
 }
 
 }  // namespace

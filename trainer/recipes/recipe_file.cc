@@ -227,7 +227,7 @@ absl::StatusOr<v1::Recipe> ParseRecipe(const std::string& text, const std::strin
 absl::StatusOr<v1::Recipe> ReadRecipeFile(const std::string& path, RecipeLocations* locations) {
   LIPSERVE_ASSIGN_OR_RETURN(const std::string text, ReadTextFile(path));
   if (text.empty())
-    return absl::NotFoundError(absl::StrCat(path, ": expected a recipe, got an empty file"));
+    return absl::NotFoundError(absl::StrCat(path, ": cannot read the recipe: it is empty"));
   return ParseRecipe(text, path, locations);
 }
 

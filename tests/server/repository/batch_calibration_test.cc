@@ -108,7 +108,7 @@ TEST(BatchCalibrationTest, WhereTheGainEndsTheLimitIs) {
 TEST(BatchCalibrationTest, FivePercentAreNotWorthALongerWait) {
   const auto best_at_8 = [](double gain) {
     return [gain](std::size_t n) {
-      const double per_image = n == 8 ? 1e9 / gain : 1e9;
+      const double per_image = n == 8 ? 2.4e7 / gain : 2.4e7;
       return nanoseconds(static_cast<std::int64_t>(per_image * static_cast<double>(n)));
     };
   };

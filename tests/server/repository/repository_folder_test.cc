@@ -15,7 +15,7 @@ namespace {
 using ::testing::HasSubstr;
 
 // A repository at models/, where files of models are looked for and not read.
-class RepositoryFolderTest : public ::testing::Test {
+class MisplacedModelTest : public ::testing::Test {
  protected:
   void Write(const std::string& path) const {
     std::filesystem::create_directories(std::filesystem::path(folder_.path(path)).parent_path());
@@ -37,7 +37,7 @@ class RepositoryFolderTest : public ::testing::Test {
   const TemporaryFolder folder_;
 };
 
-TEST_F(RepositoryFolderTest, EachWrongDepthIsAnsweredByTheRightFolder) {
+TEST_F(MisplacedModelTest, EachWrongDepthIsAnsweredByTheRightFolder) {
   Write("above/models/digits8/1/model.lip");
   const std::string right = std::filesystem::canonical(folder_.path("above/models")).string();
   EXPECT_EQ(Problem("above/models"), "");
@@ -49,7 +49,7 @@ TEST_F(RepositoryFolderTest, EachWrongDepthIsAnsweredByTheRightFolder) {
                                           folder_.path("above/models")));
 }
 
-TEST_F(RepositoryFolderTest, AModelFileWithoutAVersionIsToldWhereToGo) {
+TEST_F(MisplacedModelTest, AModelFileWithoutAVersionIsToldWhereToGo) {
   Write("models/digits8/model.lip");
   EXPECT_THAT(Problem("models"),
               HasSubstr("digits8/model.lip: expected it in the folder of a version, got it in that "
@@ -57,7 +57,7 @@ TEST_F(RepositoryFolderTest, AModelFileWithoutAVersionIsToldWhereToGo) {
                         folder_.path("models/digits8/1/model.lip")));
 }
 
-TEST_F(RepositoryFolderTest, AMisplacedFileDoesNotHideOtherModels) {
+TEST_F(MisplacedModelTest, AMisplacedFileDoesNotHideOtherModels) {
   Write("models/7/model.lip");
   Write("models/digits8/1/model.lip");
   const auto listing = ListRepositoryFolder(folder_.path("models"));

@@ -99,7 +99,7 @@ TEST(RecipeFileTest, NamesAMissingFile) {
   const auto recipe = ReadRecipeFile("/nowhere/recipe.textproto");
   EXPECT_EQ(recipe.status().code(), absl::StatusCode::kNotFound);
   EXPECT_THAT(std::string(recipe.status().message()),
-              HasSubstr("/nowhere/recipe.textproto: cannot read the recipe: No such file"));
+              HasSubstr("/nowhere/recipe.textproto: cannot read: No such file"));
 }
 
 TEST(RecipeFileTest, RefusesAFolderAndAnEmptyFile) {
