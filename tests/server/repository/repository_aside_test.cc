@@ -132,7 +132,7 @@ TEST_F(RepositoryAsideTest, AFileThatChangesMeanwhileIsLoadedInItsPlace) {
   WaitUntilHeld();
   AddVersion("m", 2, 3);
   Poll();
-  while (Served(*repository_, "m") != "2") std::this_thread::yield();
+  while (!repository_->catalog()->Find("m", 2).ok()) std::this_thread::yield();
   FrozenModel expected = SmallModel(3);
   ASSERT_TRUE(WriteModelFile(folder_.path() + "/expected.lip", expected).ok());
   EXPECT_EQ((*repository_->catalog()->Find("m", 2))->frozen().digest, expected.digest);
