@@ -128,7 +128,7 @@ class ConnectionChecks:
         self.flood_of("empty frames of headers", empty_frames)
 
     def flood_of(self, what, chunk, **flags):
-        seconds = 1 if self.short else 4
+        seconds = 0.5 if self.short else 4
         with Server(self.programs, self.repository("floods-" + what.replace(" ", "-"))) as server:
             with Background(lambda: server.load(seconds + 2, outstanding=1, warm_up=0,
                                                 timeout=5)) as neighbour:
