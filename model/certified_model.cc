@@ -309,7 +309,7 @@ absl::StatusOr<std::shared_ptr<const CertifiedModel>> CertifiedModel::Create(Fro
   const double image_operations = OperationsPerImage(frozen.network);
   LIPSERVE_ASSIGN_OR_RETURN(NetworkBounds bounds,
                             NetworkBounds::Create(frozen.network, limits.stop));
-  const std::shared_ptr<const CertifiedModel> model(new CertifiedModel(
+  std::shared_ptr<const CertifiedModel> model(new CertifiedModel(
       std::make_unique<const Impl>(std::move(frozen), std::move(bounds), max_batch)));
   LIPSERVE_RETURN_IF_ERROR(model->SelfTest(image_operations, limits.stop));
   return model;

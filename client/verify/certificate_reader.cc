@@ -28,12 +28,12 @@ constexpr std::uint64_t kMaxAxis = std::uint64_t{1} << 22;
 
 // A wrong value as an error shows it: short, and in printable characters.
 std::string Shown(const Json& value) {
-  constexpr std::size_t kMost = 60;
+  constexpr std::size_t kShown = 60;
   if (value.is_structured()) return value.type_name();
   const std::string text = value.is_string() ? value.get<std::string>() : value.dump();
-  const std::string start = absl::CHexEscape(text.substr(0, kMost));
+  const std::string start = absl::CHexEscape(text.substr(0, kShown));
   return absl::StrCat(value.is_string() ? absl::StrCat("\"", start, "\"") : start,
-                      text.size() > kMost ? "..." : "");
+                      text.size() > kShown ? "..." : "");
 }
 
 // Parses JSON in which no object repeats a key, because readers differ in which of two values they

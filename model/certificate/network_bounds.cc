@@ -54,7 +54,7 @@ absl::StatusOr<NetworkBounds> NetworkBounds::Create(const FrozenNetwork& network
     shape = OutputShape(layer, input);
     bounds.layer_lipschitz_.push_back(1.0);
     if (OnlyMovesNumbers(layer)) continue;
-    if (const absl::Status claim = CheckClaim(layer, stop); !claim.ok()) {
+    if (absl::Status claim = CheckClaim(layer, stop); !claim.ok()) {
       if (absl::IsCancelled(claim)) return claim;
       return LayerError(i, layer, claim.message());
     }

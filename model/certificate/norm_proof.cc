@@ -21,10 +21,12 @@ std::optional<double> SmallestProvable(const NormProof& proof, double estimate, 
   double low = estimate;
   double high = estimate;
   bool completes = false;
-  for (double step = tolerance / 16.0; step < 8.0 && !completes; step *= 8.0) {
+  double step = tolerance / 16.0;
+  while (step < 8.0 && !completes) {
     low = high;
     high = estimate * (1.0 + step);
     completes = proof.Completes(high);
+    step *= 8.0;
   }
   if (!completes) return std::nullopt;
   while (high - low > tolerance * estimate) {

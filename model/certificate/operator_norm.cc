@@ -126,35 +126,49 @@ class DenseNormProof : public NormProof {
   std::vector<double> diagonal_;
 };
 
+// W times a power of two.
+struct ScaledMatrix {
+  double operator()(std::size_t row, std::size_t column) const {
+    return static_cast<double>(w.data[row * w.cols + column]) * scale;
+  }
+
+  ConstMatrixView w;
+  double scale;
+};
+
+// y = A A^T x for A with more columns than rows. `image` becomes A^T x.
+void ApplyWideGram(const ScaledMatrix& a, std::span<const double> x, std::span<double> image,
+                   std::span<double> y) {
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    for (std::size_t k = 0; k < image.size(); ++k) image[k] += x[i] * a(i, k);
+  }
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    for (std::size_t k = 0; k < image.size(); ++k) y[i] += image[k] * a(i, k);
+  }
+}
+
+// y = A^T A x for A with more rows than columns, each sum in the same order. `image` becomes A x.
+void ApplyTallGram(const ScaledMatrix& a, std::span<const double> x, std::span<double> image,
+                   std::span<double> y) {
+  for (std::size_t k = 0; k < image.size(); ++k) {
+    for (std::size_t i = 0; i < x.size(); ++i) image[k] += x[i] * a(k, i);
+  }
+  for (std::size_t k = 0; k < image.size(); ++k) {
+    for (std::size_t i = 0; i < x.size(); ++i) y[i] += image[k] * a(k, i);
+  }
+}
+
 // ||W||_2 from below, from the weights themselves and not from G.
 double EstimateNormFromBelow(ConstMatrixView w, std::size_t steps, const StopCheck& stop) {
   const std::size_t p = std::min(w.rows, w.cols);
   const std::size_t q = std::max(w.rows, w.cols);
   const int exponent = ScaleExponent(w);
-  const double scale = std::ldexp(1.0, exponent);
-  const auto number = [&](std::size_t row, std::size_t column) {
-    return static_cast<double>(w.data[row * w.cols + column]) * scale;
-  };
+  const ScaledMatrix scaled{.w = w, .scale = std::ldexp(1.0, exponent)};
   std::vector<double> image(q);
-  // Each sum is over the shorter or the longer side in its order, whichever way the matrix lies.
   const SymmetricMap gram = [&](std::span<const double> x, std::span<double> y) {
     std::fill(image.begin(), image.end(), 0.0);
     std::fill(y.begin(), y.end(), 0.0);
-    if (w.rows <= w.cols) {
-      for (std::size_t i = 0; i < p; ++i) {
-        for (std::size_t k = 0; k < q; ++k) image[k] += x[i] * number(i, k);
-      }
-      for (std::size_t i = 0; i < p; ++i) {
-        for (std::size_t k = 0; k < q; ++k) y[i] += image[k] * number(i, k);
-      }
-    } else {
-      for (std::size_t k = 0; k < q; ++k) {
-        for (std::size_t i = 0; i < p; ++i) image[k] += x[i] * number(k, i);
-      }
-      for (std::size_t k = 0; k < q; ++k) {
-        for (std::size_t i = 0; i < p; ++i) y[i] += image[k] * number(k, i);
-      }
-    }
+    (w.rows <= w.cols ? ApplyWideGram : ApplyTallGram)(scaled, x, image, y);
   };
   const double eigenvalue = LargestEigenvalueEstimate(p, gram, steps, stop);
   // Minus the possible error of its own sums of p + q terms.

@@ -65,7 +65,7 @@ class ServiceMethods {
 
   // Any other call. Its constructor takes its pool, its method, the server and `arguments`.
   template <typename Call, typename... Arguments>
-  void Add(const typename Call::Method& method, Arguments... arguments) {
+  void Add(const typename Call::Method& method, const Arguments&... arguments) {
     pools_.Add(kPostedOthers, [method, &server = server_, arguments...](CallPool& pool) {
       return std::make_unique<Call>(pool, method, server, arguments...);
     });

@@ -106,7 +106,7 @@ bool IsUsed(const v1::DatasetSpec& spec, const std::string& name) {
 }
 
 bool IsDocumentation(const std::string& name) {
-  return name.starts_with(".") || name.starts_with("README") || name.starts_with("LICENSE") ||
+  return name.starts_with('.') || name.starts_with("README") || name.starts_with("LICENSE") ||
          name.ends_with(".md");
 }
 

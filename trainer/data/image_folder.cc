@@ -36,7 +36,7 @@ absl::StatusOr<std::vector<std::string>> List(const fs::path& folder, bool wants
   std::error_code error;
   for (const fs::directory_entry& entry : fs::directory_iterator(folder, error)) {
     const std::string name = entry.path().filename().string();
-    if (name.starts_with(".")) continue;
+    if (name.starts_with('.')) continue;
     if (IsFolder(entry.path()) != wants_folders) {
       return absl::InvalidArgumentError(absl::StrCat(
           entry.path().string(),
@@ -193,7 +193,7 @@ absl::Status CheckFolders(const fs::path& root) {
   std::error_code ignored;
   for (const fs::directory_entry& entry : fs::directory_iterator(root, ignored)) {
     const std::string name = entry.path().filename().string();
-    if (name.starts_with(".") || known.contains(name) || !IsFolder(entry.path())) continue;
+    if (name.starts_with('.') || known.contains(name) || !IsFolder(entry.path())) continue;
     return absl::InvalidArgumentError(
         absl::StrCat(root.string(), ": beside train expected only the folders test and val (or ",
                      "valid, validation), got ", VisibleName(name),

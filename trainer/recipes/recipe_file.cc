@@ -215,7 +215,7 @@ absl::StatusOr<v1::Recipe> ParseRecipe(const std::string& text, const std::strin
   LIPSERVE_RETURN_IF_ERROR(ParseProtoText(text, place, recipe, tree.get()));
   RecipeLocations here(place, std::move(tree));
   if (const absl::Status status = ValidateRecipe(recipe); !status.ok()) {
-    const absl::Status located = here.Locate(status);
+    absl::Status located = here.Locate(status);
     // A field that the file leaves out has no line.
     if (located != status) return located;
     return absl::Status(status.code(), absl::StrCat(place, ": ", status.message()));

@@ -253,7 +253,7 @@ absl::Status CheckWindow(const WireMessage& message, const Shape& input) {
 absl::StatusOr<Layer> ReadAveragePool(std::string_view bytes, const Shape& input) {
   const absl::StatusOr<WireMessage> message = WireMessage::Parse(bytes, kFrozenAveragePool);
   if (!message.ok()) return message.status();
-  if (const absl::Status status = CheckWindow(*message, input); !status.ok()) return status;
+  if (absl::Status status = CheckWindow(*message, input); !status.ok()) return status;
   const absl::StatusOr<Dyadic> scale =
       FromBinary32(static_cast<std::uint32_t>(message->value(3)), Binary32Rule::kZeroOrNormal);
   if (!scale.ok()) return StatusAt("scale", scale.status());
@@ -266,7 +266,7 @@ absl::StatusOr<Layer> ReadAveragePool(std::string_view bytes, const Shape& input
 absl::StatusOr<Layer> ReadL2NormPool(std::string_view bytes, const Shape& input) {
   const absl::StatusOr<WireMessage> message = WireMessage::Parse(bytes, kFrozenL2NormPool);
   if (!message.ok()) return message.status();
-  if (const absl::Status status = CheckWindow(*message, input); !status.ok()) return status;
+  if (absl::Status status = CheckWindow(*message, input); !status.ok()) return status;
   return L2NormPool{.window_height = message->value(1), .window_width = message->value(2)};
 }
 
@@ -277,7 +277,7 @@ absl::Status CheckPairs(const Shape& input) {
 }
 
 absl::StatusOr<Layer> ReadMaxMin(std::string_view bytes, const Shape& input) {
-  if (const absl::Status status = CheckPairs(input); !status.ok()) return status;
+  if (absl::Status status = CheckPairs(input); !status.ok()) return status;
   return ReadPlain<MaxMin>(bytes);
 }
 
@@ -290,7 +290,7 @@ absl::StatusOr<Layer> ReadPRelu(std::string_view bytes, const Shape& input) {
 }
 
 absl::StatusOr<Layer> ReadHouseholder(std::string_view bytes, const Shape& input) {
-  if (const absl::Status status = CheckPairs(input); !status.ok()) return status;
+  if (absl::Status status = CheckPairs(input); !status.ok()) return status;
   const absl::StatusOr<WireMessage> message = WireMessage::Parse(bytes, kFrozenHouseholder);
   if (!message.ok()) return message.status();
   absl::StatusOr<ExactVector> directions =

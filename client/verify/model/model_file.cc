@@ -131,7 +131,7 @@ absl::StatusOr<Model> ParseModel(const std::string& file) {
               .pixels = *std::move(pixels),
               .file_digest = Sha256Hex(file),
               .digest = std::move(digest)};
-  if (const absl::Status status = ReadLayers(*content, model); !status.ok()) return status;
+  if (absl::Status status = ReadLayers(*content, model); !status.ok()) return status;
   return model;
 }
 

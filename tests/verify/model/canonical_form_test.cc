@@ -57,7 +57,7 @@ TEST(CanonicalFormTest, IsWhatTheTrainerWrites) {
 TEST(CanonicalFormTest, BothReadersRefuseEveryOtherContent) {
   const v1::ModelContent content = Content();
   const std::string good = content.SerializeAsString();
-  const std::string shape = Field(2, "\6\1\1"s);
+  const std::string shape = Field(2, "\1\1\6"s);
   ASSERT_NE(good.find(shape), std::string::npos);
   const auto with_shape = [&](const std::string& other) {
     std::string bytes = good;
@@ -74,17 +74,17 @@ TEST(CanonicalFormTest, BothReadersRefuseEveryOtherContent) {
       {"an unknown field", good + Field(15, "x")},
       {"a name twice", Field(1, "a") + good},
       {"a message in two parts", good + Field(3, "")},
-      {"a shape that is not packed", with_shape("\x10\6\x10\1\x10\1"s)},
-      {"a shape in two parts", with_shape(Field(2, "\6\1"s) + Field(2, "\1"s))},
-      {"a number in too many bytes", with_shape(Field(2, "\x86\0\1\1"s))},
-      {"a length in too many bytes", with_shape("\x12\x83\0\6\1\1"s)},
-      {"a tag in too many bytes", with_shape("\x92\0\3\6\1\1"s)},
+      {"a shape that is not packed", with_shape("\x10\1\x10\1\x10\6"s)},
+      {"a shape in two parts", with_shape(Field(2, "\1\1"s) + Field(2, "\6"s))},
+      {"a number in too many bytes", with_shape(Field(2, "\1\1\x86\0"s))},
+      {"a length in too many bytes", with_shape("\x12\x83\0\1\1\6"s)},
+      {"a tag in too many bytes", with_shape("\x92\0\3\1\1\6"s)},
       {"two members of a oneof", with_flatten(Field(4, Field(3, "\x08\2"s) + Field(1, "")))},
       {"one member twice", with_flatten(Field(4, Field(1, "") + Field(1, "")))},
       {"an unknown field inside", with_flatten(Field(4, Field(1, Field(9, "x"))))},
       {"a default", good + "\x38\0"s},
       {"fields out of order", good.substr(flatten.size()) + flatten},
-      {"a wrong wire type", with_shape("\x15\6\1\1\0"s)},
+      {"a wrong wire type", with_shape("\x15\1\1\6\0"s)},
       {"a group", good + "\x7b\x7c"s},
   };
   for (const auto& [what, bytes] : others) {
