@@ -130,6 +130,7 @@ std::string WhyNotListening(const ListenAddress& address) {
   if (unknown != 0) return absl::StrCat(address.host, ": ", ::gai_strerror(unknown));
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(found, &::freeaddrinfo);
   const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (socket < 0) return std::strerror(errno);
   const int on = 1;
   ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
   const bool listens =

@@ -30,7 +30,7 @@ absl::StatusOr<ListenAddress> ParseListenAddress(const std::string& text) {
 
 absl::StatusOr<ListenAddress> ParseListenAddressOrUnix(const std::string& text) {
   constexpr std::size_t kLongestPath = 107;  // of the kernel's sockaddr_un
-  const ListenAddress unix_socket{.host = text, .port = 0};
+  ListenAddress unix_socket{.host = text, .port = 0};
   if (!IsUnixSocket(unix_socket)) return ParseListenAddress(text);
   const std::string path = UnixPath(unix_socket);
   if (path.size() > 1 && path.front() == '/' && path.size() <= kLongestPath) return unix_socket;
