@@ -43,7 +43,7 @@ class HelpFormatter : public CLI::Formatter {
     for (const CLI::Option* excluded : option->get_excludes()) {
       Append("not with " + excluded->get_name(), facts);
     }
-    const std::string description = option->get_description();
+    const std::string& description = option->get_description();
     return InColumns(left, facts.empty() ? description : description + " (" + facts + ")");
   }
 
@@ -116,7 +116,7 @@ class HelpFormatter : public CLI::Formatter {
         wrapped += "\n" + std::string(indent, ' ');
         column = indent;
       } else if (column > indent) {
-        wrapped += " ";
+        wrapped += ' ';
         ++column;
       }
       wrapped += word;

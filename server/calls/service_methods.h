@@ -58,9 +58,9 @@ class ServiceMethods {
   template <typename Request, typename Response>
   void AddPrompt(RpcMethod rpc_method,
                  typename UnaryMethod<Service, Request, Response>::RequestFunction request_function,
-                 PromptAnswer<Request, Response> answer) {
+                 const PromptAnswer<Request, Response>& answer) {
     using Call = PromptCall<Service, Request, Response>;
-    Add<Call>({&service_, &queue_, request_function}, rpc_method, std::move(answer));
+    Add<Call>({&service_, &queue_, request_function}, rpc_method, answer);
   }
 
   // Any other call. Its constructor takes its pool, its method, the server and `arguments`.

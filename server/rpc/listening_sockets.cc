@@ -76,7 +76,8 @@ void SetOption(const FileDescriptor& socket, int level, int name, int value) {
 
 // Connections inherit the options of TCP.
 bool BindAndListen(const FileDescriptor& socket, const sockaddr* address, socklen_t size) {
-  return ::bind(socket.get(), address, size) == 0 && ::listen(socket.get(), SOMAXCONN) == 0;
+  return socket.get() >= 0 && ::bind(socket.get(), address, size) == 0 &&
+         ::listen(socket.get(), SOMAXCONN) == 0;
 }
 
 FileDescriptor NewSocket(int family) {
@@ -114,7 +115,8 @@ bool IsStale(const sockaddr_un& address) {
   // To connect to any other file fails in the same way.
   if (::stat(address.sun_path, &file) != 0 || !S_ISSOCK(file.st_mode)) return false;
   const FileDescriptor probe = NewSocket(AF_UNIX);
-  return ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) !=
+  return probe.get() >= 0 &&
+         ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) !=
              0 &&
          errno == ECONNREFUSED;
 }
