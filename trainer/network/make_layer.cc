@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "trainer/network/make_layer.h"
 
+#include <cassert>
 #include <cstdint>
 #include <string>
 
@@ -56,6 +57,7 @@ absl::StatusOr<NearestPrototypeOptions> ReadNearestPrototype(const v1::NearestPr
     return place.Error(".classes: expected at least 2, got %d", spec.classes());
   }
   const auto classes = static_cast<std::size_t>(spec.classes());
+  assert(place.input_shape.size() > 0);  // a shape is never empty
   const std::size_t most = kMaxKernelSize / place.input_shape.size() / classes;
   if (spec.prototypes_per_class() < 1 ||
       static_cast<std::size_t>(spec.prototypes_per_class()) > most) {
