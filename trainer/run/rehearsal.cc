@@ -51,7 +51,7 @@ absl::Status Rehearse(TrainingLoop& loop, const OutputFolder& folder) {
 }  // namespace
 
 absl::Status RehearseFinish(TrainingLoop& loop, const OutputFolder& folder) {
-  const absl::Status status = Rehearse(loop, folder);
+  absl::Status status = Rehearse(loop, folder);
   if (status.ok()) return status;
   return {status.code(), absl::StrCat(std::string(status.message()),
                                       "; this was checked before training, no step was made")};
