@@ -55,11 +55,10 @@ absl::StatusOr<FileImages> ReadPicture(const std::string& path, const ImageShape
   if (!stored.ok()) return stored.status();
   const PixelImage image = WithChannels(*std::move(stored), shape.channels);
   if (image.height != shape.height || image.width != shape.width) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(path, ": image size: expected ", shape.width, "x", shape.height,
-                     " pixels (width x height) as the model takes, got ", image.width, "x",
-                     image.height, OrientationText(image),
-                     "; crop or scale it in the way that the training images were"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        path, ": image size: expected ", shape.width, "x", shape.height,
+        " pixels (width x height) as the model takes, got ", image.width, "x", image.height,
+        OrientationText(image), "; crop or scale it in the way that the training images were"));
   }
   std::vector<std::uint8_t> planes(shape.size());
   CopyToPlanes(image, planes.data());

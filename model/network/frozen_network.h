@@ -21,8 +21,8 @@
 
 namespace lipserve {
 
-// The most layers of a network: lipserve-verify reads no more, and exponents of the exact stage stay
-// small.
+// The most layers of a network: lipserve-verify reads no more, and exponents of the exact stage
+// stay small.
 inline constexpr std::size_t kMaxLayers = 1024;
 
 // Shape of one sample.

@@ -57,7 +57,8 @@ absl::StatusOr<PrivateKey> ReadPrivateKey(const char* flag, const std::string& p
 }  // namespace
 
 bool IsLoopback(const std::string& host) {
-  return host.rfind("unix:", 0) == 0 || host == "localhost" || host == "[::1]" || host.rfind("127.", 0) == 0;
+  return host.rfind("unix:", 0) == 0 || host == "localhost" || host == "[::1]" ||
+         host.rfind("127.", 0) == 0;
 }
 
 absl::Status CheckSecurityFiles(const SecurityFiles& files) {

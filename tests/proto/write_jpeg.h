@@ -24,7 +24,7 @@ struct JpegForm {
   int channels = 1;
   J_COLOR_SPACE color_space = JCS_GRAYSCALE;
   bool progressive = false;
-  bool many_scans = false;  // 253 progressive scans of a grey picture
+  bool many_scans = false;              // 253 progressive scans of a grey picture
   std::vector<std::uint8_t> exif = {};  // a TIFF structure, or none
 };
 

@@ -106,8 +106,7 @@ absl::StatusOr<FrozenModel> FreezeWeights(const TrainingLoop& loop) {
 }
 
 absl::StatusOr<std::shared_ptr<const CertifiedModel>> ProveFrozen(const FrozenModel& model) {
-  return CertifiedModel::Create(model, kEvaluationBatch,
-                                {.budget = LoadingBudget::Unlimited()});
+  return CertifiedModel::Create(model, kEvaluationBatch, {.budget = LoadingBudget::Unlimited()});
 }
 
 absl::StatusOr<FreezeResult> Freeze(TrainingLoop& loop, std::size_t attack_images) {

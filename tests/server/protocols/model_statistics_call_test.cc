@@ -41,8 +41,8 @@ TEST(ModelStatisticsCallTest, NoAnswerUnderLoadContradictsItself) {
   std::vector<std::jthread> clients;
   for (const std::size_t images : {1U, 1U, 2U, 3U}) {
     clients.emplace_back([&server, images](const std::stop_token& stop) {
-      const auto stub = inference::GRPCInferenceService::NewStub(
-          ConnectTo(server.server().grpc_address().port));
+      const auto stub =
+          inference::GRPCInferenceService::NewStub(ConnectTo(server.server().grpc_address().port));
       const inference::ModelInferRequest request =
           RawInferRequest("first", RandomInputs(5, images));
       while (!stop.stop_requested()) {
