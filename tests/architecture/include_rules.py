@@ -29,9 +29,12 @@ ROOMS = {
     "model/execution": {"model/foundation", "model/arithmetic", "model/network"},
     "model/certificate": {
         "model/foundation", "model/arithmetic", "model/network", "model/execution"},
-    "model": {
+    "model/certificate/local": {
         "model/foundation", "model/arithmetic", "model/network", "model/execution",
         "model/certificate"},
+    "model": {
+        "model/foundation", "model/arithmetic", "model/network", "model/execution",
+        "model/certificate", "model/certificate/local"},
 
     "trainer/data": set(),
     "trainer/constraints": set(),
@@ -52,6 +55,14 @@ ROOMS = {
         "trainer/data", "trainer/layers", "trainer/losses", "trainer/network",
         "trainer/optimizers", "trainer/recipes", "trainer/evaluation", "trainer/training",
         "trainer/run"},
+
+    "trainer/exchange/graph": set(),
+    "trainer/exchange/evaluation": {"trainer/exchange/graph"},
+    "trainer/exchange/import": {"trainer/exchange/graph", "trainer/exchange/evaluation"},
+    "trainer/exchange/export": set(),
+    "trainer/exchange": {
+        "trainer/exchange/graph", "trainer/exchange/evaluation", "trainer/exchange/import",
+        "trainer/exchange/export", "trainer/data", "trainer/evaluation", "trainer/report"},
 
     "server/operations": set(),
     "server/security": {"server/operations"},
@@ -94,6 +105,7 @@ CONFINED_HEADERS = {
     re.compile(r"(oneapi/dnnl/)?dnnl.*\.h(pp)?"): (
         "model/execution/onednn*.cc", "model/execution/onednn_engine.h"),
     re.compile(r"model/execution/onednn_engine\.h"): ("model/execution/onednn*.cc",),
+    re.compile(r"onnx/.*"): ("trainer/exchange/graph/*.cc", "trainer/exchange/export/*.cc"),
     re.compile(r"prometheus/.*"): ("server/operations/metrics.cc", "server/operations/connection_metrics.cc"),
     # Messages of grpc.health.v1 are ours; a *.grpc.pb.h is a service and brings gRPC with it.
     re.compile(r"grpcpp/.*|grpc/(?!health/).*|.*\.grpc\.pb\.h"): (
