@@ -6,6 +6,8 @@
 #include <cmath>
 #include <limits>
 
+#include "absl/container/inlined_vector.h"
+
 namespace lipserve {
 namespace {
 
@@ -42,6 +44,7 @@ Certifier::BoundByNorm Certifier::Underflow(const LayerBounds& layer, Arithmetic
 
 // The norm of the rounding errors of a layer's outputs.
 Certifier::BoundByNorm Certifier::Rounding(const LayerBounds& layer, Arithmetic arithmetic) {
+  if (layer.is_exact) return {};
   const Upper gamma = LayerGamma(layer, arithmetic);
   const BoundByNorm underflow = Underflow(layer, arithmetic);
   const Upper root = SqrtUp(Upper(static_cast<double>(layer.outputs)));
@@ -95,12 +98,19 @@ Certifier::CommonError Certifier::CommonErrorOf(std::span<const Upper> rounding_
   const std::vector<LayerBounds>& hidden = bounds_.hidden();
   assert(rounding_input_norms.size() == hidden.size() + 1);
   const ArithmeticBounds& bounds = BoundsOf(arithmetic);
-  Upper error;
+  // ||computed - real|| of the input, which is 0, and of what each rounding layer makes.
+  absl::InlinedVector<Upper, 32> errors(hidden.size() + 1);
+  const auto read_by = [&](std::size_t l) {
+    const RoundingSources& sources = bounds_.sources()[l];
+    const Upper error = errors[sources.input];
+    return sources.other ? error + errors[*sources.other] : error;
+  };
   for (std::size_t l = 0; l < hidden.size(); ++l) {
-    error = hidden[l].operator_norm * error + bounds.hidden_rounding[l].At(rounding_input_norms[l]);
+    errors[l + 1] = hidden[l].operator_norm * read_by(l) +
+                    bounds.hidden_rounding[l].At(rounding_input_norms[l]);
   }
   const Upper norm = rounding_input_norms.back();
-  return {.hidden = error,
+  return {.hidden = read_by(hidden.size()),
           .last_input_norm = norm,
           .last_gamma = bounds.last_gamma,
           .last_underflow = bounds.last_underflow.At(norm)};

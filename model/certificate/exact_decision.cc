@@ -29,6 +29,7 @@ bool HasBias(const FrozenLayer& layer) {
             return std::visit([](const auto& inner) { return AnyNonzero(inner.bias); },
                               potential.inner);
           },
+          [](const ClipLayer& clip) { return clip.low > 0.0F || clip.high < 0.0F; },
           [](const auto& /*other*/) { return false; },
       },
       layer);
@@ -37,7 +38,8 @@ bool HasBias(const FrozenLayer& layer) {
 }  // namespace
 
 ExactDecision::ExactDecision(const FrozenNetwork& network, const NetworkBounds& bounds)
-    : bounds_(bounds),
+    : network_(network),
+      bounds_(bounds),
       exact_(network),
       has_bias_(std::any_of(network.layers.begin(), network.layers.end(), HasBias)) {}
 
@@ -67,22 +69,29 @@ bool ExactDecision::IsGreater(const Dyadic& a, const Dyadic& b) {
          mpz_class(b.value << static_cast<unsigned>(b.exponent - exponent));
 }
 
-// D_l = L_l D_{l-1} + 2^e sqrt(n) for each rounding of n numbers, each by less than 2^e, after
-// layer l. D_0 is what rounding the input does.
+// D_y = L D_x for the value y that a layer with Lipschitz constant L makes of the value x, or of
+// the sum of two values, D_x then being the sum of theirs; and 2^e sqrt(n) for each rounding of n
+// of y's numbers, each by less than 2^e.
 ExactDecision::Dyadic ExactDecision::ErrorBound(std::span<const ExactRounding> roundings) const {
   const std::span<const double> lipschitz = bounds_.layer_lipschitz();
-  Dyadic error;
-  auto rounding = roundings.begin();
-  // Not the last layer, which reads the numbers.
-  for (std::size_t layers = 0; layers < lipschitz.size(); ++layers) {
-    if (layers > 0 && lipschitz[layers - 1] != 1.0) {
-      error = Product(FromDouble(lipschitz[layers - 1]), error);
-    }
-    for (; rounding != roundings.end() && rounding->layers == layers; ++rounding) {
-      Dyadic rounded = FromDouble(SqrtUp(Upper(static_cast<double>(rounding->count))).value());
-      rounded.exponent += rounding->exponent;
-      error = Sum(error, rounded);
-    }
+  std::vector<Dyadic> errors(lipschitz.size());  // of all values but the scores
+  for (const ExactRounding& rounding : roundings) {
+    assert(rounding.value < errors.size());
+    Dyadic rounded = FromDouble(SqrtUp(Upper(static_cast<double>(rounding.count))).value());
+    rounded.exponent += rounding.exponent;
+    errors[rounding.value] = Sum(errors[rounding.value], rounded);
+  }
+  const auto read_by = [&](std::size_t layer) {
+    const Dyadic& error = errors[network_.InputOf(layer)];
+    const auto* const sum = std::get_if<SumLayer>(&network_.layers[layer]);
+    return sum == nullptr ? error : Sum(error, errors[sum->other]);
+  };
+  const std::size_t last = lipschitz.size() - 1;
+  for (std::size_t layer = 0; layer < last; ++layer) {
+    Dyadic passed = read_by(layer);
+    if (lipschitz[layer] != 1.0) passed = Product(FromDouble(lipschitz[layer]), passed);
+    Dyadic& error = errors[layer + 1];
+    error = Sum(error, passed);
     // Rounded up to 64 bits, so that a thousand layers cost no more than a few.
     const std::size_t size = mpz_sizeinbase(error.value.get_mpz_t(), 2);
     if (size <= 64) continue;
@@ -90,8 +99,7 @@ ExactDecision::Dyadic ExactDecision::ErrorBound(std::span<const ExactRounding> r
     mpz_cdiv_q_2exp(error.value.get_mpz_t(), error.value.get_mpz_t(), shift);
     error.exponent += static_cast<int>(shift);
   }
-  assert(rounding == roundings.end());
-  return error;
+  return read_by(last);
 }
 
 std::optional<std::size_t> ExactDecision::Decide(const ExactNetwork::Evaluation& evaluation) const {

@@ -62,6 +62,7 @@ class ExactDecision {
   // A bound of ||evaluated - real|| of the numbers that the last layer reads.
   Dyadic ErrorBound(std::span<const ExactRounding> roundings) const;
 
+  const FrozenNetwork& network_;
   const NetworkBounds& bounds_;
   ExactNetwork exact_;
   bool has_bias_;

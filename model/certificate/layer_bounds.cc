@@ -129,6 +129,50 @@ LayerBounds BoundsOfHouseholder(const HouseholderLayer& layer, std::size_t outpu
           .largest_bias = Upper()};
 }
 
+// README.md, Lemma 11.
+LayerBounds BoundsOfSum(std::size_t outputs) {
+  return {.fan_in = 1,
+          .outputs = outputs,
+          .operator_norm = Upper(1.0),
+          .absolute_norm = Upper(1.0),
+          .bias_norm = Upper(),
+          .largest_row_norm = Upper(1.0),
+          .largest_row_norm1 = Upper(2.0),
+          .largest_bias = Upper()};
+}
+
+// README.md, Lemma 11. Of zeros the layer makes the number that is nearest to 0.
+LayerBounds BoundsOfClip(const ClipLayer& clip, std::size_t outputs) {
+  const Upper of_zero(std::fabs(
+      std::fmin(std::fmax(0.0, static_cast<double>(clip.low)), static_cast<double>(clip.high))));
+  return {.fan_in = 0,
+          .outputs = outputs,
+          .operator_norm = Upper(1.0),
+          .absolute_norm = Upper(1.0),
+          .bias_norm = Root(outputs) * of_zero,
+          .largest_row_norm = Upper(1.0),
+          .largest_row_norm1 = Upper(1.0),
+          .largest_bias = of_zero,
+          .is_exact = true};
+}
+
+// README.md, Lemma 11.
+LayerBounds BoundsOfMaxPool(const MaxPoolLayer& pool, const SampleShape& input,
+                            std::size_t outputs) {
+  const WindowReads vertical(pool.vertical, PaddingMode::kZero, input.height);
+  const WindowReads horizontal(pool.horizontal, PaddingMode::kZero, input.width);
+  const Upper norm = Root(vertical.most_reads() * horizontal.most_reads());
+  return {.fan_in = 0,
+          .outputs = outputs,
+          .operator_norm = norm,
+          .absolute_norm = norm,
+          .bias_norm = Upper(),
+          .largest_row_norm = Upper(1.0),
+          .largest_row_norm1 = Upper(1.0),
+          .largest_bias = Upper(),
+          .is_exact = true};
+}
+
 // Products of one output of T^T.
 std::size_t FanOut(const DenseLayer& dense) { return dense.outputs; }
 std::size_t FanOut(const ConvolutionLayer& layer) {
@@ -217,6 +261,10 @@ LayerBounds BoundsOf(const FrozenLayer& layer, const SampleShape& input, const S
           [&](const ConvexPotentialLayer& potential) {
             return BoundsOfConvexPotential(potential, outputs, stop);
           },
+          [&](const SumLayer&) { return BoundsOfSum(outputs); },
+          [&](const ClipLayer& clip) { return BoundsOfClip(clip, outputs); },
+          [&](const MaxPoolLayer& pool) { return BoundsOfMaxPool(pool, input, outputs); },
+          [](const PermutationLayer&) { return LayerBounds(); },
           [](const FlattenLayer&) { return LayerBounds(); },
           [](const GroupSortLayer&) { return LayerBounds(); },
           [](const AbsLayer&) { return LayerBounds(); },
@@ -262,6 +310,10 @@ absl::Status CheckClaim(const FrozenLayer& layer, const StopCheck& stop) {
           [](const ConcatenatedReluLayer&) { return absl::OkStatus(); },
           [](const PReluLayer&) { return absl::OkStatus(); },
           [](const HouseholderLayer&) { return absl::OkStatus(); },
+          [](const PermutationLayer&) { return absl::OkStatus(); },
+          [](const SumLayer&) { return absl::OkStatus(); },
+          [](const ClipLayer&) { return absl::OkStatus(); },
+          [](const MaxPoolLayer&) { return absl::OkStatus(); },
       },
       layer);
 }

@@ -16,7 +16,8 @@ namespace lipserve {
 // Upper bounds of one rounding layer: y = T x + b with a linear T (dense, convolution, average
 // pool), or a layer that has no linear form but whose rounding errors obey the same formula, with
 // numbers in the places of T's norms that README.md derives: the L2-norm pool (Lemma 4), PReLU and
-// Householder (Lemma 8), the convex potential (Lemma 9).
+// Householder (Lemma 8), the convex potential (Lemma 9), sums, clips and max pools (Lemma 11). A
+// sum reads two vectors, and ||x|| stands for the sum of their norms.
 //
 // |T| multiplies by the magnitudes of the weights and t_i is one of its rows. Where padding lets
 // several taps of a window read one pixel, their magnitudes add, because the executed arithmetic
@@ -30,6 +31,8 @@ struct LayerBounds {
   Upper largest_row_norm;   // max_i ||t_i||_2, or what else bounds partial sums over ||x||_2
   Upper largest_row_norm1;  // max_i ||t_i||_1
   Upper largest_bias;       // max_i |b_i|
+  // Whether every arithmetic computes y exactly from x; then fan_in means nothing.
+  bool is_exact = false;
 };
 
 // The bounds of a layer that reads samples of shape `input`. Trusts the layer's claimed operator

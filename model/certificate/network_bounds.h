@@ -5,6 +5,7 @@
 #define MODEL_CERTIFICATE_NETWORK_BOUNDS_H_
 
 #include <cstddef>
+#include <optional>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -15,6 +16,13 @@
 #include "model/network/frozen_network.h"
 
 namespace lipserve {
+
+// What a rounding layer reads, perhaps after other layers have moved the numbers: 0 is the
+// network's input, l + 1 the output of rounding layer l. A sum reads two.
+struct RoundingSources {
+  std::size_t input = 0;
+  std::optional<std::size_t> other = std::nullopt;
+};
 
 // The constants of a whole network. A network with one score has two classes; the second score is
 // the constant 0, that is, an implicit row of zeros.
@@ -37,11 +45,15 @@ class NetworkBounds {
   // The rounding layers except the last, in order.
   const std::vector<LayerBounds>& hidden() const { return hidden_; }
   const LayerBounds& last() const { return last_; }
+  // What each of them reads, the last one too.
+  const std::vector<RoundingSources>& sources() const { return sources_; }
   // The bounds for pairs of the last layer's rows.
   const RowPairs& pairs() const { return pairs_; }
-  // A Lipschitz bound, with respect to the input, of what the last dense layer reads.
+  // A Lipschitz bound, with respect to the input, of what the last dense layer reads. That of a sum
+  // is the sum of its branches'.
   Upper hidden_lipschitz() const { return hidden_lipschitz_; }
-  // A Lipschitz bound of each layer, in order; 1 for layers that only move numbers.
+  // A Lipschitz bound of each layer, in order; 1 for layers that only move numbers, and for sums,
+  // with respect to the sum of the distances of what they add.
   const std::vector<double>& layer_lipschitz() const { return layer_lipschitz_; }
 
  private:
@@ -49,6 +61,7 @@ class NetworkBounds {
 
   std::vector<LayerBounds> hidden_;
   LayerBounds last_;
+  std::vector<RoundingSources> sources_;
   RowPairs pairs_;
   Upper hidden_lipschitz_{1.0};
   std::vector<double> layer_lipschitz_;

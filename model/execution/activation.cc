@@ -72,6 +72,16 @@ void Activate(const HouseholderLayer& layer, const SampleShape& input, const Num
   }
 }
 
+template <typename Number>
+void Activate(const ClipLayer& layer, const SampleShape& input, const Number* x, Number* y) {
+  const auto low = static_cast<Number>(layer.low);
+  const auto high = static_cast<Number>(layer.high);
+  for (std::size_t k = 0; k < input.size(); ++k) {
+    const Number raised = x[k] < low ? low : x[k];
+    y[k] = raised > high ? high : raised;
+  }
+}
+
 template void Activate(const AbsLayer&, const SampleShape&, const float*, float*);
 template void Activate(const AbsLayer&, const SampleShape&, const double*, double*);
 template void Activate(const MaxMinLayer&, const SampleShape&, const float*, float*);
@@ -82,5 +92,7 @@ template void Activate(const PReluLayer&, const SampleShape&, const float*, floa
 template void Activate(const PReluLayer&, const SampleShape&, const double*, double*);
 template void Activate(const HouseholderLayer&, const SampleShape&, const float*, float*);
 template void Activate(const HouseholderLayer&, const SampleShape&, const double*, double*);
+template void Activate(const ClipLayer&, const SampleShape&, const float*, float*);
+template void Activate(const ClipLayer&, const SampleShape&, const double*, double*);
 
 }  // namespace lipserve

@@ -5,8 +5,8 @@
 // Each works on the channels of one position at a time, whatever the batch.
 //
 // Shapes:    x: `input` as [H, W, C]; y: OutputShape(layer, input) as [H, W, C]; no overlap.
-// Guarantee: Abs, MaxMin and ConcatenatedRelu are exact. A PReLU rounds once: |y - exact| <= u
-// |exact|.
+// Guarantee: Abs, MaxMin, ConcatenatedRelu and Clip are exact. A PReLU rounds once: |y - exact| <=
+// u |exact|.
 //            A Householder pair z with direction v rounds four times: |y - exact| <= gamma_4 (|z| +
 //            |v| <|v|, |z|>), for each of its two numbers. Both: plus what results below the
 //            smallest normal number lose.
@@ -30,6 +30,8 @@ template <typename Number>
 void Activate(const PReluLayer& layer, const SampleShape& input, const Number* x, Number* y);
 template <typename Number>
 void Activate(const HouseholderLayer& layer, const SampleShape& input, const Number* x, Number* y);
+template <typename Number>
+void Activate(const ClipLayer& layer, const SampleShape& input, const Number* x, Number* y);
 
 }  // namespace lipserve
 

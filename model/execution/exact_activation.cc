@@ -113,6 +113,25 @@ struct ExactHouseholder {
   }
 };
 
+struct ExactClip {
+  ScaledIntegers limits;  // low, high
+
+  ScaledIntegers Apply(ScaledIntegers x) const {
+    const int exponent = std::min(x.exponent, limits.exponent);
+    const auto limit_shift = static_cast<unsigned>(limits.exponent - exponent);
+    const auto shift = static_cast<unsigned>(x.exponent - exponent);
+    const mpz_class low = limits.numbers[0] << limit_shift;
+    const mpz_class high = limits.numbers[1] << limit_shift;
+    for (mpz_class& number : x.numbers) {
+      number <<= shift;
+      if (number < low) number = low;
+      if (number > high) number = high;
+    }
+    x.exponent = exponent;
+    return x;
+  }
+};
+
 }  // namespace
 
 ExactLayer ToExact(const GroupSortLayer& layer, const SampleShape& input) {
@@ -144,6 +163,13 @@ ExactLayer ToExact(const PReluLayer& layer, const SampleShape& input) {
 ExactLayer ToExact(const HouseholderLayer& layer, const SampleShape& input) {
   return [exact = ExactHouseholder{.input = input, .directions = ToIntegers(layer.directions)}](
              ScaledIntegers x, ExactRun&) { return exact.Apply(std::move(x)); };
+}
+
+ExactLayer ToExact(const ClipLayer& layer, const SampleShape& /*input*/) {
+  const float limits[] = {layer.low, layer.high};
+  return [exact = ExactClip{ToIntegers(limits)}](ScaledIntegers x, ExactRun&) {
+    return exact.Apply(std::move(x));
+  };
 }
 
 }  // namespace lipserve

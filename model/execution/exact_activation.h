@@ -17,6 +17,7 @@ ExactLayer ToExact(const MaxMinLayer& layer, const SampleShape& input);
 ExactLayer ToExact(const ConcatenatedReluLayer& layer, const SampleShape& input);
 ExactLayer ToExact(const PReluLayer& layer, const SampleShape& input);
 ExactLayer ToExact(const HouseholderLayer& layer, const SampleShape& input);
+ExactLayer ToExact(const ClipLayer& layer, const SampleShape& input);
 
 }  // namespace lipserve
 

@@ -49,6 +49,17 @@ ScaledIntegers ToIntegers(std::span<const float> values) {
   return result;
 }
 
+ScaledIntegers Sum(ScaledIntegers x, ScaledIntegers z) {
+  ScaledIntegers& coarse = x.exponent < z.exponent ? z : x;
+  ScaledIntegers& fine = x.exponent < z.exponent ? x : z;
+  const auto shift = static_cast<unsigned>(coarse.exponent - fine.exponent);
+  for (std::size_t k = 0; k < fine.numbers.size(); ++k) {
+    coarse.numbers[k] <<= shift;
+    fine.numbers[k] += coarse.numbers[k];
+  }
+  return std::move(fine);
+}
+
 void RoundDown(ScaledIntegers& x, ExactRun& run) {
   if (!run.precision) return;
   const std::size_t size = LargestSize(x.numbers);

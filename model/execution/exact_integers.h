@@ -29,7 +29,7 @@ std::size_t LargestSize(std::span<const mpz_class> numbers);
 
 // `count` numbers were rounded down, each by less than 2^exponent.
 struct ExactRounding {
-  std::size_t layers = 0;  // of the frozen network, evaluated before: the input's have 0
+  std::size_t value = 0;  // of the frozen network: 0 is its input
   std::size_t count = 0;
   int exponent = 0;
 };
@@ -41,13 +41,16 @@ struct ExactRun {
   // Asked between layers, and now and then within linear ones. A layer that it stops leaves numbers
   // without a meaning.
   const StopCheck& stop;
-  std::size_t layers = 0;                     // evaluated so far
+  std::size_t value = 0;                      // that is rounded or made
   std::vector<ExactRounding> roundings = {};  // all that made a number differ from the real one
 
   void AddRounding(std::size_t count, int exponent) {
-    if (count > 0) roundings.push_back({.layers = layers, .count = count, .exponent = exponent});
+    if (count > 0) roundings.push_back({.value = value, .count = count, .exponent = exponent});
   }
 };
+
+// x + z, exact. Requires: as many numbers in both.
+ScaledIntegers Sum(ScaledIntegers x, ScaledIntegers z);
 
 // The function of a layer on an image [C, H, W]. Concurrent calls are safe.
 using ExactLayer = std::function<ScaledIntegers(ScaledIntegers, ExactRun&)>;

@@ -4,6 +4,7 @@
 #include <gmpxx.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <optional>
 #include <utility>
 #include <variant>
@@ -30,14 +31,9 @@ class ExactConvexPotential {
     for (mpz_class& number : hidden.numbers) {
       if (sgn(number) < 0) number = 0;
     }
-    const ScaledIntegers step = adjoint_(std::move(hidden), run);
-    const int exponent = std::min(x.exponent, step.exponent);
-    for (std::size_t k = 0; k < x.numbers.size(); ++k) {
-      x.numbers[k] <<= static_cast<unsigned>(x.exponent - exponent);
-      x.numbers[k] -= mpz_class(step.numbers[k] << static_cast<unsigned>(step.exponent - exponent));
-    }
-    x.exponent = exponent;
-    return x;
+    ScaledIntegers step = adjoint_(std::move(hidden), run);
+    for (mpz_class& number : step.numbers) mpz_neg(number.get_mpz_t(), number.get_mpz_t());
+    return Sum(std::move(x), std::move(step));
   }
 
  private:
@@ -76,6 +72,22 @@ struct ExactUpSampling {
   }
 };
 
+struct ExactPermutation {
+  std::vector<std::uint32_t> sources;
+
+  ScaledIntegers Apply(ScaledIntegers x) const {
+    ScaledIntegers y{.numbers = std::vector<mpz_class>(sources.size()), .exponent = x.exponent};
+    for (std::size_t k = 0; k < sources.size(); ++k) y.numbers[k].swap(x.numbers[sources[k]]);
+    return y;
+  }
+};
+
+ExactLayer ToExact(const PermutationLayer& layer, const SampleShape& /*input*/) {
+  return [exact = ExactPermutation{layer.sources}](ScaledIntegers x, ExactRun&) {
+    return exact.Apply(std::move(x));
+  };
+}
+
 ExactLayer ToExact(const ConvexPotentialLayer& layer) {
   return [exact = ExactConvexPotential(layer)](ScaledIntegers x, ExactRun& run) {
     return exact.Apply(std::move(x), run);
@@ -88,12 +100,13 @@ ExactLayer ToExact(const UpSamplingLayer& layer, const SampleShape& input) {
   };
 }
 
-// nullopt for a layer that only changes the shape.
+// nullopt for a layer that only changes the shape, and for a sum, which reads two values.
 std::optional<ExactLayer> ExactLayerOf(const FrozenLayer& layer, const SampleShape& input) {
   using Result = std::optional<ExactLayer>;
   return std::visit(
       Overloaded{
           [](const FlattenLayer&) { return Result(); },
+          [](const SumLayer&) { return Result(); },
           [](const DenseLayer& dense) { return Result(ToExact(dense)); },
           [](const ConvolutionLayer& convolution) { return Result(ToExact(convolution)); },
           [](const ConvexPotentialLayer& potential) { return Result(ToExact(potential)); },
@@ -105,17 +118,30 @@ std::optional<ExactLayer> ExactLayerOf(const FrozenLayer& layer, const SampleSha
 }  // namespace
 
 struct ExactNetwork::Impl {
-  std::vector<std::optional<ExactLayer>> layers;  // as in the frozen network
+  struct Layer {
+    std::optional<ExactLayer> exact;
+    std::size_t input;                 // the value that it reads
+    std::optional<std::size_t> other;  // the value that it adds
+  };
+
+  std::vector<Layer> layers;              // as in the frozen network
+  std::vector<std::size_t> last_readers;  // of each value
   std::size_t prototypes_per_class = 1;
 };
 
 ExactNetwork::ExactNetwork(const FrozenNetwork& network) {
   auto impl = std::make_unique<Impl>();
   impl->prototypes_per_class = network.prototypes_per_class;
-  SampleShape shape = network.input_shape;
-  for (const FrozenLayer& layer : network.layers) {
-    impl->layers.push_back(ExactLayerOf(layer, shape));
-    shape = OutputShape(layer, shape);
+  impl->last_readers = LastReaders(network);
+  const std::vector<SampleShape> shapes = ValueShapes(network);
+  for (std::size_t i = 0; i < network.layers.size(); ++i) {
+    const std::size_t input = network.InputOf(i);
+    Impl::Layer layer{.exact = ExactLayerOf(network.layers[i], shapes[input]),
+                      .input = input,
+                      .other = std::nullopt};
+    const auto* const sum = std::get_if<SumLayer>(&network.layers[i]);
+    if (sum != nullptr) layer.other = sum->other;
+    impl->layers.push_back(std::move(layer));
   }
   impl_ = std::move(impl);
 }
@@ -126,15 +152,32 @@ std::optional<ExactNetwork::Evaluation> ExactNetwork::Evaluate(std::span<const f
                                                                std::optional<std::size_t> precision,
                                                                const StopCheck& stop) const {
   ExactRun run{.precision = precision, .stop = stop};
-  ScaledIntegers x = ToIntegers(input);
-  for (const auto& layer : impl_->layers) {
-    if (layer) RoundDown(x, run);  // so the scores are not rounded
-    ++run.layers;
-    if (!layer) continue;
-    x = (*layer)(std::move(x), run);
+  std::vector<ScaledIntegers> values(impl_->layers.size() + 1);
+  values[0] = ToIntegers(input);
+  // The value as layer `reader` reads it; its last reader takes it.
+  const auto take = [&](std::size_t value, std::size_t reader) {
+    return impl_->last_readers[value] == reader ? std::move(values[value]) : values[value];
+  };
+  for (std::size_t i = 0; i < impl_->layers.size(); ++i) {
+    const Impl::Layer& layer = impl_->layers[i];
+    // What computes reads rounded numbers, so the scores are not rounded.
+    if (layer.exact || layer.other) {
+      for (const std::size_t value : {layer.input, layer.other.value_or(layer.input)}) {
+        run.value = value;
+        RoundDown(values[value], run);
+      }
+    }
+    run.value = i + 1;
+    if (layer.other) {
+      ScaledIntegers z = values[*layer.other];
+      values[i + 1] = Sum(take(layer.input, i), std::move(z));
+    } else {
+      values[i + 1] = take(layer.input, i);
+      if (layer.exact) values[i + 1] = (*layer.exact)(std::move(values[i + 1]), run);
+    }
     if (stop()) return std::nullopt;
   }
-  return Evaluation{.scores = std::move(x), .roundings = std::move(run.roundings)};
+  return Evaluation{.scores = std::move(values.back()), .roundings = std::move(run.roundings)};
 }
 
 std::size_t ExactNetwork::LargestClass(const Evaluation& evaluation) const {

@@ -40,6 +40,33 @@ struct ExactAveragePool {
   }
 };
 
+struct ExactMaxPool {
+  MaxPoolLayer pool;
+  SampleShape input;
+
+  ScaledIntegers Apply(const ScaledIntegers& x) const {
+    const SampleShape output = OutputShape(pool, input);
+    ScaledIntegers y{.numbers = std::vector<mpz_class>(output.size()), .exponent = x.exponent};
+    for (std::size_t k = 0; k < y.numbers.size(); ++k) {
+      const std::size_t channel = k / (output.height * output.width);
+      const mpz_class* largest = nullptr;
+      for (std::size_t tap = 0; tap < pool.vertical.size * pool.horizontal.size; ++tap) {
+        const auto row =
+            SourcePosition(pool.vertical, PaddingMode::kZero, input.height,
+                           k / output.width % output.height, tap / pool.horizontal.size);
+        const auto column = SourcePosition(pool.horizontal, PaddingMode::kZero, input.width,
+                                           k % output.width, tap % pool.horizontal.size);
+        if (!row || !column) continue;
+        const mpz_class& number =
+            x.numbers[(channel * input.height + *row) * input.width + *column];
+        if (largest == nullptr || number > *largest) largest = &number;
+      }
+      y.numbers[k] = *largest;
+    }
+    return y;
+  }
+};
+
 // Square roots are rounded down to multiples of a power of two that is at least this one.
 constexpr int kLeastRootExponent = -2048;
 
@@ -95,6 +122,11 @@ ExactLayer ToExact(const AveragePoolLayer& layer, const SampleShape& input) {
 ExactLayer ToExact(const L2NormPoolLayer& layer, const SampleShape& input) {
   const FixedPointL2NormPool exact{.pool = layer, .input = input};
   return [exact](const ScaledIntegers& x, ExactRun& run) { return exact.Apply(x, run); };
+}
+
+ExactLayer ToExact(const MaxPoolLayer& layer, const SampleShape& input) {
+  const ExactMaxPool exact{.pool = layer, .input = input};
+  return [exact](const ScaledIntegers& x, ExactRun&) { return exact.Apply(x); };
 }
 
 }  // namespace lipserve

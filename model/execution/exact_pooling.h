@@ -12,6 +12,7 @@ namespace lipserve {
 
 // Of images of shape `input`. Requires: a layer of a network that CheckNetwork accepts.
 ExactLayer ToExact(const AveragePoolLayer& layer, const SampleShape& input);
+ExactLayer ToExact(const MaxPoolLayer& layer, const SampleShape& input);
 // Roots are rounded down to multiples of 2^-2048, or of a larger power of two where the run has a
 // precision.
 ExactLayer ToExact(const L2NormPoolLayer& layer, const SampleShape& input);

@@ -56,10 +56,11 @@ class Float64LinearSteps final : public LinearSteps<double> {
 
 // As many samples as keep the data between two layers in a core's own cache. In a convolutional
 // network, twice as many samples can take three times as long per sample.
-std::size_t RowsAtOnce(std::size_t widest, std::size_t max_batch) {
+std::size_t RowsAtOnce(const StepSequence<double>& steps, std::size_t max_batch) {
   constexpr std::size_t kCacheBytes = std::size_t{1} << 19U;
-  assert(widest > 0);  // a shape is never empty
-  return std::clamp<std::size_t>(kCacheBytes / (2 * widest * sizeof(double)), 1, max_batch);
+  assert(steps.widest() > 0);  // a shape is never empty
+  const std::size_t sample = steps.num_buffers() * steps.widest() * sizeof(double);
+  return std::clamp<std::size_t>(kCacheBytes / sample, 1, max_batch);
 }
 
 }  // namespace
@@ -68,7 +69,7 @@ Float64Network::Float64Network(const FrozenNetwork& network, std::size_t max_bat
     : input_shape_(network.input_shape),
       num_scores_(NumRows(network)),
       steps_(StepsOf(network, Float64LinearSteps())),
-      rows_at_once_(RowsAtOnce(steps_.widest(), max_batch)) {}
+      rows_at_once_(RowsAtOnce(steps_, max_batch)) {}
 
 void Float64Network::Run(ConstMatrixView inputs, Workspace& workspace, std::span<double> scores,
                          std::span<Upper> rounding_input_norms) const {

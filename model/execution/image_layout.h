@@ -20,6 +20,12 @@ inline bool HasOneLayout(const SampleShape& shape) {
   return shape.channels == 1 || shape.height * shape.width == 1;
 }
 
+// Where number k of a row-major [C, H, W] lies in [H, W, C].
+inline std::size_t ChannelsLastIndex(const SampleShape& shape, std::size_t k) {
+  const std::size_t area = shape.height * shape.width;
+  return k % area * shape.channels + k / area;
+}
+
 // [C, H, W] to [H, W, C], for `samples` of them; exact: To is From or wider.
 template <typename From, typename To>
 void ToChannelsLast(const From* x, const SampleShape& shape, std::size_t samples, To* y) {

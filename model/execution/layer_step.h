@@ -31,35 +31,43 @@ class LayerStep {
   virtual std::size_t scratch_bytes() const { return 0; }
 };
 
-// Steps that run one after the other, each on the output of the one before.
+// The steps of a network, in an order in which each reads what earlier ones made.
 //
 // Threads: immutable once built; concurrent Run calls are safe with different workspaces.
 template <typename Number>
 class StepSequence {
  public:
+  // Numbers that a step reads: the input, or what an earlier step made.
+  using Source = std::size_t;
+  static constexpr Source kInput = 0;
+
   // Buffers of one thread.
   struct Workspace {
     std::vector<Number> inputs;  // [max_batch, input size], for callers that must write them out
-    std::vector<Number> first;   // [max_batch, widest step], used in turn
-    std::vector<Number> second;
+    std::vector<std::vector<Number>> buffers;  // [max_batch, widest step] each, used in turn
     std::vector<std::byte> scratch;
   };
 
-  explicit StepSequence(std::size_t input_size)
-      : input_size_(input_size), next_input_size_(input_size) {}
+  explicit StepSequence(std::size_t input_size) : sizes_({input_size}) {}
 
-  // Appends a step whose results have `outputs` numbers. `rounds`: whether it is a rounding layer
-  // (frozen_network.h).
-  void Append(std::unique_ptr<const LayerStep<Number>> step, std::size_t outputs, bool rounds);
+  // Appends a step that reads `x` and makes `outputs` numbers. `rounds`: whether it is a rounding
+  // layer (frozen_network.h).
+  Source Append(std::unique_ptr<const LayerStep<Number>> step, Source x, std::size_t outputs,
+                bool rounds);
+  // Appends the sum of two sources of one size, a rounding layer.
+  Source AppendSum(Source x, Source z);
+  // Gives each result a buffer that no other needs at the same time. Call it last.
+  void AssignBuffers();
 
   std::size_t num_rounding_layers() const { return num_rounding_layers_; }
-  // The most numbers per sample between two steps.
+  // The most numbers per sample that a step makes.
   std::size_t widest() const { return widest_; }
+  std::size_t num_buffers() const { return num_buffers_; }
   Workspace NewWorkspace(std::size_t max_batch) const;
 
   // Runs all steps on x, and reports for each rounding layer l and each of the first `rows` samples
-  // r a bound of the norm of what that layer read: norms[l * norm_stride + r]. Returns the scores,
-  // [batch, S], which lie in the workspace.
+  // r a bound of the norm of what that layer read, for a sum the sum of two: norms[l * norm_stride
+  // + r]. Returns the scores, [batch, S], which lie in the workspace.
   //
   // Shapes:   x: [batch, input size], channels last; may be workspace.inputs.
   // Requires: rows <= batch <= max_batch of the workspace.
@@ -68,15 +76,17 @@ class StepSequence {
 
  private:
   struct Entry {
-    std::unique_ptr<const LayerStep<Number>> step;
-    std::size_t inputs;
+    std::unique_ptr<const LayerStep<Number>> step;  // none for a sum
+    Source x;
+    Source z;  // of a sum
     bool rounds;
+    std::size_t buffer;  // of what it makes
   };
 
-  std::size_t input_size_;
-  std::size_t next_input_size_;  // of the next step to append
+  std::vector<std::size_t> sizes_;  // of a sample of each source: the input, and each step's
   std::size_t widest_ = 0;
   std::size_t num_rounding_layers_ = 0;
+  std::size_t num_buffers_ = 0;
   std::size_t scratch_bytes_ = 0;
   std::vector<Entry> entries_;
 };

@@ -86,6 +86,18 @@ double PowerOfTwo(int exponent) {
   return std::bit_cast<double>(static_cast<std::uint64_t>(exponent + 1023) << 52U);
 }
 
+// The positions of an axis of `length` that the window of an output covers.
+struct Covered {
+  Covered(const WindowAxis& axis, std::size_t length, std::size_t output)
+      : begin(output * axis.stride < axis.padding_before
+                  ? 0
+                  : output * axis.stride - axis.padding_before),
+        end(std::min(length, output * axis.stride + axis.size - axis.padding_before)) {}
+
+  std::size_t begin;
+  std::size_t end;
+};
+
 }  // namespace
 
 void AveragePool(const AveragePoolLayer& pool, const SampleShape& input, const float* x, float* y) {
@@ -126,5 +138,27 @@ void L2NormPool(const L2NormPoolLayer& pool, const SampleShape& input, const dou
     }
   });
 }
+
+template <typename Number>
+void MaxPool(const MaxPoolLayer& pool, const SampleShape& input, const Number* x, Number* y) {
+  const SampleShape output = OutputShape(pool, input);
+  const std::size_t channels = input.channels;
+  for (std::size_t i = 0; i < output.height; ++i) {
+    const Covered rows(pool.vertical, input.height, i);
+    for (std::size_t j = 0; j < output.width; ++j, y += channels) {
+      const Covered columns(pool.horizontal, input.width, j);
+      std::copy_n(x + (rows.begin * input.width + columns.begin) * channels, channels, y);
+      for (std::size_t row = rows.begin; row < rows.end; ++row) {
+        for (std::size_t column = columns.begin; column < columns.end; ++column) {
+          const Number* const numbers = x + (row * input.width + column) * channels;
+          for (std::size_t c = 0; c < channels; ++c) y[c] = y[c] < numbers[c] ? numbers[c] : y[c];
+        }
+      }
+    }
+  }
+}
+
+template void MaxPool(const MaxPoolLayer&, const SampleShape&, const float*, float*);
+template void MaxPool(const MaxPoolLayer&, const SampleShape&, const double*, double*);
 
 }  // namespace lipserve

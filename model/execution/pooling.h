@@ -9,7 +9,7 @@
 //            the window), |y - exact| <= gamma_{n+1} (|T| |x|), plus less than the smallest normal
 //            number where a result is below it. In float32 the sums are of float64 and rounded
 //            once, so no sum overflows that the result does not; in float64 the L2-norm pool scales
-//            by powers of two, so no square overflows or is lost.
+//            by powers of two, so no square overflows or is lost. The max pool is exact.
 // Requires:  finite x; in float64, no sum or norm of a window beyond 2^1023.
 // Threads:   concurrent calls are safe if their y do not overlap.
 #ifndef MODEL_EXECUTION_POOLING_H_
@@ -25,6 +25,9 @@ void AveragePool(const AveragePoolLayer& pool, const SampleShape& input, const d
 
 void L2NormPool(const L2NormPoolLayer& pool, const SampleShape& input, const float* x, float* y);
 void L2NormPool(const L2NormPoolLayer& pool, const SampleShape& input, const double* x, double* y);
+
+template <typename Number>
+void MaxPool(const MaxPoolLayer& pool, const SampleShape& input, const Number* x, Number* y);
 
 }  // namespace lipserve
 

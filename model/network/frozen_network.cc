@@ -1,32 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/network/frozen_network.h"
 
-#include <cmath>
-#include <optional>
-
 #include "absl/strings/str_cat.h"
 #include "model/foundation/overloaded.h"
-#include "model/foundation/status_macros.h"
-#include "model/network/adjoint.h"
 
 namespace lipserve {
 namespace {
-
-constexpr std::size_t kMaxDimension = std::size_t{1} << 22;
-constexpr std::size_t kMaxScores = 2048;
-constexpr std::size_t kMaxRows = std::size_t{1} << 16;
-
-bool IsDimension(std::size_t size) { return size >= 1 && size <= kMaxDimension; }
-
-// Whether the sizes and their product are dimensions.
-bool IsSample(const SampleShape& shape) {
-  return IsDimension(shape.channels) && IsDimension(shape.height) && IsDimension(shape.width) &&
-         shape.channels * shape.height <= kMaxDimension && shape.size() <= kMaxDimension;
-}
-
-std::string ShapeText(const SampleShape& shape) {
-  return absl::StrCat("[", shape.channels, ", ", shape.height, ", ", shape.width, "]");
-}
 
 std::string AxesText(const WindowAxis& y, const WindowAxis& x) {
   std::string text = absl::StrCat(y.size, "x", x.size);
@@ -69,226 +48,29 @@ std::string Describe(const ConvolutionLayer& convolution) {
   return text;
 }
 
-std::optional<std::size_t> FirstInvalidNumber(const std::vector<float>& values) {
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    if (values[i] != 0.0F && !std::isnormal(values[i])) return i;
-  }
-  return std::nullopt;
-}
-
-absl::Status CheckNumbers(const std::vector<float>& values, std::size_t expected_size,
-                          const char* what) {
-  if (values.size() != expected_size) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(what, ": expected ", expected_size, " numbers, got ", values.size()));
-  }
-  if (const auto bad = FirstInvalidNumber(values)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(what, " number ", *bad, ": expected a normal float32 or zero, got ",
-                     values[*bad], "; flush subnormals to zero before freezing"));
-  }
-  return absl::OkStatus();
-}
-
-absl::Status CheckBias(const std::vector<float>& bias, std::size_t outputs) {
-  return bias.empty() ? absl::OkStatus() : CheckNumbers(bias, outputs, "bias");
-}
-
-absl::Status CheckDense(const DenseLayer& dense, const SampleShape& input) {
-  if (dense.inputs != input.size()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "inputs: expected ", input.size(), " (the size before this layer), got ", dense.inputs));
-  }
-  if (!IsDimension(dense.outputs)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("outputs: expected 1 to ", kMaxDimension, ", got ", dense.outputs));
-  }
-  LIPSERVE_RETURN_IF_ERROR(CheckNumbers(dense.weights, dense.inputs * dense.outputs, "weights"));
-  return CheckBias(dense.bias, dense.outputs);
-}
-
-// `length`: of the image along this axis.
-absl::Status CheckAxis(const WindowAxis& axis, PaddingMode mode, std::size_t length,
-                       const char* what) {
-  for (const std::size_t number : {axis.size, axis.stride, axis.dilation}) {
-    if (!IsDimension(number)) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(what, ": expected size, stride and dilation of 1 to ", kMaxDimension,
-                       ", got ", axis.size, ", ", axis.stride, " and ", axis.dilation));
-    }
-  }
-  if (axis.padding_before > kMaxDimension || axis.padding_after > kMaxDimension ||
-      !IsValidPadding(axis, mode, length)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(what, ": expected paddings of at most ", kMaxDimension, ", below the image's ",
-                     length, " for reflection and at most that for circular ones, got ",
-                     axis.padding_before, " and ", axis.padding_after));
-  }
-  if (axis.outputs(length) == 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(what, ": expected a window that fits into the image, got one of ",
-                     axis.extent(), " positions in an image of ", length, " with its padding ",
-                     axis.padding_before, " and ", axis.padding_after));
-  }
-  return absl::OkStatus();
-}
-
-absl::Status CheckConvolution(const ConvolutionLayer& convolution, const SampleShape& input) {
-  if (convolution.input != input) {
-    return absl::InvalidArgumentError(absl::StrCat("input shape: expected ", ShapeText(input),
-                                                   " (the shape before this layer), got ",
-                                                   ShapeText(convolution.input)));
-  }
-  const std::size_t groups = convolution.groups;
-  if (!IsDimension(convolution.output_channels) || !IsDimension(groups) ||
-      input.channels % groups != 0 || convolution.output_channels % groups != 0) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "groups: expected a divisor of the ", input.channels, " input and the ",
-        convolution.output_channels, " output channels (1 to ", kMaxDimension, "), got ", groups));
-  }
-  LIPSERVE_RETURN_IF_ERROR(
-      CheckAxis(convolution.vertical, convolution.padding_mode, input.height, "vertical"));
-  LIPSERVE_RETURN_IF_ERROR(
-      CheckAxis(convolution.horizontal, convolution.padding_mode, input.width, "horizontal"));
-  // A window fits into the padded image, so this bounds the fan-in too.
-  const SampleShape padded = convolution.padded_input();
-  if (!IsSample(padded)) {
-    return absl::InvalidArgumentError(absl::StrCat("padding: expected at most ", kMaxDimension,
-                                                   " numbers in the padded image, got ",
-                                                   ShapeText(padded)));
-  }
-  LIPSERVE_RETURN_IF_ERROR(CheckNumbers(
-      convolution.weights, convolution.output_channels * convolution.fan_in(), "weights"));
-  return CheckBias(convolution.bias, convolution.output_channels);
-}
-
-absl::Status CheckPoolWindow(std::size_t height, std::size_t width, const SampleShape& input) {
-  if (height >= 1 && width >= 1 && input.height % height == 0 && input.width % width == 0) {
-    return absl::OkStatus();
-  }
-  return absl::InvalidArgumentError(absl::StrCat("window: expected one that divides the image of ",
-                                                 input.height, " x ", input.width, ", got ", height,
-                                                 " x ", width));
-}
-
-absl::Status CheckAveragePool(const AveragePoolLayer& pool, const SampleShape& input) {
-  LIPSERVE_RETURN_IF_ERROR(CheckPoolWindow(pool.window_height, pool.window_width, input));
-  if (!std::isnormal(pool.scale) || pool.scale < 0.0F) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("scale: expected a positive, normal float32, got ", pool.scale));
-  }
-  return absl::OkStatus();
-}
-
-absl::Status CheckUpSampling(const UpSamplingLayer& layer, const SampleShape& input) {
-  // Factors first: a product of larger ones could overflow.
-  const std::size_t height = layer.window_height;
-  const std::size_t width = layer.window_width;
-  if (height >= 1 && width >= 1 && input.channels % height == 0 &&
-      input.channels / height % width == 0) {
-    return absl::OkStatus();
-  }
-  return absl::InvalidArgumentError(absl::StrCat("window: expected one whose positions divide the ",
-                                                 input.channels, " channels, got ", height, " x ",
-                                                 width));
-}
-
-absl::Status CheckGroupSort(const GroupSortLayer& sort, const SampleShape& input) {
-  if (sort.group_size < 2 || input.channels % sort.group_size != 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("group_size: expected at least 2 and a divisor of the ", input.channels,
-                     " channels, got ", sort.group_size));
-  }
-  return absl::OkStatus();
-}
-
-absl::Status CheckPairs(const SampleShape& input) {
-  if (input.channels % 2 == 0) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat("channels: expected an even number, got ", input.channels));
-}
-
-absl::Status CheckHouseholder(const HouseholderLayer& householder, const SampleShape& input) {
-  LIPSERVE_RETURN_IF_ERROR(CheckPairs(input));
-  return CheckNumbers(householder.directions, input.channels, "directions");
-}
-
-absl::Status CheckConvexPotential(const ConvexPotentialLayer& layer, const SampleShape& input) {
-  if (const auto* const convolution = std::get_if<ConvolutionLayer>(&layer.inner)) {
-    LIPSERVE_RETURN_IF_ERROR(CheckConvolution(*convolution, input));
-    const SampleShape hidden = convolution->output();
-    if (KeepsPositions(*convolution) && IsSample(hidden)) return absl::OkStatus();
-    return absl::InvalidArgumentError(absl::StrCat(
-        "convolution: expected stride 1, zero or circular padding, and at most ", kMaxDimension,
-        " numbers on as many positions as the image has, got ", Describe(*convolution)));
-  }
-  if (input.height != 1 || input.width != 1) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("dense: expected a vector as input, got ", ShapeText(input)));
-  }
-  return CheckDense(std::get<DenseLayer>(layer.inner), input);
-}
-
-// Checks one layer that reads `input`, and the size of what it makes.
-absl::Status CheckLayer(const FrozenLayer& layer, const SampleShape& input) {
-  LIPSERVE_RETURN_IF_ERROR(std::visit(
-      Overloaded{
-          [](const FlattenLayer&) { return absl::OkStatus(); },
-          [&](const DenseLayer& dense) { return CheckDense(dense, input); },
-          [&](const ConvolutionLayer& convolution) { return CheckConvolution(convolution, input); },
-          [&](const AveragePoolLayer& pool) { return CheckAveragePool(pool, input); },
-          [&](const L2NormPoolLayer& pool) {
-            return CheckPoolWindow(pool.window_height, pool.window_width, input);
-          },
-          [&](const GroupSortLayer& sort) { return CheckGroupSort(sort, input); },
-          [](const AbsLayer&) { return absl::OkStatus(); },
-          [&](const UpSamplingLayer& up) { return CheckUpSampling(up, input); },
-          [&](const MaxMinLayer&) { return CheckPairs(input); },
-          [](const ConcatenatedReluLayer&) { return absl::OkStatus(); },
-          [&](const PReluLayer& prelu) {
-            return CheckNumbers(prelu.slopes, input.channels, "slopes");
-          },
-          [&](const HouseholderLayer& householder) { return CheckHouseholder(householder, input); },
-          [&](const ConvexPotentialLayer& potential) {
-            return CheckConvexPotential(potential, input);
-          },
-      },
-      layer));
-  const SampleShape output = OutputShape(layer, input);
-  if (IsSample(output)) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("output: expected at most ", kMaxDimension,
-                                                 " numbers, got ", ShapeText(output)));
-}
-
-// What the rows of the last layer score. Requires: it is dense.
-absl::Status CheckScores(const FrozenNetwork& network) {
-  const std::size_t rows = NumRows(network);
-  const std::size_t prototypes = network.prototypes_per_class;
-  if (prototypes == 0 || rows % prototypes != 0 || (prototypes > 1 && rows / prototypes < 2)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("prototypes_per_class: expected 1, or a number that divides the ", rows,
-                     " outputs of the last layer into at least two classes, got ", prototypes));
-  }
-  if (rows > kMaxRows) {
-    return absl::InvalidArgumentError(absl::StrCat("layers: expected at most ", kMaxRows,
-                                                   " outputs of the last layer, got ", rows));
-  }
-  if (NumScores(network) > kMaxScores) {
-    return absl::InvalidArgumentError(absl::StrCat("layers: expected at most ", kMaxScores,
-                                                   " scores, got ", NumScores(network),
-                                                   "; the proof compares every pair of classes"));
-  }
-  return absl::OkStatus();
+std::string Describe(const MaxPoolLayer& pool) {
+  std::string text = absl::StrCat("max pool ", AxesText(pool.vertical, pool.horizontal));
+  const std::size_t padding = pool.vertical.padding_before + pool.vertical.padding_after +
+                              pool.horizontal.padding_before + pool.horizontal.padding_after;
+  if (padding != 0) absl::StrAppend(&text, ", padded");
+  return text;
 }
 
 }  // namespace
+
+std::string ShapeText(const SampleShape& shape) {
+  return absl::StrCat("[", shape.channels, ", ", shape.height, ", ", shape.width, "]");
+}
 
 bool OnlyMovesNumbers(const FrozenLayer& layer) {
   return std::holds_alternative<FlattenLayer>(layer) ||
          std::holds_alternative<GroupSortLayer>(layer) || std::holds_alternative<AbsLayer>(layer) ||
          std::holds_alternative<MaxMinLayer>(layer) ||
          std::holds_alternative<UpSamplingLayer>(layer) ||
-         std::holds_alternative<ConcatenatedReluLayer>(layer);
+         std::holds_alternative<ConcatenatedReluLayer>(layer) ||
+         std::holds_alternative<PermutationLayer>(layer) ||
+         (std::holds_alternative<MaxPoolLayer>(layer) &&
+          std::get<MaxPoolLayer>(layer).IsDisjoint());
 }
 
 SampleShape OutputShape(const FrozenLayer& layer, const SampleShape& input) {
@@ -321,8 +103,34 @@ SampleShape OutputShape(const FrozenLayer& layer, const SampleShape& input) {
                         [&](const PReluLayer&) { return input; },
                         [&](const HouseholderLayer&) { return input; },
                         [&](const ConvexPotentialLayer&) { return input; },
+                        [](const PermutationLayer& permutation) { return permutation.output; },
+                        [&](const SumLayer&) { return input; },
+                        [&](const ClipLayer&) { return input; },
+                        [&](const MaxPoolLayer& pool) {
+                          return SampleShape{.channels = input.channels,
+                                             .height = pool.vertical.outputs(input.height),
+                                             .width = pool.horizontal.outputs(input.width)};
+                        },
                     },
                     layer);
+}
+
+std::vector<SampleShape> ValueShapes(const FrozenNetwork& network) {
+  std::vector<SampleShape> shapes = {network.input_shape};
+  for (std::size_t i = 0; i < network.layers.size(); ++i) {
+    shapes.push_back(OutputShape(network.layers[i], shapes[network.InputOf(i)]));
+  }
+  return shapes;
+}
+
+std::vector<std::size_t> LastReaders(const FrozenNetwork& network) {
+  std::vector<std::size_t> readers(network.layers.size());
+  for (std::size_t i = 0; i < network.layers.size(); ++i) {
+    readers[network.InputOf(i)] = i;
+    const auto* const sum = std::get_if<SumLayer>(&network.layers[i]);
+    if (sum != nullptr) readers[sum->other] = i;
+  }
+  return readers;
 }
 
 std::size_t NumRows(const FrozenNetwork& network) {
@@ -365,35 +173,16 @@ std::string DescribeLayer(const FrozenLayer& layer) {
                 "convex potential of ",
                 std::visit([](const auto& inner) { return Describe(inner); }, potential.inner));
           },
+          [](const PermutationLayer& permutation) {
+            return absl::StrCat("permutation to ", ShapeText(permutation.output));
+          },
+          [](const SumLayer& sum) { return absl::StrCat("sum with value ", sum.other); },
+          [](const ClipLayer& clip) {
+            return absl::StrCat("clip to [", clip.low, ", ", clip.high, "]");
+          },
+          [](const MaxPoolLayer& pool) { return Describe(pool); },
       },
       layer);
-}
-
-absl::Status CheckNetwork(const FrozenNetwork& network) {
-  if (!IsSample(network.input_shape)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("input shape: expected [C, H, W] of at least 1 each and at most ",
-                     kMaxDimension, " in all, got ", ShapeText(network.input_shape)));
-  }
-  if (network.layers.size() > kMaxLayers) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("layers: expected at most ", kMaxLayers, ", got ", network.layers.size()));
-  }
-  SampleShape shape = network.input_shape;
-  for (std::size_t i = 0; i < network.layers.size(); ++i) {
-    if (const absl::Status status = CheckLayer(network.layers[i], shape); !status.ok()) {
-      return absl::InvalidArgumentError(absl::StrCat("layer ", i, " (",
-                                                     DescribeLayer(network.layers[i]),
-                                                     "): ", std::string(status.message())));
-    }
-    shape = OutputShape(network.layers[i], shape);
-  }
-  if (network.layers.empty() || !std::holds_alternative<DenseLayer>(network.layers.back())) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "layers: expected the last to be dense, got ",
-        network.layers.empty() ? "no layer at all" : DescribeLayer(network.layers.back())));
-  }
-  return CheckScores(network);
 }
 
 }  // namespace lipserve

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Soundness rests on this file: it says which function a frozen model is.
 //
-// A frozen network is a chain of layers from a closed set, with float32 weights. It *defines* a
-// function on real numbers; execution/ computes it and certificate/ proves radii about it.
+// A frozen network is a list of layers from a closed set, with float32 weights. Each layer reads
+// the one before it, unless the network branches. The network *defines* a function on real numbers;
+// execution/ computes it and certificate/ proves radii about it.
 //
 // Example: two dense layers with a sort between them.
 //   FrozenNetwork network{.input_shape = {1, 28, 28},
@@ -12,6 +13,7 @@
 #define MODEL_NETWORK_FROZEN_NETWORK_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <variant>
 #include <vector>
@@ -149,30 +151,83 @@ struct ConvexPotentialLayer {
   std::variant<DenseLayer, ConvolutionLayer> inner;
 };
 
+// y[i] = x[sources[i]], both in row-major order: moves numbers, and drops those that no source
+// names.
+struct PermutationLayer {
+  SampleShape output = {};
+  std::vector<std::uint32_t> sources = {};  // [output.size()], each at most once
+};
+
+// y = x + z, number by number. z is a value of the network (FrozenNetwork::inputs) with x's shape.
+struct SumLayer {
+  std::size_t other = 0;  // z
+};
+
+// y = min(max(x, low), high), number by number. Exact; 1-Lipschitz.
+struct ClipLayer {
+  float low = 0.0F;
+  float high = 0.0F;  // at least `low`
+};
+
+// y = the largest number of each window, per channel; positions outside the image do not count.
+// Exact. sqrt(n)-Lipschitz if at most n windows read the same number: two inputs differ in a window
+// by no more than in one of its numbers.
+struct MaxPoolLayer {
+  WindowAxis vertical = {};  // dilation 1, paddings below the size
+  WindowAxis horizontal = {};
+
+  // Whether no two windows read the same number.
+  bool IsDisjoint() const {
+    return vertical.stride >= vertical.size && horizontal.stride >= horizontal.size;
+  }
+};
+
 // Some layers only move numbers or change their signs. The others compute new numbers, so
 // arithmetic rounds there: they are called *rounding layers*.
 using FrozenLayer =
     std::variant<FlattenLayer, DenseLayer, ConvolutionLayer, AveragePoolLayer, L2NormPoolLayer,
                  GroupSortLayer, AbsLayer, MaxMinLayer, ConcatenatedReluLayer, PReluLayer,
-                 HouseholderLayer, ConvexPotentialLayer, UpSamplingLayer>;
+                 HouseholderLayer, ConvexPotentialLayer, UpSamplingLayer, PermutationLayer,
+                 SumLayer, ClipLayer, MaxPoolLayer>;
 
 // Whether `layer` only moves numbers, drops them or changes their signs. Every arithmetic computes
-// such a layer exactly, and it is 1-Lipschitz.
+// such a layer exactly; it is 1-Lipschitz and does not raise the norm. A max pool counts if no two
+// windows overlap.
 bool OnlyMovesNumbers(const FrozenLayer& layer);
+
+// "[C, H, W]".
+std::string ShapeText(const SampleShape& shape);
 
 // Shape of the output of `layer` for an input of shape `input`.
 //
 // Requires: CheckNetwork is OK for the network that contains the layer.
 SampleShape OutputShape(const FrozenLayer& layer, const SampleShape& input);
 
-// The whole network. The last layer is dense. Each of its rows scores a class, or one of several
-// prototypes of a class, whose score is then the largest of theirs.
+// The whole network. Its values are numbered: value 0 is its input, value k the output of layer
+// k - 1. The last layer is dense. Each of its rows scores a class, or one of several prototypes of
+// a class, whose score is then the largest of theirs.
+//
+// Example: C x + D x with convolutions C and D, then two scores.
+//   FrozenNetwork{.input_shape = shape,
+//                 .layers = {c, d, SumLayer{.other = 1}, FlattenLayer{}, last},
+//                 .inputs = {0, 0, 2, 3, 4}};
 struct FrozenNetwork {
   SampleShape input_shape;
   std::vector<FrozenLayer> layers;
   // K. Rows c K, ..., c K + K - 1 of the last layer belong to class c.
   std::size_t prototypes_per_class = 1;
+  // The value that each layer reads. None for a chain, in which layer k reads value k.
+  std::vector<std::size_t> inputs = {};
+
+  // The value that layer `layer` reads; a SumLayer reads another one too.
+  std::size_t InputOf(std::size_t layer) const { return inputs.empty() ? layer : inputs[layer]; }
 };
+
+// The shapes of all values. Requires: CheckNetwork(network) is OK.
+std::vector<SampleShape> ValueShapes(const FrozenNetwork& network);
+
+// The last layer that reads each value but the scores. Requires: CheckNetwork(network) is OK.
+std::vector<std::size_t> LastReaders(const FrozenNetwork& network);
 
 // Number of classes: NumScores, or two if that is 1. A single score means class 0 where it is not
 // negative, and class 1 where it is.
@@ -193,12 +248,14 @@ std::string DescribeLayer(const FrozenLayer& layer);
 
 // Checks everything that execution and proof rely on.
 //
-// Guarantee: after OK, shapes chain from input_shape to the last layer, which is dense; every array
-//            has the size its layer says; every weight, bias and scale is finite and not subnormal;
-//            no dimension, fan-in or size of a sample, padded or not, exceeds 2^22 and no product
-//            of dimensions overflows; paddings satisfy IsValidPadding; there are at most 2048
-//            scores, since the proof keeps a bound for every pair of them, and at most 2^16 rows;
-//            prototypes_per_class is 1, or divides the rows into at least two classes.
+// Guarantee: after OK, shapes fit from input_shape to the last layer, which is dense; each layer
+//            reads values before it, and each value but the scores is read; there are `inputs` only
+//            where a chain would not do; every array has the size its layer says; every weight,
+//            bias and scale is finite and not subnormal; no dimension, fan-in or size of a sample,
+//            padded or not, exceeds 2^22 and no product of dimensions overflows; paddings satisfy
+//            IsValidPadding; there are at most 2048 scores, since the proof keeps a bound for every
+//            pair of them, and at most 2^16 rows; prototypes_per_class is 1, or divides the rows
+//            into at least two classes.
 // Errors:    InvalidArgument naming the layer, what was expected and what was found.
 absl::Status CheckNetwork(const FrozenNetwork& network);
 

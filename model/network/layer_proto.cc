@@ -18,18 +18,23 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "files hold little-endian numbers");
 
-std::string ToBytes(const std::vector<float>& values) {
-  std::string bytes(values.size() * sizeof(float), '\0');
+// Of float or std::uint32_t.
+template <typename Number>
+std::string ToBytes(const std::vector<Number>& values) {
+  static_assert(sizeof(Number) == 4);
+  std::string bytes(values.size() * sizeof(Number), '\0');
   if (!values.empty()) std::memcpy(bytes.data(), values.data(), bytes.size());
   return bytes;
 }
 
-absl::StatusOr<std::vector<float>> FromBytes(const std::string& bytes, const char* what) {
-  if (bytes.size() % sizeof(float) != 0) {
+template <typename Number = float>
+absl::StatusOr<std::vector<Number>> FromBytes(const std::string& bytes, const char* what) {
+  static_assert(sizeof(Number) == 4);
+  if (bytes.size() % sizeof(Number) != 0) {
     return absl::InvalidArgumentError(
         absl::StrCat(what, ": expected a multiple of 4 bytes, got ", bytes.size()));
   }
-  std::vector<float> values(bytes.size() / sizeof(float));
+  std::vector<Number> values(bytes.size() / sizeof(Number));
   if (!values.empty()) std::memcpy(values.data(), bytes.data(), bytes.size());
   return values;
 }
@@ -146,6 +151,25 @@ struct ToLayerProto {
       Write(std::get<ConvolutionLayer>(potential.inner), *out.mutable_convolution());
     }
   }
+  void operator()(const PermutationLayer& permutation) const {
+    v1::FrozenPermutation& out = *proto.mutable_permutation();
+    const SampleShape& shape = permutation.output;
+    for (const std::size_t size : {shape.channels, shape.height, shape.width}) {
+      out.add_output_shape(FromSize(size));
+    }
+    out.set_sources_uint32(ToBytes(permutation.sources));
+  }
+  void operator()(const SumLayer& sum) const {
+    proto.mutable_sum()->set_other(FromSize(sum.other));
+  }
+  void operator()(const ClipLayer& clip) const {
+    proto.mutable_clip()->set_low(clip.low);
+    proto.mutable_clip()->set_high(clip.high);
+  }
+  void operator()(const MaxPoolLayer& pool) const {
+    *proto.mutable_max_pool()->mutable_vertical() = ToProto(pool.vertical);
+    *proto.mutable_max_pool()->mutable_horizontal() = ToProto(pool.horizontal);
+  }
 };
 
 absl::StatusOr<DenseLayer> DenseFromProto(const v1::FrozenDense& in) {
@@ -160,14 +184,8 @@ absl::StatusOr<DenseLayer> DenseFromProto(const v1::FrozenDense& in) {
 }
 
 absl::StatusOr<ConvolutionLayer> ConvolutionFromProto(const v1::FrozenConvolution& in) {
-  if (in.input_shape_size() != 3) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("input_shape: expected 3 numbers [C, H, W], got ", in.input_shape_size()));
-  }
   ConvolutionLayer convolution;
-  convolution.input = {.channels = ToSize(in.input_shape(0)),
-                       .height = ToSize(in.input_shape(1)),
-                       .width = ToSize(in.input_shape(2))};
+  LIPSERVE_ASSIGN_OR_RETURN(convolution.input, ShapeFromProto(in.input_shape(), "input_shape"));
   convolution.output_channels = ToSize(in.output_channels());
   convolution.groups = ToSize(in.groups());
   LIPSERVE_ASSIGN_OR_RETURN(convolution.vertical, FromProto(in.vertical(), "vertical"));
@@ -204,7 +222,38 @@ absl::StatusOr<FrozenLayer> ConvexPotentialFromProto(const v1::FrozenConvexPoten
   return absl::InvalidArgumentError("inner: expected dense or convolution, got neither");
 }
 
+absl::StatusOr<FrozenLayer> PermutationFromProto(const v1::FrozenPermutation& in) {
+  PermutationLayer permutation;
+  LIPSERVE_ASSIGN_OR_RETURN(permutation.output, ShapeFromProto(in.output_shape(), "output_shape"));
+  LIPSERVE_ASSIGN_OR_RETURN(permutation.sources,
+                            FromBytes<std::uint32_t>(in.sources_uint32(), "sources"));
+  return permutation;
+}
+
+absl::StatusOr<FrozenLayer> SumFromProto(const v1::FrozenSum& in) {
+  if (in.other() >= 0) return SumLayer{.other = static_cast<std::size_t>(in.other())};
+  return absl::InvalidArgumentError(
+      absl::StrCat("other: expected the number of a value, got ", in.other()));
+}
+
+absl::StatusOr<FrozenLayer> MaxPoolFromProto(const v1::FrozenMaxPool& in) {
+  MaxPoolLayer pool;
+  LIPSERVE_ASSIGN_OR_RETURN(pool.vertical, FromProto(in.vertical(), "vertical"));
+  LIPSERVE_ASSIGN_OR_RETURN(pool.horizontal, FromProto(in.horizontal(), "horizontal"));
+  return pool;
+}
+
 }  // namespace
+
+absl::StatusOr<SampleShape> ShapeFromProto(
+    const google::protobuf::RepeatedField<std::int64_t>& sizes, const char* what) {
+  if (sizes.size() != 3) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(what, ": expected 3 numbers [C, H, W], got ", sizes.size()));
+  }
+  return SampleShape{
+      .channels = ToSize(sizes[0]), .height = ToSize(sizes[1]), .width = ToSize(sizes[2])};
+}
 
 absl::StatusOr<PaddingMode> PaddingModeFromProto(v1::PaddingMode mode) {
   switch (mode) {
@@ -261,6 +310,14 @@ absl::StatusOr<FrozenLayer> LayerFromProto(const v1::FrozenLayer& proto) {
       return HouseholderFromProto(proto.householder());
     case v1::FrozenLayer::kConvexPotential:
       return ConvexPotentialFromProto(proto.convex_potential());
+    case v1::FrozenLayer::kPermutation:
+      return PermutationFromProto(proto.permutation());
+    case v1::FrozenLayer::kSum:
+      return SumFromProto(proto.sum());
+    case v1::FrozenLayer::kClip:
+      return ClipLayer{.low = proto.clip().low(), .high = proto.clip().high()};
+    case v1::FrozenLayer::kMaxPool:
+      return MaxPoolFromProto(proto.max_pool());
     case v1::FrozenLayer::KIND_NOT_SET:
       break;
   }

@@ -17,11 +17,16 @@ inline std::size_t ToSize(std::int64_t value) {
   return value < 0 ? 0 : static_cast<std::size_t>(value);
 }
 
+// Errors: InvalidArgument, naming the field `what`, if there are not three sizes.
+absl::StatusOr<SampleShape> ShapeFromProto(
+    const google::protobuf::RepeatedField<std::int64_t>& sizes, const char* what);
+
 v1::FrozenLayer LayerToProto(const FrozenLayer& layer);
 
 // Errors: InvalidArgument if the message is not one of the known layers, an array of bytes is no
-//         array of float32, an enum is unknown, or a claimed bound is not finite and nonnegative.
-//         Sizes are not checked here; negative ones become 0, which CheckNetwork refuses.
+//         array of float32 (of uint32, in a permutation), an enum is unknown, a value's number is
+//         negative, or a claimed bound is not finite and nonnegative. Sizes are not checked here;
+//         negative ones become 0, which CheckNetwork refuses.
 absl::StatusOr<FrozenLayer> LayerFromProto(const v1::FrozenLayer& proto);
 
 // Errors: InvalidArgument if the mode is not set or is an unknown number.

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/network/model_file.h"
 
+#include <algorithm>
 #include <cstdint>
+#include <variant>
 
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/io/coded_stream.h"
@@ -15,7 +17,23 @@
 namespace lipserve {
 namespace {
 
-SealedFileKind ModelKind() { return {.kind = "lipserve.model", .format_version = 1}; }
+constexpr std::uint32_t kNewestVersion = 2;
+
+SealedFileKind ModelKind(std::uint32_t format_version) {
+  return {.kind = "lipserve.model", .format_version = format_version};
+}
+
+// The lowest version that holds the network.
+std::uint32_t FormatVersionOf(const FrozenNetwork& network) {
+  const auto is_new = [](const FrozenLayer& layer) {
+    return std::holds_alternative<PermutationLayer>(layer) ||
+           std::holds_alternative<SumLayer>(layer) || std::holds_alternative<ClipLayer>(layer) ||
+           std::holds_alternative<MaxPoolLayer>(layer);
+  };
+  const bool is_2 =
+      !network.inputs.empty() || std::any_of(network.layers.begin(), network.layers.end(), is_new);
+  return is_2 ? 2 : 1;
+}
 
 absl::Status CheckModel(const FrozenModel& model) {
   LIPSERVE_RETURN_IF_ERROR(CheckNetwork(model.network));
@@ -42,6 +60,9 @@ v1::ModelContent ToProto(const FrozenModel& model) {
   for (const FrozenLayer& layer : model.network.layers) {
     *content.add_layers() = LayerToProto(layer);
   }
+  for (const std::size_t input : model.network.inputs) {
+    content.add_layer_inputs(static_cast<std::int64_t>(input));
+  }
   for (const std::string& label : model.class_labels) content.add_class_labels(label);
   *content.mutable_training() = model.training;
   if (model.network.prototypes_per_class > 1) {
@@ -51,15 +72,10 @@ v1::ModelContent ToProto(const FrozenModel& model) {
 }
 
 absl::StatusOr<FrozenModel> FromProto(const v1::ModelContent& content) {
-  if (content.input_shape_size() != 3) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "input_shape: expected 3 numbers [C, H, W], got ", content.input_shape_size()));
-  }
   FrozenModel model;
   model.name = content.name();
-  model.network.input_shape = {.channels = ToSize(content.input_shape(0)),
-                               .height = ToSize(content.input_shape(1)),
-                               .width = ToSize(content.input_shape(2))};
+  LIPSERVE_ASSIGN_OR_RETURN(model.network.input_shape,
+                            ShapeFromProto(content.input_shape(), "input_shape"));
   for (int i = 0; i < content.layers_size(); ++i) {
     absl::StatusOr<FrozenLayer> layer = LayerFromProto(content.layers(i));
     if (!layer.ok()) {
@@ -67,6 +83,13 @@ absl::StatusOr<FrozenModel> FromProto(const v1::ModelContent& content) {
           absl::StrCat("layer ", i, ": ", std::string(layer.status().message())));
     }
     model.network.layers.push_back(*std::move(layer));
+  }
+  for (const std::int64_t input : content.layer_inputs()) {
+    if (input < 0) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("layer_inputs: expected numbers of values, got ", input));
+    }
+    model.network.inputs.push_back(static_cast<std::size_t>(input));
   }
   if (const std::int64_t prototypes = content.prototypes_per_class(); prototypes != 0) {
     if (prototypes < 2) {
@@ -107,13 +130,14 @@ absl::Status WithPath(const std::string& path, const absl::Status& status) {
 absl::Status WriteModelFile(const std::string& path, FrozenModel& model) {
   if (const absl::Status status = CheckModel(model); !status.ok()) return WithPath(path, status);
   const std::string content = CanonicalBytes(ToProto(model));
-  LIPSERVE_RETURN_IF_ERROR(WriteSealedFile(path, ModelKind(), content));
+  LIPSERVE_RETURN_IF_ERROR(
+      WriteSealedFile(path, ModelKind(FormatVersionOf(model.network)), content));
   model.digest = Sha256(content);
   return absl::OkStatus();
 }
 
 absl::StatusOr<FrozenModel> ReadModelFile(const std::string& path) {
-  LIPSERVE_ASSIGN_OR_RETURN(SealedContent sealed, ReadSealedFile(path, ModelKind()));
+  LIPSERVE_ASSIGN_OR_RETURN(SealedContent sealed, ReadSealedFile(path, ModelKind(kNewestVersion)));
   if (const absl::Status count = CheckLayerCount(sealed.bytes); !count.ok()) {
     return WithPath(path, count);
   }
@@ -129,6 +153,12 @@ absl::StatusOr<FrozenModel> ReadModelFile(const std::string& path) {
   std::string().swap(sealed.bytes);  // the weights are held twice, not three times
   absl::StatusOr<FrozenModel> model = FromProto(content);
   if (!model.ok()) return WithPath(path, model.status());
+  if (const std::uint32_t lowest = FormatVersionOf(model->network);
+      sealed.format_version != lowest) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        path, ": format version: expected ", lowest, ", the lowest that holds this model, got ",
+        sealed.format_version, "; write the file again"));
+  }
   model->digest = sealed.sha256;
   return model;
 }

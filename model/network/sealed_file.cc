@@ -143,17 +143,20 @@ absl::StatusOr<SealedContent> ReadSealedFile(const std::string& path, const Seal
     return absl::InvalidArgumentError(
         absl::StrCat(path, ": kind: expected ", kind.kind, ", got ", file.kind()));
   }
-  if (file.format_version() != kind.format_version) {
+  if (file.format_version() == 0 || file.format_version() > kind.format_version) {
     return absl::InvalidArgumentError(absl::StrCat(
-        path, ": format version: this program reads ", kind.format_version, ", the file has ",
-        file.format_version(), "; use the lipserve release that wrote it, or write it again"));
+        path, ": format version: this program reads ", kind.format_version > 1 ? "1 to " : "",
+        kind.format_version, ", the file has ", file.format_version(),
+        "; use the lipserve release that wrote it, or write it again"));
   }
   if (const absl::Status canonical = CheckCanonical(file, bytes); !canonical.ok()) {
     return absl::InvalidArgumentError(
         absl::StrCat(path, ": SealedFile: ", std::string(canonical.message())));
   }
   std::string().swap(bytes);  // a large file is held twice, not three times
-  SealedContent content{.bytes = std::move(*file.mutable_content()), .sha256 = ""};
+  SealedContent content{.bytes = std::move(*file.mutable_content()),
+                        .sha256 = "",
+                        .format_version = file.format_version()};
   content.sha256 = Sha256(content.bytes);
   if (content.sha256 != file.content_sha256()) {
     return absl::DataLossError(absl::StrCat(

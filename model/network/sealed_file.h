@@ -14,14 +14,15 @@ namespace lipserve {
 
 // What a file claims to be.
 struct SealedFileKind {
-  std::string kind;  // e.g. "lipserve.model"
-  std::uint32_t format_version = 0;
+  std::string kind;                  // e.g. "lipserve.model"
+  std::uint32_t format_version = 0;  // to read: the newest
 };
 
 // The checked content of a sealed file.
 struct SealedContent {
   std::string bytes;
-  std::string sha256;  // of `bytes`, 32 bytes
+  std::string sha256;                // of `bytes`, 32 bytes
+  std::uint32_t format_version = 0;  // of the file, from 1 to that of the kind
 };
 
 // SHA-256 of `bytes`, 32 bytes (FIPS 180-4, by OpenSSL).

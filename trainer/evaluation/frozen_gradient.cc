@@ -4,7 +4,10 @@
 #include <algorithm>
 #include <cassert>
 #include <compare>
+#include <functional>
 #include <numeric>
+#include <optional>
+#include <span>
 #include <type_traits>
 #include <utility>
 #include <variant>
@@ -248,6 +251,101 @@ class UpSamplingStep final : public GradientStep {
   SampleShape in_;
 };
 
+class MaxPoolStep final : public GradientStep {
+ public:
+  MaxPoolStep(MaxPoolLayer layer, SampleShape shape)
+      : layer_(layer), in_(shape), out_(OutputShape(layer, shape)) {}
+
+  void Forward(std::size_t batch, const float* x, float* y) override {
+    for (std::size_t n = 0; n < batch; ++n) {
+      MaxPool(layer_, in_, x + n * in_.size(), y + n * out_.size());
+    }
+  }
+  void Backward(std::size_t batch, const float* x, const float* dy, float* dx) override {
+    std::fill_n(dx, batch * in_.size(), 0.0F);
+    for (std::size_t n = 0; n < batch; ++n, x += in_.size(), dx += in_.size()) {
+      for (std::size_t i = 0; i < out_.height; ++i) {
+        for (std::size_t j = 0; j < out_.width; ++j) {
+          for (std::size_t c = 0; c < out_.channels; ++c) dx[Largest(x, i, j, c)] += *dy++;
+        }
+      }
+    }
+  }
+
+ private:
+  // The index of the largest number of a window.
+  std::size_t Largest(const float* x, std::size_t i, std::size_t j, std::size_t c) const {
+    std::optional<std::size_t> largest;
+    for (std::size_t u = 0; u < layer_.vertical.size; ++u) {
+      const auto row = SourcePosition(layer_.vertical, PaddingMode::kZero, in_.height, i, u);
+      if (!row) continue;
+      for (std::size_t v = 0; v < layer_.horizontal.size; ++v) {
+        const auto column = SourcePosition(layer_.horizontal, PaddingMode::kZero, in_.width, j, v);
+        if (!column) continue;
+        const std::size_t index = (*row * in_.width + *column) * in_.channels + c;
+        if (!largest || x[index] > x[*largest]) largest = index;
+      }
+    }
+    return *largest;
+  }
+
+  MaxPoolLayer layer_;
+  SampleShape in_;
+  SampleShape out_;
+};
+
+class ClipStep final : public GradientStep {
+ public:
+  ClipStep(ClipLayer layer, SampleShape shape) : layer_(layer), in_(shape) {}
+
+  void Forward(std::size_t batch, const float* x, float* y) override {
+    for (std::size_t n = 0; n < batch; ++n) {
+      Activate(layer_, in_, x + n * in_.size(), y + n * in_.size());
+    }
+  }
+  void Backward(std::size_t batch, const float* x, const float* dy, float* dx) override {
+    for (std::size_t k = 0; k < batch * in_.size(); ++k) {
+      dx[k] = x[k] > layer_.low && x[k] < layer_.high ? dy[k] : 0.0F;
+    }
+  }
+
+ private:
+  ClipLayer layer_;
+  SampleShape in_;
+};
+
+class PermutationStep final : public GradientStep {
+ public:
+  PermutationStep(const PermutationLayer& layer, SampleShape shape) : layer_(layer), in_(shape) {}
+
+  void Forward(std::size_t batch, const float* x, float* y) override {
+    ForEach([&](std::size_t from, std::size_t to) {
+      for (std::size_t n = 0; n < batch; ++n) {
+        y[n * layer_.output.size() + to] = x[n * in_.size() + from];
+      }
+    });
+  }
+  void Backward(std::size_t batch, const float*, const float* dy, float* dx) override {
+    std::fill_n(dx, batch * in_.size(), 0.0F);
+    ForEach([&](std::size_t from, std::size_t to) {
+      for (std::size_t n = 0; n < batch; ++n) {
+        dx[n * in_.size() + from] = dy[n * layer_.output.size() + to];
+      }
+    });
+  }
+
+ private:
+  template <typename Move>
+  void ForEach(Move move) const {
+    for (std::size_t k = 0; k < layer_.sources.size(); ++k) {
+      move(ChannelsLastIndex(in_, layer_.sources[k]), ChannelsLastIndex(layer_.output, k));
+    }
+  }
+
+  const PermutationLayer& layer_;
+  SampleShape in_;
+};
+
 // The step of a layer that reads `shape`.
 struct MakeStep {
   const SampleShape& shape;
@@ -278,6 +376,16 @@ struct MakeStep {
   std::unique_ptr<GradientStep> operator()(const UpSamplingLayer& layer) const {
     return std::make_unique<UpSamplingStep>(layer, shape);
   }
+  std::unique_ptr<GradientStep> operator()(const MaxPoolLayer& layer) const {
+    return std::make_unique<MaxPoolStep>(layer, shape);
+  }
+  std::unique_ptr<GradientStep> operator()(const ClipLayer& layer) const {
+    return std::make_unique<ClipStep>(layer, shape);
+  }
+  std::unique_ptr<GradientStep> operator()(const PermutationLayer& layer) const {
+    return std::make_unique<PermutationStep>(layer, shape);
+  }
+  std::unique_ptr<GradientStep> operator()(const SumLayer&) const { return nullptr; }
   std::unique_ptr<GradientStep> operator()(const GroupSortLayer& layer) const {
     return std::make_unique<GroupSortStep>(layer, shape.size());
   }
@@ -287,17 +395,30 @@ struct MakeStep {
   }
 };
 
+// Adds to a sum that is empty before its first term.
+void AddTo(std::vector<float>& sum, const std::vector<float>& term) {
+  if (sum.empty()) {
+    sum = term;
+  } else {
+    std::transform(sum.begin(), sum.end(), term.begin(), sum.begin(), std::plus<>());
+  }
+}
+
 }  // namespace
 
 FrozenGradient::FrozenGradient(const FrozenNetwork& network) : input_(network.input_shape) {
-  SampleShape shape = input_;
-  for (const FrozenLayer& layer : network.layers) {
-    sizes_.push_back(shape.size());
-    steps_.push_back(std::visit(MakeStep{shape}, layer));
-    shape = OutputShape(layer, shape);
+  const std::vector<SampleShape> shapes = ValueShapes(network);
+  for (std::size_t i = 0; i < network.layers.size(); ++i) {
+    const FrozenLayer& layer = network.layers[i];
+    const std::size_t input = network.InputOf(i);
+    const auto* const sum = std::get_if<SumLayer>(&layer);
+    entries_.push_back({.step = std::visit(MakeStep{shapes[input]}, layer),
+                        .input = input,
+                        .other = sum == nullptr ? input : sum->other});
   }
-  sizes_.push_back(shape.size());
+  for (const SampleShape& shape : shapes) sizes_.push_back(shape.size());
   values_.resize(sizes_.size());
+  gradients_.resize(sizes_.size());
 }
 
 ConstMatrixView FrozenGradient::Scores(ConstMatrixView inputs) {
@@ -305,23 +426,39 @@ ConstMatrixView FrozenGradient::Scores(ConstMatrixView inputs) {
   const std::size_t batch = inputs.rows;
   for (std::size_t i = 0; i < sizes_.size(); ++i) values_[i].resize(batch * sizes_[i]);
   ToChannelsLast(inputs.data, input_, batch, values_[0].data());
-  for (std::size_t i = 0; i < steps_.size(); ++i) {
-    steps_[i]->Forward(batch, values_[i].data(), values_[i + 1].data());
+  for (std::size_t i = 0; i < entries_.size(); ++i) {
+    const std::vector<float>& x = values_[entries_[i].input];
+    std::vector<float>& y = values_[i + 1];
+    if (entries_[i].step != nullptr) {
+      entries_[i].step->Forward(batch, x.data(), y.data());
+    } else {
+      std::transform(x.begin(), x.end(), values_[entries_[i].other].begin(), y.begin(),
+                     std::plus<>());
+    }
   }
   return {values_.back().data(), batch, sizes_.back()};
 }
 
 ConstMatrixView FrozenGradient::Gradient(ConstMatrixView weights) {
   const std::size_t batch = weights.rows;
-  gradients_[0].assign(weights.data, weights.data + weights.size());
-  for (std::size_t i = steps_.size(); i-- > 0;) {
-    gradients_[1].resize(batch * sizes_[i]);
-    steps_[i]->Backward(batch, values_[i].data(), gradients_[0].data(), gradients_[1].data());
-    std::swap(gradients_[0], gradients_[1]);
+  for (std::vector<float>& gradient : gradients_) gradient.clear();
+  gradients_.back().assign(weights.data, weights.data + weights.size());
+  // Readers come after what they read, so a gradient is complete when its layer's turn comes.
+  for (std::size_t i = entries_.size(); i-- > 0;) {
+    const auto& [step, input, other] = entries_[i];
+    const std::vector<float>& dy = gradients_[i + 1];
+    added_.resize(batch * sizes_[input]);
+    if (step != nullptr) {
+      step->Backward(batch, values_[input].data(), dy.data(), added_.data());
+    } else {
+      added_ = dy;
+      AddTo(gradients_[other], dy);
+    }
+    AddTo(gradients_[input], added_);
   }
-  gradients_[1].resize(batch * input_.size());
-  ToRowMajor(gradients_[0].data(), input_, batch, gradients_[1].data());
-  return {gradients_[1].data(), batch, input_.size()};
+  result_.resize(batch * input_.size());
+  ToRowMajor(gradients_[0].data(), input_, batch, result_.data());
+  return {result_.data(), batch, input_.size()};
 }
 
 }  // namespace lipserve::trainer

@@ -39,11 +39,20 @@ class FrozenGradient {
   ConstMatrixView Gradient(ConstMatrixView weights);
 
  private:
+  // A layer and the values that it reads (FrozenNetwork).
+  struct Entry {
+    std::unique_ptr<GradientStep> step;  // none for a sum
+    std::size_t input;
+    std::size_t other;  // of a sum
+  };
+
   SampleShape input_;
-  std::vector<std::size_t> sizes_;  // of a sample before each step, and of the scores
-  std::vector<std::unique_ptr<GradientStep>> steps_;
-  std::vector<std::vector<float>> values_;  // what each step reads, and the scores
-  std::vector<float> gradients_[2];
+  std::vector<std::size_t> sizes_;  // of a sample of each value
+  std::vector<Entry> entries_;
+  std::vector<std::vector<float>> values_;
+  std::vector<std::vector<float>> gradients_;  // with respect to each value
+  std::vector<float> added_;                   // to a gradient that is not empty
+  std::vector<float> result_;
 };
 
 }  // namespace lipserve::trainer
