@@ -9,6 +9,7 @@
 #include <variant>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "model/certificate/layer_bounds.h"
 #include "model/network/pixel_scaling.h"
 #include "tests/model/dense_convolution.h"
@@ -44,6 +45,7 @@ class SubjectBuilder {
     }
     Flatten();
     AddScores();
+    if (IsChain()) network_.inputs.clear();
     RandomSubject subject{.model = ModelOf(std::move(network_)),
                           .kind = kind_,
                           .aligned = aligned_,
@@ -83,12 +85,35 @@ class SubjectBuilder {
       reference_.push_back(scaling[image_.back()]);
     }
     x_.assign(reference_.begin(), reference_.end());
+    values_ = {x_};
+    shapes_ = {shape_};
   }
 
+  // The number of the last value.
+  std::size_t Last() const { return network_.layers.size(); }
+  // The next layer reads this value.
+  void Continue(std::size_t value) {
+    read_ = value;
+    x_ = values_[value];
+    shape_ = shapes_[value];
+  }
   void Add(FrozenLayer layer) {
-    x_ = std::visit(TracedLayer{x_, shape_}, layer);
+    const auto* const sum = std::get_if<SumLayer>(&layer);
+    x_ = std::visit(
+        TracedLayer<>{values_[read_], shape_, sum != nullptr ? &values_[sum->other] : nullptr},
+        layer);
     shape_ = OutputShape(layer, shape_);
+    network_.inputs.push_back(read_);
     network_.layers.push_back(std::move(layer));
+    values_.push_back(x_);
+    shapes_.push_back(shape_);
+    read_ = Last();
+  }
+  bool IsChain() const {
+    for (std::size_t l = 0; l < network_.inputs.size(); ++l) {
+      if (network_.inputs[l] != l) return false;
+    }
+    return true;
   }
   void Flatten() {
     if (shape_.height * shape_.width > 1 || Chance(2)) Add(FlattenLayer{});
@@ -241,6 +266,81 @@ class SubjectBuilder {
     return inner;
   }
 
+  // Two branches of one value, or a value and a branch of it.
+  void AddSum(bool gain) {
+    const std::size_t start = Last();
+    if (aligned_) {  // C x + C x: the two are as long and point the same way
+      AddConvolution(PaddingMode::kCircular);
+      const FrozenLayer copy = network_.layers.back();
+      const std::size_t other = Last();
+      Continue(start);
+      Add(copy);
+      return Add(SumLayer{.other = other});
+    }
+    if (Chance(4)) return Add(SumLayer{.other = start});
+    AddShapeKeeping(gain);
+    if (Chance(2)) Add(AbsLayer{});
+    const std::size_t other = Chance(2) ? start : Last();
+    if (other != start) {
+      Continue(start);
+      AddShapeKeeping(gain);
+    }
+    Add(SumLayer{.other = other});
+  }
+  void AddShapeKeeping(bool gain) {
+    ConvolutionLayer layer{.input = shape_, .output_channels = shape_.channels};
+    layer.padding_mode = Chance(2) ? PaddingMode::kZero : PaddingMode::kCircular;
+    layer.vertical = KeepingAxis(shape_.height);
+    layer.horizontal = KeepingAxis(shape_.width);
+    const double size = (gain ? std::exp2(Uniform(-2.0, 1.0)) : 0.5) /
+                        std::sqrt(static_cast<double>(layer.fan_in()));
+    layer.weights = Weights(RandomFloats(random_, layer.output_channels * layer.fan_in(), size));
+    AddClaimed(Dressed(std::move(layer), layer.output_channels));
+  }
+
+  void AddPermutation() {
+    PermutationLayer layer;
+    for (std::size_t k = 0; k < shape_.size(); ++k) {
+      layer.sources.push_back(static_cast<std::uint32_t>(k));
+    }
+    std::shuffle(layer.sources.begin(), layer.sources.end(), random_);
+    layer.output = shape_;
+    if (!aligned_) {
+      layer.output.channels = shape_.channels > 1 ? shape_.channels - Below(2) : 1;
+      std::swap(layer.output.height, layer.output.width);
+      layer.sources.resize(layer.output.size());
+    }
+    Add(std::move(layer));
+  }
+
+  // An aligned one clips nothing near the reference.
+  void AddClip() {
+    double largest = 0.0;
+    for (const double value : x_) largest = std::max(largest, std::fabs(value));
+    largest = std::clamp(largest, 1e-30, 1e30);
+    ClipLayer clip;
+    clip.low = static_cast<float>(largest * (aligned_ ? -4.0 : Uniform(-1.2, 0.2)));
+    clip.high = static_cast<float>(largest * (aligned_ ? 4.0 : Uniform(0.3, 1.2)));
+    Add(clip);
+  }
+
+  // Windows of an aligned one do not overlap.
+  void AddMaxPool() {
+    const auto axis = [&](std::size_t length) {
+      WindowAxis window{.size = 1 + Below(std::min<std::size_t>(length, 3))};
+      window.stride = aligned_ ? window.size : 1 + Below(3);
+      if (!aligned_) {
+        window.padding_before = Below(window.size);
+        window.padding_after = Below(window.size);
+      }
+      return window;
+    };
+    MaxPoolLayer pool;
+    pool.vertical = axis(shape_.height);
+    pool.horizontal = axis(shape_.width);
+    Add(pool);
+  }
+
   void AddLayer(SubjectKind kind, bool gain) {
     switch (kind) {
       case SubjectKind::kDense:
@@ -305,6 +405,14 @@ class SubjectBuilder {
         return AddPotential(false, gain);
       case SubjectKind::kConvolutionPotential:
         return AddPotential(true, gain);
+      case SubjectKind::kPermutation:
+        return AddPermutation();
+      case SubjectKind::kSum:
+        return AddSum(gain);
+      case SubjectKind::kClip:
+        return AddClip();
+      case SubjectKind::kMaxPool:
+        return AddMaxPool();
     }
   }
   // `onto`: with as many numbers out as in, so that a layer behind it keeps its norm.
@@ -320,28 +428,6 @@ class SubjectBuilder {
     if (shape_.size() > kLargestSample) AddDense(true);
   }
 
-  // What the layers so far make of `input`.
-  Vector Hidden(std::span<const double> input) const {
-    Vector x(input.begin(), input.end());
-    SampleShape shape = network_.input_shape;
-    for (const FrozenLayer& layer : network_.layers) {
-      x = std::visit(TracedLayer{x, shape}, layer);
-      shape = OutputShape(layer, shape);
-    }
-    return x;
-  }
-  // J^T u, J the Jacobian of Hidden at the reference.
-  Vector Backward(Vector u) const {
-    const TracedScores trace = TraceScores(network_, reference_);
-    std::vector<SampleShape> shapes = {network_.input_shape};
-    for (const FrozenLayer& layer : network_.layers) {
-      shapes.push_back(OutputShape(layer, shapes.back()));
-    }
-    for (std::size_t l = network_.layers.size(); l-- > 0;) {
-      u = std::visit(GradientOfLayer{trace.inputs[l], shapes[l], u}, network_.layers[l]);
-    }
-    return u;
-  }
   static void Normalise(Vector& v) {
     const double norm = Norm(v);
     for (double& value : v) value /= norm > 0.0 ? norm : 1.0;
@@ -352,16 +438,17 @@ class SubjectBuilder {
     std::normal_distribution<double> normal;
     for (double& value : v) value = normal(random_);
     Vector u;
+    const TracedScores trace = TraceScores(network_, reference_);
     const Vector at(reference_.begin(), reference_.end());
     const double step = 1e-7 * std::max(Norm(at), 1e-30);
     for (int iteration = 0; iteration < 60; ++iteration) {
       Normalise(v);
       Vector moved = at;
       for (std::size_t k = 0; k < at.size(); ++k) moved[k] += step * v[k];
-      u = Hidden(moved);
+      u = NetworkValues<double, TracedLayer>(network_, moved).back();
       for (std::size_t k = 0; k < u.size(); ++k) u[k] = (u[k] - x_[k]) / step;
       Normalise(u);
-      v = Backward(u);
+      v = Backward(network_, trace, u);
     }
     singular_value = Norm(v);
     return u;
@@ -435,8 +522,11 @@ class SubjectBuilder {
   SubjectKind kind_;
   bool aligned_;
   FrozenNetwork network_;
-  SampleShape shape_;  // of what the next layer reads
-  Vector x_;           // what it reads at the reference
+  SampleShape shape_;                // of what the next layer reads
+  Vector x_;                         // what it reads at the reference
+  std::size_t read_ = 0;             // the number of that value
+  std::vector<Vector> values_;       // all, at the reference
+  std::vector<SampleShape> shapes_;  // of them
   std::vector<float> reference_;
   std::vector<std::uint8_t> image_;
   double divisor_ = 255.0;
@@ -461,7 +551,11 @@ const char* SubjectKindName(SubjectKind kind) {
                                                                 "PReLU",
                                                                 "Householder",
                                                                 "potential of dense",
-                                                                "potential of conv."};
+                                                                "potential of conv.",
+                                                                "permutation",
+                                                                "sum",
+                                                                "clip",
+                                                                "max pool"};
   return kNames[static_cast<std::size_t>(kind)];
 }
 
@@ -471,6 +565,9 @@ std::string RandomSubject::Description() const {
                    model.pixel_divisor, ", prototypes ", model.network.prototypes_per_class);
   for (const FrozenLayer& layer : model.network.layers) {
     absl::StrAppend(&text, "; ", DescribeLayer(layer));
+  }
+  if (!model.network.inputs.empty()) {
+    absl::StrAppend(&text, "; inputs ", absl::StrJoin(model.network.inputs, ", "));
   }
   return text;
 }

@@ -70,7 +70,7 @@ TEST(FrozenGradientTest, IsTheFloat64GradientOfEveryKindOfLayer) {
       const TracedScores trace = TraceScores(network, input);
       // Float32 sums of fewer than 100 products of size about 1.
       for (std::size_t s = 0; s < 3; ++s) {
-        ASSERT_NEAR(static_cast<double>(scores.row(n)[s]), trace.scores[s], 1e-4);
+        ASSERT_NEAR(static_cast<double>(scores.row(n)[s]), trace.scores()[s], 1e-4);
       }
       const std::vector<double> expected = MarginGradient(network, trace, pairs[n][0], pairs[n][1]);
       for (std::size_t k = 0; k < size; ++k) {
