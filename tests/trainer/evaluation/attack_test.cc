@@ -55,7 +55,8 @@ TEST(FrozenGradientTest, IsTheFloat64GradientOfEveryKindOfLayer) {
   std::mt19937_64 random(3);
   for (const FrozenNetwork& network :
        {EveryLayer(PaddingMode::kZero, random), EveryLayer(PaddingMode::kCircular, random),
-        RandomActivationNetwork(3, 3), RandomPotentialNetwork(3, 3)}) {
+        RandomActivationNetwork(3, 3), RandomPotentialNetwork(3, 3),
+        RandomBranchingNetwork(3, 3)}) {
     ASSERT_TRUE(CheckNetwork(network).ok()) << CheckNetwork(network);
     FrozenGradient gradient(network);
     constexpr std::size_t kBatch = 3;
