@@ -39,7 +39,7 @@ std::string WhyRefused(const std::string& op) {
   if (absl::StartsWith(op, "Random") || IsAnyOf(op, {"Multinomial", "Bernoulli"})) {
     return "it is random: export the model in evaluation mode";
   }
-  if (absl::StrContains(op, "Quantize") || absl::StartsWith(op, "QLinear") ||
+  if (absl::StrContains(op, "uantize") || absl::StartsWith(op, "QLinear") ||
       absl::EndsWith(op, "Integer")) {
     return "it rounds activations, which no certificate covers: export the float32 model";
   }
