@@ -196,7 +196,7 @@ using FrozenLayer =
 bool OnlyMovesNumbers(const FrozenLayer& layer);
 
 // "[C, H, W]".
-std::string ShapeText(const SampleShape& shape);
+std::string DescribeShape(const SampleShape& shape);
 
 // Shape of the output of `layer` for an input of shape `input`.
 //
