@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <nlohmann/json.hpp>
 #include <span>
 #include <string>
@@ -28,7 +27,6 @@ using Json = nlohmann::json;
 
 constexpr std::int64_t kIrVersion = 8;
 constexpr std::int64_t kOpset = 17;
-constexpr std::size_t kMostBytes = std::numeric_limits<std::int32_t>::max();
 constexpr char kImages[] = "images";  // the server's names
 constexpr char kScores[] = "scores";
 
@@ -43,14 +41,15 @@ void Describe(const char* name, const std::vector<std::size_t>& dims, onnx::Valu
   }
 }
 
-absl::Status CheckSize(std::size_t bytes) {
-  if (bytes <= kMostBytes) return absl::OkStatus();
+absl::Status CheckSize(std::size_t bytes, std::size_t most_bytes) {
+  if (bytes <= most_bytes) return absl::OkStatus();
   return absl::ResourceExhaustedError(
-      absl::StrCat("ONNX file: expected at most ", kMostBytes, " bytes, got at least ", bytes,
+      absl::StrCat("ONNX file: expected at most ", most_bytes, " bytes, got at least ", bytes,
                    "; protobuf reads no more, so export a model with fewer weights"));
 }
 
-absl::Status AddNodes(const FrozenNetwork& network, onnx::GraphProto& graph) {
+absl::Status AddNodes(const FrozenNetwork& network, std::size_t most_bytes,
+                      onnx::GraphProto& graph) {
   NodeWriter writer(graph);
   std::vector<GraphValue> values = {{.name = kImages, .shape = network.input_shape}};
   for (std::size_t i = 0; i < network.layers.size(); ++i) {
@@ -59,7 +58,7 @@ absl::Status AddNodes(const FrozenNetwork& network, onnx::GraphProto& graph) {
     writer.BeginLayer(i);
     values.push_back(AddLayer(layer, values[network.InputOf(i)],
                               values[sum == nullptr ? 0 : sum->other], writer));
-    LIPSERVE_RETURN_IF_ERROR(CheckSize(writer.initializer_bytes()));
+    LIPSERVE_RETURN_IF_ERROR(CheckSize(writer.initializer_bytes(), most_bytes));
   }
   if (network.prototypes_per_class > 1) {
     // The score of a class is the largest of its prototypes' scores.
@@ -102,7 +101,8 @@ void AddMetadata(const FrozenModel& frozen, const NetworkBounds& bounds, onnx::M
 
 }  // namespace
 
-absl::StatusOr<std::string> OnnxBytes(const FrozenModel& model, const NetworkBounds& bounds) {
+absl::StatusOr<std::string> OnnxBytes(const FrozenModel& model, const NetworkBounds& bounds,
+                                      std::size_t most_bytes) {
   onnx::ModelProto onnx_model;
   onnx_model.set_ir_version(kIrVersion);
   onnx_model.add_opset_import()->set_version(kOpset);
@@ -114,8 +114,8 @@ absl::StatusOr<std::string> OnnxBytes(const FrozenModel& model, const NetworkBou
   const SampleShape& shape = model.network.input_shape;
   Describe(kImages, {shape.channels, shape.height, shape.width}, *graph.add_input());
   Describe(kScores, {NumScores(model.network)}, *graph.add_output());
-  LIPSERVE_RETURN_IF_ERROR(AddNodes(model.network, graph));
-  LIPSERVE_RETURN_IF_ERROR(CheckSize(onnx_model.ByteSizeLong()));
+  LIPSERVE_RETURN_IF_ERROR(AddNodes(model.network, most_bytes, graph));
+  LIPSERVE_RETURN_IF_ERROR(CheckSize(onnx_model.ByteSizeLong(), most_bytes));
   return onnx_model.SerializeAsString();
 }
 
