@@ -59,8 +59,8 @@ absl::Status Write(const std::string& folder, const ExportCase& test) {
 // The network of a recipe with its initial weights.
 absl::StatusOr<ExportCase> CaseOfRecipe(const std::string& path) {
   LIPSERVE_ASSIGN_OR_RETURN(const v1::Recipe recipe, trainer::ReadRecipeFile(path));
-  const SampleShape shape =
-      recipe.dataset().has_cifar10() ? SampleShape{3, 32, 32} : SampleShape{1, 28, 28};
+  const SampleShape shape = recipe.dataset().published_as() == "cifar-10" ? SampleShape{3, 32, 32}
+                                                                          : SampleShape{1, 28, 28};
   LIPSERVE_ASSIGN_OR_RETURN(const auto network,
                             trainer::TrainableNetwork::Create(recipe, shape, recipe.seed()));
   return CaseOf("recipe_" + recipe.name(), network->Freeze());
