@@ -27,9 +27,12 @@ namespace fs = std::filesystem;
 absl::Status CheckOut(const std::string& out) {
   const fs::path path(out);
   std::error_code ignored;
-  if (path.extension() != ".onnx" || fs::is_directory(path, ignored)) {
+  if (path.extension() != ".onnx") {
     return absl::InvalidArgumentError(
         absl::StrCat("--out: expected a file whose name ends in .onnx, got ", out));
+  }
+  if (fs::is_directory(path, ignored)) {
+    return absl::InvalidArgumentError(absl::StrCat("--out: expected a file, got a folder: ", out));
   }
   const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
   if (!fs::is_directory(folder, ignored)) {
