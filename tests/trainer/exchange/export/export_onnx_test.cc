@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -64,91 +65,116 @@ std::string BytesOf(const std::vector<float>& values) {
   return bytes;
 }
 
-class ExportOnnxTest : public ::testing::TestWithParam<ExportCase> {};
+struct Export {
+  ExportCase test;
+  onnx::ModelProto model;
+};
 
-TEST_P(ExportOnnxTest, HasStandardOperatorsOfOpset17AndAnyBatch) {
-  const FrozenNetwork& network = GetParam().model.network;
-  const onnx::ModelProto model = Exported(GetParam().model);
-  EXPECT_EQ(model.ir_version(), 8);
-  ASSERT_EQ(model.opset_import_size(), 1);
-  EXPECT_EQ(model.opset_import(0).domain(), "");
-  EXPECT_EQ(model.opset_import(0).version(), 17);
-  EXPECT_EQ(model.functions_size(), 0);
-  ASSERT_EQ(model.graph().input_size(), 1);
-  ASSERT_EQ(model.graph().output_size(), 1);
-  const SampleShape& shape = network.input_shape;
-  EXPECT_EQ(model.graph().input(0).name(), "images");
-  EXPECT_EQ(ShapeOf(model.graph().input(0)),
-            absl::StrCat("[batch, ", shape.channels, ", ", shape.height, ", ", shape.width, "]"));
-  EXPECT_EQ(model.graph().output(0).name(), "scores");
-  EXPECT_EQ(ShapeOf(model.graph().output(0)), absl::StrCat("[batch, ", NumScores(network), "]"));
-  for (const auto& node : model.graph().node()) EXPECT_EQ(node.domain(), "") << node.name();
+// Every case of export_cases.h, exported once.
+const std::vector<Export>& Exports() {
+  static const std::vector<Export> exports = [] {
+    std::vector<Export> all;
+    for (ExportCase& test : ExportCases()) {
+      onnx::ModelProto model = Exported(test.model);
+      all.push_back({std::move(test), std::move(model)});
+    }
+    return all;
+  }();
+  return exports;
 }
 
-TEST_P(ExportOnnxTest, ReadsOnlyWhatIsThereAndNothingTwiceNamed) {
-  const onnx::ModelProto model = Exported(GetParam().model);
-  std::set<std::string> known = {model.graph().input(0).name()};
-  std::set<std::string> read;
-  for (const auto& tensor : model.graph().initializer()) {
-    EXPECT_TRUE(known.insert(tensor.name()).second) << tensor.name();
+TEST(ExportOnnxTest, HasStandardOperatorsOfOpset17AndAnyBatch) {
+  for (const auto& [test, model] : Exports()) {
+    SCOPED_TRACE(test.name);
+    const FrozenNetwork& network = test.model.network;
+    EXPECT_EQ(model.ir_version(), 8);
+    ASSERT_EQ(model.opset_import_size(), 1);
+    EXPECT_EQ(model.opset_import(0).domain(), "");
+    EXPECT_EQ(model.opset_import(0).version(), 17);
+    EXPECT_EQ(model.functions_size(), 0);
+    ASSERT_EQ(model.graph().input_size(), 1);
+    ASSERT_EQ(model.graph().output_size(), 1);
+    const SampleShape& shape = network.input_shape;
+    EXPECT_EQ(model.graph().input(0).name(), "images");
+    EXPECT_EQ(ShapeOf(model.graph().input(0)),
+              absl::StrCat("[batch, ", shape.channels, ", ", shape.height, ", ", shape.width, "]"));
+    EXPECT_EQ(model.graph().output(0).name(), "scores");
+    EXPECT_EQ(ShapeOf(model.graph().output(0)), absl::StrCat("[batch, ", NumScores(network), "]"));
+    for (const auto& node : model.graph().node()) EXPECT_EQ(node.domain(), "") << node.name();
   }
-  std::set<std::string> nodes;
-  for (const auto& node : model.graph().node()) {
-    EXPECT_TRUE(nodes.insert(node.name()).second) << node.name();
-    for (const std::string& input : node.input()) {
-      EXPECT_TRUE(known.contains(input)) << node.name() << " reads " << input;
-      read.insert(input);
-    }
-    for (const std::string& output : node.output()) {
-      EXPECT_TRUE(known.insert(output).second) << output;
-    }
-  }
-  EXPECT_TRUE(known.contains("scores"));
-  for (const auto& tensor : model.graph().initializer()) EXPECT_TRUE(read.contains(tensor.name()));
 }
 
-TEST_P(ExportOnnxTest, HoldsTheWeightsBitForBit) {
-  const FrozenNetwork& network = GetParam().model.network;
-  const onnx::ModelProto model = Exported(GetParam().model);
-  std::map<std::string, const onnx::TensorProto*> tensors;
-  for (const auto& tensor : model.graph().initializer()) tensors[tensor.name()] = &tensor;
-  const auto expect = [&](std::size_t layer, const char* name, const std::vector<float>& values) {
-    const std::string full_name = absl::StrCat("layer", layer, ".", name);
-    ASSERT_TRUE(tensors.contains(full_name)) << full_name;
-    EXPECT_EQ(tensors[full_name]->data_type(), onnx::TensorProto::FLOAT);
-    EXPECT_EQ(tensors[full_name]->raw_data(), BytesOf(values)) << full_name;
-  };
-  for (std::size_t i = 0; i < network.layers.size(); ++i) {
-    const auto expect_linear = [&](const auto& layer) {
-      expect(i, "weights", layer.weights);
-      EXPECT_EQ(tensors.contains(absl::StrCat("layer", i, ".bias")), !layer.bias.empty());
-      if (!layer.bias.empty()) expect(i, "bias", layer.bias);
-    };
-    const FrozenLayer& layer = network.layers[i];
-    if (const auto* dense = std::get_if<DenseLayer>(&layer)) expect_linear(*dense);
-    if (const auto* convolution = std::get_if<ConvolutionLayer>(&layer)) {
-      expect_linear(*convolution);
+TEST(ExportOnnxTest, ReadsOnlyWhatIsThereAndNothingTwiceNamed) {
+  for (const auto& [test, model] : Exports()) {
+    SCOPED_TRACE(test.name);
+    std::set<std::string> known = {model.graph().input(0).name()};
+    std::set<std::string> read;
+    for (const auto& tensor : model.graph().initializer()) {
+      EXPECT_TRUE(known.insert(tensor.name()).second) << tensor.name();
     }
-    if (const auto* potential = std::get_if<ConvexPotentialLayer>(&layer)) {
-      std::visit(expect_linear, potential->inner);
-    }
-    if (const auto* clip = std::get_if<ClipLayer>(&layer)) {
-      expect(i, "low", {clip->low});
-      expect(i, "high", {clip->high});
-    }
-    if (const auto* householder = std::get_if<HouseholderLayer>(&layer)) {
-      std::vector<float> directions[2];
-      for (std::size_t k = 0; k < householder->directions.size(); ++k) {
-        directions[k % 2].push_back(householder->directions[k]);
+    std::set<std::string> nodes;
+    for (const auto& node : model.graph().node()) {
+      EXPECT_TRUE(nodes.insert(node.name()).second) << node.name();
+      for (const std::string& input : node.input()) {
+        EXPECT_TRUE(known.contains(input)) << node.name() << " reads " << input;
+        read.insert(input);
       }
-      expect(i, "first_directions", directions[0]);
-      expect(i, "second_directions", directions[1]);
+      for (const std::string& output : node.output()) {
+        EXPECT_TRUE(known.insert(output).second) << output;
+      }
+    }
+    EXPECT_TRUE(known.contains("scores"));
+    for (const auto& tensor : model.graph().initializer()) {
+      EXPECT_TRUE(read.contains(tensor.name())) << tensor.name();
     }
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, ExportOnnxTest, ::testing::ValuesIn(ExportCases()),
-                         [](const auto& instance) { return instance.param.name; });
+TEST(ExportOnnxTest, HoldsTheWeightsBitForBit) {
+  for (const auto& [test, model] : Exports()) {
+    SCOPED_TRACE(test.name);
+    const FrozenNetwork& network = test.model.network;
+    std::map<std::string, const onnx::TensorProto*> tensors;
+    for (const auto& tensor : model.graph().initializer()) tensors[tensor.name()] = &tensor;
+    const auto expect = [&](std::size_t layer, const char* name, const std::vector<float>& values) {
+      const std::string full_name = absl::StrCat("layer", layer, ".", name);
+      ASSERT_TRUE(tensors.contains(full_name)) << full_name;
+      EXPECT_EQ(tensors[full_name]->data_type(), onnx::TensorProto::FLOAT);
+      EXPECT_EQ(tensors[full_name]->raw_data(), BytesOf(values)) << full_name;
+    };
+    for (std::size_t i = 0; i < network.layers.size(); ++i) {
+      const auto expect_linear = [&](const auto& layer) {
+        expect(i, "weights", layer.weights);
+        EXPECT_EQ(tensors.contains(absl::StrCat("layer", i, ".bias")), !layer.bias.empty());
+        if (!layer.bias.empty()) expect(i, "bias", layer.bias);
+      };
+      const FrozenLayer& layer = network.layers[i];
+      if (const auto* dense = std::get_if<DenseLayer>(&layer)) expect_linear(*dense);
+      if (const auto* convolution = std::get_if<ConvolutionLayer>(&layer)) {
+        expect_linear(*convolution);
+      }
+      if (const auto* potential = std::get_if<ConvexPotentialLayer>(&layer)) {
+        std::visit(expect_linear, potential->inner);
+      }
+      if (const auto* prelu = std::get_if<PReluLayer>(&layer)) {
+        const bool is_relu = prelu->slopes == std::vector<float>(prelu->slopes.size(), 0.0F);
+        if (!is_relu) expect(i, "slopes", prelu->slopes);
+      }
+      if (const auto* clip = std::get_if<ClipLayer>(&layer)) {
+        expect(i, "low", {clip->low});
+        expect(i, "high", {clip->high});
+      }
+      if (const auto* householder = std::get_if<HouseholderLayer>(&layer)) {
+        std::vector<float> directions[2];
+        for (std::size_t k = 0; k < householder->directions.size(); ++k) {
+          directions[k % 2].push_back(householder->directions[k]);
+        }
+        expect(i, "first_directions", directions[0]);
+        expect(i, "second_directions", directions[1]);
+      }
+    }
+  }
+}
 
 TEST(ExportMetadataTest, HoldsLabelsScalingDigestAndProvenBounds) {
   FrozenModel model = CaseOf("", WithPrototypes(RandomNetwork(3, {10, 8, 4}), 3, 5)).model;
