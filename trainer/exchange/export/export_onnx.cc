@@ -93,7 +93,10 @@ void AddMetadata(const FrozenModel& frozen, const NetworkBounds& bounds, onnx::M
   };
   add("lipserve.digest", ToHex(frozen.digest));
   add("lipserve.labels", Json(frozen.class_labels).dump());
-  add("lipserve.pixel_divisor", Json(frozen.pixel_divisor).dump());
+  // 0: the model says nothing of pixels.
+  if (frozen.pixel_divisor != 0.0) {
+    add("lipserve.pixel_divisor", Json(frozen.pixel_divisor).dump());
+  }
   add("lipserve.prototypes_per_class", absl::StrCat(frozen.network.prototypes_per_class));
   add("lipserve.layer_bounds", Json(bounds.layer_lipschitz()).dump());
   add("lipserve.score_bounds", Json(ScoreBounds(frozen.network, bounds)).dump());

@@ -200,6 +200,12 @@ TEST(ExportMetadataTest, HoldsLabelsScalingDigestAndProvenBounds) {
   EXPECT_EQ(*std::max_element(scores.begin(), scores.end()), (*certified)->lipschitz_bound());
 }
 
+TEST(ExportMetadataTest, SaysNothingOfPixelsWhereTheModelDoesNot) {
+  FrozenModel model = CaseOf("", RandomNetwork(1, {12, 8, 1})).model;
+  model.pixel_divisor = 0.0;
+  EXPECT_FALSE(Metadata(Exported(model)).contains("lipserve.pixel_divisor"));
+}
+
 // Of 2 x, then rows of norms 3, 5 and 4, 1: two prototypes for each of two classes.
 TEST(ExportMetadataTest, BoundsEachScoreByItsSteepestPrototype) {
   const DenseLayer twice{.inputs = 2, .outputs = 2, .weights = {2, 0, 0, 2}, .bias = {}};
