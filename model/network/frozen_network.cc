@@ -185,4 +185,10 @@ std::string DescribeLayer(const FrozenLayer& layer) {
       layer);
 }
 
+std::string DescribeLayerOf(const FrozenNetwork& network, std::size_t layer) {
+  const std::size_t input = network.InputOf(layer);
+  return absl::StrCat(DescribeLayer(network.layers[layer]),
+                      input == layer ? "" : absl::StrCat(", reads value ", input));
+}
+
 }  // namespace lipserve

@@ -246,6 +246,10 @@ std::size_t NumRows(const FrozenNetwork& network);
 // One line for people, e.g. "dense 784 -> 32".
 std::string DescribeLayer(const FrozenLayer& layer);
 
+// DescribeLayer of layer `layer`, and what it reads if that is not the value before it, e.g.
+// "dense 784 -> 32, reads value 0".
+std::string DescribeLayerOf(const FrozenNetwork& network, std::size_t layer);
+
 // Checks everything that execution and proof rely on.
 //
 // Guarantee: after OK, shapes fit from input_shape to the last layer, which is dense; each layer

@@ -220,7 +220,7 @@ NORM_MUTATIONS = (
         "a max pool whose windows overlap is taken to be 1-Lipschitz",
         "model/certificate/layer_bounds.cc",
         "const Upper norm = Root(vertical.most_reads() * horizontal.most_reads());",
-        "const Upper norm = Upper(1.0 + 0.0 * vertical.most_reads() * horizontal.most_reads());",
+        "const Upper norm = Root(vertical.most_reads() * horizontal.most_reads() > 0 ? 1 : 0);",
         ("branch_bounds_test",),
     ),
     Mutation(

@@ -281,7 +281,9 @@ TEST_F(CheckBranchingNetworkTest, AcceptsAWellFormedNetworkAndKnowsItsValues) {
   EXPECT_EQ(ValueShapes(network_)[7], image);
   EXPECT_EQ(ValueShapes(network_)[8], (SampleShape{.channels = 3, .height = 5, .width = 6}));
   EXPECT_THAT(LastReaders(network_), ::testing::ElementsAre(1, 2, 2, 3, 5, 5, 6, 7, 8, 9, 10, 11));
-  EXPECT_EQ(DescribeLayer(network_.layers[2]), "sum with value 1");
+  EXPECT_EQ(DescribeLayerOf(network_, 2), "sum with value 1");
+  EXPECT_EQ(DescribeLayerOf(network_, 1),
+            "convolution [4, 6, 4] -> [4, 6, 4], 3x3, zero padding with bias, reads value 0");
   EXPECT_EQ(DescribeLayer(network_.layers[6]), "clip to [-1, 0.75]");
   EXPECT_EQ(DescribeLayer(network_.layers[7]), "permutation to [3, 5, 6]");
 }
