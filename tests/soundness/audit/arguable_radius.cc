@@ -113,28 +113,35 @@ ArguableAnswer ArguableRadius::At(std::span<const float> input, std::size_t chos
     return row < last.outputs ? static_cast<double>(last.weights[row * last.inputs + k]) : 0.0;
   };
   const std::size_t count = network_.prototypes_per_class;
-  ArguableAnswer best{.radius = -kInfinity, .margin = -kInfinity};
-  for (std::size_t i = chosen * count; i < (chosen + 1) * count; ++i) {
-    ArguableAnswer of_row{.radius = kInfinity, .margin = kInfinity};
-    for (std::size_t j = 0; j < scores.size(); ++j) {
-      if (j / count == chosen) continue;
-      double squares = 0.0;
-      for (std::size_t k = 0; k < last.inputs; ++k) {
-        squares += std::pow(weight(i, k) - weight(j, k), 2.0);
-      }
-      const auto margin = static_cast<double>(scores[i] - scores[j]);
-      const double lipschitz = std::sqrt(squares) * hidden_norm_;
-      of_row.margin = std::min(of_row.margin, margin);
-      if (lipschitz > 0.0) {
-        of_row.radius = std::min(of_row.radius, margin / lipschitz);
-      } else if (margin <= 0.0) {
-        of_row.radius = std::min(of_row.radius, 0.0);
-      }
+  const std::size_t first = chosen * count;
+  // Until where row i is above row j; for ever if it always is, or they are equal and i is first.
+  const auto reach = [&](std::size_t i, std::size_t j) {
+    double squares = 0.0;
+    for (std::size_t k = 0; k < last.inputs; ++k) {
+      squares += std::pow(weight(i, k) - weight(j, k), 2.0);
     }
-    best.radius = std::max(best.radius, of_row.radius);
-    best.margin = std::max(best.margin, of_row.margin);
+    const auto margin = static_cast<double>(scores[i] - scores[j]);
+    const double lipschitz = std::sqrt(squares) * hidden_norm_;
+    if (lipschitz > 0.0) return margin / lipschitz;
+    return margin > 0.0 || (margin == 0.0 && i < j) ? kInfinity : -kInfinity;
+  };
+  ArguableAnswer answer{.radius = kInfinity, .margin = -kInfinity};
+  for (std::size_t i = first; i < first + count; ++i) {
+    double least = kInfinity;
+    for (std::size_t j = 0; j < scores.size(); ++j) {
+      if (j / count != chosen) least = std::min(least, static_cast<double>(scores[i] - scores[j]));
+    }
+    answer.margin = std::max(answer.margin, least);
   }
-  return best;
+  for (std::size_t j = 0; j < scores.size(); ++j) {
+    if (j / count == chosen) continue;
+    double farthest = -kInfinity;
+    for (std::size_t i = first; i < first + count; ++i) {
+      farthest = std::max(farthest, reach(i, j));
+    }
+    answer.radius = std::min(answer.radius, farthest);
+  }
+  return answer;
 }
 
 }  // namespace lipserve

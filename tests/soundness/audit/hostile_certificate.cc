@@ -237,7 +237,8 @@ class CertificateForger {
       if (answer.radius.get_d() > radius * kRounding) return "the radius is too long";
       if (answer.margin->get_d() > largest.margin * kRounding) return "the margin is too large";
       if (pixels && std::sqrt(answer.pixel_radius_squared->get_d()) > radius * kRounding) {
-        return "the squared pixel radius is too large";
+        return absl::StrFormat("the squared pixel radius is too large: %s, but the radius is %.17g",
+                               answer.pixel_radius_squared->get_str(), radius);
       }
     }
     return "";
