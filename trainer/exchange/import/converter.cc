@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "trainer/exchange/import/converter.h"
+
+#include <algorithm>
+#include <map>
+#include <numeric>
+#include <string>
+#include <utility>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "model/foundation/status_macros.h"
+#include "trainer/exchange/import/conversion.h"
+#include "trainer/exchange/import/final_steps.h"
+#include "trainer/exchange/import/linear_layers.h"
+#include "trainer/exchange/import/node_arguments.h"
+#include "trainer/exchange/import/operators.h"
+#include "trainer/exchange/import/view.h"
+
+namespace lipserve::exchange {
+namespace {
+
+// As CheckNetwork: the most numbers of a sample.
+constexpr std::int64_t kMaxSampleSize = std::int64_t{1} << 22;
+
+bool IsColour(std::int64_t channels) { return channels == 1 || channels == 3 || channels == 4; }
+
+// Images whose channels come last become [C, H, W], as the server takes images.
+InputLayout LayoutOf(const Dims& dims) {
+  InputLayout layout{.dims = dims, .shape = ShapeOf(dims)};
+  if (dims.size() == 3 && IsColour(dims[2]) && !IsColour(dims[0])) {
+    layout.channels_last = true;
+    layout.shape = {static_cast<std::size_t>(dims[2]), static_cast<std::size_t>(dims[0]),
+                    static_cast<std::size_t>(dims[1])};
+  }
+  return layout;
+}
+
+View InputViewOf(const InputLayout& layout) {
+  if (!layout.channels_last) return WholeValue(0, layout.shape, layout.dims);
+  const Dims image = {layout.dims[2], layout.dims[0], layout.dims[1]};
+  return PermuteAxes(WholeValue(0, layout.shape, image), std::vector<std::size_t>{1, 2, 0});
+}
+
+// A sample that is no larger than the network may hold.
+absl::Status CheckSample(const Value& value) {
+  std::int64_t size = 1;
+  if (value.dims.empty() || value.dims[0] != kBatch) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("expected an output with the batch as its first dimension, got ",
+                     DimsText(value.dims), "; an operator must not mix samples"));
+  }
+  for (std::size_t axis = 1; axis < value.dims.size(); ++axis) {
+    const std::int64_t dim = value.dims[axis];
+    if (dim < 1 || dim > kMaxSampleSize / size) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("expected samples of 1 to ", kMaxSampleSize, " numbers, got ",
+                       DimsText(value.dims)));
+    }
+    size *= dim;
+  }
+  return absl::OkStatus();
+}
+
+// What people call operators that no frozen layer computes.
+const char* WhyNot(const std::string& op) {
+  static const std::map<std::string, const char*> reasons = {
+      {"Sigmoid", "sigmoid activations"},
+      {"Tanh", "tanh activations"},
+      {"Gelu", "GELU activations"},
+      {"Erf", "GELU activations"},
+      {"Elu", "ELU activations"},
+      {"Selu", "SELU activations"},
+      {"Celu", "CELU activations"},
+      {"Mish", "Mish activations"},
+      {"Softplus", "softplus activations"},
+      {"HardSwish", "hard swish activations"},
+      {"HardSigmoid", "hard sigmoid activations"},
+      {"LayerNormalization", "layer normalisation, which has no Lipschitz bound"},
+      {"InstanceNormalization", "instance normalisation, which has no Lipschitz bound"},
+      {"GroupNormalization", "group normalisation, which has no Lipschitz bound"},
+      {"Softmax", "a softmax inside the network (attention?)"},
+      {"Sign", "binarised activations, which jump"},
+      {"DynamicQuantizeLinear", "dynamic quantisation"},
+      {"MatMulInteger", "dynamic quantisation"},
+  };
+  const auto found = reasons.find(op);
+  return found == reasons.end() ? nullptr : found->second;
+}
+
+absl::Status NotTaken(const std::string& op) {
+  const char* const reason = WhyNot(op);
+  return absl::InvalidArgumentError(absl::StrCat(
+      "expected an operator of a frozen layer (dense, convolution, sort, ReLU, pool, sum), got ", op,
+      reason == nullptr ? "" : absl::StrCat(": ", reason),
+      "; train with GroupSort, MaxMin or ReLU instead"));
+}
+
+// Converts node `number`. An error stays with its outputs: it counts only if the scores depend on
+// them, which a pattern that a later node completes may prevent.
+void ConvertNode(Conversion& conversion, std::size_t number) {
+  const Graph& graph = conversion.graph();
+  const Node& node = graph.nodes[number];
+  const NodeArguments arguments(graph, node);
+  const auto fail = [&](const absl::Status& status) {
+    for (std::size_t output = 0; output < node.outputs.size(); ++output) {
+      conversion.SetView(number, output, status);
+    }
+  };
+  const ConvertOperator convert = FindOperator(node.op);
+  absl::Status status = convert == nullptr ? NotTaken(node.op) : absl::OkStatus();
+  absl::Status earlier;  // of an input
+  for (const ValueId input : node.inputs) {
+    if (input == kNoValue || graph.values[input].is_constant || !earlier.ok()) continue;
+    earlier = conversion.ViewOf(input).status();
+  }
+  for (const ValueId output : node.outputs) {
+    if (output == kNoValue || !status.ok() || node.op == "ai.onnx.ml.LinearClassifier") continue;
+    status = CheckSample(graph.values[output]);
+  }
+  if (!status.ok()) return fail(earlier.ok() ? arguments.Error(status.message()) : earlier);
+  absl::StatusOr<Views> views = convert(conversion, arguments);
+  if (!views.ok()) {
+    return fail(earlier.ok() ? arguments.Error(views.status().message()) : earlier);
+  }
+  for (std::size_t output = 0; output < node.outputs.size(); ++output) {
+    if (output < views->size()) {
+      conversion.SetView(number, output, std::move((*views)[output]));
+    } else {
+      conversion.SetView(number, output,
+                         arguments.Error("expected the first output to be used, got another"));
+    }
+  }
+}
+
+// The last reader of each value of a graph, as a node; the number of nodes for outputs.
+std::vector<std::size_t> LastReadersOf(const Graph& graph) {
+  std::vector<std::size_t> last(graph.values.size(), 0);
+  for (std::size_t node = 0; node < graph.nodes.size(); ++node) {
+    for (const ValueId input : graph.nodes[node].inputs) {
+      if (input != kNoValue) last[input] = node;
+    }
+  }
+  for (const ValueId output : graph.outputs) last[output] = graph.nodes.size();
+  return last;
+}
+
+// The value of the scores, made by a dense layer.
+absl::StatusOr<std::size_t> ScoresOf(Conversion& conversion, View view) {
+  LIPSERVE_ASSIGN_OR_RETURN(view, conversion.Realise(std::move(view)));
+  conversion.FoldIntoProducer(view);
+  const std::size_t value = view.source.value;
+  DraftLayer* const layer = conversion.draft().producer(value);
+  if (layer != nullptr && std::holds_alternative<DenseLayer>(layer->layer) && view.IsPure() &&
+      view.IsIdentity(conversion.draft().shape(value).size())) {
+    layer->nodes.insert(layer->nodes.end(), view.nodes.begin(), view.nodes.end());
+    return value;
+  }
+  const std::size_t size = view.size();
+  constexpr std::size_t kMaxScores = 2048;  // as CheckNetwork
+  if (size > kMaxScores) {
+    return absl::InvalidArgumentError(absl::StrCat(conversion.graph().file, ": expected at most ",
+                                                   kMaxScores, " scores, got ", size));
+  }
+  std::vector<double> identity(size * size, 0.0);
+  for (std::size_t i = 0; i < size; ++i) identity[i * size + i] = 1.0;
+  LIPSERVE_ASSIGN_OR_RETURN(const View scores,
+                            AddDense(conversion, std::move(view), std::move(identity),
+                                     std::vector<double>(size, 0.0)));
+  return scores.source.value;
+}
+
+absl::Status CheckInputOf(const Graph& graph) {
+  const Value& input = graph.values[graph.input];
+  const absl::Status status = CheckSample(input);
+  if (status.ok()) return status;
+  return absl::InvalidArgumentError(
+      absl::StrCat(graph.file, ": input '", input.name, "': ", status.message()));
+}
+
+}  // namespace
+
+ConvertOperator FindOperator(const std::string& op) {
+  static const std::map<std::string, ConvertOperator> operators = {
+      {"Abs", ConvertAbs},
+      {"Add", ConvertAdd},
+      {"AveragePool", ConvertAveragePool},
+      {"BatchNormalization", ConvertBatchNorm},
+      {"Cast", ConvertReshape},
+      {"Clip", ConvertClip},
+      {"Concat", ConvertConcat},
+      {"Conv", ConvertConv},
+      {"ConvTranspose", ConvertConvTranspose},
+      {"DepthToSpace", ConvertDepthToSpace},
+      {"Div", ConvertDiv},
+      {"Dropout", ConvertReshape},
+      {"Expand", ConvertExpand},
+      {"Flatten", ConvertReshape},
+      {"Gather", ConvertGather},
+      {"Gemm", ConvertGemm},
+      {"GlobalAveragePool", ConvertGlobalAveragePool},
+      {"GlobalMaxPool", ConvertGlobalMaxPool},
+      {"Identity", ConvertReshape},
+      {"LeakyRelu", ConvertLeakyRelu},
+      {"LpPool", ConvertLpPool},
+      {"MatMul", ConvertMatMul},
+      {"Max", ConvertMax},
+      {"MaxPool", ConvertMaxPool},
+      {"Min", ConvertMin},
+      {"Mul", ConvertMul},
+      {"Neg", ConvertNeg},
+      {"PRelu", ConvertPRelu},
+      {"Pad", ConvertPad},
+      {"Pow", ConvertPow},
+      {"ReduceL2", ConvertReduceL2},
+      {"ReduceMax", ConvertReduceMax},
+      {"ReduceMean", ConvertReduceMean},
+      {"ReduceMin", ConvertReduceMin},
+      {"ReduceSum", ConvertReduceSum},
+      {"Relu", ConvertRelu},
+      {"Reshape", ConvertReshape},
+      {"Slice", ConvertSlice},
+      {"SpaceToDepth", ConvertSpaceToDepth},
+      {"Split", ConvertSplit},
+      {"Sqrt", ConvertSqrt},
+      {"Squeeze", ConvertReshape},
+      {"Sub", ConvertSub},
+      {"TopK", ConvertTopK},
+      {"Transpose", ConvertTranspose},
+      {"Unsqueeze", ConvertReshape},
+      {"ai.onnx.ml.LinearClassifier", ConvertLinearClassifier},
+      {"ai.onnx.ml.Scaler", ConvertScaler},
+  };
+  const auto found = operators.find(op);
+  return found == operators.end() ? nullptr : found->second;
+}
+
+absl::StatusOr<Converted> Convert(Graph graph) {
+  Converted converted;
+  converted.graph = std::move(graph);
+  converted.notes = converted.graph.notes;
+  LIPSERVE_RETURN_IF_ERROR(CheckInputOf(converted.graph));
+  LIPSERVE_RETURN_IF_ERROR(TakeOffFinalSteps(converted));
+  const Graph& g = converted.graph;
+  const auto& dims = g.values[g.input].dims;
+  converted.layout = LayoutOf({dims.begin() + 1, dims.end()});
+  Conversion conversion(g, converted.layout.shape);
+  conversion.Share(g.input, std::make_shared<const View>(InputViewOf(converted.layout)));
+  const std::vector<std::size_t> last_readers = LastReadersOf(g);
+  for (std::size_t node = 0; node < g.nodes.size(); ++node) {
+    ConvertNode(conversion, node);
+    if (g.nodes[node].op == "Sign") continue;  // a Mul that follows compares what it reads
+    for (const ValueId input : g.nodes[node].inputs) {
+      if (input != kNoValue && last_readers[input] == node) conversion.Forget(input);
+    }
+  }
+  const absl::StatusOr<SharedView>& scores = conversion.ViewOf(g.outputs[0]);
+  if (!scores.ok()) return scores.status();
+  LIPSERVE_ASSIGN_OR_RETURN(const std::size_t value, ScoresOf(conversion, **scores));
+  absl::StatusOr<FinishedDraft> finished = conversion.draft().Finish(value);
+  if (!finished.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat(g.file, ": ", finished.status().message()));
+  }
+  converted.network = std::move(finished->network);
+  converted.nodes = std::move(finished->nodes);
+  converted.rounded_weights = finished->rounded_weights;
+  converted.flushed_weights = finished->flushed_weights;
+  if (const absl::Status check = CheckNetwork(converted.network); !check.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(g.file, ": the converted network: ", check.message()));
+  }
+  return converted;
+}
+
+}  // namespace lipserve::exchange
