@@ -56,8 +56,9 @@ ROOMS = {
         "trainer/optimizers", "trainer/recipes", "trainer/evaluation", "trainer/training",
         "trainer/run"},
 
-    "trainer/exchange/graph": set(),
-    "trainer/exchange/evaluation": {"trainer/exchange/graph"},
+    "trainer/exchange/operators": set(),
+    "trainer/exchange/graph": {"trainer/exchange/operators"},
+    "trainer/exchange/evaluation": {"trainer/exchange/operators", "trainer/exchange/graph"},
     "trainer/exchange/import": {"trainer/exchange/graph", "trainer/exchange/evaluation"},
     "trainer/exchange/export": set(),
     "trainer/exchange": {

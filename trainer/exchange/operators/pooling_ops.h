@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef TRAINER_EXCHANGE_OPERATORS_POOLING_OPS_H_
+#define TRAINER_EXCHANGE_OPERATORS_POOLING_OPS_H_
+
+#include <map>
+#include <string>
+
+#include "trainer/exchange/operators/operator_call.h"
+
+namespace lipserve::exchange {
+
+// By name: pooling.
+std::map<std::string, Operator> PoolingOperators();
+
+}  // namespace lipserve::exchange
+
+#endif  // TRAINER_EXCHANGE_OPERATORS_POOLING_OPS_H_
