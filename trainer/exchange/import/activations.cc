@@ -61,7 +61,8 @@ absl::StatusOr<std::optional<double>> LimitOf(const NodeArguments& arguments, st
     if (numbers.size() != 1) return absl::InvalidArgumentError("expected one number as a limit");
     limit = numbers[0];
   }
-  if (std::isnan(limit) || std::abs(limit) >= std::numeric_limits<float>::max()) {
+  if (std::isnan(limit) ||
+      std::abs(limit) >= static_cast<double>(std::numeric_limits<float>::max())) {
     return std::optional<double>();
   }
   return std::optional(limit);

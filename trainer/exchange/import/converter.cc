@@ -53,9 +53,8 @@ absl::Status CheckSample(const Value& value) {
   for (std::size_t axis = 1; axis < value.dims.size(); ++axis) {
     const std::int64_t dim = value.dims[axis];
     if (dim < 1 || dim > kMaxSampleSize / size) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("expected samples of 1 to ", kMaxSampleSize, " numbers, got ",
-                       DimsText(value.dims)));
+      return absl::InvalidArgumentError(absl::StrCat("expected samples of 1 to ", kMaxSampleSize,
+                                                     " numbers, got ", DimsText(value.dims)));
     }
     size *= dim;
   }
@@ -91,8 +90,8 @@ const char* WhyNot(const std::string& op) {
 absl::Status NotTaken(const std::string& op) {
   const char* const reason = WhyNot(op);
   return absl::InvalidArgumentError(absl::StrCat(
-      "expected an operator of a frozen layer (dense, convolution, sort, ReLU, pool, sum), got ", op,
-      reason == nullptr ? "" : absl::StrCat(": ", reason),
+      "expected an operator of a frozen layer (dense, convolution, sort, ReLU, pool, sum), got ",
+      op, reason == nullptr ? "" : absl::StrCat(": ", reason),
       "; train with GroupSort, MaxMin or ReLU instead"));
 }
 
@@ -164,9 +163,9 @@ absl::StatusOr<std::size_t> ScoresOf(Conversion& conversion, View view) {
   }
   std::vector<double> identity(size * size, 0.0);
   for (std::size_t i = 0; i < size; ++i) identity[i * size + i] = 1.0;
-  LIPSERVE_ASSIGN_OR_RETURN(const View scores,
-                            AddDense(conversion, std::move(view), std::move(identity),
-                                     std::vector<double>(size, 0.0)));
+  LIPSERVE_ASSIGN_OR_RETURN(
+      const View scores,
+      AddDense(conversion, std::move(view), std::move(identity), std::vector<double>(size, 0.0)));
   return scores.source.value;
 }
 

@@ -40,8 +40,8 @@ struct Converted {
   // Norms are not claimed yet.
   FrozenNetwork network;
   std::vector<std::vector<std::size_t>> nodes;  // of graph.nodes, that each layer stands for
-  std::size_t rounded_weights = 0;  // numbers that float32 does not hold exactly
-  std::size_t flushed_weights = 0;  // those of them that became 0
+  std::size_t rounded_weights = 0;              // numbers that float32 does not hold exactly
+  std::size_t flushed_weights = 0;              // those of them that became 0
 };
 
 // Errors: InvalidArgument with the file, the node, its operator, what was expected, what was found

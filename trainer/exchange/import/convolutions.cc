@@ -149,8 +149,7 @@ DraftLayer LinearLayer(Fitted fitted, std::size_t input) {
                    .input = input,
                    .nodes = {}};
   if (IsDense(fitted.layer)) {
-    draft.layer =
-        DenseLayer{.inputs = fitted.layer.input.size(), .outputs = fitted.layer.output_channels};
+    draft.layer = EmptyDense(fitted.layer.input.size(), fitted.layer.output_channels);
   }
   return draft;
 }

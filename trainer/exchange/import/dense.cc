@@ -106,7 +106,7 @@ absl::StatusOr<View> AddDense(Conversion& conversion, View x, std::vector<double
     weights = std::move(folded);
   }
   return conversion.AddLayer(x,
-                             {.layer = DenseLayer{.inputs = inputs, .outputs = outputs},
+                             {.layer = EmptyDense(inputs, outputs),
                               .weights = std::move(weights),
                               .bias = std::move(bias),
                               .input = x.source.value,

@@ -60,6 +60,13 @@ absl::Status InstallWeights(DraftLayer draft, FinishedDraft& finished, FrozenLay
 
 }  // namespace
 
+DenseLayer EmptyDense(std::size_t inputs, std::size_t outputs) {
+  DenseLayer dense;
+  dense.inputs = inputs;
+  dense.outputs = outputs;
+  return dense;
+}
+
 bool IsLinear(const DraftLayer& layer) {
   return std::holds_alternative<DenseLayer>(layer.layer) ||
          std::holds_alternative<ConvolutionLayer>(layer.layer);

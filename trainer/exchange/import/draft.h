@@ -53,6 +53,9 @@ class Draft {
   std::vector<DraftLayer> layers_;
 };
 
+// A dense layer without its weights.
+DenseLayer EmptyDense(std::size_t inputs, std::size_t outputs);
+
 // A dense layer or a convolution: what has weights of its own.
 bool IsLinear(const DraftLayer& layer);
 

@@ -84,9 +84,8 @@ absl::Status TakeOffClassifierTransform(Converted& converted, Trail& trail) {
   if (node.outputs[1] == kNoValue) {
     // Nobody read the scores.
     node.outputs[1] = graph.values.size();
-    const std::size_t classes =
-        std::max(NodeArguments(graph, node).Ints("classlabels_ints").size(),
-                 NodeArguments(graph, node).Floats("intercepts").size());
+    const std::size_t classes = std::max(NodeArguments(graph, node).Ints("classlabels_ints").size(),
+                                         NodeArguments(graph, node).Floats("intercepts").size());
     graph.values.push_back({.name = absl::StrCat(node.name, " scores"),
                             .dims = {kBatch, static_cast<std::int64_t>(classes)}});
   }
@@ -97,9 +96,10 @@ absl::Status TakeOffClassifierTransform(Converted& converted, Trail& trail) {
   } else if (transform == "LOGISTIC") {
     trail.steps.push_back(FinalStep::kSigmoid);
   } else if (transform != "NONE") {
-    return NodeError(graph, node, absl::StrCat("post_transform: expected NONE, SOFTMAX or "
-                                               "LOGISTIC, got ",
-                                               transform));
+    return NodeError(graph, node,
+                     absl::StrCat("post_transform: expected NONE, SOFTMAX or "
+                                  "LOGISTIC, got ",
+                                  transform));
   }
   node.attributes["post_transform"] = std::string("NONE");
   return absl::OkStatus();
@@ -186,8 +186,7 @@ std::vector<double> After(FinalStep step, std::vector<double> scores) {
       return scores;
     }
     case FinalStep::kArgMax:
-      return {static_cast<double>(std::max_element(scores.begin(), scores.end()) -
-                                  scores.begin())};
+      return {static_cast<double>(std::max_element(scores.begin(), scores.end()) - scores.begin())};
   }
   return scores;
 }

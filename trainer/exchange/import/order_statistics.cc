@@ -20,7 +20,7 @@ struct Groups {
   std::size_t size = 0;              // of each group
 };
 
-std::size_t Positions(const SampleShape& shape) { return shape.height * shape.width; }
+std::size_t NumPositions(const SampleShape& shape) { return shape.height * shape.width; }
 
 absl::StatusOr<Groups> GroupsOf(const OrderStatistics& orders,
                                 std::span<const std::uint32_t> elements, std::size_t numbers) {
@@ -56,7 +56,7 @@ absl::StatusOr<Groups> GroupsOf(const OrderStatistics& orders,
 template <typename IsFirst>
 bool AreChannels(const Groups& groups, const SampleShape& shape, std::size_t stride,
                  IsFirst is_first) {
-  const std::size_t positions = Positions(shape);
+  const std::size_t positions = NumPositions(shape);
   for (const std::size_t number : groups.numbers) {
     const auto group = groups.orders.Group(number);
     if (!is_first(group[0] / positions)) return false;
@@ -84,7 +84,7 @@ std::vector<std::uint32_t> InPlace(const Groups& groups, std::span<const std::ui
 // The tuples of channels that are sorted at every position; none if positions differ.
 std::vector<std::vector<std::size_t>> ChannelTuples(const Groups& groups,
                                                     const SampleShape& shape) {
-  const std::size_t positions = Positions(shape);
+  const std::size_t positions = NumPositions(shape);
   std::map<std::vector<std::size_t>, std::size_t> counts;
   for (const std::size_t number : groups.numbers) {
     const auto group = groups.orders.Group(number);
@@ -106,7 +106,7 @@ std::vector<std::vector<std::size_t>> ChannelTuples(const Groups& groups,
 // Moves the channels of each tuple together.
 PermutationLayer ChannelsTogether(const std::vector<std::vector<std::size_t>>& tuples,
                                   const SampleShape& shape) {
-  const std::size_t positions = Positions(shape);
+  const std::size_t positions = NumPositions(shape);
   PermutationLayer layer{.output = {tuples.size() * tuples[0].size(), shape.height, shape.width},
                          .sources = {}};
   for (const auto& channels : tuples) {

@@ -59,7 +59,7 @@ absl::StatusOr<View> ProductOf(Conversion& conversion, const NodeArguments& argu
     LIPSERVE_ASSIGN_OR_RETURN(View x, InputView(conversion, arguments, 0));
     return SquareOf(conversion, std::move(x));
   }
-  for (const std::size_t sign : {0, 1}) {
+  for (const std::size_t sign : {std::size_t{0}, std::size_t{1}}) {
     const Node* const producer = conversion.ProducerOf(inputs[sign]);
     if (producer == nullptr || producer->op != "Sign") continue;
     const auto& signed_view = conversion.ViewOf(producer->inputs[0]);
