@@ -96,70 +96,60 @@ void Conversion::FoldIntoProducer(View& view) {
     return;
   }
   DropScaling(view);
-  layer->nodes.insert(layer->nodes.end(), view.nodes.begin(), view.nodes.end());
-  view.nodes.clear();
+  GiveNodes(view, view.source.value);
 }
 
-std::size_t Conversion::AddOnce(const std::string& key, const View& view, DraftLayer layer) {
+std::size_t Conversion::AddOnce(const std::string& key, DraftLayer layer) {
   const auto [entry, is_new] = once_.try_emplace(absl::StrCat(layer.input, " ", key), 0);
   if (is_new) entry->second = draft_.Add(std::move(layer));
-  auto& nodes = draft_.producer(entry->second)->nodes;
-  nodes.insert(nodes.end(), view.nodes.begin(), view.nodes.end());
   return entry->second;
 }
 
-absl::StatusOr<View> Conversion::RealiseOrder(const View& view) {
+void Conversion::GiveNodes(View& view, std::size_t value) {
+  const bool has_current = !view.nodes.empty() && view.nodes.back() == current_;
+  if (has_current) view.nodes.pop_back();
+  AddNodes(view.nodes, draft_.producer(value)->nodes);
+  view.nodes.clear();
+  if (has_current) view.nodes.push_back(current_);
+}
+
+absl::StatusOr<View> Conversion::RealiseOrder(View view) {
   const std::size_t value = view.source.value;
   LIPSERVE_ASSIGN_OR_RETURN(SortPlan plan,
                             PlanSort(orders_[value], draft_.shape(value), view.index));
-  View result = view;
   std::size_t input = value;
   if (!plan.permutation.sources.empty()) {
-    input = AddOnce(absl::StrCat("before ", plan.key), view,
-                    {.layer = std::move(plan.permutation),
-                     .weights = {},
-                     .bias = {},
-                     .input = value,
-                     .nodes = {}});
+    input = AddOnce(absl::StrCat("before ", plan.key), LayerOn(value, std::move(plan.permutation)));
   }
-  result.source = {.value = AddOnce(plan.key, view,
-                                    {.layer = std::move(plan.layer),
-                                     .weights = {},
-                                     .bias = {},
-                                     .input = input,
-                                     .nodes = {}})};
-  result.index = std::move(plan.index);
-  result.nodes.clear();
-  return result;
+  view.source = {.value = AddOnce(plan.key, LayerOn(input, std::move(plan.layer)))};
+  view.index = std::move(plan.index);
+  GiveNodes(view, view.source.value);
+  return view;
 }
 
-View Conversion::RealiseParts(const View& view) {
+View Conversion::RealiseParts(View view) {
   const std::size_t value = view.source.value;
   const SampleShape shape = draft_.shape(value);
   bool has_negative = false;
   for (const std::uint32_t element : view.index) {
     has_negative = has_negative || (element != kNoElement && element % 2 == 1);
   }
-  DraftLayer layer{
-      .layer = ConcatenatedReluLayer{}, .weights = {}, .bias = {}, .input = value, .nodes = {}};
-  if (!has_negative) {
-    layer.layer = PReluLayer{.slopes = std::vector<float>(shape.channels, 0.0F)};
-  }
-  View result = view;
-  result.source = {
-      .value = AddOnce(has_negative ? "concatenated ReLU" : "ReLU", view, std::move(layer))};
-  for (std::uint32_t& element : result.index) {
+  FrozenLayer layer = ConcatenatedReluLayer{};
+  if (!has_negative) layer = PReluLayer{.slopes = std::vector<float>(shape.channels, 0.0F)};
+  view.source = {.value = AddOnce(has_negative ? "concatenated ReLU" : "ReLU",
+                                  LayerOn(value, std::move(layer)))};
+  for (std::uint32_t& element : view.index) {
     if (element == kNoElement) continue;
     element = static_cast<std::uint32_t>(element / 2 + element % 2 * shape.size());
   }
-  result.nodes.clear();
-  return result;
+  GiveNodes(view, view.source.value);
+  return view;
 }
 
 absl::StatusOr<View> Conversion::Realise(View view) {
   view.is_exclusive = view.is_exclusive && view.source.kind == Source::Kind::kValue;
-  if (view.source.kind == Source::Kind::kOrder) return RealiseOrder(view);
-  if (view.source.kind == Source::Kind::kParts) return RealiseParts(view);
+  if (view.source.kind == Source::Kind::kOrder) return RealiseOrder(std::move(view));
+  if (view.source.kind == Source::Kind::kParts) return RealiseParts(std::move(view));
   if (view.source.kind == Source::Kind::kSquare) {
     return absl::InvalidArgumentError(
         "expected squares in an L2-norm pool only, got others; a square has no Lipschitz bound");
@@ -167,17 +157,13 @@ absl::StatusOr<View> Conversion::Realise(View view) {
   return view;
 }
 
-absl::StatusOr<View> Conversion::AddScaling(const View& view) {
-  const std::size_t value = view.source.value;
-  SampleShape shape = draft_.shape(value);
+absl::StatusOr<View> Conversion::AddScaling(View view) {
+  std::size_t input = view.source.value;
+  SampleShape shape = draft_.shape(input);
   const std::vector<double> all_scales = Numbers(view.scale, view.size(), 1.0);
   const std::vector<double> all_shifts = Numbers(view.shift, view.size(), 0.0);
   std::vector<double> scale = PerChannel(view, shape, all_scales, 1.0);
   std::vector<double> shift = PerChannel(view, shape, all_shifts, 0.0);
-  View result = view;
-  DropScaling(result);
-  std::size_t input = value;
-  std::string key = "scaling ";
   if (scale.empty() || shift.empty()) {
     const SampleShape flat = {shape.size(), 1, 1};
     scale = PerChannel(view, flat, all_scales, 1.0);
@@ -186,31 +172,26 @@ absl::StatusOr<View> Conversion::AddScaling(const View& view) {
       return absl::InvalidArgumentError(
           "expected each number to be scaled and shifted in one way, got one in two ways");
     }
-    if (shape != flat) {
-      input = AddOnce(
-          "flatten", {},
-          {.layer = FlattenLayer{}, .weights = {}, .bias = {}, .input = value, .nodes = {}});
-    }
+    if (shape != flat) input = AddOnce("flatten", LayerOn(input, FlattenLayer{}));
     shape = flat;
   }
+  std::string key = "scaling ";
   for (const auto* const numbers : {&scale, &shift}) {
-    for (const double number : *numbers) {
-      key.append(reinterpret_cast<const char*>(&number), sizeof(number));
-    }
+    key.append(reinterpret_cast<const char*>(numbers->data()), numbers->size() * sizeof(double));
   }
-  result.source = {
-      .value =
-          AddOnce(key, view, ChannelScaling(input, shape, std::move(scale), std::move(shift)))};
-  result.nodes.clear();
-  result.is_exclusive = false;
-  return result;
+  DropScaling(view);
+  view.source = {
+      .value = AddOnce(key, ChannelScaling(input, shape, std::move(scale), std::move(shift)))};
+  GiveNodes(view, view.source.value);
+  view.is_exclusive = false;
+  return view;
 }
 
 absl::StatusOr<View> Conversion::Purify(View view) {
   LIPSERVE_ASSIGN_OR_RETURN(view, Realise(std::move(view)));
   FoldIntoProducer(view);
   if (view.IsPure()) return view;
-  return AddScaling(view);
+  return AddScaling(std::move(view));
 }
 
 absl::StatusOr<std::size_t> Conversion::ValueOf(View& view) {
@@ -232,22 +213,21 @@ absl::StatusOr<std::size_t> Conversion::ValueOf(View& view) {
     }
     seen[element] = true;
   }
-  DraftLayer layer{
-      .layer = FlattenLayer{}, .weights = {}, .bias = {}, .input = view.source.value, .nodes = {}};
   std::string key = "flatten";
+  DraftLayer layer = LayerOn(view.source.value, FlattenLayer{});
   if (shape.channels != view.size() || !view.IsIdentity(source.size())) {
     key = absl::StrCat("permutation ", ShapeText(shape), " ");
     key.append(reinterpret_cast<const char*>(view.index.data()),
                view.size() * sizeof(std::uint32_t));
     layer.layer = PermutationLayer{.output = shape, .sources = view.index};
   }
-  const std::size_t value = AddOnce(key, view, std::move(layer));
-  view.nodes.clear();
+  const std::size_t value = AddOnce(key, std::move(layer));
+  GiveNodes(view, value);
   return value;
 }
 
 View Conversion::AddLayer(const View& view, DraftLayer layer, Dims dims) {
-  layer.nodes.insert(layer.nodes.end(), view.nodes.begin(), view.nodes.end());
+  AddNodes(view.nodes, layer.nodes);
   const std::size_t value = draft_.Add(std::move(layer));
   View result = WholeValue(value, draft_.shape(value), std::move(dims));
   result.is_exclusive = true;
@@ -255,11 +235,8 @@ View Conversion::AddLayer(const View& view, DraftLayer layer, Dims dims) {
 }
 
 View Conversion::AddElementwise(View view, FrozenLayer layer) {
-  view.source = {.value = draft_.Add({.layer = std::move(layer),
-                                      .weights = {},
-                                      .bias = {},
-                                      .input = view.source.value,
-                                      .nodes = std::move(view.nodes)})};
+  view.source = {.value = draft_.Add(LayerOn(view.source.value, std::move(layer)))};
+  draft_.producer(view.source.value)->nodes = std::move(view.nodes);
   view.nodes.clear();
   view.is_exclusive = false;
   return view;

@@ -34,6 +34,9 @@ class Conversion {
   // What a value of the graph is: a view, or why it has none. An operator that has no layer of its
   // own may be part of a pattern that another one completes.
   const absl::StatusOr<SharedView>& ViewOf(ValueId value) const { return views_[value]; }
+  // Begins node `number`: what is done from now on is done for it.
+  void Begin(std::size_t number) { current_ = number; }
+  std::size_t current() const { return current_; }
   // Gives the outputs of node `node` their views.
   void SetView(std::size_t node, std::size_t output, absl::StatusOr<View> view);
   void Share(ValueId value, SharedView view) { views_[value] = std::move(view); }
@@ -68,14 +71,17 @@ class Conversion {
   View AddElementwise(View view, FrozenLayer layer);
 
  private:
-  absl::StatusOr<View> RealiseOrder(const View& view);
-  View RealiseParts(const View& view);
+  absl::StatusOr<View> RealiseOrder(View view);
+  View RealiseParts(View view);
   // The value of `layer` on `input`, made once for all views that need it.
-  std::size_t AddOnce(const std::string& key, const View& view, DraftLayer layer);
+  std::size_t AddOnce(const std::string& key, DraftLayer layer);
+  // Moves the nodes of a view, less the current one, to the layer of a value.
+  void GiveNodes(View& view, std::size_t value);
   // A layer that scales and shifts each number, and the view of its output.
-  absl::StatusOr<View> AddScaling(const View& view);
+  absl::StatusOr<View> AddScaling(View view);
 
   const Graph& graph_;
+  std::size_t current_ = 0;
   Draft draft_;
   std::vector<absl::StatusOr<SharedView>> views_;  // of each value of the graph
   std::vector<std::size_t> readers_;

@@ -101,6 +101,7 @@ void ConvertNode(Conversion& conversion, std::size_t number) {
   const Graph& graph = conversion.graph();
   const Node& node = graph.nodes[number];
   const NodeArguments arguments(graph, node);
+  conversion.Begin(number);
   const auto fail = [&](const absl::Status& status) {
     for (std::size_t output = 0; output < node.outputs.size(); ++output) {
       conversion.SetView(number, output, status);
@@ -140,6 +141,10 @@ std::vector<std::size_t> LastReadersOf(const Graph& graph) {
       if (input != kNoValue) last[input] = node;
     }
   }
+  // A Mul that follows a Sign compares what the Sign read.
+  for (const Node& node : graph.nodes) {
+    if (node.op == "Sign") last[node.inputs[0]] = graph.nodes.size();
+  }
   for (const ValueId output : graph.outputs) last[output] = graph.nodes.size();
   return last;
 }
@@ -152,7 +157,7 @@ absl::StatusOr<std::size_t> ScoresOf(Conversion& conversion, View view) {
   DraftLayer* const layer = conversion.draft().producer(value);
   if (layer != nullptr && std::holds_alternative<DenseLayer>(layer->layer) && view.IsPure() &&
       view.IsIdentity(conversion.draft().shape(value).size())) {
-    layer->nodes.insert(layer->nodes.end(), view.nodes.begin(), view.nodes.end());
+    AddNodes(view.nodes, layer->nodes);
     return value;
   }
   const std::size_t size = view.size();
@@ -248,7 +253,6 @@ absl::StatusOr<Converted> Convert(Graph graph) {
   const std::vector<std::size_t> last_readers = LastReadersOf(g);
   for (std::size_t node = 0; node < g.nodes.size(); ++node) {
     ConvertNode(conversion, node);
-    if (g.nodes[node].op == "Sign") continue;  // a Mul that follows compares what it reads
     for (const ValueId input : g.nodes[node].inputs) {
       if (input != kNoValue && last_readers[input] == node) conversion.Forget(input);
     }

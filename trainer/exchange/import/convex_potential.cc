@@ -101,8 +101,7 @@ std::variant<DenseLayer, ConvolutionLayer> InnerOf(const DraftLayer& layer) {
 
 }  // namespace
 
-std::optional<View> ConvexPotentialOf(Conversion& conversion, const View& x, View y) {
-  conversion.FoldIntoProducer(y);
+std::optional<View> ConvexPotentialOf(Conversion& conversion, const View& x, const View& y) {
   Draft& draft = conversion.draft();
   if (x.source.kind != Source::Kind::kValue || y.source.kind != Source::Kind::kValue ||
       !x.IsPure() || !y.IsPure() || y.HasConstants() || x.index != y.index ||
@@ -128,10 +127,9 @@ std::optional<View> ConvexPotentialOf(Conversion& conversion, const View& x, Vie
   const std::vector<double> zeros(roots.size());
   ScaleOutputs(potential, roots, zeros);
   potential.layer = ConvexPotentialLayer{.inner = InnerOf(*inner)};
-  for (const DraftLayer* const layer : {relu, outer}) {
-    potential.nodes.insert(potential.nodes.end(), layer->nodes.begin(), layer->nodes.end());
-  }
-  potential.nodes.insert(potential.nodes.end(), y.nodes.begin(), y.nodes.end());
+  AddNodes(relu->nodes, potential.nodes);
+  AddNodes(outer->nodes, potential.nodes);
+  AddNodes(y.nodes, potential.nodes);
   View sum = conversion.AddLayer(x, std::move(potential), x.dims);
   sum.index = x.index;
   sum.is_exclusive = false;

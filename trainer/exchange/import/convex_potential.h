@@ -11,10 +11,10 @@
 namespace lipserve::exchange {
 
 // x + y where y = -K^T D relu(K x + b) with a positive diagonal D, as one layer with T = sqrt(D) K;
-// none if y is not that.
+// none if y is not that. Requires: scales and shifts are folded where they can be.
 //
 // Source: Araujo et al. 2023, arXiv:2303.03169; Meunier et al. 2022, arXiv:2110.12690.
-std::optional<View> ConvexPotentialOf(Conversion& conversion, const View& x, View y);
+std::optional<View> ConvexPotentialOf(Conversion& conversion, const View& x, const View& y);
 
 }  // namespace lipserve::exchange
 

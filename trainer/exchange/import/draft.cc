@@ -119,6 +119,10 @@ void ScaleOutputs(DraftLayer& layer, std::span<const double> scale, std::span<co
   }
 }
 
+DraftLayer LayerOn(std::size_t input, FrozenLayer layer) {
+  return {.layer = std::move(layer), .weights = {}, .bias = {}, .input = input, .nodes = {}};
+}
+
 DraftLayer ChannelScaling(std::size_t input, const SampleShape& shape, std::vector<double> scale,
                           std::vector<double> shift) {
   assert(scale.size() == shape.channels && shift.size() == shape.channels);

@@ -62,6 +62,9 @@ bool IsLinear(const DraftLayer& layer);
 // Scales and shifts the outputs of a linear layer, channel by channel.
 void ScaleOutputs(DraftLayer& layer, std::span<const double> scale, std::span<const double> shift);
 
+// A layer without weights.
+DraftLayer LayerOn(std::size_t input, FrozenLayer layer);
+
 // y[c] = scale[c] x[c] + shift[c] at every position, as a convolution.
 DraftLayer ChannelScaling(std::size_t input, const SampleShape& shape, std::vector<double> scale,
                           std::vector<double> shift);

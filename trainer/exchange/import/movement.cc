@@ -223,7 +223,7 @@ absl::StatusOr<Views> ConvertConcat(Conversion& conversion, const NodeArguments&
                        DimsText(parts[0].dims), " and ", DimsText(part.dims)));
     }
     result.dims[axis] += part.dims[axis];
-    result.nodes.insert(result.nodes.end(), part.nodes.begin(), part.nodes.end());
+    AddNodes(part.nodes, result.nodes);
   }
   const bool has_scale =
       std::any_of(parts.begin(), parts.end(), [](const View& v) { return !v.scale.empty(); });

@@ -63,11 +63,9 @@ Dims ImageDims(const SampleShape& shape) {
 }
 
 DraftLayer ReadingLayer(FrozenLayer layer, std::vector<double> weights, std::size_t input) {
-  return {.layer = std::move(layer),
-          .weights = std::move(weights),
-          .bias = {},
-          .input = input,
-          .nodes = {}};
+  DraftLayer draft = LayerOn(input, std::move(layer));
+  draft.weights = std::move(weights);
+  return draft;
 }
 
 // The mean of squares: the square of an L2-norm pool, scaled.

@@ -32,10 +32,6 @@ std::vector<double> ShiftsOf(const View& x) {
   return shifts;
 }
 
-void TakeNodes(const View& from, View& to) {
-  to.nodes.insert(to.nodes.end(), from.nodes.begin(), from.nodes.end());
-}
-
 // Scaled views of the same numbers.
 std::optional<View> SumOfSameNumbers(const View& x, const View& y) {
   if (x.source != y.source || x.index != y.index || x.HasConstants()) return std::nullopt;
@@ -48,7 +44,7 @@ std::optional<View> SumOfSameNumbers(const View& x, const View& y) {
     sum.shift[i] += y.ShiftOf(i);
   }
   sum.is_exclusive = false;
-  TakeNodes(y, sum);
+  AddNodes(y.nodes, sum.nodes);
   return sum;
 }
 
@@ -75,7 +71,7 @@ absl::StatusOr<std::optional<View>> SumOfParts(Conversion& conversion, const Vie
     slopes[i] = -negative.ScaleOf(i) / scales[i];
     whole.index[i] = x.index[i] / 2;
   }
-  TakeNodes(y, whole);
+  AddNodes(y.nodes, whole.nodes);
   LIPSERVE_ASSIGN_OR_RETURN(View sum, WithSlopes(conversion, std::move(whole), slopes));
   return std::optional(Scaled(std::move(sum), scales, {}));
 }
@@ -111,7 +107,6 @@ bool AddIdentity(DraftLayer& layer, const SampleShape& shape, const std::vector<
 
 // x + K x, where K x is nobody else's: the identity goes into K.
 std::optional<View> FoldedIntoLinear(Conversion& conversion, const View& x, View y) {
-  conversion.FoldIntoProducer(y);
   if (x.source.kind != Source::Kind::kValue || y.source.kind != Source::Kind::kValue ||
       !y.is_exclusive || !y.IsPure() || y.HasConstants() || x.index != y.index) {
     return std::nullopt;
@@ -127,8 +122,8 @@ std::optional<View> FoldedIntoLinear(Conversion& conversion, const View& x, View
   if (scale.empty() || shift.empty() || !AddIdentity(*layer, shape, scale)) return std::nullopt;
   const std::vector<double> ones(shape.channels, 1.0);
   ScaleOutputs(*layer, ones, shift);
-  layer->nodes.insert(layer->nodes.end(), x.nodes.begin(), x.nodes.end());
-  layer->nodes.insert(layer->nodes.end(), y.nodes.begin(), y.nodes.end());
+  AddNodes(x.nodes, layer->nodes);
+  AddNodes(y.nodes, layer->nodes);
   y.nodes.clear();
   return y;
 }
@@ -183,7 +178,7 @@ std::optional<View> Centred(Conversion& conversion, const View& x, const View& y
   }
   centring.bias = std::move(shift);
   View nodes = x;
-  TakeNodes(y, nodes);
+  AddNodes(y.nodes, nodes.nodes);
   View whole = conversion.AddLayer(nodes, std::move(centring), x.dims);
   whole.index = x.index;
   return whole;
@@ -196,7 +191,7 @@ absl::StatusOr<View> Added(Conversion& conversion, View x, View y) {
   LIPSERVE_ASSIGN_OR_RETURN(y, conversion.Purify(std::move(y)));
   Draft& draft = conversion.draft();
   View sum = x;
-  TakeNodes(y, sum);
+  AddNodes(y.nodes, sum.nodes);
   const bool stand_alike = x.index == y.index && !x.HasConstants() &&
                            draft.shape(x.source.value) == draft.shape(y.source.value);
   std::size_t first = x.source.value;
@@ -206,7 +201,7 @@ absl::StatusOr<View> Added(Conversion& conversion, View x, View y) {
     LIPSERVE_ASSIGN_OR_RETURN(second, conversion.ValueOf(y));
     sum.index = WholeValue(first, draft.shape(first), x.dims).index;
     sum.nodes = x.nodes;
-    TakeNodes(y, sum);
+    AddNodes(y.nodes, sum.nodes);
   }
   sum.source = {.value = first};
   return conversion.AddElementwise(std::move(sum), SumLayer{.other = second});
@@ -218,6 +213,11 @@ absl::StatusOr<View> SumOf(Conversion& conversion, View x, View y) {
   if (auto sum = SumOfSameNumbers(x, y)) return *std::move(sum);
   LIPSERVE_ASSIGN_OR_RETURN(std::optional<View> parts, SumOfParts(conversion, x, y));
   if (parts) return *std::move(parts);
+  LIPSERVE_ASSIGN_OR_RETURN(x, conversion.Realise(std::move(x)));
+  LIPSERVE_ASSIGN_OR_RETURN(y, conversion.Realise(std::move(y)));
+  // Before the views are copied: what is folded must not be folded twice.
+  conversion.FoldIntoProducer(x);
+  conversion.FoldIntoProducer(y);
   for (const bool swapped : {false, true}) {
     const View& first = swapped ? y : x;
     const View& second = swapped ? x : y;

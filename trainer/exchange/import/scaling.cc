@@ -146,8 +146,7 @@ absl::StatusOr<View> InputView(Conversion& conversion, const NodeArguments& argu
   const absl::StatusOr<SharedView>& shared = conversion.ViewOf(arguments.node().inputs[input]);
   if (!shared.ok()) return shared.status();
   View view = **shared;
-  const auto number = static_cast<std::size_t>(&arguments.node() - conversion.graph().nodes.data());
-  view.nodes.push_back(number);
+  AddNodes({conversion.current()}, view.nodes);
   return view;
 }
 

@@ -90,7 +90,7 @@ absl::StatusOr<View> Stacked(Conversion& conversion, const NodeArguments& argume
     }
     const std::size_t before = all.size();
     all.index.insert(all.index.end(), part.index.begin(), part.index.end());
-    all.nodes.insert(all.nodes.end(), part.nodes.begin(), part.nodes.end());
+    AddNodes(part.nodes, all.nodes);
     if (!all.scale.empty() || !part.scale.empty()) {
       all.scale.resize(before, 1.0);
       for (std::size_t i = 0; i < part.size(); ++i) all.scale.push_back(part.ScaleOf(i));

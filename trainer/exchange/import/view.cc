@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <iterator>
 #include <numeric>
 #include <utility>
 
@@ -53,6 +54,12 @@ View WholeValue(std::size_t value, const SampleShape& shape, Dims dims) {
   view.index.resize(shape.size());
   std::iota(view.index.begin(), view.index.end(), std::uint32_t{0});
   return view;
+}
+
+void AddNodes(const std::vector<std::size_t>& from, std::vector<std::size_t>& nodes) {
+  std::vector<std::size_t> all;
+  std::set_union(nodes.begin(), nodes.end(), from.begin(), from.end(), std::back_inserter(all));
+  nodes = std::move(all);
 }
 
 View Select(const View& view, Dims dims, std::span<const std::uint32_t> positions, double fill) {

@@ -45,7 +45,7 @@ struct View {
   std::vector<std::uint32_t> index;     // an element of the source each; kNoElement: a constant
   std::vector<double> scale = {};       // or empty: all 1
   std::vector<double> shift = {};       // or empty: all 0. The constant itself where there is one
-  std::vector<std::size_t> nodes = {};  // of the graph, that no layer stands for yet
+  std::vector<std::size_t> nodes = {};  // of the graph, that no layer stands for yet; ascending
   // Whether nothing but this view can reach the layer that makes the source.
   bool is_exclusive = false;
 
@@ -72,6 +72,9 @@ SampleShape ShapeOf(std::span<const std::int64_t> dims);
 
 // The whole of a value.
 View WholeValue(std::size_t value, const SampleShape& shape, Dims dims);
+
+// Adds nodes; they stay in ascending order, each once.
+void AddNodes(const std::vector<std::size_t>& from, std::vector<std::size_t>& nodes);
 
 // Element i of the result is element positions[i] of `view`, or the constant `fill` where that is
 // kNoElement. Requires: as many positions as `dims` has numbers.
