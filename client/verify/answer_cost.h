@@ -13,6 +13,9 @@ namespace lipserve::verify {
 // place; the largest uint64 if there are more.
 std::uint64_t ProductsOfAnswer(const Model& model);
 
+// Exact numbers that one evaluation of the network holds at once.
+std::uint64_t NumbersOfAnswer(const Model& model);
+
 }  // namespace lipserve::verify
 
 #endif  // CLIENT_VERIFY_ANSWER_COST_H_

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <optional>
 #include <utility>
 #include <variant>
 
@@ -247,6 +248,61 @@ ExactVector Apply(const UpSampling& up, const Shape& shape, ExactVector x) {
   return y;
 }
 
+ExactVector Apply(const Permutation& permutation, const Shape& /*shape*/, ExactVector x) {
+  ExactVector y{.numbers = {}, .exponent = x.exponent};
+  y.numbers.reserve(permutation.sources.size());
+  for (const std::size_t source : permutation.sources) {
+    y.numbers.push_back(std::move(x.numbers[source]));
+  }
+  return y;
+}
+
+ExactVector Apply(const Clip& clip, const Shape& /*shape*/, ExactVector x) {
+  const long exponent = std::min({x.exponent, clip.low.exponent, clip.high.exponent});
+  const mpz_class low = AtExponent(clip.low.number, clip.low.exponent, exponent);
+  const mpz_class high = AtExponent(clip.high.number, clip.high.exponent, exponent);
+  for (mpz_class& number : x.numbers) {
+    number = std::clamp(AtExponent(number, x.exponent, exponent), low, high);
+  }
+  x.exponent = exponent;
+  return x;
+}
+
+ExactVector Apply(const MaxPool& pool, const Shape& shape, const ExactVector& x) {
+  const auto [channels, height, width] = OutputShape(pool, shape);
+  ExactVector y{.numbers = {}, .exponent = x.exponent};
+  y.numbers.reserve(channels * height * width);
+  for (std::size_t c = 0; c < channels; ++c) {
+    for (std::size_t i = 0; i < height; ++i) {
+      for (std::size_t j = 0; j < width; ++j) {
+        const mpz_class* largest = nullptr;
+        for (std::size_t u = 0; u < pool.vertical.taps; ++u) {
+          const std::optional<std::size_t> row = pool.vertical.Source(i, u);
+          for (std::size_t v = 0; row && v < pool.horizontal.taps; ++v) {
+            const std::optional<std::size_t> column = pool.horizontal.Source(j, v);
+            if (!column) continue;
+            const mpz_class& number = x.numbers[(c * shape[1] + *row) * shape[2] + *column];
+            if (largest == nullptr || *largest < number) largest = &number;
+          }
+        }
+        y.numbers.push_back(*largest);
+      }
+    }
+  }
+  return y;
+}
+
+// a + sign * b.
+ExactVector Combined(ExactVector a, const ExactVector& b, int sign) {
+  const long exponent = std::min(a.exponent, b.exponent);
+  for (std::size_t k = 0; k < a.numbers.size(); ++k) {
+    a.numbers[k] = AtExponent(a.numbers[k], a.exponent, exponent) +
+                   sign * AtExponent(b.numbers[k], b.exponent, exponent);
+  }
+  a.exponent = exponent;
+  return a;
+}
+
 ExactVector Apply(const ConvexPotential& potential, const Shape& /*shape*/, ExactVector x) {
   const ExactVector step = std::visit(
       [&](const auto& inner) {
@@ -255,13 +311,7 @@ ExactVector Apply(const ConvexPotential& potential, const Shape& /*shape*/, Exac
         return ApplyTransposed(inner, r);
       },
       potential.inner);
-  const long exponent = std::min(x.exponent, step.exponent);
-  for (std::size_t k = 0; k < x.numbers.size(); ++k) {
-    x.numbers[k] = AtExponent(x.numbers[k], x.exponent, exponent) -
-                   AtExponent(step.numbers[k], step.exponent, exponent);
-  }
-  x.exponent = exponent;
-  return x;
+  return Combined(std::move(x), step, -1);
 }
 
 ExactVector Apply(const Layer& layer, const Shape& shape, ExactVector x) {
@@ -276,6 +326,8 @@ ExactVector Apply(const Layer& layer, const Shape& shape, ExactVector x) {
             SortGroups(sort, shape, x.numbers);
             return std::move(x);
           },
+          [&](const MaxPool& pool) { return Apply(pool, shape, x); },
+          [&](const Sum&) { return std::move(x); },  // ScoresOf adds
           [&](const auto& activation) { return Apply(activation, shape, std::move(x)); },
       },
       layer);
@@ -285,13 +337,25 @@ ExactVector Apply(const Layer& layer, const Shape& shape, ExactVector x) {
 
 ExactVector ScoresOf(const Model& model, ExactVector input) {
   assert(input.numbers.size() == model.input_size());
-  ExactVector x = std::move(input);
-  Shape shape = model.input_shape;
-  for (const Layer& layer : model.layers) {
-    x = Apply(layer, shape, std::move(x));
-    shape = OutputShape(layer, shape);
+  const std::vector<Shape> shapes = model.ValueShapes();
+  // How many layers have still to read each value; the last one gets it without a copy.
+  std::vector<std::size_t> readers(model.layers.size());
+  for (std::size_t k = 0; k < model.layers.size(); ++k) {
+    ++readers[model.inputs[k]];
+    if (const auto* const sum = std::get_if<Sum>(&model.layers[k])) ++readers[sum->other];
   }
-  return x;
+  std::vector<ExactVector> values = {std::move(input)};
+  const auto take = [&](std::size_t value) {
+    return --readers[value] == 0 ? std::move(values[value]) : values[value];
+  };
+  for (std::size_t k = 0; k < model.layers.size(); ++k) {
+    ExactVector x = take(model.inputs[k]);
+    if (const auto* const sum = std::get_if<Sum>(&model.layers[k])) {
+      x = Combined(std::move(x), take(sum->other), 1);
+    }
+    values.push_back(Apply(model.layers[k], shapes[model.inputs[k]], std::move(x)));
+  }
+  return std::move(values.back());
 }
 
 ExactVector RowScores(const Model& model, ExactVector input) {

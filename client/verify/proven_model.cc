@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstddef>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -95,9 +97,38 @@ mpq_class LipschitzSquared(const Layer& layer) {
     const mpq_class scale = ToRational(pool->scale);
     return scale * scale * ToInteger(pool->window_height * pool->window_width);
   }
+  if (const auto* pool = std::get_if<MaxPool>(&layer)) return ToInteger(pool->MostReads());
   const mpq_class lipschitz = LipschitzOf(layer);
   return lipschitz * lipschitz;
 }
+
+// At least the root of `square`, by less than a part in 2^kRootBits of it; the root itself if it
+// has so few bits.
+mpq_class RootRoundedUp(const mpq_class& square) {
+  constexpr long kRootBits = 128;
+  if (square == 0) return 0;
+  // square * 4^shift has at least 2 kRootBits bits.
+  const auto bits = static_cast<long>(mpz_sizeinbase(square.get_num_mpz_t(), 2)) -
+                    static_cast<long>(mpz_sizeinbase(square.get_den_mpz_t(), 2));
+  const long shift = std::max(0L, kRootBits - bits / 2 + 1);
+  mpz_class scaled;
+  mpz_cdiv_q(scaled.get_mpz_t(),
+             mpz_class(square.get_num() << static_cast<mp_bitcnt_t>(2 * shift)).get_mpz_t(),
+             square.get_den_mpz_t());
+  return ToRational(RootRoundedUp(scaled), -shift);
+}
+
+// At least (a + b)^2, from the squares of a and b.
+mpq_class SquareOfSum(const mpq_class& a_squared, const mpq_class& b_squared) {
+  const mpq_class sum = RootRoundedUp(a_squared) + RootRoundedUp(b_squared);
+  return sum * sum;
+}
+
+// What is proven of a value of the network.
+struct ProvenValue {
+  mpq_class lipschitz_squared = 1;
+  mpq_class error = 0;
+};
 
 // A bound on the error of what `layer` makes of a sample whose error is at most `error`.
 mpq_class ErrorAfter(const Layer& layer, const Shape& input, const mpq_class& error) {
@@ -110,6 +141,9 @@ mpq_class ErrorAfter(const Layer& layer, const Shape& input, const mpq_class& er
     const mpz_class window = ToInteger(pool->window_height * pool->window_width);
     return error * ToRational(pool->scale) * RootRoundedUp(window);
   }
+  if (const auto* pool = std::get_if<MaxPool>(&layer)) {
+    return error * RootRoundedUp(ToInteger(pool->MostReads()));
+  }
   return error * LipschitzOf(layer);
 }
 
@@ -118,18 +152,26 @@ mpq_class ErrorAfter(const Layer& layer, const Shape& input, const mpq_class& er
 absl::StatusOr<ProvenModel> ProvenModel::Prove(Model model) {
   ProvenModel proven(std::move(model));
   const std::vector<Layer>& layers = proven.model_.layers;
-  Shape shape = proven.model_.input_shape;
-  mpq_class error = 0;
+  const std::vector<Shape> shapes = proven.model_.ValueShapes();
+  std::vector<ProvenValue> values(1);
   for (std::size_t k = 0; k < layers.size(); ++k) {
     if (const absl::Status status = CheckClaim(layers[k]); !status.ok()) {
       return absl::Status(status.code(), absl::StrCat("layer ", k, " (", Describe(layers[k]),
                                                       "): ", std::string(status.message())));
     }
-    error = ErrorAfter(layers[k], shape, error);
-    shape = OutputShape(layers[k], shape);
-    if (k + 1 < layers.size()) proven.hidden_lipschitz_squared_ *= LipschitzSquared(layers[k]);
+    const std::size_t input = proven.model_.inputs[k];
+    ProvenValue value = values[input];
+    if (const auto* const sum = std::get_if<Sum>(&layers[k])) {
+      const ProvenValue& other = values[sum->other];
+      value.lipschitz_squared = SquareOfSum(value.lipschitz_squared, other.lipschitz_squared);
+      value.error += other.error;
+    }
+    proven.hidden_lipschitz_squared_ = value.lipschitz_squared;  // of what the last layer reads
+    value.lipschitz_squared *= LipschitzSquared(layers[k]);
+    value.error = ErrorAfter(layers[k], shapes[input], value.error);
+    values.push_back(std::move(value));
   }
-  proven.difference_error_ = 2 * error;
+  proven.difference_error_ = 2 * values.back().error;
   return proven;
 }
 

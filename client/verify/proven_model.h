@@ -7,13 +7,17 @@
 // of an L2-norm pooling, of sorts and of flattening 1, as of absolute values, max-min and
 // concatenated ReLU; of a PReLU the largest slope, if that is above 1; of Householder's reflections
 // ||v||^2 - 1 for the longest direction v, and of a convex potential ||T||^2 - 1 for its inner
-// layer T, if that is above 1.
+// layer T, if that is above 1. Of a permutation and a clip 1; of a max pooling the root of the most
+// windows that read one number: the square of a window's change is at most the sum of the squares
+// of its numbers' changes. A value of the network has the constant of its layer times that of the
+// value that it reads; the sum of two values has the sum of theirs.
 //
 // Errors: evaluation is exact but for the roots of L2-norm poolings, each less than 2^-2048 too
 // small. Let e_l bound the distance ||z~_l - z_l||_2 between the computed and the real output of
 // layer l, whose Lipschitz constant is K_l. Then e_0 = 0, e_l = K_l e_(l-1), and for a pooling of m
 // roots e_l = e_(l-1) + 2^-2048 sqrt(m): the first term is what the layer makes of the error
-// before it, the second what m errors of less than 2^-2048 add. The scores, n layers on, satisfy
+// before it, the second what m errors of less than 2^-2048 add. The sum of two values errs by the
+// sum of their errors. The scores, n layers on, satisfy
 // |(f~_i - f~_j) - (f_i - f_j)| <= sqrt(2) e_n < 2 e_n. Roots in this are rounded up to integers.
 #ifndef CLIENT_VERIFY_PROVEN_MODEL_H_
 #define CLIENT_VERIFY_PROVEN_MODEL_H_

@@ -41,11 +41,27 @@ std::string ModelPath(const std::string& argument) {
   return std::filesystem::path(argument) / "model.lip";
 }
 
-// Whether the answers can be checked in reasonable time.
+// "dense 784 -> 32", and what it reads if that is not the value before it.
+std::string DescribeLayer(const Model& model, std::size_t layer) {
+  const std::size_t input = model.inputs[layer];
+  return absl::StrCat(Describe(model.layers[layer]),
+                      input == layer ? "" : absl::StrCat(", reads value ", input));
+}
+
+// What one answer may hold at once: 1 to 2 GiB.
+constexpr std::uint64_t kMaxNumbers = std::uint64_t{1} << 25U;
+
+// Whether the answers can be checked in reasonable time and memory.
 absl::Status CheckCost(const Model& model, const VerifyFlags& flags) {
   const bool has_answers = !flags.certificate.empty() || flags.from_flags.has_value();
+  if (!has_answers) return absl::OkStatus();
+  if (const std::uint64_t numbers = NumbersOfAnswer(model); numbers > kMaxNumbers) {
+    return absl::ResourceExhaustedError(absl::StrCat("one answer of this model holds ", numbers,
+                                                     " exact numbers at once, expected at most ",
+                                                     kMaxNumbers));
+  }
   const std::uint64_t products = ProductsOfAnswer(model);
-  if (!has_answers || products <= flags.max_products) return absl::OkStatus();
+  if (products <= flags.max_products) return absl::OkStatus();
   return absl::ResourceExhaustedError(absl::StrCat(
       "one answer of this model takes ", products, " products of exact numbers, expected at most ",
       flags.max_products, "; --max-products ", products, " accepts it"));
@@ -75,7 +91,7 @@ class Reporter {
     for (std::size_t k = 0; k < model.layers.size(); ++k) {
       const Dyadic* const norm = ClaimedNorm(model.layers[k]);
       if (norm == nullptr) continue;
-      out_ << "layer " << k << "  " << Describe(model.layers[k])
+      out_ << "layer " << k << "  " << DescribeLayer(model, k)
            << ": operator norm proven to be at most " << DecimalRoundedUp(ToRational(*norm))
            << '\n';
     }
@@ -124,7 +140,7 @@ class Reporter {
   void ModelJson(const verify::Model& model) {
     OrderedJson layers = OrderedJson::array();
     for (std::size_t k = 0; k < model.layers.size(); ++k) {
-      OrderedJson layer = {{"layer", k}, {"description", Describe(model.layers[k])}};
+      OrderedJson layer = {{"layer", k}, {"description", DescribeLayer(model, k)}};
       if (const Dyadic* const norm = ClaimedNorm(model.layers[k])) {
         layer["operator_norm_bound_hex"] = HexText(*norm);
       }

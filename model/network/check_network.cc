@@ -91,9 +91,9 @@ absl::Status CheckAxis(const WindowAxis& axis, PaddingMode mode, std::size_t len
 
 absl::Status CheckConvolution(const ConvolutionLayer& convolution, const SampleShape& input) {
   if (convolution.input != input) {
-    return absl::InvalidArgumentError(absl::StrCat("input shape: expected ", ShapeText(input),
+    return absl::InvalidArgumentError(absl::StrCat("input shape: expected ", DescribeShape(input),
                                                    " (the shape before this layer), got ",
-                                                   ShapeText(convolution.input)));
+                                                   DescribeShape(convolution.input)));
   }
   const std::size_t groups = convolution.groups;
   if (!IsDimension(convolution.output_channels) || !IsDimension(groups) ||
@@ -111,7 +111,7 @@ absl::Status CheckConvolution(const ConvolutionLayer& convolution, const SampleS
   if (!IsSample(padded)) {
     return absl::InvalidArgumentError(absl::StrCat("padding: expected at most ", kMaxDimension,
                                                    " numbers in the padded image, got ",
-                                                   ShapeText(padded)));
+                                                   DescribeShape(padded)));
   }
   LIPSERVE_RETURN_IF_ERROR(CheckNumbers(
       convolution.weights, convolution.output_channels * convolution.fan_in(), "weights"));
@@ -180,7 +180,7 @@ absl::Status CheckConvexPotential(const ConvexPotentialLayer& layer, const Sampl
   }
   if (input.height != 1 || input.width != 1) {
     return absl::InvalidArgumentError(
-        absl::StrCat("dense: expected a vector as input, got ", ShapeText(input)));
+        absl::StrCat("dense: expected a vector as input, got ", DescribeShape(input)));
   }
   return CheckDense(std::get<DenseLayer>(layer.inner), input);
 }
@@ -189,12 +189,12 @@ absl::Status CheckPermutation(const PermutationLayer& layer, const SampleShape& 
   if (!IsSample(layer.output)) {
     return absl::InvalidArgumentError(
         absl::StrCat("output: expected [C, H, W] of at least 1 each and at most ", kMaxDimension,
-                     " in all, got ", ShapeText(layer.output)));
+                     " in all, got ", DescribeShape(layer.output)));
   }
   if (layer.sources.size() != layer.output.size()) {
     return absl::InvalidArgumentError(
         absl::StrCat("sources: expected ", layer.output.size(), " (one for each number of ",
-                     ShapeText(layer.output), "), got ", layer.sources.size()));
+                     DescribeShape(layer.output), "), got ", layer.sources.size()));
   }
   std::vector<bool> seen(input.size());
   for (std::size_t i = 0; i < layer.sources.size(); ++i) {
@@ -260,7 +260,7 @@ absl::Status CheckLayer(const FrozenLayer& layer, const SampleShape& input) {
   const SampleShape output = OutputShape(layer, input);
   if (IsSample(output)) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat("output: expected at most ", kMaxDimension,
-                                                 " numbers, got ", ShapeText(output)));
+                                                 " numbers, got ", DescribeShape(output)));
 }
 
 // The values that layer `layer` reads: earlier ones, of one shape if it is a sum. Marks them in
@@ -282,8 +282,8 @@ absl::Status CheckValues(const FrozenNetwork& network, std::size_t layer,
   is_read[sum->other] = true;
   if (shapes[sum->other] == shapes[input]) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat("other: expected a value of shape ",
-                                                 ShapeText(shapes[input]), ", got ",
-                                                 ShapeText(shapes[sum->other])));
+                                                 DescribeShape(shapes[input]), ", got ",
+                                                 DescribeShape(shapes[sum->other])));
 }
 
 absl::Status CheckLayers(const FrozenNetwork& network) {
@@ -352,7 +352,7 @@ absl::Status CheckNetwork(const FrozenNetwork& network) {
   if (!IsSample(network.input_shape)) {
     return absl::InvalidArgumentError(
         absl::StrCat("input shape: expected [C, H, W] of at least 1 each and at most ",
-                     kMaxDimension, " in all, got ", ShapeText(network.input_shape)));
+                     kMaxDimension, " in all, got ", DescribeShape(network.input_shape)));
   }
   if (network.layers.size() > kMaxLayers) {
     return absl::InvalidArgumentError(

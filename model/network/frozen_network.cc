@@ -38,8 +38,8 @@ std::string Describe(const DenseLayer& dense) {
 std::string Describe(const ConvolutionLayer& convolution) {
   const WindowAxis& y = convolution.vertical;
   const WindowAxis& x = convolution.horizontal;
-  std::string text = absl::StrCat("convolution ", ShapeText(convolution.input), " -> ",
-                                  ShapeText(convolution.output()), ", ", AxesText(y, x));
+  std::string text = absl::StrCat("convolution ", DescribeShape(convolution.input), " -> ",
+                                  DescribeShape(convolution.output()), ", ", AxesText(y, x));
   if (y.padding_before + y.padding_after + x.padding_before + x.padding_after != 0) {
     absl::StrAppend(&text, ", ", PaddingText(convolution.padding_mode), " padding");
   }
@@ -58,7 +58,7 @@ std::string Describe(const MaxPoolLayer& pool) {
 
 }  // namespace
 
-std::string ShapeText(const SampleShape& shape) {
+std::string DescribeShape(const SampleShape& shape) {
   return absl::StrCat("[", shape.channels, ", ", shape.height, ", ", shape.width, "]");
 }
 
@@ -174,7 +174,7 @@ std::string DescribeLayer(const FrozenLayer& layer) {
                 std::visit([](const auto& inner) { return Describe(inner); }, potential.inner));
           },
           [](const PermutationLayer& permutation) {
-            return absl::StrCat("permutation to ", ShapeText(permutation.output));
+            return absl::StrCat("permutation to ", DescribeShape(permutation.output));
           },
           [](const SumLayer& sum) { return absl::StrCat("sum with value ", sum.other); },
           [](const ClipLayer& clip) {
@@ -183,6 +183,12 @@ std::string DescribeLayer(const FrozenLayer& layer) {
           [](const MaxPoolLayer& pool) { return Describe(pool); },
       },
       layer);
+}
+
+std::string DescribeLayerOf(const FrozenNetwork& network, std::size_t layer) {
+  const std::size_t input = network.InputOf(layer);
+  return absl::StrCat(DescribeLayer(network.layers[layer]),
+                      input == layer ? "" : absl::StrCat(", reads value ", input));
 }
 
 }  // namespace lipserve

@@ -196,7 +196,7 @@ using FrozenLayer =
 bool OnlyMovesNumbers(const FrozenLayer& layer);
 
 // "[C, H, W]".
-std::string ShapeText(const SampleShape& shape);
+std::string DescribeShape(const SampleShape& shape);
 
 // Shape of the output of `layer` for an input of shape `input`.
 //
@@ -245,6 +245,10 @@ std::size_t NumRows(const FrozenNetwork& network);
 
 // One line for people, e.g. "dense 784 -> 32".
 std::string DescribeLayer(const FrozenLayer& layer);
+
+// DescribeLayer of layer `layer`, and what it reads if that is not the value before it, e.g.
+// "dense 784 -> 32, reads value 0".
+std::string DescribeLayerOf(const FrozenNetwork& network, std::size_t layer);
 
 // Checks everything that execution and proof rely on.
 //

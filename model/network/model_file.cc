@@ -17,11 +17,8 @@
 namespace lipserve {
 namespace {
 
+constexpr char kKind[] = "lipserve.model";
 constexpr std::uint32_t kNewestVersion = 2;
-
-SealedFileKind ModelKind(std::uint32_t format_version) {
-  return {.kind = "lipserve.model", .format_version = format_version};
-}
 
 // The lowest version that holds the network.
 std::uint32_t FormatVersionOf(const FrozenNetwork& network) {
@@ -130,14 +127,13 @@ absl::Status WithPath(const std::string& path, const absl::Status& status) {
 absl::Status WriteModelFile(const std::string& path, FrozenModel& model) {
   if (const absl::Status status = CheckModel(model); !status.ok()) return WithPath(path, status);
   const std::string content = CanonicalBytes(ToProto(model));
-  LIPSERVE_RETURN_IF_ERROR(
-      WriteSealedFile(path, ModelKind(FormatVersionOf(model.network)), content));
+  LIPSERVE_RETURN_IF_ERROR(WriteSealedFile(path, {kKind, FormatVersionOf(model.network)}, content));
   model.digest = Sha256(content);
   return absl::OkStatus();
 }
 
 absl::StatusOr<FrozenModel> ReadModelFile(const std::string& path) {
-  LIPSERVE_ASSIGN_OR_RETURN(SealedContent sealed, ReadSealedFile(path, ModelKind(kNewestVersion)));
+  LIPSERVE_ASSIGN_OR_RETURN(SealedContent sealed, ReadSealedFile(path, {kKind, kNewestVersion, 1}));
   if (const absl::Status count = CheckLayerCount(sealed.bytes); !count.ok()) {
     return WithPath(path, count);
   }

@@ -143,11 +143,13 @@ absl::StatusOr<SealedContent> ReadSealedFile(const std::string& path, const Seal
     return absl::InvalidArgumentError(
         absl::StrCat(path, ": kind: expected ", kind.kind, ", got ", file.kind()));
   }
-  if (file.format_version() == 0 || file.format_version() > kind.format_version) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        path, ": format version: this program reads ", kind.format_version > 1 ? "1 to " : "",
-        kind.format_version, ", the file has ", file.format_version(),
-        "; use the lipserve release that wrote it, or write it again"));
+  const std::uint32_t oldest = kind.oldest_version != 0 ? kind.oldest_version : kind.format_version;
+  if (file.format_version() < oldest || file.format_version() > kind.format_version) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ": format version: this program reads ",
+                     oldest < kind.format_version ? absl::StrCat(oldest, " to ") : "",
+                     kind.format_version, ", the file has ", file.format_version(),
+                     "; use the lipserve release that wrote it, or write it again"));
   }
   if (const absl::Status canonical = CheckCanonical(file, bytes); !canonical.ok()) {
     return absl::InvalidArgumentError(

@@ -15,14 +15,15 @@ namespace lipserve {
 // What a file claims to be.
 struct SealedFileKind {
   std::string kind;                  // e.g. "lipserve.model"
-  std::uint32_t format_version = 0;  // to read: the newest
+  std::uint32_t format_version = 0;  // to write; to read: the newest
+  std::uint32_t oldest_version = 0;  // to read; 0: format_version only
 };
 
 // The checked content of a sealed file.
 struct SealedContent {
   std::string bytes;
   std::string sha256;                // of `bytes`, 32 bytes
-  std::uint32_t format_version = 0;  // of the file, from 1 to that of the kind
+  std::uint32_t format_version = 0;  // of the file
 };
 
 // SHA-256 of `bytes`, 32 bytes (FIPS 180-4, by OpenSSL).

@@ -144,7 +144,7 @@ void EncodeModelDescription(const ServedModel& model, std::size_t max_images,
   const std::span<const double> bounds = model.certified().layer_lipschitz_bounds();
   for (std::size_t i = 0; i < frozen.network.layers.size(); ++i) {
     v1::LayerDescription& layer = *response.add_layers();
-    layer.set_description(DescribeLayer(frozen.network.layers[i]));
+    layer.set_description(DescribeLayerOf(frozen.network, i));
     layer.set_lipschitz_bound(bounds[i]);
   }
   response.set_lipschitz_bound(model.certified().lipschitz_bound());

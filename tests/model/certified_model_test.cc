@@ -263,7 +263,9 @@ INSTANTIATE_TEST_SUITE_P(Networks, RayAttackTest,
                                            RayAttackCase{RandomActivationNetwork(11, 1), 6},
                                            RayAttackCase{RandomActivationNetwork(12, 3), 4},
                                            RayAttackCase{RandomPotentialNetwork(11, 1), 4},
-                                           RayAttackCase{RandomPotentialNetwork(12, 3), 3}),
+                                           RayAttackCase{RandomPotentialNetwork(12, 3), 3},
+                                           RayAttackCase{RandomBranchingNetwork(11, 1), 6},
+                                           RayAttackCase{RandomBranchingNetwork(12, 3), 4}),
                          [](const auto& instance) {
                            return "network" + std::to_string(instance.index);
                          });

@@ -7,6 +7,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
+#include <utility>
+#include <variant>
 #include <vector>
 
 #include "model/network/frozen_network.h"
@@ -64,6 +67,22 @@ void ForEachProduct(const ConvolutionLayer& layer, std::size_t o, std::size_t i,
   }
 }
 
+// Calls visit(row, column) for every position of the image that window (i, j) reads.
+template <typename Visit>
+void ForEachRead(const MaxPoolLayer& layer, const SampleShape& image, std::size_t i, std::size_t j,
+                 Visit visit) {
+  for (std::size_t u = 0; u < layer.vertical.size; ++u) {
+    for (std::size_t v = 0; v < layer.horizontal.size; ++v) {
+      const std::size_t row = i * layer.vertical.stride + u;
+      const std::size_t column = j * layer.horizontal.stride + v;
+      if (row < layer.vertical.padding_before || column < layer.horizontal.padding_before) continue;
+      if (row - layer.vertical.padding_before >= image.height) continue;
+      if (column - layer.horizontal.padding_before >= image.width) continue;
+      visit(row - layer.vertical.padding_before, column - layer.horizontal.padding_before);
+    }
+  }
+}
+
 inline double RootOf(double x) { return std::sqrt(x); }
 inline Quad RootOf(Quad x) { return QuadSqrt(x); }
 
@@ -72,8 +91,52 @@ template <typename Number>
 struct LayerDefinition {
   const std::vector<Number>& x;
   const SampleShape& shape;
+  const std::vector<Number>* other = nullptr;  // what a sum adds
 
   std::vector<Number> operator()(const FlattenLayer&) const { return x; }
+
+  std::vector<Number> operator()(const PermutationLayer& layer) const {
+    std::vector<Number> y;
+    for (const std::uint32_t source : layer.sources) y.push_back(x[source]);
+    return y;
+  }
+
+  std::vector<Number> operator()(const SumLayer&) const {
+    std::vector<Number> y = x;
+    for (std::size_t k = 0; k < y.size(); ++k) y[k] += (*other)[k];
+    return y;
+  }
+
+  std::vector<Number> operator()(const ClipLayer& layer) const {
+    std::vector<Number> y = x;
+    for (Number& value : y) {
+      value = std::min(std::max(value, static_cast<Number>(layer.low)),
+                       static_cast<Number>(layer.high));
+    }
+    return y;
+  }
+
+  std::vector<Number> operator()(const MaxPoolLayer& layer) const {
+    const SampleShape out = OutputShape(layer, shape);
+    std::vector<Number> y;
+    for (std::size_t c = 0; c < out.channels; ++c) {
+      for (std::size_t i = 0; i < out.height; ++i) {
+        for (std::size_t j = 0; j < out.width; ++j) y.push_back(x[LargestOf(layer, c, i, j)]);
+      }
+    }
+    return y;
+  }
+
+  // Where the largest number of a window stands: the first of them.
+  std::size_t LargestOf(const MaxPoolLayer& layer, std::size_t c, std::size_t i,
+                        std::size_t j) const {
+    std::size_t largest = x.size();
+    ForEachRead(layer, shape, i, j, [&](std::size_t row, std::size_t column) {
+      const std::size_t k = ImageIndex(shape, c, row, column);
+      if (largest == x.size() || x[largest] < x[k]) largest = k;
+    });
+    return largest;
+  }
 
   std::vector<Number> operator()(const DenseLayer& layer) const {
     std::vector<Number> y(layer.outputs, 0);
@@ -247,6 +310,23 @@ struct LayerDefinition {
     return y;
   }
 };
+
+// The values of a network (FrozenNetwork), value 0 being `input`. `Definition` is that of one
+// layer.
+template <typename Number, template <typename> typename Definition = LayerDefinition>
+std::vector<std::vector<Number>> NetworkValues(const FrozenNetwork& network,
+                                               std::vector<Number> input) {
+  const std::vector<SampleShape> shapes = ValueShapes(network);
+  std::vector<std::vector<Number>> values = {std::move(input)};
+  for (std::size_t l = 0; l < network.layers.size(); ++l) {
+    const auto* const sum = std::get_if<SumLayer>(&network.layers[l]);
+    const std::size_t read = network.InputOf(l);
+    values.push_back(std::visit(Definition<Number>{values[read], shapes[read],
+                                                   sum != nullptr ? &values[sum->other] : nullptr},
+                                network.layers[l]));
+  }
+  return values;
+}
 
 }  // namespace lipserve
 

@@ -6,7 +6,10 @@
 #include <malloc.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <memory>
+#include <numeric>
+#include <random>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,6 +17,7 @@
 #include "model/certified_model.h"
 #include "model/execution/onednn.h"
 #include "tests/model/costly_models.h"
+#include "tests/model/network_fixtures.h"
 
 namespace lipserve {
 namespace {
@@ -114,6 +118,29 @@ TEST_F(LoadingCostTest, SumOfPartsIsTheWhole) {
   EXPECT_DOUBLE_EQ(bytes, cost.bytes);
 }
 
+std::vector<std::uint32_t> Numbers(std::uint32_t count) {
+  std::vector<std::uint32_t> numbers(count);
+  std::iota(numbers.begin(), numbers.end(), 0U);
+  return numbers;
+}
+
+// Eight branches that are all alive before the first sum.
+FrozenModel Branches() {
+  FrozenNetwork network{.input_shape = {.channels = 20'000, .height = 1, .width = 1}, .layers = {}};
+  for (int branch = 0; branch < 8; ++branch) {
+    network.layers.emplace_back(ClipLayer{.low = -1.0F, .high = 1.0F});
+    network.inputs.push_back(0);
+  }
+  for (std::size_t sum = 0; sum < 7; ++sum) {
+    network.layers.emplace_back(SumLayer{.other = sum + 1});
+    network.inputs.push_back(8 + sum);
+  }
+  std::mt19937_64 random(1);
+  network.layers.emplace_back(RandomDense(random, 20'000, 2, 0.01));
+  network.inputs.push_back(15);
+  return ModelOf(std::move(network));
+}
+
 TEST_F(LoadingCostTest, EveryLayerAddsToIt) {
   const FrozenLayer layers[] = {GroupSortLayer{.group_size = 2},
                                 AbsLayer{},
@@ -123,7 +150,11 @@ TEST_F(LoadingCostTest, EveryLayerAddsToIt) {
                                 HouseholderLayer{.directions = {0.5F, 0.5F}},
                                 AveragePoolLayer{},
                                 L2NormPoolLayer{},
-                                UpSamplingLayer{}};
+                                UpSamplingLayer{},
+                                PermutationLayer{.output = {1, 1, 128}, .sources = Numbers(128)},
+                                SumLayer{},
+                                ClipLayer{.low = -1.0F, .high = 1.0F},
+                                MaxPoolLayer{.vertical = {.size = 2}}};
   for (const FrozenLayer& layer : layers) {
     const FrozenModel model = CostlyNetworkBuilder({2, 8, 8}).Add(layer).Dense(2).Build();
     const LoadingCost cost = CostOfLoading(model.network, kMaxBatch);
@@ -157,6 +188,8 @@ TEST_F(LoadingCostTest, MemoryStaysBelowTheBound) {
   models.push_back(CostlyNetworkBuilder({50'000, 1, 1}).Dense(16).WidenExponents().Build());
   models.push_back(CostlyNetworkBuilder({64, 1, 1}).Dense(1024).Prototypes(64).Build());
   models.push_back(CostlyNetworkBuilder({16, 1, 1}).Repeat(1000, AbsLayer{}).Dense(2).Build());
+  models.push_back(Branches());
+  models.push_back(ModelOf(RandomBranchingNetwork(1, 3)));
   for (FrozenModel& frozen : models) {
     const std::string name = DescribeLayer(frozen.network.layers.back());
     const LoadingCost cost = CostOfLoading(frozen.network, kMaxBatch);

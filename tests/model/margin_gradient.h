@@ -19,10 +19,11 @@
 
 namespace lipserve {
 
-// One evaluation in float64 that remembers what each layer read.
+// The values of one evaluation in float64.
 struct TracedScores {
-  std::vector<double> scores;
-  std::vector<std::vector<double>> inputs;  // of each layer
+  std::vector<std::vector<double>> values;
+
+  const std::vector<double>& scores() const { return values.back(); }
 };
 
 // w . x in eight sums, so that the processor need not wait for one addition per product.
@@ -40,35 +41,23 @@ inline double DotProduct(std::span<const float> w, std::span<const double> x) {
 }
 
 // One layer of the evaluation: its definition, where that is not too slow for an attack.
-struct TracedLayer {
-  const std::vector<double>& x;
-  const SampleShape& shape;
-
-  template <typename Layer>
-  std::vector<double> operator()(const Layer& layer) const {
-    return LayerDefinition<double>{x, shape}(layer);
-  }
+template <typename Number = double>
+struct TracedLayer : LayerDefinition<Number> {
+  using LayerDefinition<Number>::operator();
 
   std::vector<double> operator()(const DenseLayer& layer) const {
     std::vector<double> y(layer.bias.begin(), layer.bias.end());
     y.resize(layer.outputs, 0.0);
     const std::span<const float> weights(layer.weights);
     for (std::size_t o = 0; o < layer.outputs; ++o) {
-      y[o] += DotProduct(weights.subspan(o * layer.inputs, layer.inputs), x);
+      y[o] += DotProduct(weights.subspan(o * layer.inputs, layer.inputs), this->x);
     }
     return y;
   }
 };
 
 inline TracedScores TraceScores(const FrozenNetwork& network, std::span<const float> input) {
-  TracedScores trace{{input.begin(), input.end()}, {}};
-  SampleShape shape = network.input_shape;
-  for (const FrozenLayer& layer : network.layers) {
-    trace.inputs.push_back(std::move(trace.scores));
-    trace.scores = std::visit(TracedLayer{trace.inputs.back(), shape}, layer);
-    shape = OutputShape(layer, shape);
-  }
-  return trace;
+  return {NetworkValues<double, TracedLayer>(network, {input.begin(), input.end()})};
 }
 
 // The gradient with respect to what one layer read, from that with respect to what it computed.
@@ -78,6 +67,39 @@ struct GradientOfLayer {
   const std::vector<double>& gradient;
 
   std::vector<double> operator()(const FlattenLayer&) const { return gradient; }
+
+  std::vector<double> operator()(const PermutationLayer& layer) const {
+    std::vector<double> before(x.size());
+    for (std::size_t k = 0; k < gradient.size(); ++k) before[layer.sources[k]] = gradient[k];
+    return before;
+  }
+
+  // Of either summand.
+  std::vector<double> operator()(const SumLayer&) const { return gradient; }
+
+  std::vector<double> operator()(const ClipLayer& layer) const {
+    std::vector<double> before = gradient;
+    for (std::size_t k = 0; k < x.size(); ++k) {
+      if (x[k] < static_cast<double>(layer.low) || x[k] > static_cast<double>(layer.high)) {
+        before[k] = 0.0;
+      }
+    }
+    return before;
+  }
+
+  std::vector<double> operator()(const MaxPoolLayer& layer) const {
+    std::vector<double> before(x.size());
+    const SampleShape out = OutputShape(layer, shape);
+    const LayerDefinition<double> definition{x, shape};
+    for (std::size_t c = 0; c < out.channels; ++c) {
+      for (std::size_t i = 0; i < out.height; ++i) {
+        for (std::size_t j = 0; j < out.width; ++j) {
+          before[definition.LargestOf(layer, c, i, j)] += gradient[ImageIndex(out, c, i, j)];
+        }
+      }
+    }
+    return before;
+  }
 
   std::vector<double> operator()(const DenseLayer& layer) const {
     std::vector<double> before(x.size(), 0.0);
@@ -235,25 +257,40 @@ struct GradientOfLayer {
 // f_i - f_j in float64; index num_scores stands for the constant score 0.
 inline double ScoreDifference(const FrozenNetwork& network, std::span<const float> input,
                               std::size_t i, std::size_t j) {
-  const std::vector<double> scores = TraceScores(network, input).scores;
+  const std::vector<double> scores = TraceScores(network, input).scores();
   return (i < scores.size() ? scores[i] : 0.0) - (j < scores.size() ? scores[j] : 0.0);
+}
+
+// J^T u, J the Jacobian of the last value where `trace` was taken. At a kink, that of one side.
+inline std::vector<double> Backward(const FrozenNetwork& network, const TracedScores& trace,
+                                    std::vector<double> u) {
+  const std::vector<SampleShape> shapes = ValueShapes(network);
+  std::vector<std::vector<double>> gradients;
+  for (const std::vector<double>& value : trace.values) gradients.emplace_back(value.size(), 0.0);
+  gradients.back() = std::move(u);
+  for (std::size_t l = network.layers.size(); l-- > 0;) {
+    const std::size_t read = network.InputOf(l);
+    const std::vector<double> part = std::visit(
+        GradientOfLayer{trace.values[read], shapes[read], gradients[l + 1]}, network.layers[l]);
+    const auto add = [&](std::vector<double>& gradient) {
+      for (std::size_t k = 0; k < part.size(); ++k) gradient[k] += part[k];
+    };
+    add(gradients[read]);
+    if (const auto* const sum = std::get_if<SumLayer>(&network.layers[l])) {
+      add(gradients[sum->other]);
+    }
+  }
+  return gradients.front();
 }
 
 // d (f_i - f_j) / dx where `trace` was taken, in float64; index num_scores stands for the constant
 // score 0.
 inline std::vector<double> MarginGradient(const FrozenNetwork& network, const TracedScores& trace,
                                           std::size_t i, std::size_t j) {
-  std::vector<double> gradient(trace.scores.size(), 0.0);
+  std::vector<double> gradient(trace.scores().size(), 0.0);
   if (i < gradient.size()) gradient[i] += 1.0;
   if (j < gradient.size()) gradient[j] -= 1.0;
-  std::vector<SampleShape> shapes = {network.input_shape};
-  for (const FrozenLayer& layer : network.layers) {
-    shapes.push_back(OutputShape(layer, shapes.back()));
-  }
-  for (std::size_t l = network.layers.size(); l-- > 0;) {
-    gradient = std::visit(GradientOfLayer{trace.inputs[l], shapes[l], gradient}, network.layers[l]);
-  }
-  return gradient;
+  return Backward(network, trace, std::move(gradient));
 }
 
 inline std::vector<double> MarginGradient(const FrozenNetwork& network,

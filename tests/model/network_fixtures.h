@@ -174,6 +174,38 @@ inline FrozenNetwork RandomPotentialNetwork(std::uint64_t seed, std::size_t scor
   return network;
 }
 
+// Of a [4, 6, 4] image, with every layer that networks which branch need: C x + D x, then r + E r
+// of a ReLU r, a clip, a permutation that drops numbers, a max pool whose windows overlap, a sum of
+// a value with itself.
+inline FrozenNetwork RandomBranchingNetwork(std::uint64_t seed, std::size_t scores) {
+  std::mt19937_64 random(seed);
+  const SampleShape image{.channels = 4, .height = 6, .width = 4};
+  const WindowAxis axis{.size = 3, .padding_before = 1, .padding_after = 1};
+  const auto convolution = [&](double scale) {
+    return WithProvenNorm(RandomConvolution(random,
+                                            {.input = image,
+                                             .output_channels = 4,
+                                             .vertical = axis,
+                                             .horizontal = axis,
+                                             .padding_mode = PaddingMode::kZero},
+                                            scale));
+  };
+  PermutationLayer permutation{.output = {.channels = 3, .height = 5, .width = 6}};
+  for (std::uint32_t k = 0; k < 90; ++k) permutation.sources.push_back((k * 5 + 3) % 96);
+  const MaxPoolLayer pool{.vertical = {.size = 3, .stride = 2, .padding_before = 1},
+                          .horizontal = {.size = 2, .stride = 1, .padding_after = 1}};
+  FrozenNetwork network{
+      .input_shape = image,
+      .layers = {convolution(0.3), convolution(0.3), SumLayer{.other = 1},
+                 PReluLayer{std::vector<float>(4, 0.0F)}, convolution(0.2), SumLayer{.other = 4},
+                 ClipLayer{.low = -1.0F, .high = 0.75F}, std::move(permutation), pool,
+                 SumLayer{.other = 9}, FlattenLayer{}},
+      .inputs = {0, 0, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}};
+  const std::size_t size = OutputShape(pool, {3, 5, 6}).size();
+  network.layers.emplace_back(RandomDense(random, size, scores, 0.2));
+  return network;
+}
+
 // Why the format refuses `layer` on `shape`, or "" if it takes it.
 inline std::string LayerError(const FrozenLayer& layer, const SampleShape& shape) {
   const FrozenNetwork network{.input_shape = shape, .layers = {layer, FlattenLayer{}}};

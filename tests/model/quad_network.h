@@ -21,13 +21,7 @@ using QuadLayer = LayerDefinition<Quad>;
 
 // The scores of the real network.
 inline std::vector<Quad> QuadScores(const FrozenNetwork& network, std::span<const float> input) {
-  std::vector<Quad> x(input.begin(), input.end());
-  SampleShape shape = network.input_shape;
-  for (const FrozenLayer& layer : network.layers) {
-    x = std::visit(QuadLayer{x, shape}, layer);
-    shape = OutputShape(layer, shape);
-  }
-  return x;
+  return NetworkValues(network, std::vector<Quad>(input.begin(), input.end())).back();
 }
 
 // QuadScores of the last layer's rows, with the constant second score of a single-score network

@@ -55,11 +55,7 @@ inline std::vector<Rational> RationalScores(const FrozenNetwork& network,
                                             std::span<const float> input) {
   std::vector<Rational> x;
   for (const float value : input) x.emplace_back(value);
-  SampleShape shape = network.input_shape;
-  for (const FrozenLayer& layer : network.layers) {
-    x = std::visit(LayerDefinition<Rational>{x, shape}, layer);
-    shape = OutputShape(layer, shape);
-  }
+  x = NetworkValues(network, std::move(x)).back();
   if (x.size() == 1) x.emplace_back(0);
   return x;
 }

@@ -15,8 +15,8 @@ MUTATIONS = NORM_MUTATIONS + NORM_TERM_MUTATIONS + ROUNDING_TERM_MUTATIONS + (
     Mutation(
         "the norms of hidden layers are left out of the product",
         "model/certificate/network_bounds.cc",
-        "bounds.hidden_lipschitz_ = bounds.hidden_lipschitz_ * layer.operator_norm;",
-        "bounds.hidden_lipschitz_ = layer.operator_norm;",
+        ".lipschitz = x.lipschitz * bounds.operator_norm,",
+        ".lipschitz = bounds.operator_norm,",
         ("adversarial_models_test",),
     ),
     Mutation(
@@ -130,15 +130,22 @@ MUTATIONS = NORM_MUTATIONS + NORM_TERM_MUTATIONS + ROUNDING_TERM_MUTATIONS + (
     Mutation(
         "what the exact stage rounds does not grow with the norms of layers",
         "model/certificate/exact_decision.cc",
-        "error = Product(FromDouble(lipschitz[layers - 1]), error);",
-        "error = Product(FromDouble(1.0), error);",
+        "passed = Product(FromDouble(lipschitz[layer]), passed);",
+        "passed = Product(FromDouble(1.0), passed);",
         ("exact_decision_test",),
     ),
     Mutation(
         "many numbers that the exact stage rounds err as one",
         "model/certificate/exact_decision.cc",
-        "SqrtUp(Upper(static_cast<double>(rounding->count))).value()",
-        "SqrtUp(Upper(static_cast<double>(rounding->count > 0 ? 1 : 0))).value()",
+        "SqrtUp(Upper(static_cast<double>(rounding.count))).value()",
+        "SqrtUp(Upper(static_cast<double>(rounding.count > 0 ? 1 : 0))).value()",
+        ("exact_decision_test",),
+    ),
+    Mutation(
+        "of a sum, the exact stage's error in one value only counts",
+        "model/certificate/exact_decision.cc",
+        "return sum == nullptr ? error : Sum(error, errors[sum->other]);",
+        "return error;",
         ("exact_decision_test",),
     ),
     Mutation(

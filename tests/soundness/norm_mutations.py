@@ -210,22 +210,53 @@ NORM_MUTATIONS = (
     Mutation(
         "every average pool is taken to be 1-Lipschitz",
         "model/certificate/layer_bounds.cc",
-        "          .operator_norm = norm,",
-        "          .operator_norm = Upper(1.0),",
+        "          .operator_norm = norm,\n          .absolute_norm = norm,\n"
+        "          .bias_norm = Upper(),\n          // It is",
+        "          .operator_norm = Upper(1.0),\n          .absolute_norm = norm,\n"
+        "          .bias_norm = Upper(),\n          // It is",
         ("layer_bounds_test",),
+    ),
+    Mutation(
+        "a max pool whose windows overlap is taken to be 1-Lipschitz",
+        "model/certificate/layer_bounds.cc",
+        "const Upper norm = Root(vertical.most_reads() * horizontal.most_reads());",
+        "const Upper norm = Root(vertical.most_reads() * horizontal.most_reads() > 0 ? 1 : 0);",
+        ("branch_bounds_test",),
+    ),
+    Mutation(
+        "a clip is taken not to raise norms",
+        "model/certificate/layer_bounds.cc",
+        ".bias_norm = Root(outputs) * of_zero,",
+        ".bias_norm = Upper(),",
+        ("branch_bounds_test",),
+    ),
+    Mutation(
+        "a sum is as steep as its steeper value",
+        "model/certificate/network_bounds.cc",
+        "x.lipschitz = x.lipschitz + z.lipschitz;",
+        "x.lipschitz = Max(x.lipschitz, z.lipschitz);",
+        ("branch_bounds_test",),
+    ),
+    Mutation(
+        "a sum is as large as its larger value",
+        "model/certificate/network_bounds.cc",
+        "x.largest_norm = x.largest_norm + z.largest_norm;",
+        "x.largest_norm = Max(x.largest_norm, z.largest_norm);",
+        ("branch_bounds_test",),
     ),
     Mutation(
         "layers other than dense ones are left out of the product",
         "model/certificate/network_bounds.cc",
-        "if (OnlyMovesNumbers(layer)) continue;",
-        "if (!std::holds_alternative<DenseLayer>(layer)) continue;",
+        ".lipschitz = x.lipschitz * bounds.operator_norm,",
+        ".lipschitz = std::holds_alternative<DenseLayer>(layer) ? x.lipschitz * bounds.operator_norm"
+        " : x.lipschitz,",
         ("network_bounds_test",),
     ),
     Mutation(
         "the fixed point behind an L2-norm pool may overflow",
         "model/certificate/network_bounds.cc",
-        "return !has_pool_ || units_.value() < 0x1p500;",
-        "return !has_pool_ || units_.value() >= 0.0;",
+        "if (has_root && !(y.exact_error.value() < 0x1p500)) {",
+        "if (has_root && !(y.exact_error.value() >= 0.0)) {",
         ("network_bounds_test",),
     ),
     Mutation(

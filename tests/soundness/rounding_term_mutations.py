@@ -79,9 +79,29 @@ ROUNDING_TERM_MUTATIONS = (
     Mutation(
         "later layers do not stretch errors",
         "model/certificate/certificate.cc",
-        "hidden[l].operator_norm * error",
-        "error",
+        "hidden[l].operator_norm * read_by(l)",
+        "read_by(l)",
         _ROUNDING,
+    ),
+    Mutation(
+        "of a sum, the error of one value only counts",
+        "model/certificate/certificate.cc",
+        "return sources.other ? error + errors[*sources.other] : error;",
+        "return error;",
+        ("branch_bounds_test",),
+    ),
+    Mutation(
+        "sums do not round",
+        "model/certificate/layer_bounds.cc",
+        "return {.fan_in = 1,\n          .outputs = outputs,\n          .operator_norm = Upper(1.0),\n"
+        "          .absolute_norm = Upper(1.0),\n          .bias_norm = Upper(),\n"
+        "          .largest_row_norm = Upper(1.0),\n          .largest_row_norm1 = Upper(2.0),\n"
+        "          .largest_bias = Upper()};",
+        "return {.fan_in = 0,\n          .outputs = outputs,\n          .operator_norm = Upper(1.0),\n"
+        "          .absolute_norm = Upper(1.0),\n          .bias_norm = Upper(),\n"
+        "          .largest_row_norm = Upper(1.0),\n          .largest_row_norm1 = Upper(2.0),\n"
+        "          .largest_bias = Upper(),\n          .is_exact = true};",
+        ("branch_bounds_test",),
     ),
     Mutation(
         "the last layer does not stretch errors",
@@ -170,8 +190,8 @@ ROUNDING_TERM_MUTATIONS = (
     Mutation(
         "the slopes of one channel underflow",
         "model/certificate/layer_bounds.cc",
-        ".fan_in = 1,\n          .outputs = outputs,",
-        ".fan_in = 1,\n          .outputs = outputs / outputs,",
+        ".fan_in = 1,\n          .outputs = outputs,\n          .operator_norm = largest,",
+        ".fan_in = 1,\n          .outputs = outputs / outputs,\n          .operator_norm = largest,",
         _ROUNDING,
     ),
     Mutation(
@@ -325,8 +345,8 @@ ROUNDING_TERM_MUTATIONS = (
     Mutation(
         "only the last pool's roots err",
         "model/certificate/network_bounds.cc",
-        "units_ = units_ + SqrtUp",
-        "units_ = SqrtUp",
+        "y.exact_error = y.exact_error + SqrtUp",
+        "y.exact_error = SqrtUp",
         ("network_bounds_test",),
     ),
     Mutation(

@@ -125,7 +125,7 @@ Json Layers(const ReportFacts& facts) {
   const std::vector<FrozenLayer>& frozen = facts.model.network.layers;
   for (std::size_t i = 0; i < frozen.size(); ++i) {
     const std::vector<double> values = SingularValues(frozen[i]);
-    Json layer = {{"description", DescribeLayer(frozen[i])},
+    Json layer = {{"description", DescribeLayerOf(facts.model.network, i)},
                   {"lipschitz_bound", facts.layer_lipschitz_bounds[i]}};
     layer["singular_value_count"] = values.size();
     layer["singular_values"] = Thinned(values);

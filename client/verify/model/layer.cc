@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "client/verify/model/layer.h"
 
+#include <algorithm>
 #include <optional>
 
 #include "absl/strings/str_cat.h"
@@ -50,6 +51,23 @@ std::string DescribeOne(const Convolution& convolution) {
   return text;
 }
 
+std::string Signed(const Dyadic& value) {
+  return absl::StrCat(value.number < 0 ? "-" : "", DecimalRoundedDown(abs(ToRational(value))));
+}
+
+// How many outputs read the position that most of them read, of an axis with dilation 1.
+std::size_t MostReadsAlong(const WindowAxis& axis) {
+  std::size_t most = 0;
+  for (std::size_t position = 0; position < axis.length; ++position) {
+    // Outputs from `first` to `last` begin at or before the position and end at or behind it.
+    const std::size_t at = position + axis.padding_before;
+    const std::size_t first = at < axis.taps ? 0 : (at - axis.taps) / axis.stride + 1;
+    const std::size_t last = std::min(at / axis.stride, axis.outputs() - 1);
+    if (first <= last) most = std::max(most, last - first + 1);
+  }
+  return most;
+}
+
 }  // namespace
 
 std::vector<Reading> Convolution::ReadingsOf(std::size_t i, std::size_t j) const {
@@ -66,32 +84,43 @@ std::vector<Reading> Convolution::ReadingsOf(std::size_t i, std::size_t j) const
   return readings;
 }
 
+std::size_t MaxPool::MostReads() const {
+  return MostReadsAlong(vertical) * MostReadsAlong(horizontal);
+}
+
 Shape OutputShape(const Layer& layer, const Shape& input) {
-  return std::visit(Overloaded{
-                        [&](const Flatten&) {
-                          return Shape{SizeOf(input), 1, 1};
-                        },
-                        [](const Dense& dense) {
-                          return Shape{dense.outputs, 1, 1};
-                        },
-                        [](const Convolution& convolution) { return convolution.output(); },
-                        [&](const AveragePool& pool) { return PooledShape(pool, input); },
-                        [&](const L2NormPool& pool) { return PooledShape(pool, input); },
-                        [&](const GroupSort&) { return input; },
-                        [&](const Abs&) { return input; },
-                        [&](const UpSampling& up) {
-                          return Shape{input[0] / (up.window_height * up.window_width),
-                                       input[1] * up.window_height, input[2] * up.window_width};
-                        },
-                        [&](const MaxMin&) { return input; },
-                        [&](const ConcatenatedRelu&) {
-                          return Shape{2 * input[0], input[1], input[2]};
-                        },
-                        [&](const PRelu&) { return input; },
-                        [&](const Householder&) { return input; },
-                        [&](const ConvexPotential&) { return input; },
-                    },
-                    layer);
+  return std::visit(
+      Overloaded{
+          [&](const Flatten&) {
+            return Shape{SizeOf(input), 1, 1};
+          },
+          [](const Dense& dense) {
+            return Shape{dense.outputs, 1, 1};
+          },
+          [](const Convolution& convolution) { return convolution.output(); },
+          [&](const AveragePool& pool) { return PooledShape(pool, input); },
+          [&](const L2NormPool& pool) { return PooledShape(pool, input); },
+          [&](const GroupSort&) { return input; },
+          [&](const Abs&) { return input; },
+          [&](const UpSampling& up) {
+            return Shape{input[0] / (up.window_height * up.window_width),
+                         input[1] * up.window_height, input[2] * up.window_width};
+          },
+          [&](const MaxMin&) { return input; },
+          [&](const ConcatenatedRelu&) {
+            return Shape{2 * input[0], input[1], input[2]};
+          },
+          [&](const PRelu&) { return input; },
+          [&](const Householder&) { return input; },
+          [&](const ConvexPotential&) { return input; },
+          [](const Permutation& permutation) { return permutation.output; },
+          [&](const Sum&) { return input; },
+          [&](const Clip&) { return input; },
+          [&](const MaxPool& pool) {
+            return Shape{input[0], pool.vertical.outputs(), pool.horizontal.outputs()};
+          },
+      },
+      layer);
 }
 
 const Dyadic* ClaimedNorm(const Layer& layer) {
@@ -131,6 +160,17 @@ std::string Describe(const Layer& layer) {
             return absl::StrCat(
                 "convex potential of ",
                 std::visit([](const auto& inner) { return DescribeOne(inner); }, potential.inner));
+          },
+          [](const Permutation& permutation) {
+            return absl::StrCat("permutation to [", absl::StrJoin(permutation.output, ", "), "]");
+          },
+          [](const Sum& sum) { return absl::StrCat("sum with value ", sum.other); },
+          [](const Clip& clip) {
+            return absl::StrCat("clip to [", Signed(clip.low), ", ", Signed(clip.high), "]");
+          },
+          [](const MaxPool& pool) {
+            return absl::StrCat("max pool ", pool.vertical.taps, "x", pool.horizontal.taps,
+                                ", stride ", pool.vertical.stride, "x", pool.horizontal.stride);
           },
       },
       layer);

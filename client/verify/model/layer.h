@@ -115,9 +115,36 @@ struct UpSampling {
   std::size_t window_width = 1;   // w; h w divides C
 };
 
-using Layer =
-    std::variant<Flatten, Dense, Convolution, AveragePool, L2NormPool, GroupSort, Abs, MaxMin,
-                 ConcatenatedRelu, PRelu, Householder, ConvexPotential, UpSampling>;
+// y[k] = x[sources[k]], in row-major order.
+struct Permutation {
+  Shape output = {};
+  std::vector<std::size_t> sources;  // [SizeOf(output)], below the size of x, none twice
+};
+
+// y = x + z.
+struct Sum {
+  std::size_t other = 0;  // z: a value of the network (Model::inputs), of the shape of x
+};
+
+// y = min(max(x, low), high), number by number.
+struct Clip {
+  Dyadic low;
+  Dyadic high;  // at least low
+};
+
+// y = the largest number of each window, per channel. Taps beside the image do not count; each
+// window has one that is not.
+struct MaxPool {
+  WindowAxis vertical;    // over H; dilation 1, paddings below the taps
+  WindowAxis horizontal;  // over W; the same
+
+  // How many windows read the number that most of them read.
+  std::size_t MostReads() const;
+};
+
+using Layer = std::variant<Flatten, Dense, Convolution, AveragePool, L2NormPool, GroupSort, Abs,
+                           MaxMin, ConcatenatedRelu, PRelu, Householder, ConvexPotential,
+                           UpSampling, Permutation, Sum, Clip, MaxPool>;
 
 // Calls the one of several functions that takes its argument; for std::visit.
 template <typename... Functions>

@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "client/verify/model/layer_fields.h"
 #include "client/verify/model/wire_message.h"
 
 namespace lipserve::verify {
@@ -30,7 +31,11 @@ constexpr FieldRule kFrozenLayer[] = {{1, WireType::kMessage, "flatten"},
                                       {33, WireType::kMessage, "prelu"},
                                       {34, WireType::kMessage, "householder"},
                                       {35, WireType::kMessage, "convex_potential"},
-                                      {40, WireType::kMessage, "up_sampling"}};
+                                      {40, WireType::kMessage, "up_sampling"},
+                                      {41, WireType::kMessage, "permutation"},
+                                      {42, WireType::kMessage, "sum"},
+                                      {43, WireType::kMessage, "clip"},
+                                      {44, WireType::kMessage, "max_pool"}};
 constexpr FieldRule kFrozenDense[] = {{1, WireType::kVarint, "inputs"},
                                       {2, WireType::kVarint, "outputs"},
                                       {3, WireType::kBytes, "weights_fp32"},
@@ -46,11 +51,6 @@ constexpr FieldRule kFrozenConvolution[] = {{1, WireType::kBytes, "input_shape"}
                                             {7, WireType::kBytes, "weights_fp32"},
                                             {8, WireType::kBytes, "bias_fp32"},
                                             {9, WireType::kFixed64, "operator_norm_bound"}};
-constexpr FieldRule kWindowAxis[] = {{1, WireType::kVarint, "size"},
-                                     {2, WireType::kVarint, "stride"},
-                                     {3, WireType::kVarint, "dilation"},
-                                     {4, WireType::kVarint, "padding_before"},
-                                     {5, WireType::kVarint, "padding_after"}};
 constexpr FieldRule kFrozenAveragePool[] = {{1, WireType::kVarint, "window_height"},
                                             {2, WireType::kVarint, "window_width"},
                                             {3, WireType::kFixed32, "scale"}};
@@ -63,28 +63,13 @@ constexpr FieldRule kFrozenPRelu[] = {{1, WireType::kBytes, "slopes_fp32"}};
 constexpr FieldRule kFrozenConvexPotential[] = {{1, WireType::kMessage, "dense"},
                                                 {2, WireType::kMessage, "convolution"}};
 constexpr FieldRule kFrozenHouseholder[] = {{1, WireType::kBytes, "directions_fp32"}};
-
-bool IsDimension(std::uint64_t size) { return size >= 1 && size <= kMaxDimension; }
-
-bool IsSample(const Shape& shape) {
-  return IsDimension(shape[0]) && IsDimension(shape[1]) && IsDimension(shape[2]) &&
-         shape[0] * shape[1] <= kMaxDimension && SizeOf(shape) <= kMaxDimension;
-}
-
-std::string Text(const Shape& shape) { return absl::StrCat("[", absl::StrJoin(shape, ", "), "]"); }
-
-// The binary32 numbers of a field, as many as `size`.
-absl::StatusOr<ExactVector> ReadNumbers(std::string_view bytes, std::uint64_t size,
-                                        const std::string& name) {
-  if (bytes.size() != 4 * size) {
-    return absl::InvalidArgumentError(absl::StrCat(name, ": expected ", 4 * size, " bytes for ",
-                                                   size, " numbers, got ", bytes.size()));
-  }
-  absl::StatusOr<ExactVector> numbers =
-      FromBinary32(std::string(bytes), Binary32Rule::kZeroOrNormal);
-  if (!numbers.ok()) return StatusAt(name, numbers.status());
-  return numbers;
-}
+constexpr FieldRule kFrozenPermutation[] = {{1, WireType::kBytes, "output_shape"},
+                                            {2, WireType::kBytes, "sources_uint32"}};
+constexpr FieldRule kFrozenSum[] = {{1, WireType::kVarint, "other"}};
+constexpr FieldRule kFrozenClip[] = {{1, WireType::kFixed32, "low"},
+                                     {2, WireType::kFixed32, "high"}};
+constexpr FieldRule kFrozenMaxPool[] = {{1, WireType::kMessage, "vertical"},
+                                        {2, WireType::kMessage, "horizontal"}};
 
 absl::StatusOr<ExactVector> ReadBias(std::string_view bytes, std::uint64_t size) {
   return ReadNumbers(bytes, bytes.empty() ? 0 : size, "bias_fp32");
@@ -146,43 +131,14 @@ absl::StatusOr<Layer> ReadGroupSort(std::string_view bytes, const Shape& input) 
   return GroupSort{.group_size = group_size};
 }
 
-// A window along an axis of `length` positions.
-absl::StatusOr<WindowAxis> ReadAxis(std::string_view bytes, PaddingMode mode, std::size_t length) {
-  const absl::StatusOr<WireMessage> message = WireMessage::Parse(bytes, kWindowAxis);
-  if (!message.ok()) return message.status();
-  for (const std::uint32_t field : {1U, 2U, 3U}) {
-    if (!IsDimension(message->value(field))) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("expected size, stride and dilation of 1 to ", kMaxDimension, ", got ",
-                       message->value(1), ", ", message->value(2), " and ", message->value(3)));
-    }
-  }
-  const WindowAxis axis{.length = length,
-                        .taps = message->value(1),
-                        .stride = message->value(2),
-                        .dilation = message->value(3),
-                        .padding_before = message->value(4),
-                        .padding_after = message->value(5),
-                        .mode = mode};
-  if (axis.padding_before > kMaxDimension || axis.padding_after > kMaxDimension ||
-      !axis.IsValid()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "expected a window within the padded image, and paddings of at most ", kMaxDimension,
-        ", of less than the image if reflected, of no more than it if circular; got ", axis.taps,
-        " taps with dilation ", axis.dilation, " and paddings ", axis.padding_before, " and ",
-        axis.padding_after, " on ", length, " positions"));
-  }
-  return axis;
-}
-
 // The window, groups and sizes of a convolution.
 absl::StatusOr<Convolution> ReadGeometry(const WireMessage& message, const Shape& input) {
   const absl::StatusOr<Shape> stated = ParseShape(message.bytes(1));
   if (!stated.ok()) return StatusAt("input_shape", stated.status());
   if (*stated != input) {
-    return absl::InvalidArgumentError(absl::StrCat("input_shape: expected ", Text(input),
+    return absl::InvalidArgumentError(absl::StrCat("input_shape: expected ", TextOf(input),
                                                    " (the shape before this layer), got ",
-                                                   Text(*stated)));
+                                                   TextOf(*stated)));
   }
   const std::uint64_t channels = message.value(2);
   const std::uint64_t groups = message.value(3);
@@ -205,7 +161,7 @@ absl::StatusOr<Convolution> ReadGeometry(const WireMessage& message, const Shape
   if (!IsSample(padded)) {
     return absl::InvalidArgumentError(absl::StrCat("padding: expected at most ", kMaxDimension,
                                                    " numbers in the padded image, got ",
-                                                   Text(padded)));
+                                                   TextOf(padded)));
   }
   return Convolution{.input = input,
                      .output_channels = channels,
@@ -316,7 +272,7 @@ absl::StatusOr<Layer> ReadConvexPotential(std::string_view bytes, const Shape& i
     if (!dense.ok()) return StatusAt("dense", dense.status());
     if (input[1] == 1 && input[2] == 1) return ConvexPotential{*std::move(dense)};
     return absl::InvalidArgumentError(
-        absl::StrCat("dense: expected a vector as input, got ", Text(input)));
+        absl::StrCat("dense: expected a vector as input, got ", TextOf(input)));
   }
   absl::StatusOr<Convolution> convolution = ReadConvolution(message->bytes(2), input);
   if (!convolution.ok()) return StatusAt("convolution", convolution.status());
@@ -341,6 +297,78 @@ absl::StatusOr<Layer> ReadUpSampling(std::string_view bytes, const Shape& input)
                      " channels, got ", height, " x ", width));
   }
   return UpSampling{.window_height = height, .window_width = width};
+}
+
+absl::StatusOr<Layer> ReadPermutation(std::string_view bytes, const Shape& input) {
+  const absl::StatusOr<WireMessage> message = WireMessage::Parse(bytes, kFrozenPermutation);
+  if (!message.ok()) return message.status();
+  const absl::StatusOr<Shape> output = ParseShape(message->bytes(1));
+  if (!output.ok()) return StatusAt("output_shape", output.status());
+  const std::string_view sources = message->bytes(2);
+  if (sources.size() != 4 * SizeOf(*output)) {
+    return absl::InvalidArgumentError(absl::StrCat("sources_uint32: expected ", 4 * SizeOf(*output),
+                                                   " bytes for ", TextOf(*output), ", got ",
+                                                   sources.size()));
+  }
+  Permutation permutation{.output = *output, .sources = {}};
+  std::vector<bool> is_named(SizeOf(input));
+  for (std::size_t k = 0; k < sources.size(); k += 4) {
+    std::size_t source = 0;  // little-endian
+    for (std::size_t byte = 4; byte-- > 0;) {
+      source = source * 256 + static_cast<unsigned char>(sources[k + byte]);
+    }
+    if (source >= is_named.size() || is_named[source]) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("sources_uint32: number ", k / 4, ": expected one below ", is_named.size(),
+                       " (the size before this layer) that stands nowhere else, got ", source));
+    }
+    is_named[source] = true;
+    permutation.sources.push_back(source);
+  }
+  return permutation;
+}
+
+absl::StatusOr<Layer> ReadSum(std::string_view bytes) {
+  const absl::StatusOr<WireMessage> message = WireMessage::Parse(bytes, kFrozenSum);
+  if (!message.ok()) return message.status();
+  return Sum{.other = message->value(1)};
+}
+
+absl::StatusOr<Layer> ReadClip(std::string_view bytes) {
+  const absl::StatusOr<WireMessage> message = WireMessage::Parse(bytes, kFrozenClip);
+  if (!message.ok()) return message.status();
+  Dyadic limits[2];
+  for (const std::uint32_t field : {1U, 2U}) {
+    const absl::StatusOr<Dyadic> limit = FromBinary32(
+        static_cast<std::uint32_t>(message->value(field)), Binary32Rule::kZeroOrNormal);
+    if (!limit.ok()) return StatusAt(field == 1 ? "low" : "high", limit.status());
+    limits[field - 1] = *limit;
+  }
+  if (ToRational(limits[0]) <= ToRational(limits[1])) {
+    return Clip{.low = limits[0], .high = limits[1]};
+  }
+  return absl::InvalidArgumentError("high: expected at least low, got less");
+}
+
+absl::StatusOr<Layer> ReadMaxPool(std::string_view bytes, const Shape& input) {
+  const absl::StatusOr<WireMessage> message = WireMessage::Parse(bytes, kFrozenMaxPool);
+  if (!message.ok()) return message.status();
+  MaxPool pool;
+  for (const std::uint32_t field : {1U, 2U}) {
+    const absl::StatusOr<WindowAxis> axis =
+        ReadAxis(message->bytes(field), PaddingMode::kZero, input[field]);
+    const std::string place = field == 1 ? "vertical" : "horizontal";
+    if (!axis.ok()) return StatusAt(place, axis.status());
+    if (axis->dilation != 1 || axis->padding_before >= axis->taps ||
+        axis->padding_after >= axis->taps) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(place, ": expected dilation 1 and paddings below the size ", axis->taps,
+                       ", got dilation ", axis->dilation, " and paddings ", axis->padding_before,
+                       " and ", axis->padding_after));
+    }
+    (field == 1 ? pool.vertical : pool.horizontal) = *axis;
+  }
+  return pool;
 }
 
 absl::StatusOr<Layer> ReadKind(const WireField& kind, const Shape& input) {
@@ -371,6 +399,14 @@ absl::StatusOr<Layer> ReadKind(const WireField& kind, const Shape& input) {
       return ReadConvexPotential(kind.bytes, input);
     case 40:
       return ReadUpSampling(kind.bytes, input);
+    case 41:
+      return ReadPermutation(kind.bytes, input);
+    case 42:
+      return ReadSum(kind.bytes);
+    case 43:
+      return ReadClip(kind.bytes);
+    case 44:
+      return ReadMaxPool(kind.bytes, input);
     default:
       return absl::InternalError("expected a kind of layer that has a reader, got another");
   }
@@ -385,20 +421,6 @@ const char* NameOf(const WireField& kind) {
 
 }  // namespace
 
-absl::StatusOr<Shape> ParseShape(std::string_view bytes) {
-  const absl::StatusOr<std::vector<std::uint64_t>> numbers = ParsePacked(bytes, 3);
-  if (!numbers.ok()) return numbers.status();
-  if (numbers->size() != 3) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("expected 3 numbers [C, H, W], got ", numbers->size()));
-  }
-  const Shape shape = {(*numbers)[0], (*numbers)[1], (*numbers)[2]};
-  if (IsSample(shape)) return shape;
-  return absl::InvalidArgumentError(
-      absl::StrCat("expected [C, H, W] of at least 1 each and at most ", kMaxDimension,
-                   " in all, got ", Text(shape)));
-}
-
 absl::StatusOr<Layer> ReadLayer(std::string_view bytes, const Shape& input) {
   const absl::StatusOr<WireMessage> message = WireMessage::Parse(bytes, kFrozenLayer);
   if (!message.ok()) return message.status();
@@ -411,7 +433,8 @@ absl::StatusOr<Layer> ReadLayer(std::string_view bytes, const Shape& input) {
   if (!layer.ok()) return StatusAt(NameOf(kind), layer.status());
   if (const Shape output = OutputShape(*layer, input); !IsSample(output)) {
     return absl::InvalidArgumentError(absl::StrCat(NameOf(kind), ": output: expected at most ",
-                                                   kMaxDimension, " numbers, got ", Text(output)));
+                                                   kMaxDimension, " numbers, got ",
+                                                   TextOf(output)));
   }
   return layer;
 }

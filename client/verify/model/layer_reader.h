@@ -5,22 +5,12 @@
 #ifndef CLIENT_VERIFY_MODEL_LAYER_READER_H_
 #define CLIENT_VERIFY_MODEL_LAYER_READER_H_
 
-#include <cstddef>
 #include <string_view>
 
 #include "absl/status/statusor.h"
 #include "client/verify/model/layer.h"
 
 namespace lipserve::verify {
-
-// The largest size of a sample, and of anything that a layer says of itself.
-inline constexpr std::size_t kMaxDimension = std::size_t{1} << 22;
-
-// The numbers of a packed field [C, H, W].
-//
-// Guarantee: each is at least 1, and their product at most kMaxDimension.
-// Errors:    InvalidArgument, saying what was expected and got.
-absl::StatusOr<Shape> ParseShape(std::string_view bytes);
 
 // The layer in the message `bytes`, which reads samples of shape `input`.
 //

@@ -3,13 +3,16 @@
 
 #include <openssl/sha.h>
 
+#include <algorithm>
 #include <cstdint>
+#include <numeric>
 #include <string_view>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "client/verify/model/layer_fields.h"
 #include "client/verify/model/layer_reader.h"
 #include "client/verify/model/wire_message.h"
 
@@ -17,7 +20,7 @@ namespace lipserve::verify {
 namespace {
 
 constexpr char kKind[] = "lipserve.model";
-constexpr std::uint64_t kFormatVersion = 1;
+constexpr std::uint64_t kNewestVersion = 2;
 constexpr std::size_t kMaxLayers = 1024;
 
 constexpr FieldRule kSealedFile[] = {{1, WireType::kBytes, "kind"},
@@ -31,7 +34,8 @@ constexpr FieldRule kModelContent[] = {{1, WireType::kBytes, "name"},
                                        {5, WireType::kBytes, "class_labels", true},
                                        // Where the model came from: no part of the function.
                                        {6, WireType::kMessage, "training"},
-                                       {7, WireType::kVarint, "prototypes_per_class"}};
+                                       {7, WireType::kVarint, "prototypes_per_class"},
+                                       {8, WireType::kBytes, "layer_inputs"}};
 constexpr FieldRule kPixelScaling[] = {{1, WireType::kFixed64, "divisor"}};
 
 absl::StatusOr<WireMessage> ParseAt(const std::string& place, std::string_view bytes,
@@ -41,7 +45,13 @@ absl::StatusOr<WireMessage> ParseAt(const std::string& place, std::string_view b
   return message;
 }
 
-absl::StatusOr<std::string_view> OpenSeal(const std::string& file, std::string& digest) {
+struct Seal {
+  std::uint64_t format_version = 0;
+  std::string digest;  // of the content
+  std::string_view content;
+};
+
+absl::StatusOr<Seal> OpenSeal(const std::string& file) {
   const absl::StatusOr<WireMessage> sealed = ParseAt("SealedFile", file, kSealedFile);
   if (!sealed.ok()) return sealed.status();
   if (sealed->bytes(1) != kKind) {
@@ -49,17 +59,27 @@ absl::StatusOr<std::string_view> OpenSeal(const std::string& file, std::string& 
                                                    absl::CHexEscape(std::string(sealed->bytes(1))),
                                                    "\""));
   }
-  if (sealed->value(2) != kFormatVersion) {
+  const std::uint64_t version = sealed->value(2);
+  if (version < 1 || version > kNewestVersion) {
     return absl::InvalidArgumentError(
-        absl::StrCat("format version: expected ", kFormatVersion, ", got ", sealed->value(2)));
+        absl::StrCat("format version: expected 1 to ", kNewestVersion, ", got ", version));
   }
-  digest = Sha256Hex(std::string(sealed->bytes(4)));
+  std::string digest = Sha256Hex(std::string(sealed->bytes(4)));
   const std::string claimed = absl::BytesToHexString(std::string(sealed->bytes(3)));
   if (digest != claimed) {
     return absl::DataLossError(absl::StrCat("SHA-256 of the content: expected ", claimed,
                                             " as the file says, got ", digest));
   }
-  return sealed->bytes(4);
+  return Seal{version, std::move(digest), sealed->bytes(4)};
+}
+
+// The lowest version that holds the model.
+std::uint64_t VersionOf(const Model& model, const WireMessage& content) {
+  const auto is_new = [](const Layer& layer) {
+    return std::holds_alternative<Permutation>(layer) || std::holds_alternative<Sum>(layer) ||
+           std::holds_alternative<Clip>(layer) || std::holds_alternative<MaxPool>(layer);
+  };
+  return content.has(8) || std::any_of(model.layers.begin(), model.layers.end(), is_new) ? 2 : 1;
 }
 
 absl::StatusOr<PixelTable> ReadPixelScaling(std::string_view bytes) {
@@ -70,20 +90,77 @@ absl::StatusOr<PixelTable> ReadPixelScaling(std::string_view bytes) {
   return PixelTable::Create(ToRational(*divisor));
 }
 
+// Which value each layer reads: as the file says, or the one before it.
+absl::Status ReadInputs(const WireMessage& content, Model& model) {
+  std::size_t layers = 0;
+  for (const WireField& field : content.fields()) layers += field.number == 4 ? 1 : 0;
+  if (layers > kMaxLayers) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("layers: expected at most ", kMaxLayers, ", got ", layers));
+  }
+  std::vector<std::size_t> chain(layers);
+  std::iota(chain.begin(), chain.end(), std::size_t{0});
+  if (!content.has(8)) {
+    model.inputs = std::move(chain);
+    return absl::OkStatus();
+  }
+  const absl::StatusOr<std::vector<std::uint64_t>> inputs =
+      ParsePacked(content.bytes(8), kMaxLayers);
+  if (!inputs.ok()) return StatusAt("layer_inputs", inputs.status());
+  model.inputs.assign(inputs->begin(), inputs->end());
+  if (model.inputs.size() != layers || model.inputs == chain) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("layer_inputs: expected none, or one for each of ", layers,
+                     " layers that is not always the value before it, got ", model.inputs.size()));
+  }
+  return absl::OkStatus();
+}
+
+// Whether layer `k` of the network may read this value.
+absl::Status CheckReads(const char* name, std::size_t value, std::size_t k) {
+  if (value <= k) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(name, ": expected a value before this layer's, at most ", k, ", got ", value));
+}
+
+// The layer in the message `bytes`, layer `k` of the model. Marks the values that it reads.
+absl::StatusOr<Layer> ReadLayerOf(const Model& model, const std::vector<Shape>& shapes,
+                                  std::string_view bytes, std::vector<bool>& is_read) {
+  const std::size_t k = model.layers.size();
+  const std::size_t input = model.inputs[k];
+  if (absl::Status status = CheckReads("input", input, k); !status.ok()) return status;
+  is_read[input] = true;
+  absl::StatusOr<Layer> layer = ReadLayer(bytes, shapes[input]);
+  if (!layer.ok()) return layer;
+  if (const auto* const sum = std::get_if<Sum>(&*layer)) {
+    if (absl::Status status = CheckReads("other", sum->other, k); !status.ok()) return status;
+    if (shapes[sum->other] != shapes[input]) {
+      return absl::InvalidArgumentError(absl::StrCat("other: expected a value of shape ",
+                                                     TextOf(shapes[input]), ", got ",
+                                                     TextOf(shapes[sum->other])));
+    }
+    is_read[sum->other] = true;
+  }
+  return layer;
+}
+
 absl::Status ReadLayers(const WireMessage& content, Model& model) {
-  Shape shape = model.input_shape;
+  if (absl::Status status = ReadInputs(content, model); !status.ok()) return status;
+  std::vector<Shape> shapes = {model.input_shape};
+  std::vector<bool> is_read(model.inputs.size());
   for (const WireField& field : content.fields()) {
     if (field.number == 5) model.class_labels.emplace_back(field.bytes);
     if (field.number != 4) continue;
-    const std::string place = absl::StrCat("layer ", model.layers.size());
-    if (model.layers.size() == kMaxLayers) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(place, ": expected at most ", kMaxLayers, " layers"));
-    }
-    absl::StatusOr<Layer> layer = ReadLayer(field.bytes, shape);
-    if (!layer.ok()) return StatusAt(place, layer.status());
-    shape = OutputShape(*layer, shape);
+    const std::size_t k = model.layers.size();
+    absl::StatusOr<Layer> layer = ReadLayerOf(model, shapes, field.bytes, is_read);
+    if (!layer.ok()) return StatusAt(absl::StrCat("layer ", k), layer.status());
+    shapes.push_back(OutputShape(*layer, shapes[model.inputs[k]]));
     model.layers.push_back(*std::move(layer));
+  }
+  if (const auto unread = std::find(is_read.begin(), is_read.end(), false);
+      unread != is_read.end()) {
+    return absl::InvalidArgumentError(absl::StrCat("layers: expected a layer that reads value ",
+                                                   unread - is_read.begin(), ", got none"));
   }
   if (model.layers.empty() || !std::holds_alternative<Dense>(model.layers.back())) {
     return absl::InvalidArgumentError(
@@ -109,6 +186,14 @@ absl::Status ReadLayers(const WireMessage& content, Model& model) {
 
 }  // namespace
 
+std::vector<Shape> Model::ValueShapes() const {
+  std::vector<Shape> shapes = {input_shape};
+  for (std::size_t k = 0; k < layers.size(); ++k) {
+    shapes.push_back(OutputShape(layers[k], shapes[inputs[k]]));
+  }
+  return shapes;
+}
+
 std::string Sha256Hex(const std::string& bytes) {
   std::string digest(SHA256_DIGEST_LENGTH, '\0');
   SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(),
@@ -117,10 +202,9 @@ std::string Sha256Hex(const std::string& bytes) {
 }
 
 absl::StatusOr<Model> ParseModel(const std::string& file) {
-  std::string digest;
-  const absl::StatusOr<std::string_view> bytes = OpenSeal(file, digest);
-  if (!bytes.ok()) return bytes.status();
-  const absl::StatusOr<WireMessage> content = ParseAt("ModelContent", *bytes, kModelContent);
+  absl::StatusOr<Seal> seal = OpenSeal(file);
+  if (!seal.ok()) return seal.status();
+  const absl::StatusOr<WireMessage> content = ParseAt("ModelContent", seal->content, kModelContent);
   if (!content.ok()) return content.status();
   absl::StatusOr<PixelTable> pixels = ReadPixelScaling(content->bytes(3));
   if (!pixels.ok()) return StatusAt("pixel_scaling", pixels.status());
@@ -130,8 +214,13 @@ absl::StatusOr<Model> ParseModel(const std::string& file) {
               .input_shape = *input_shape,
               .pixels = *std::move(pixels),
               .file_digest = Sha256Hex(file),
-              .digest = std::move(digest)};
+              .digest = std::move(seal->digest)};
   if (absl::Status status = ReadLayers(*content, model); !status.ok()) return status;
+  if (const std::uint64_t lowest = VersionOf(model, *content); seal->format_version != lowest) {
+    return absl::InvalidArgumentError(absl::StrCat("format version: expected ", lowest,
+                                                   ", the lowest that holds this model, got ",
+                                                   seal->format_version));
+  }
   return model;
 }
 

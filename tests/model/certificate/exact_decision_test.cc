@@ -61,6 +61,7 @@ std::vector<FrozenNetwork> NetworksOfEveryLayer() {
       RandomImageNetwork(4, 5, /*with_l2_norm_pool=*/true),
       RandomActivationNetwork(5, 4),
       RandomPotentialNetwork(6, 4),
+      RandomBranchingNetwork(8, 4),
       WithPrototypes(RandomNetwork(7, {12, 8, 3}), 7, 4),
   };
   const std::size_t count = networks.size();
@@ -161,6 +162,7 @@ TEST(ExactDecisionTest, ErrorBoundHoldsInTheWorstCaseAndIsTight) {
        kNearlyOne,
        8 * kNearlyOne,
        0x1p-6F},
+      {"in both values of a sum", {SumLayer{.other = 0}}, kNearlyOne, 2 * kNearlyOne, 0x1p-8F},
       {"the rounding after a layer",
        {DiagonalLayer(kCount, kNearlyOne)},
        1.0F,

@@ -83,13 +83,13 @@ TEST(ExactProductsTest, TheLargestSumDoesNotOverflow) {
 
 TEST(ExactIntegersTest, RoundingKeepsTheBitsOfTheLargestAndCountsWhatItChanges) {
   const StopCheck never;
-  ExactRun run{.precision = 4, .stop = never, .layers = 3};
+  ExactRun run{.precision = 4, .stop = never, .value = 3};
   ScaledIntegers x{.numbers = {0b1111111, -0b0001111, 0b11000, 0}, .exponent = -2};
   RoundDown(x, run);
   EXPECT_EQ(x.numbers, (std::vector<mpz_class>{0b1111, -0b0010, 0b11, 0}));
   EXPECT_EQ(x.exponent, 1);
   ASSERT_EQ(run.roundings.size(), 1U);
-  EXPECT_EQ(run.roundings[0].layers, 3U);
+  EXPECT_EQ(run.roundings[0].value, 3U);
   EXPECT_EQ(run.roundings[0].count, 2U);
   EXPECT_EQ(run.roundings[0].exponent, 1);
   RoundDown(x, run);  // nothing is left to round

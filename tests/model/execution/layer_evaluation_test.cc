@@ -133,6 +133,25 @@ std::vector<LayerCase> LayerCases() {
       {"prelu", {5, 3, 4}, PReluLayer{{0.3F, -0.7F, 1.0F, 0.0F, -2.5F}}},
       {"preluOfAVector", {3, 1, 1}, PReluLayer{{0.3F, 0.1F, -1.0F}}},
       {"householder", {6, 3, 4}, HouseholderLayer{{1.3F, 0.4F, -0.9F, 1.1F, 0.2F, 3.0F}}},
+      {"permutation",
+       {2, 3, 4},
+       [] {
+         PermutationLayer layer{.output = {.channels = 5, .height = 2, .width = 2}};
+         for (std::uint32_t k = 0; k < 20; ++k) layer.sources.push_back((k * 7 + 2) % 24);
+         return layer;
+       }()},
+      {"sumOfAValueWithItself", {5, 3, 4}, SumLayer{.other = 0}},
+      {"clip", {5, 3, 4}, ClipLayer{.low = -0.5F, .high = 0.25F}},
+      {"clipAboveZero", {3, 1, 1}, ClipLayer{.low = 0.5F, .high = 0.5F}},
+      {"maxPool",
+       {5, 6, 6},
+       MaxPoolLayer{.vertical = Axis(2, 2, 1, 0, 0), .horizontal = Axis(3, 3, 1, 0, 0)}},
+      {"maxPoolThatSkips",
+       {2, 7, 8},
+       MaxPoolLayer{.vertical = Axis(2, 3, 1, 0, 0), .horizontal = Axis(1, 2, 1, 0, 0)}},
+      {"maxPoolThatOverlaps",
+       {3, 7, 6},
+       MaxPoolLayer{.vertical = Axis(3, 2, 1, 1, 1), .horizontal = Axis(3, 1, 1, 2, 0)}},
       {"householderOfAVector", {2, 1, 1}, HouseholderLayer{{-1.0F, 1.0F}}},
   };
   for (std::uint64_t seed = 1; seed <= 30; ++seed) cases.push_back(RandomCase(seed));
@@ -186,6 +205,12 @@ std::vector<Quad> PotentialMagnitudes(const LayerCase& test, const std::vector<Q
   return y;
 }
 
+// The layer's definition. A sum adds x to itself.
+std::vector<Quad> Evaluate(const LayerCase& test, const FrozenLayer& layer,
+                           const std::vector<Quad>& x) {
+  return std::visit(QuadLayer{x, test.input, &x}, layer);
+}
+
 // |T| |x| + |b| of Lemma 1, for every output.
 std::vector<Quad> Magnitudes(const LayerCase& test, std::span<const float> x) {
   std::vector<Quad> absolute(x.begin(), x.end());
@@ -194,8 +219,7 @@ std::vector<Quad> Magnitudes(const LayerCase& test, std::span<const float> x) {
     return PotentialMagnitudes(test, absolute);
   }
   if (std::holds_alternative<PReluLayer>(test.layer)) {
-    std::vector<Quad> exact =
-        std::visit(QuadLayer{std::vector<Quad>(x.begin(), x.end()), test.input}, test.layer);
+    std::vector<Quad> exact = Evaluate(test, test.layer, std::vector<Quad>(x.begin(), x.end()));
     for (Quad& value : exact) value = QuadAbs(value);
     return exact;
   }
@@ -208,7 +232,7 @@ std::vector<Quad> Magnitudes(const LayerCase& test, std::span<const float> x) {
     for (std::size_t k = 0; k < y.size(); ++k) y[k] = QuadAbs(2 * absolute[k] - y[k]);
     return y;
   }
-  return std::visit(QuadLayer{absolute, test.input}, std::visit(Absolute(), test.layer));
+  return Evaluate(test, std::visit(Absolute(), test.layer), absolute);
 }
 
 // Products of one output.
@@ -231,20 +255,20 @@ std::size_t FanIn(const FrozenLayer& layer) {
   }
   if (std::holds_alternative<PReluLayer>(layer)) return 1;
   if (std::holds_alternative<HouseholderLayer>(layer)) return 3;
+  if (std::holds_alternative<SumLayer>(layer)) return 1;
   return 0;
 }
 
 // The rounding error that the proof allows a number computed with unit roundoff u.
 double Allowed(const LayerCase& test, double magnitude, double unit_roundoff) {
-  if (OnlyMovesNumbers(test.layer)) return 0.0;
+  if (FanIn(test.layer) == 0) return 0.0;
   return Gamma(static_cast<double>(FanIn(test.layer) + 1), unit_roundoff).value() * magnitude;
 }
 
 template <typename Number>
 void ExpectWithinBound(const LayerCase& test, std::span<const float> x, std::span<const Number> got,
                        double unit_roundoff) {
-  const std::vector<Quad> exact =
-      std::visit(QuadLayer{std::vector<Quad>(x.begin(), x.end()), test.input}, test.layer);
+  const std::vector<Quad> exact = Evaluate(test, test.layer, std::vector<Quad>(x.begin(), x.end()));
   const std::vector<Quad> magnitudes = Magnitudes(test, x);
   ASSERT_EQ(got.size(), exact.size());
   for (std::size_t k = 0; k < exact.size(); ++k) {
@@ -259,11 +283,12 @@ void ExpectNormsOfTheInput(const LayerCase& test, ConstMatrixView inputs,
                            std::span<const Upper> norms) {
   if (OnlyMovesNumbers(test.layer)) return;
   ASSERT_EQ(norms.size(), 2 * inputs.rows);
+  const Quad values = std::holds_alternative<SumLayer>(test.layer) ? 2 : 1;
   for (std::size_t r = 0; r < inputs.rows; ++r) {
     Quad squares = 0;
     for (const float value : inputs.row(r)) squares += static_cast<Quad>(value) * value;
-    EXPECT_GE(static_cast<Quad>(norms[r].value()), QuadSqrt(squares));
-    EXPECT_LE(static_cast<Quad>(norms[r].value()), QuadSqrt(squares) * (1 + 1e-8));
+    EXPECT_GE(static_cast<Quad>(norms[r].value()), values * QuadSqrt(squares));
+    EXPECT_LE(static_cast<Quad>(norms[r].value()), values * QuadSqrt(squares) * (1 + 1e-8));
   }
 }
 

@@ -20,7 +20,8 @@ namespace {
 
 struct NetworkCase {
   std::string name;
-  std::vector<FrozenLayer> layers;  // of an image of [4, 6, 4], before the head
+  std::vector<FrozenLayer> layers;       // of an image of [4, 6, 4], before the head
+  std::vector<std::size_t> inputs = {};  // FrozenNetwork::inputs, with the head
 };
 
 ConvolutionLayer Convolution(const SampleShape& input, std::size_t outputs, std::size_t size) {
@@ -33,6 +34,11 @@ ConvolutionLayer Convolution(const SampleShape& input, std::size_t outputs, std:
                             .horizontal = axis,
                             .padding_mode = PaddingMode::kReflect},
                            0.3);
+}
+
+std::vector<FrozenLayer> WithoutHead(FrozenNetwork network) {
+  network.layers.pop_back();
+  return std::move(network.layers);
 }
 
 std::vector<NetworkCase> NetworkCases() {
@@ -61,22 +67,37 @@ std::vector<NetworkCase> NetworkCases() {
           return RandomDense(random, 18, 12, 0.3);
         }(),
         pairs}},
+      {"everyBranch", WithoutHead(RandomBranchingNetwork(10, 3)),
+       RandomBranchingNetwork(10, 3).inputs},
+      {"threeReadersOfOneValue",
+       {Convolution(image, 4, 3), Convolution(image, 4, 1), pairs, SumLayer{.other = 1},
+        SumLayer{.other = 2}, SumLayer{.other = 0}},
+       {0, 1, 1, 3, 4, 5, 6}},
+      {"movedBranches",  // both summands are the input's numbers, moved
+       {pairs, AbsLayer{}, SumLayer{.other = 1}, FlattenLayer{}},
+       {0, 0, 2, 3, 4}},
+      {"inputAtTheEnd",
+       {Convolution(image, 4, 3), pairs, Convolution(image, 4, 1), FlattenLayer{}, FlattenLayer{},
+        SumLayer{.other = 4}},
+       {0, 1, 2, 3, 0, 5, 6}},
   };
 }
 
-// Norms of what the rounding layers read, in quadruple precision.
+// Norms of what the rounding layers read, of a sum's two values together, in quadruple precision.
 std::vector<Quad> RoundingInputNorms(const FrozenNetwork& network, std::span<const float> input) {
   std::vector<Quad> norms;
-  std::vector<Quad> x(input.begin(), input.end());
-  SampleShape shape = network.input_shape;
-  for (const FrozenLayer& layer : network.layers) {
-    if (!OnlyMovesNumbers(layer)) {
-      Quad squares = 0;
-      for (const Quad value : x) squares += value * value;
-      norms.push_back(QuadSqrt(squares));
+  const auto values = NetworkValues(network, std::vector<Quad>(input.begin(), input.end()));
+  const auto norm = [&](std::size_t value) {
+    Quad squares = 0;
+    for (const Quad number : values[value]) squares += number * number;
+    return QuadSqrt(squares);
+  };
+  for (std::size_t l = 0; l < network.layers.size(); ++l) {
+    if (OnlyMovesNumbers(network.layers[l])) continue;
+    norms.push_back(norm(network.InputOf(l)));
+    if (const auto* const sum = std::get_if<SumLayer>(&network.layers[l])) {
+      norms.back() += norm(sum->other);
     }
-    x = std::visit(QuadLayer{x, shape}, layer);
-    shape = OutputShape(layer, shape);
   }
   return norms;
 }
@@ -88,8 +109,8 @@ class NetworkStepsTest : public ::testing::TestWithParam<NetworkCase> {
   NetworkStepsTest() {
     network_.input_shape = {4, 6, 4};
     network_.layers = GetParam().layers;
-    SampleShape shape = network_.input_shape;
-    for (const FrozenLayer& layer : network_.layers) shape = OutputShape(layer, shape);
+    network_.inputs = GetParam().inputs;
+    const SampleShape shape = ValueShapes(network_).back();
     network_.layers.emplace_back(RandomDense(random_, shape.size(), 3, 0.3));
     EXPECT_TRUE(CheckNetwork(network_).ok()) << CheckNetwork(network_);
     x_ = RandomFloats(random_, kBatch * network_.input_shape.size(), 1.0);

@@ -270,6 +270,79 @@ TEST_F(CheckConvolutionalNetworkTest, RefusesScalesThatAreNotPositiveNormalNumbe
   }
 }
 
+class CheckBranchingNetworkTest : public ::testing::Test {
+ protected:
+  FrozenNetwork network_ = RandomBranchingNetwork(1, 3);
+};
+
+TEST_F(CheckBranchingNetworkTest, AcceptsAWellFormedNetworkAndKnowsItsValues) {
+  EXPECT_TRUE(CheckNetwork(network_).ok()) << CheckNetwork(network_);
+  const SampleShape image{.channels = 4, .height = 6, .width = 4};
+  EXPECT_EQ(ValueShapes(network_)[7], image);
+  EXPECT_EQ(ValueShapes(network_)[8], (SampleShape{.channels = 3, .height = 5, .width = 6}));
+  EXPECT_THAT(LastReaders(network_), ::testing::ElementsAre(1, 2, 2, 3, 5, 5, 6, 7, 8, 9, 10, 11));
+  EXPECT_EQ(DescribeLayerOf(network_, 2), "sum with value 1");
+  EXPECT_EQ(DescribeLayerOf(network_, 1),
+            "convolution [4, 6, 4] -> [4, 6, 4], 3x3, zero padding with bias, reads value 0");
+  EXPECT_EQ(DescribeLayer(network_.layers[6]), "clip to [-1, 0.75]");
+  EXPECT_EQ(DescribeLayer(network_.layers[7]), "permutation to [3, 5, 6]");
+}
+
+TEST_F(CheckBranchingNetworkTest, RefusesInputsThatAreNotThereYetOrNeverRead) {
+  network_.inputs[4] = 5;
+  EXPECT_THAT(ErrorOf(network_), HasSubstr("input: expected a value before this layer's, at most "
+                                           "4, got 5"));
+  network_.inputs[4] = 3;
+  std::get<SumLayer>(network_.layers[5]).other = 6;
+  EXPECT_THAT(ErrorOf(network_), HasSubstr("layer 5 (sum with value 6): other: expected a value "
+                                           "before this layer's, at most 5, got 6"));
+  std::get<SumLayer>(network_.layers[5]).other = 3;
+  EXPECT_THAT(ErrorOf(network_), HasSubstr("expected a layer that reads value 4 (the output of "
+                                           "layer 3), got none"));
+}
+
+TEST_F(CheckBranchingNetworkTest, RefusesASumOfOtherShapes) {
+  std::get<SumLayer>(network_.layers[9]).other = 8;
+  EXPECT_THAT(ErrorOf(network_), HasSubstr("layer 9 (sum with value 8): other: expected a value of "
+                                           "shape [3, 2, 6], got [3, 5, 6]"));
+}
+
+TEST_F(CheckBranchingNetworkTest, RefusesInputsOfAChain) {
+  FrozenNetwork chain = RandomNetwork(1, {6, 3});
+  chain.inputs = {0, 1};
+  EXPECT_THAT(ErrorOf(chain), HasSubstr("inputs: expected none where each layer reads the one"));
+}
+
+TEST_F(CheckBranchingNetworkTest, RefusesPermutationsThatRepeatOrLeaveTheInput) {
+  auto& permutation = std::get<PermutationLayer>(network_.layers[7]);
+  std::swap(permutation.sources[0], permutation.sources[1]);
+  EXPECT_TRUE(CheckNetwork(network_).ok());
+  permutation.sources[3] = permutation.sources[17];
+  EXPECT_THAT(ErrorOf(network_), HasSubstr("layer 7 (permutation to [3, 5, 6]): source "));
+  permutation.sources[3] = 96;
+  EXPECT_THAT(ErrorOf(network_), HasSubstr("layer 7 (permutation to [3, 5, 6]): source "));
+}
+
+TEST_F(CheckBranchingNetworkTest, RefusesClipsWithoutAnInterval) {
+  const float infinity = std::numeric_limits<float>::infinity();
+  for (const ClipLayer bad :
+       {ClipLayer{.low = 1.0F, .high = 0.5F}, ClipLayer{.low = -infinity, .high = 0.5F},
+        ClipLayer{.low = 0.0F, .high = std::nanf("")}, ClipLayer{.low = 1e-40F, .high = 1.0F}}) {
+    network_.layers[6] = bad;
+    EXPECT_THAT(ErrorOf(network_), HasSubstr("layer 6 (clip to"));
+  }
+}
+
+TEST_F(CheckBranchingNetworkTest, RefusesMaxPoolsWithEmptyWindows) {
+  const auto error = [](const MaxPoolLayer& pool) { return LayerError(pool, {2, 5, 5}); };
+  EXPECT_EQ(error({.vertical = {.size = 3, .padding_before = 2, .padding_after = 2}}), "");
+  EXPECT_THAT(error({.vertical = {.size = 3, .padding_before = 3}}), HasSubstr("padding"));
+  EXPECT_THAT(error({.horizontal = {.size = 2, .padding_after = 2}}), HasSubstr("padding"));
+  EXPECT_THAT(error({.horizontal = {.size = 2, .dilation = 2}}), HasSubstr("dilation"));
+  EXPECT_THAT(error({.horizontal = {.size = 6}}), HasSubstr("window"));
+  EXPECT_THAT(error({.horizontal = {.size = 2, .stride = 0}}), HasSubstr("stride"));
+}
+
 TEST(CheckUpSamplingTest, RefusesWindowsThatDoNotDivideTheChannels) {
   const auto status = [](std::size_t height, std::size_t width) {
     FrozenNetwork network{.input_shape = {12, 2, 2}, .layers = {}};

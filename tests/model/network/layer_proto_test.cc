@@ -85,6 +85,19 @@ TEST(LayerProtoTest, KeepsEveryFieldOfTheOtherLayers) {
               ::testing::ElementsAre(0.5F, -2.0F));
   EXPECT_THAT(std::get<HouseholderLayer>(RoundTrip(HouseholderLayer{{1.0F, -1.0F}})).directions,
               ::testing::ElementsAre(1.0F, -1.0F));
+  const auto permutation = std::get<PermutationLayer>(RoundTrip(PermutationLayer{
+      .output = {.channels = 1, .height = 2, .width = 3}, .sources = {5, 0, 300}}));
+  EXPECT_EQ(permutation.output, (SampleShape{.channels = 1, .height = 2, .width = 3}));
+  EXPECT_THAT(permutation.sources, ::testing::ElementsAre(5, 0, 300));
+  EXPECT_EQ(std::get<SumLayer>(RoundTrip(SumLayer{.other = 7})).other, 7U);
+  const auto clip = std::get<ClipLayer>(RoundTrip(ClipLayer{.low = -0.5F, .high = 6.0F}));
+  EXPECT_EQ(clip.low, -0.5F);
+  EXPECT_EQ(clip.high, 6.0F);
+  const MaxPoolLayer max_pool{.vertical = {.size = 3, .stride = 2, .padding_before = 1},
+                              .horizontal = {.size = 4, .stride = 5, .padding_after = 2}};
+  const auto read_pool = std::get<MaxPoolLayer>(RoundTrip(max_pool));
+  ExpectSame(read_pool.vertical, max_pool.vertical);
+  ExpectSame(read_pool.horizontal, max_pool.horizontal);
   const auto dense = std::get<DenseLayer>(RoundTrip(DenseLayer{.inputs = 2,
                                                                .outputs = 1,
                                                                .weights = {1.0F, 2.0F},
@@ -138,6 +151,31 @@ TEST(LayerProtoTest, TurnsNegativeSizesIntoZeroWhichNoNetworkHas) {
   ASSERT_TRUE(read.ok()) << read.status();
   EXPECT_EQ(std::get<ConvolutionLayer>(*read).groups, 0U);
   EXPECT_EQ(std::get<ConvolutionLayer>(*read).vertical.stride, 0U);
+}
+
+TEST(LayerProtoTest, RefusesDamagedLayersOfNetworksThatBranch) {
+  const auto error_after = [](const FrozenLayer& layer,
+                              const std::function<void(v1::FrozenLayer&)>& damage) {
+    v1::FrozenLayer proto = LayerToProto(layer);
+    damage(proto);
+    return std::string(LayerFromProto(proto).status().message());
+  };
+  const PermutationLayer permutation{.output = {1, 1, 2}, .sources = {1, 0}};
+  EXPECT_THAT(error_after(permutation,
+                          [](auto& proto) {
+                            proto.mutable_permutation()->mutable_sources_uint32()->pop_back();
+                          }),
+              HasSubstr("sources: expected a multiple of 4 bytes, got 7"));
+  EXPECT_THAT(error_after(permutation,
+                          [](auto& proto) { proto.mutable_permutation()->add_output_shape(1); }),
+              HasSubstr("output_shape: expected 3 numbers [C, H, W], got 4"));
+  EXPECT_THAT(error_after(SumLayer{}, [](auto& proto) { proto.mutable_sum()->set_other(-1); }),
+              HasSubstr("other: expected"));
+  EXPECT_THAT(error_after(MaxPoolLayer{},
+                          [](auto& proto) {
+                            proto.mutable_max_pool()->mutable_vertical()->set_padding_after(-1);
+                          }),
+              HasSubstr("vertical: expected paddings of at least 0"));
 }
 
 TEST(LayerProtoTest, RefusesALayerOfNoKnownKind) {

@@ -19,6 +19,12 @@ namespace {
 
 using ::testing::HasSubstr;
 
+// The version that the file says.
+std::uint32_t VersionOf(const std::string& path) {
+  return ReadSealedFile(path, {.kind = "lipserve.model", .format_version = 9, .oldest_version = 1})
+      ->format_version;
+}
+
 class ModelFileTest : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -29,8 +35,8 @@ class ModelFileTest : public ::testing::Test {
 
   // Writes a good model, lets `damage` change its content under a valid checksum, and reads it.
   std::string ErrorAfter(const std::function<void(v1::ModelContent&)>& damage) {
-    const SealedFileKind kind{.kind = "lipserve.model", .format_version = 1};
     EXPECT_TRUE(WriteModelFile(path_, model_).ok());
+    const SealedFileKind kind{.kind = "lipserve.model", .format_version = VersionOf(path_)};
     v1::ModelContent content;
     EXPECT_TRUE(content.ParseFromString(ReadSealedFile(path_, kind)->bytes));
     damage(content);
@@ -103,6 +109,47 @@ TEST_F(ModelFileTest, ReadsBackAConvolutionalNetwork) {
     EXPECT_EQ(LayerToProto(read->network.layers[i]).SerializeAsString(),
               LayerToProto(model_.network.layers[i]).SerializeAsString());
   }
+}
+
+TEST_F(ModelFileTest, ReadsBackANetworkThatBranchesAsVersion2) {
+  ASSERT_TRUE(WriteModelFile(path_, model_).ok());
+  EXPECT_EQ(VersionOf(path_), 1U);
+  model_ = ModelOf(RandomBranchingNetwork(1, 3));
+  ASSERT_TRUE(WriteModelFile(path_, model_).ok());
+  EXPECT_EQ(VersionOf(path_), 2U);
+  const auto read = ReadModelFile(path_);
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(read->network.inputs, model_.network.inputs);
+  ASSERT_EQ(read->network.layers.size(), model_.network.layers.size());
+  for (std::size_t i = 0; i < model_.network.layers.size(); ++i) {
+    EXPECT_EQ(LayerToProto(read->network.layers[i]).SerializeAsString(),
+              LayerToProto(model_.network.layers[i]).SerializeAsString());
+  }
+}
+
+// Each version has a model in one form only.
+TEST_F(ModelFileTest, RefusesAVersionThatIsNotTheLowest) {
+  for (const std::uint32_t version : {1U, 2U}) {
+    model_ =
+        version == 2 ? ModelOf(RandomNetwork(1, {6, 3})) : ModelOf(RandomBranchingNetwork(1, 3));
+    ASSERT_TRUE(WriteModelFile(path_, model_).ok());
+    const auto sealed =
+        ReadSealedFile(path_, {.kind = "lipserve.model", .format_version = 2, .oldest_version = 1});
+    ASSERT_TRUE(sealed.ok());
+    ASSERT_TRUE(
+        WriteSealedFile(path_, {.kind = "lipserve.model", .format_version = version}, sealed->bytes)
+            .ok());
+    EXPECT_THAT(std::string(ReadModelFile(path_).status().message()),
+                HasSubstr(absl::StrCat("format version: expected ", 3 - version)));
+  }
+}
+
+TEST_F(ModelFileTest, RefusesInputsThatAreNone) {
+  model_ = ModelOf(RandomBranchingNetwork(1, 3));
+  EXPECT_THAT(ErrorAfter([](v1::ModelContent& content) { content.set_layer_inputs(3, -1); }),
+              HasSubstr("layer_inputs: expected numbers of values, got -1"));
+  EXPECT_THAT(ErrorAfter([](v1::ModelContent& content) { content.add_layer_inputs(1); }),
+              HasSubstr("inputs: expected none, or one for each of 12 layers, got 13"));
 }
 
 TEST_F(ModelFileTest, TheSameModelGivesTheSameDigest) {

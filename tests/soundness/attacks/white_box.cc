@@ -9,7 +9,7 @@ namespace lipserve {
 namespace {
 
 double ScoreAt(const TracedScores& trace, std::size_t i) {
-  return i < trace.scores.size() ? trace.scores[i] : 0.0;
+  return i < trace.scores().size() ? trace.scores()[i] : 0.0;
 }
 
 // The row with the largest score from `first` to before `end`.

@@ -35,6 +35,19 @@ double LipschitzFromBelow(const FrozenLayer& layer, const SampleShape& input) {
             }
             return largest;
           },
+          // The most windows that read a number.
+          [&](const MaxPoolLayer& pool) {
+            const SampleShape out = OutputShape(pool, input);
+            std::vector<double> reads(input.height * input.width, 0.0);
+            for (std::size_t i = 0; i < out.height; ++i) {
+              for (std::size_t j = 0; j < out.width; ++j) {
+                ForEachRead(pool, input, i, j, [&](std::size_t row, std::size_t column) {
+                  reads[row * input.width + column] += 1.0;
+                });
+              }
+            }
+            return std::sqrt(*std::max_element(reads.begin(), reads.end()));
+          },
           [](const HouseholderLayer& layer_of_pairs) {
             double largest = 2.0;
             const auto& v = layer_of_pairs.directions;
@@ -71,7 +84,7 @@ double ClaimedNormFromBelow(const FrozenLayer& layer, const SampleShape& input) 
     const double norm = Norm(v);
     if (!(norm > 0.0)) break;
     for (double& value : v) value /= norm;
-    const std::vector<double> u = std::visit(TracedLayer{v, input}, linear);
+    const std::vector<double> u = std::visit(TracedLayer<>{v, input}, linear);
     best = std::max(best, Norm(u));
     v = std::visit(GradientOfLayer{v, input, u}, linear);
   }
@@ -79,11 +92,17 @@ double ClaimedNormFromBelow(const FrozenLayer& layer, const SampleShape& input) 
 }
 
 ArguableRadius::ArguableRadius(const FrozenNetwork& network) : network_(network) {
-  SampleShape shape = network.input_shape;
+  const std::vector<SampleShape> shapes = ValueShapes(network);
+  std::vector<double> norms = {1.0};
   for (std::size_t l = 0; l + 1 < network.layers.size(); ++l) {
-    hidden_norm_ *= LipschitzFromBelow(network.layers[l], shape);
-    shape = OutputShape(network.layers[l], shape);
+    const std::size_t read = network.InputOf(l);
+    if (const auto* const sum = std::get_if<SumLayer>(&network.layers[l])) {
+      norms.push_back(norms[read] + norms[sum->other]);
+    } else {
+      norms.push_back(norms[read] * LipschitzFromBelow(network.layers[l], shapes[read]));
+    }
   }
+  hidden_norm_ = norms[network.InputOf(network.layers.size() - 1)];
 }
 
 ArguableAnswer ArguableRadius::At(std::span<const float> input, std::size_t chosen) const {

@@ -25,9 +25,10 @@ class ArguableRadius {
   explicit ArguableRadius(const FrozenNetwork& network);
 
   // max_i min_j (f_i - f_j) / (||w_i - w_j|| K) over rows i of the class and j of others, where the
-  // scores are in quadruple precision and K is the product of the layers' norms, each bounded from
-  // below by power iterations or by its formula. So no correct certificate is longer, but for
-  // roundings of 1e-12 relative. Likewise the margin, min_j (f_i - f_j) of the best row i.
+  // scores are in quadruple precision and K is the product of the layers' norms, and the sum of
+  // them where branches meet, each bounded from below by power iterations or by its formula. So no
+  // correct certificate is longer, but for roundings of 1e-12 relative. Likewise the margin, min_j
+  // (f_i - f_j) of the best row i.
   ArguableAnswer At(std::span<const float> input, std::size_t chosen) const;
 
  private:

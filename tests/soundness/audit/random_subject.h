@@ -5,7 +5,7 @@
 // Half of them are *aligned*: one layer has a norm that is not 1, all others are isometries, and
 // the last layer's difference of scores points along the largest singular vector of everything
 // before it. So the certificate of the reference image is tight, and a radius that is one
-// ten-thousandth too long is false. The others are chains of any layers.
+// ten-thousandth too long is false. The others are networks of any layers.
 #ifndef TESTS_SOUNDNESS_AUDIT_RANDOM_SUBJECT_H_
 #define TESTS_SOUNDNESS_AUDIT_RANDOM_SUBJECT_H_
 
@@ -36,8 +36,12 @@ enum class SubjectKind {
   kHouseholder,
   kDensePotential,
   kConvolutionPotential,
+  kPermutation,
+  kSum,
+  kClip,
+  kMaxPool,
 };
-inline constexpr std::size_t kNumSubjectKinds = 16;
+inline constexpr std::size_t kNumSubjectKinds = 20;
 
 // "dense", "zero padding", ...
 const char* SubjectKindName(SubjectKind kind);

@@ -55,7 +55,8 @@ TEST(FrozenGradientTest, IsTheFloat64GradientOfEveryKindOfLayer) {
   std::mt19937_64 random(3);
   for (const FrozenNetwork& network :
        {EveryLayer(PaddingMode::kZero, random), EveryLayer(PaddingMode::kCircular, random),
-        RandomActivationNetwork(3, 3), RandomPotentialNetwork(3, 3)}) {
+        RandomActivationNetwork(3, 3), RandomPotentialNetwork(3, 3),
+        RandomBranchingNetwork(3, 3)}) {
     ASSERT_TRUE(CheckNetwork(network).ok()) << CheckNetwork(network);
     FrozenGradient gradient(network);
     constexpr std::size_t kBatch = 3;
@@ -70,7 +71,7 @@ TEST(FrozenGradientTest, IsTheFloat64GradientOfEveryKindOfLayer) {
       const TracedScores trace = TraceScores(network, input);
       // Float32 sums of fewer than 100 products of size about 1.
       for (std::size_t s = 0; s < 3; ++s) {
-        ASSERT_NEAR(static_cast<double>(scores.row(n)[s]), trace.scores[s], 1e-4);
+        ASSERT_NEAR(static_cast<double>(scores.row(n)[s]), trace.scores()[s], 1e-4);
       }
       const std::vector<double> expected = MarginGradient(network, trace, pairs[n][0], pairs[n][1]);
       for (std::size_t k = 0; k < size; ++k) {
