@@ -239,7 +239,7 @@ ConvertOperator FindOperator(const std::string& op) {
   return found == operators.end() ? nullptr : found->second;
 }
 
-absl::StatusOr<Converted> Convert(Graph graph) {
+absl::StatusOr<Converted> Convert(Graph graph, const std::optional<SampleShape>& served_as) {
   Converted converted;
   converted.graph = std::move(graph);
   converted.notes = converted.graph.notes;
@@ -248,6 +248,14 @@ absl::StatusOr<Converted> Convert(Graph graph) {
   const Graph& g = converted.graph;
   const auto& dims = g.values[g.input].dims;
   converted.layout = LayoutOf({dims.begin() + 1, dims.end()});
+  if (served_as) {
+    if (dims.size() != 2 || served_as->size() != converted.layout.shape.size()) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          g.file, ": --input-shape: expected the shape of samples of ",
+          DimsText(converted.layout.dims), ", got ", ShapeText(*served_as)));
+    }
+    converted.layout.shape = *served_as;
+  }
   Conversion conversion(g, converted.layout.shape);
   conversion.Share(g.input, std::make_shared<const View>(InputViewOf(converted.layout)));
   const std::vector<std::size_t> last_readers = LastReadersOf(g);

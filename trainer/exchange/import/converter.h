@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -44,9 +45,12 @@ struct Converted {
   std::size_t flushed_weights = 0;              // those of them that became 0
 };
 
+// `served_as`: the shape under which samples are served that are vectors in the graph.
+//
 // Errors: InvalidArgument with the file, the node, its operator, what was expected, what was found
 //         and what to do, in one line, if the graph is no network of frozen layers.
-absl::StatusOr<Converted> Convert(Graph graph);
+absl::StatusOr<Converted> Convert(Graph graph,
+                                  const std::optional<SampleShape>& served_as = std::nullopt);
 
 // The scores' final steps: what the graph makes of them.
 //
