@@ -32,7 +32,7 @@ std::size_t CountNumbers(Layer& layer, std::vector<Array>& (Layer::*arrays)()) {
   return count;
 }
 
-std::string BatchShapeText(const SampleShape& shape) {
+std::string ShapeText(const SampleShape& shape) {
   if (shape.height == 1 && shape.width == 1) return absl::StrCat("(None, ", shape.channels, ")");
   return absl::StrCat("(None, ", shape.channels, ", ", shape.height, ", ", shape.width, ")");
 }
@@ -91,7 +91,7 @@ std::string Row(const std::string& layer, const std::string& shape, const std::s
 
 std::string SummaryTable(const v1::Recipe& recipe, const TrainableNetwork& network) {
   std::string text = absl::StrCat("Model: \"", recipe.name(), "\", input ",
-                                  BatchShapeText(network.input_shape()), "\n");
+                                  ShapeText(network.input_shape()), "\n");
   absl::StrAppend(&text, std::string(kWidth, '_'), "\n",
                   Row("Layer (type)", "Output Shape", "Param #", "Constraint"),
                   std::string(kWidth, '='), "\n");
@@ -103,7 +103,7 @@ std::string SummaryTable(const v1::Recipe& recipe, const TrainableNetwork& netwo
     trainable += parameters;
     fixed += CountNumbers<State>(layer, &Layer::states);
     absl::StrAppend(&text, Row(absl::StrCat("layer", i, " (", layer.type(), ")"),
-                               BatchShapeText(layer.output_shape()), WithCommas(parameters),
+                               ShapeText(layer.output_shape()), WithCommas(parameters),
                                ConstraintText(recipe.layers(static_cast<int>(i)))));
   }
   absl::StrAppend(&text, std::string(kWidth, '='), "\n");

@@ -153,7 +153,8 @@ void MeasureSlopes(const FrozenNetwork& network, const NetworkBounds& bounds,
 absl::StatusOr<RadiusFacts> MeasureRadii(const CertifiedModel& model, const NetworkBounds& bounds,
                                          const ReferenceSamples& reference,
                                          std::vector<double> epsilons) {
-  RadiusFacts facts{.radii_l2 = {}, .epsilons = std::move(epsilons)};
+  RadiusFacts facts;
+  facts.epsilons = std::move(epsilons);
   const ConstMatrixView samples = reference.view();
   const auto worker = model.NewWorker();
   std::vector<Answer> answers(samples.rows);

@@ -216,7 +216,7 @@ absl::StatusOr<std::size_t> Conversion::ValueOf(View& view) {
   std::string key = "flatten";
   DraftLayer layer = LayerOn(view.source.value, FlattenLayer{});
   if (shape.channels != view.size() || !view.IsIdentity(source.size())) {
-    key = absl::StrCat("permutation ", ShapeText(shape), " ");
+    key = absl::StrCat("permutation ", DescribeShape(shape), " ");
     key.append(reinterpret_cast<const char*>(view.index.data()),
                view.size() * sizeof(std::uint32_t));
     layer.layer = PermutationLayer{.output = shape, .sources = view.index};

@@ -250,9 +250,9 @@ absl::StatusOr<Converted> Convert(Graph graph, const std::optional<SampleShape>&
   converted.layout = LayoutOf({dims.begin() + 1, dims.end()});
   if (served_as) {
     if (dims.size() != 2 || served_as->size() != converted.layout.shape.size()) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          g.file, ": --input-shape: expected the shape of samples of ",
-          DimsText(converted.layout.dims), ", got ", ShapeText(*served_as)));
+      return absl::InvalidArgumentError(
+          absl::StrCat(g.file, ": --input-shape: expected the shape of samples of ",
+                       DimsText(converted.layout.dims), ", got ", DescribeShape(*served_as)));
     }
     converted.layout.shape = *served_as;
   }

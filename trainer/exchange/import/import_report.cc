@@ -207,9 +207,10 @@ std::string ImportReport(const ImportFacts& facts) {
   if (layout.channels_last) {
     std::vector<std::string> dims;
     for (const std::int64_t dim : layout.dims) dims.push_back(absl::StrCat(dim));
-    absl::StrAppend(&text, Paragraph(absl::StrCat("input [", absl::StrJoin(dims, ", "),
-                                                  "], channels last, is served as ",
-                                                  ShapeText(layout.shape), ", channels first")));
+    absl::StrAppend(&text,
+                    Paragraph(absl::StrCat("input [", absl::StrJoin(dims, ", "),
+                                           "], channels last, is served as ",
+                                           DescribeShape(layout.shape), ", channels first")));
   }
   for (const std::string& note : facts.converted.notes) absl::StrAppend(&text, Paragraph(note));
   absl::StrAppend(&text, ScoreTable(facts), ComparisonText(facts));

@@ -169,7 +169,7 @@ absl::StatusOr<SortPlan> PlanSort(const OrderStatistics& orders, const SampleSha
       .layer = GroupSortLayer{.group_size = n},
       .index = InPlace(*groups, elements, false),
       .key = {}};
-  plan.key = absl::StrCat("sort ", ShapeText(plan.permutation.output), " ",
+  plan.key = absl::StrCat("sort ", DescribeShape(plan.permutation.output), " ",
                           absl::StrJoin(plan.permutation.sources, ","), " by ", n);
   std::vector<std::uint32_t> moved_to(shape.size(), kNoElement);
   for (std::size_t i = 0; i < plan.permutation.sources.size(); ++i) {
