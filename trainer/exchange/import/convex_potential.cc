@@ -106,7 +106,7 @@ std::optional<View> ConvexPotentialOf(Conversion& conversion, const View& x, con
   if (x.source.kind != Source::Kind::kValue || y.source.kind != Source::Kind::kValue ||
       !x.IsPure() || !y.IsPure() || y.HasConstants() || x.index != y.index ||
       x.size() != draft.shape(x.source.value).size() ||
-      draft.shape(x.source.value) != draft.shape(y.source.value)) {
+      x.size() != draft.shape(y.source.value).size()) {
     return std::nullopt;
   }
   const DraftLayer* const outer = draft.producer(y.source.value);
@@ -130,6 +130,14 @@ std::optional<View> ConvexPotentialOf(Conversion& conversion, const View& x, con
   AddNodes(relu->nodes, potential.nodes);
   AddNodes(outer->nodes, potential.nodes);
   AddNodes(y.nodes, potential.nodes);
+  if (std::holds_alternative<DenseLayer>(inner->layer)) {
+    // Of a vector: images are flattened.
+    const SampleShape& shape = draft.shape(y.source.value);
+    View flat = WholeValue(x.source.value, shape, {static_cast<std::int64_t>(shape.size())});
+    const auto value = conversion.ValueOf(flat);
+    if (!value.ok()) return std::nullopt;
+    potential.input = *value;
+  }
   View sum = conversion.AddLayer(x, std::move(potential), x.dims);
   sum.index = x.index;
   sum.is_exclusive = false;

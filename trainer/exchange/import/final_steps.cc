@@ -55,18 +55,27 @@ std::optional<FinalStep> StepOf(const Graph& graph, const Node& node) {
 struct Trail {
   ValueId scores = 0;
   std::vector<FinalStep> steps;  // the last one first
-  std::vector<std::size_t> nodes;
 };
 
+// The value of which `value` is another view, with the numbers of a sample in the same order.
+ValueId BeforeReshapes(const Graph& graph, ValueId value) {
+  while (const auto maker = MakerOf(graph, value)) {
+    const Node& node = graph.nodes[*maker];
+    const bool reshapes = node.op == "Identity" || node.op == "Reshape" || node.op == "Flatten" ||
+                          node.op == "Squeeze" || node.op == "Unsqueeze";
+    const auto& dims = graph.values[value].dims;
+    if (!reshapes || dims.empty() || dims[0] != kBatch) break;
+    value = node.inputs[0];
+  }
+  return value;
+}
+
 Trail TrailOf(const Graph& graph, ValueId output) {
-  Trail trail{.scores = output, .steps = {}, .nodes = {}};
-  while (const auto maker = MakerOf(graph, trail.scores)) {
+  Trail trail{.scores = output, .steps = {}};
+  while (const auto maker = MakerOf(graph, BeforeReshapes(graph, trail.scores))) {
     const auto step = StepOf(graph, graph.nodes[*maker]);
     if (!step) break;
-    // Means of probabilities only: a normaliser of scores would change their order.
-    if (*step == FinalStep::kNormalizer && graph.nodes[*maker].inputs.size() != 1) break;
     trail.steps.push_back(*step);
-    trail.nodes.push_back(*maker);
     trail.scores = graph.nodes[*maker].inputs[0];
   }
   return trail;

@@ -95,7 +95,9 @@ bool AddIdentity(DraftLayer& layer, const SampleShape& shape, const std::vector<
   const auto& convolution = std::get<ConvolutionLayer>(layer.layer);
   const auto row = CentreTap(convolution.vertical);
   const auto column = CentreTap(convolution.horizontal);
-  if (!row || !column || convolution.output() != shape) return false;
+  if (!row || !column || convolution.input != shape || convolution.output() != shape) {
+    return false;
+  }
   const std::size_t inputs = shape.channels / convolution.groups;
   const std::size_t width = convolution.horizontal.size;
   for (std::size_t o = 0; o < shape.channels; ++o) {
@@ -114,7 +116,7 @@ std::optional<View> FoldedIntoLinear(Conversion& conversion, const View& x, View
   DraftLayer* const layer = conversion.draft().producer(y.source.value);
   const SampleShape& shape = conversion.draft().shape(y.source.value);
   if (layer == nullptr || !IsLinear(*layer) || layer->input != x.source.value ||
-      shape != conversion.draft().shape(x.source.value)) {
+      shape.size() != conversion.draft().shape(x.source.value).size()) {
     return std::nullopt;
   }
   const std::vector<double> scale = PerChannel(x, shape, ScalesOf(x), 0.0);
