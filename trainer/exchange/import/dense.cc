@@ -77,7 +77,9 @@ absl::StatusOr<View> LastAxisProduct(Conversion& conversion, View x, Matrix w) {
   Dims after = image.dims;
   after[0] = static_cast<std::int64_t>(w.rows);
   const auto positions = static_cast<std::int64_t>(image.size() / w.columns);
-  const Dims flat = {static_cast<std::int64_t>(w.columns), 1, positions};
+  const bool is_image = image.dims.size() == 3;
+  const Dims flat =
+      is_image ? image.dims : Dims{static_cast<std::int64_t>(w.columns), 1, positions};
   ConvolutionLayer layer = {.output_channels = w.rows};
   LIPSERVE_ASSIGN_OR_RETURN(View y,
                             AddConvolution(conversion, WithDims(std::move(image), flat), layer,

@@ -166,7 +166,7 @@ TEST(ConvertSortsTest, OverlappingGroupsAreRefused) {
 }
 
 TEST(ConvertActivationsTest, ReluHoweverItIsSpelled) {
-  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  static constexpr float kInfinity = std::numeric_limits<float>::infinity();
   const auto spelled = [](auto activation) { return Layers(Between(8, activation)); };
   const auto expected = ElementsAre(kFirst, "PReLU", kLast);
   EXPECT_THAT(spelled([](GraphBuilder& b, ValueId x) { return b.Add("Relu", {x}, {8}); }),
