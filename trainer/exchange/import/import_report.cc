@@ -78,9 +78,10 @@ std::string LayerTable(const ImportFacts& facts) {
   const std::string line(kWidth, '-');
   std::string text = absl::StrCat(TableRow("ONNX nodes", "layer", "L2 bound"), line, "\n");
   for (std::size_t i = 0; i < facts.converted.network.layers.size(); ++i) {
-    absl::StrAppend(&text, TableRow(NodesText(facts.converted.graph, facts.converted.nodes[i]),
-                                    LayerText(facts.converted.network.layers[i]),
-                                    absl::StrFormat("%.6g", facts.layer_bounds[i])));
+    absl::StrAppend(&text,
+                    TableRow(NodesText(facts.converted.graph, facts.converted.nodes[i]),
+                             absl::StrCat(i, " ", LayerText(facts.converted.network.layers[i])),
+                             absl::StrFormat("%.6g", facts.layer_bounds[i])));
   }
   absl::StrAppend(&text, line, "\n");
   return text;
@@ -93,6 +94,7 @@ std::string ScoreTable(const ImportFacts& facts) {
     return absl::StrFormat("bounds of the %d scores: %.6g to %.6g\n", facts.score_bounds.size(),
                            *low, *high);
   }
+  if (facts.score_bounds.size() == 1) return absl::StrFormat("bound of the score: %.6g\n", *low);
   std::string text = "bound of each score:";
   for (std::size_t i = 0; i < facts.score_bounds.size(); ++i) {
     absl::StrAppendFormat(&text, " %s %.4g%s", facts.class_labels[i], facts.score_bounds[i],
@@ -146,18 +148,38 @@ std::string RadiiText(const RadiusFacts& facts) {
   return Paragraph(text);
 }
 
-// How a loose layer could become tighter.
-const char* HelpFor(const FrozenLayer& layer) {
-  if (std::holds_alternative<SumLayer>(layer)) return "";
-  if (const auto* const pool = std::get_if<MaxPoolLayer>(&layer)) {
-    return pool->IsDisjoint() ? "" : "use a stride of the window's size";
+// A scaling of each channel: of the units of the input, or what is left of a BatchNorm.
+bool IsScaling(const FrozenLayer& layer) {
+  const auto* const convolution = std::get_if<ConvolutionLayer>(&layer);
+  return convolution != nullptr && convolution->groups == convolution->input.channels &&
+         convolution->fan_in() == 1;
+}
+
+// What would help the loose layers.
+std::string Help(const ImportFacts& facts) {
+  const auto& layers = facts.converted.network.layers;
+  std::vector<std::string> trained;
+  std::vector<std::string> scalings;
+  std::vector<std::string> pools;
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    if (!(facts.layer_bounds[i] > kLoose)) continue;
+    const bool is_pool = std::holds_alternative<MaxPoolLayer>(layers[i]);
+    (is_pool ? pools : IsScaling(layers[i]) ? scalings : trained).push_back(absl::StrCat(i));
   }
-  if (const auto* const convolution = std::get_if<ConvolutionLayer>(&layer)) {
-    if (convolution->groups == convolution->input.channels && convolution->fan_in() == 1) {
-      return "scaling: part of the units of the input, or of a BatchNorm; cannot be avoided";
-    }
+  std::string text;
+  if (!trained.empty()) {
+    absl::StrAppend(&text, "To train with a spectral or orthogonal constraint would help layers ",
+                    absl::StrJoin(trained, ", "), ". ");
   }
-  return "train it with a spectral or orthogonal constraint";
+  if (!scalings.empty()) {
+    absl::StrAppend(&text, "Scalings (", absl::StrJoin(scalings, ", "),
+                    ") are part of the units of the input or of a BatchNorm and stay. ");
+  }
+  if (!pools.empty()) {
+    absl::StrAppend(&text, "Max pools ", absl::StrJoin(pools, ", "),
+                    " would have the bound 1 with a stride of the window's size. ");
+  }
+  return text.empty() ? "" : Paragraph(text);
 }
 
 // The layers' shares of the product of bounds.
@@ -165,25 +187,22 @@ std::string WhySmall(const ImportFacts& facts) {
   const auto& layers = facts.converted.network.layers;
   double log_product = 0.0;
   for (const double bound : facts.layer_bounds) log_product += std::max(std::log(bound), 0.0);
-  std::string text = "Why is my radius so small?\n";
+  std::string text = "\nWhy is my radius so small?\n";
   if (log_product < std::log(kLoose)) {
-    absl::StrAppend(&text, Paragraph("No layer has a bound above 1: what is left is the margin."));
+    absl::StrAppend(&text, "No layer has a bound above 1: the margin of the scores decides.\n");
   }
   for (std::size_t i = 0; i < layers.size(); ++i) {
     if (!(facts.layer_bounds[i] > kLoose)) continue;
-    absl::StrAppend(
-        &text, Paragraph(absl::StrFormat(
-                   "  layer %d (%s) divides radii by up to %.4g, %.0f %% of the whole (in "
-                   "logarithms). %s",
-                   i, LayerText(layers[i]), facts.layer_bounds[i],
-                   100.0 * std::log(facts.layer_bounds[i]) / log_product, HelpFor(layers[i]))));
+    absl::StrAppendFormat(
+        &text, "  layer %-4d divides it by up to %-9.4g %3.0f %% of all, in logarithms\n", i,
+        facts.layer_bounds[i], 100.0 * std::log(facts.layer_bounds[i]) / log_product);
   }
+  absl::StrAppend(&text, Help(facts));
   const auto sums = std::count_if(layers.begin(), layers.end(), [](const FrozenLayer& layer) {
     return std::holds_alternative<SumLayer>(layer);
   });
   if (sums > 0) {
-    absl::StrAppend(
-        &text, Paragraph(absl::StrFormat("  %d sums add the bounds of their branches.", sums)));
+    absl::StrAppend(&text, absl::StrFormat("%d sums add the bounds of their branches.\n", sums));
   }
   if (facts.radii && facts.radii->steepest_slope > 0.0) {
     absl::StrAppend(
