@@ -133,6 +133,10 @@ void ConvertNode(Conversion& conversion, std::size_t number) {
   }
 }
 
+bool IsComparison(const std::string& op) {
+  return op == "Greater" || op == "GreaterOrEqual" || op == "Less" || op == "LessOrEqual";
+}
+
 // The last reader of each value of a graph, as a node; the number of nodes for outputs.
 std::vector<std::size_t> LastReadersOf(const Graph& graph) {
   std::vector<std::size_t> last(graph.values.size(), 0);
@@ -141,9 +145,15 @@ std::vector<std::size_t> LastReadersOf(const Graph& graph) {
       if (input != kNoValue) last[input] = node;
     }
   }
-  // A Mul that follows a Sign compares what the Sign read.
+  // Patterns that end later look back: at what a Sign reads, and around a comparison.
+  std::size_t comparisons = 0;
   for (const Node& node : graph.nodes) {
     if (node.op == "Sign") last[node.inputs[0]] = graph.nodes.size();
+    if (IsComparison(node.op)) ++comparisons;
+  }
+  constexpr std::size_t kMostRemembered = 4096;
+  if (comparisons > 0 && graph.values.size() <= kMostRemembered) {
+    std::fill(last.begin(), last.end(), graph.nodes.size());
   }
   for (const ValueId output : graph.outputs) last[output] = graph.nodes.size();
   return last;

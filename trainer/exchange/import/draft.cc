@@ -88,6 +88,7 @@ absl::StatusOr<FinishedDraft> Draft::Finish(std::size_t scores) {
     if (sum != nullptr) is_read[sum->other] = true;
   }
   FinishedDraft finished;
+  finished.rounded_weights = rounded_;
   FrozenNetwork& network = finished.network;
   network.input_shape = shapes_[0];
   std::vector<std::size_t> numbers(layers_.size() + 1, 0);

@@ -42,6 +42,9 @@ class Draft {
   // The layer that makes a value; none for the input.
   DraftLayer* producer(std::size_t value) { return value == 0 ? nullptr : &layers_[value - 1]; }
 
+  // Numbers of a layer that were rounded before it was added.
+  void CountRounded(std::size_t count) { rounded_ += count; }
+
   // The network whose scores are value `scores`, without the layers that they do not depend on.
   // Takes the weights.
   //
@@ -51,6 +54,7 @@ class Draft {
  private:
   std::vector<SampleShape> shapes_;
   std::vector<DraftLayer> layers_;
+  std::size_t rounded_ = 0;
 };
 
 // A dense layer without its weights.

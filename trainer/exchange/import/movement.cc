@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "model/foundation/status_macros.h"
+#include "trainer/exchange/import/householder.h"
 #include "trainer/exchange/import/operators.h"
 
 namespace lipserve::exchange {
@@ -197,6 +198,9 @@ absl::StatusOr<Views> ConvertSplit(Conversion& conversion, const NodeArguments& 
 }
 
 absl::StatusOr<Views> ConvertConcat(Conversion& conversion, const NodeArguments& arguments) {
+  if (auto householder = HouseholderOf(conversion, arguments)) {
+    return One(*std::move(householder));
+  }
   Views parts;
   std::size_t size = 0;
   for (std::size_t i = 0; i < arguments.node().inputs.size(); ++i) {
