@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <limits>
 
 #include "tests/trainer/exchange/import/conversion_oracle.h"
@@ -248,6 +249,48 @@ TEST(ConvertActivationsTest, ReluOfANegativeScale) {
     return b.Add("Relu", {b.Add("Neg", {scaled}, {8})}, {8});
   });
   EXPECT_THAT(Layers(graph), ElementsAre(kFirst, "PReLU", "PReLU", kLast));
+}
+
+// deel-torchlip's Householder: masks choose between halves (x, y) and their reflection by an angle.
+// `wrong` is added to one number of the reflection.
+Graph WithHouseholder(float wrong) {
+  return Between(8, [wrong](GraphBuilder& b, ValueId z) {
+    const auto halves = b.Nodes("Split", {z}, {{4}, {4}}, {{"axis", std::int64_t{1}}}, 17);
+    const ValueId x = halves[0];
+    const ValueId y = halves[1];
+    const auto scaled = [&](ValueId half, double factor) {
+      return b.Add("Mul", {half, b.Number(static_cast<float>(factor))}, {4});
+    };
+    constexpr double kAngle = 0.9;
+    const ValueId selector =
+        b.Add("Sub", {scaled(x, std::sin(kAngle / 2)), scaled(y, std::cos(kAngle / 2))}, {4});
+    const ValueId x_turned =
+        b.Add("Add", {scaled(x, std::cos(kAngle)), scaled(y, std::sin(kAngle))}, {4});
+    const ValueId y_turned = b.Add(
+        "Sub",
+        {scaled(x, std::sin(kAngle)), scaled(y, std::cos(kAngle) + static_cast<double>(wrong))},
+        {4});
+    const auto mask = [&](const char* op) {
+      return b.Add("Cast", {b.Add(op, {selector, b.Number(0.0F)}, {4})}, {4},
+                   {{"to", std::int64_t{1}}});
+    };
+    const ValueId stays = mask("LessOrEqual");
+    const ValueId turns = mask("Greater");
+    const auto chosen = [&](ValueId as_is, ValueId turned) {
+      return b.Add("Add", {b.Add("Mul", {as_is, stays}, {4}), b.Add("Mul", {turned, turns}, {4})},
+                   {4});
+    };
+    return b.Add("Concat", {chosen(x, x_turned), chosen(y, y_turned)}, {8},
+                 {{"axis", std::int64_t{1}}});
+  });
+}
+
+TEST(ConvertActivationsTest, Householder) {
+  EXPECT_THAT(Layers(WithHouseholder(0.0F)), ElementsAre(kFirst, "Householder", kLast));
+}
+
+TEST(ConvertActivationsTest, WhatIsNoReflectionIsNoHouseholder) {
+  EXPECT_THAT(WhyRefused(WithHouseholder(0.01F)), HasSubstr("(LessOrEqual): expected an operator"));
 }
 
 TEST(ConvertActivationsTest, SmoothOnesAreRefusedInTheWordsOfTheirUsers) {
