@@ -101,6 +101,40 @@ View Rearrange(const View& view, Dims between, std::vector<std::size_t> axes, Di
   return WithDims(PermuteAxes(WithDims(view, std::move(between)), axes), std::move(dims));
 }
 
+// Views of one source, joined along an axis.
+absl::StatusOr<View> Joined(const Views& parts, std::size_t axis) {
+  View result{.source = parts[0].source, .dims = parts[0].dims, .index = {}};
+  result.dims[axis] = 0;
+  bool has_scale = false;
+  bool has_shift = false;
+  for (const View& part : parts) {
+    Dims others = part.dims;
+    if (axis < others.size()) others[axis] = result.dims[axis];
+    if (others != result.dims) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("expected parts that differ along the axis only, got ",
+                       DimsText(parts[0].dims), " and ", DimsText(part.dims)));
+    }
+    result.dims[axis] += part.dims[axis];
+    AddNodes(part.nodes, result.nodes);
+    has_scale = has_scale || !part.scale.empty();
+    has_shift = has_shift || !part.shift.empty();
+  }
+  const std::size_t outer = SizeOf(std::span(result.dims).first(axis));
+  const auto append = [&](const View& part, std::size_t i) {
+    result.index.push_back(part.index[i]);
+    if (has_scale) result.scale.push_back(part.ScaleOf(i));
+    if (has_shift) result.shift.push_back(part.ShiftOf(i));
+  };
+  for (std::size_t o = 0; o < outer; ++o) {
+    for (const View& part : parts) {
+      const std::size_t length = part.size() / outer;
+      for (std::size_t i = o * length; i < (o + 1) * length; ++i) append(part, i);
+    }
+  }
+  return result;
+}
+
 absl::StatusOr<std::int64_t> BlockSize(const NodeArguments& arguments, const View& x) {
   const std::int64_t block = arguments.Int("blocksize", 0);
   if (block >= 1 && block <= (std::int64_t{1} << 22) && x.dims.size() == 3) return block;
@@ -202,50 +236,19 @@ absl::StatusOr<Views> ConvertConcat(Conversion& conversion, const NodeArguments&
     return One(*std::move(householder));
   }
   Views parts;
-  std::size_t size = 0;
   for (std::size_t i = 0; i < arguments.node().inputs.size(); ++i) {
     LIPSERVE_ASSIGN_OR_RETURN(View part, InputView(conversion, arguments, i));
     if (i > 0 && part.source != parts[0].source) {
       return absl::InvalidArgumentError(
           "expected parts of one value of the network, got those of two; a network of frozen "
-          "layers "
-          "adds branches, but cannot join them");
+          "layers adds branches, but cannot join them");
     }
-    size += part.size();
     parts.push_back(std::move(part));
   }
   LIPSERVE_ASSIGN_OR_RETURN(const std::size_t axis,
                             arguments.SampleAxis(arguments.Int("axis", 0), parts[0].dims.size()));
-  View result{.source = parts[0].source, .dims = parts[0].dims, .index = {}};
-  result.dims[axis] = 0;
-  for (const View& part : parts) {
-    Dims others = part.dims;
-    if (axis < others.size()) others[axis] = result.dims[axis];
-    if (others != result.dims) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("expected parts that differ along the axis only, got ",
-                       DimsText(parts[0].dims), " and ", DimsText(part.dims)));
-    }
-    result.dims[axis] += part.dims[axis];
-    AddNodes(part.nodes, result.nodes);
-  }
-  const bool has_scale =
-      std::any_of(parts.begin(), parts.end(), [](const View& v) { return !v.scale.empty(); });
-  const bool has_shift =
-      std::any_of(parts.begin(), parts.end(), [](const View& v) { return !v.shift.empty(); });
-  result.index.reserve(size);
-  const std::size_t outer = SizeOf(std::span(result.dims).first(axis));
-  for (std::size_t o = 0; o < outer; ++o) {
-    for (const View& part : parts) {
-      const std::size_t length = part.size() / outer;
-      for (std::size_t i = o * length; i < (o + 1) * length; ++i) {
-        result.index.push_back(part.index[i]);
-        if (has_scale) result.scale.push_back(part.ScaleOf(i));
-        if (has_shift) result.shift.push_back(part.ShiftOf(i));
-      }
-    }
-  }
-  return One(std::move(result));
+  LIPSERVE_ASSIGN_OR_RETURN(View joined, Joined(parts, axis));
+  return One(std::move(joined));
 }
 
 absl::StatusOr<Views> ConvertGather(Conversion& conversion, const NodeArguments& arguments) {
