@@ -156,6 +156,17 @@ absl::StatusOr<Views> ConvertReshape(Conversion& conversion, const NodeArguments
   return One(WithDims(std::move(x), std::move(dims)));
 }
 
+absl::StatusOr<Views> ConvertCast(Conversion& conversion, const NodeArguments& arguments) {
+  constexpr std::int64_t kFloat = 1;
+  constexpr std::int64_t kDouble = 11;
+  const std::int64_t to = arguments.Int("to", 0);
+  if (to != kFloat && to != kDouble) {
+    return absl::InvalidArgumentError(absl::StrCat("to: expected float or double (1 or 11), got ",
+                                                   to, ", which would round numbers"));
+  }
+  return ConvertReshape(conversion, arguments);
+}
+
 absl::StatusOr<Views> ConvertTranspose(Conversion& conversion, const NodeArguments& arguments) {
   LIPSERVE_ASSIGN_OR_RETURN(const View x, InputView(conversion, arguments, 0));
   const std::vector<std::int64_t> perm = arguments.Ints("perm");

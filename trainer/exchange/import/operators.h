@@ -30,8 +30,9 @@ absl::StatusOr<View> InputView(Conversion& conversion, const NodeArguments& argu
 // Whether an input depends on the input of the network.
 bool IsVariable(const Conversion& conversion, const NodeArguments& arguments, std::size_t input);
 
-// Movement: Reshape, Flatten, Squeeze, Unsqueeze, Transpose, Slice, Split, Concat, Gather, Pad,
-// Expand, DepthToSpace, SpaceToDepth.
+// Movement: Cast to a float, Reshape, Flatten, Squeeze, Unsqueeze, Transpose, Slice, Split, Concat,
+// Gather, Pad, Expand, DepthToSpace, SpaceToDepth.
+absl::StatusOr<Views> ConvertCast(Conversion& conversion, const NodeArguments& arguments);
 absl::StatusOr<Views> ConvertReshape(Conversion& conversion, const NodeArguments& arguments);
 absl::StatusOr<Views> ConvertTranspose(Conversion& conversion, const NodeArguments& arguments);
 absl::StatusOr<Views> ConvertSlice(Conversion& conversion, const NodeArguments& arguments);
@@ -43,9 +44,10 @@ absl::StatusOr<Views> ConvertExpand(Conversion& conversion, const NodeArguments&
 absl::StatusOr<Views> ConvertDepthToSpace(Conversion& conversion, const NodeArguments& arguments);
 absl::StatusOr<Views> ConvertSpaceToDepth(Conversion& conversion, const NodeArguments& arguments);
 
-// Scales and shifts: Add, Sub, Mul, Div with a constant, Neg, BatchNormalization, Scaler. Add and
-// Sub of two values are in residuals.cc.
+// Scales and shifts: Add, Sub, Mul, Div with a constant, Neg, BatchNormalization, Scaler; sums of
+// two values.
 absl::StatusOr<Views> ConvertAdd(Conversion& conversion, const NodeArguments& arguments);
+absl::StatusOr<Views> ConvertSum(Conversion& conversion, const NodeArguments& arguments);
 absl::StatusOr<Views> ConvertSub(Conversion& conversion, const NodeArguments& arguments);
 absl::StatusOr<Views> ConvertMul(Conversion& conversion, const NodeArguments& arguments);
 absl::StatusOr<Views> ConvertDiv(Conversion& conversion, const NodeArguments& arguments);

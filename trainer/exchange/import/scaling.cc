@@ -154,6 +154,19 @@ absl::StatusOr<Views> ConvertAdd(Conversion& conversion, const NodeArguments& ar
   return AddOrSubtract(conversion, arguments, 1.0);
 }
 
+absl::StatusOr<Views> ConvertSum(Conversion& conversion, const NodeArguments& arguments) {
+  if (arguments.node().inputs.size() == 2) return ConvertAdd(conversion, arguments);
+  const Dims dims = arguments.SampleDims();
+  LIPSERVE_ASSIGN_OR_RETURN(const View first, InputView(conversion, arguments, 0));
+  LIPSERVE_ASSIGN_OR_RETURN(View sum, BroadcastTo(first, dims));
+  for (std::size_t i = 1; i < arguments.node().inputs.size(); ++i) {
+    LIPSERVE_ASSIGN_OR_RETURN(const View next, InputView(conversion, arguments, i));
+    LIPSERVE_ASSIGN_OR_RETURN(View term, BroadcastTo(next, dims));
+    LIPSERVE_ASSIGN_OR_RETURN(sum, SumOf(conversion, std::move(sum), std::move(term)));
+  }
+  return OneView(std::move(sum));
+}
+
 absl::StatusOr<Views> ConvertSub(Conversion& conversion, const NodeArguments& arguments) {
   return AddOrSubtract(conversion, arguments, -1.0);
 }

@@ -278,6 +278,22 @@ TEST(ConvertResidualTest, TwoBranches) {
                           HasSubstr("1x1"), HasSubstr("sum"), kScores));
 }
 
+TEST(ConvertResidualTest, SumOfThree) {
+  EXPECT_THAT(Layers(AfterConvolution([](GraphBuilder& b, ValueId x) {
+                const ValueId relu = b.Add("Relu", {x}, kImage);
+                const ValueId y = b.Add("Relu", {b.Conv(x, kImage, 4, 3)}, kImage);
+                return b.Add("Sum", {x, relu, y}, kImage);
+              })),
+              ElementsAre(kConvolution, HasSubstr("3x3"), "PReLU", HasSubstr("sum"), "PReLU",
+                          HasSubstr("sum"), kScores));
+}
+
+TEST(ConvertDenseTest, NumbersThatBecomeIntegersAreRefused) {
+  GraphBuilder b({5});
+  const ValueId y = b.Add("Cast", {b.input()}, {5}, {{"to", std::int64_t{7}}});
+  EXPECT_THAT(WhyRefused(b.Finish({b.Gemm(y, 5, 2)})), HasSubstr("to: expected float or double"));
+}
+
 TEST(ConvertResidualTest, StepsDownAConvexPotential) {
   EXPECT_THAT(Layers(AfterConvolution([](GraphBuilder& b, ValueId x) {
                 const ValueId kernel = b.Random({5, 4, 3, 3}, 0.1F);
