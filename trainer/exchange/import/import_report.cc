@@ -117,12 +117,13 @@ std::string ComparisonText(const ImportFacts& facts) {
                                converted.rounded_weights, converted.flushed_weights)));
   }
   if (facts.from_reference) {
+    const Deviation& reference = *facts.from_reference;
     absl::StrAppend(&text,
                     Paragraph(absl::StrFormat(
-                        "difference to the reference, %d samples: %.2e of outputs up to %.4g, "
-                        "%d other classes",
-                        facts.from_reference->samples, facts.from_reference->largest,
-                        facts.from_reference->largest_score, facts.from_reference->other_classes)));
+                        "difference to the reference, %d samples: %.2e of outputs up to %.4g",
+                        reference.samples, reference.largest, reference.largest_score)));
+    absl::StrAppendFormat(&text, "other classes than the reference: %d of %d\n",
+                          reference.other_classes, reference.samples);
   }
   return text;
 }
