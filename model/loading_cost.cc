@@ -170,7 +170,7 @@ LoadingCost CostOfLoading(const FrozenNetwork& network, std::size_t max_batch,
   }
   add({.what = "input and scores", .operations = images * PerImage(network)});
   add({.what = "weights", .bytes = 4.0 * weights});
-  const double buffers = held.most_values;
+  const double buffers = std::max(held.most_values, 1.0);
   const double rows64 = std::clamp(0x1p19 / (8.0 * buffers * widest), 1.0, batch);
   const double input = Number(network.input_shape.size());
   add({.what = "activations of the largest batch",

@@ -67,10 +67,13 @@ void StepSequence<Number>::AssignBuffers() {
 template <typename Number>
 typename StepSequence<Number>::Workspace StepSequence<Number>::NewWorkspace(
     std::size_t max_batch) const {
-  return {.inputs = std::vector<Number>(max_batch * sizes_[kInput]),
-          .buffers = std::vector<std::vector<Number>>(num_buffers_,
-                                                      std::vector<Number>(max_batch * widest_)),
-          .scratch = std::vector<std::byte>(scratch_bytes_)};
+  Workspace workspace{.inputs = std::vector<Number>(max_batch * sizes_[kInput]),
+                      .buffers = {},
+                      .scratch = std::vector<std::byte>(scratch_bytes_)};
+  while (workspace.buffers.size() < num_buffers_) {
+    workspace.buffers.emplace_back(max_batch * widest_);
+  }
+  return workspace;
 }
 
 template <typename Number>

@@ -107,7 +107,8 @@ CONFINED_HEADERS = {
     re.compile(r"(oneapi/dnnl/)?dnnl.*\.h(pp)?"): (
         "model/execution/onednn*.cc", "model/execution/onednn_engine.h"),
     re.compile(r"model/execution/onednn_engine\.h"): ("model/execution/onednn*.cc",),
-    re.compile(r"onnx/.*"): ("trainer/exchange/graph/*.cc", "trainer/exchange/export/*.cc"),
+    re.compile(r"onnx/.*"): (
+        "trainer/exchange/graph/*.cc", "trainer/exchange/export/*.cc", "tests/trainer/exchange/*"),
     re.compile(r"prometheus/.*"): ("server/operations/metrics.cc", "server/operations/connection_metrics.cc"),
     # Messages of grpc.health.v1 are ours; a *.grpc.pb.h is a service and brings gRPC with it.
     re.compile(r"grpcpp/.*|grpc/(?!health/).*|.*\.grpc\.pb\.h"): (

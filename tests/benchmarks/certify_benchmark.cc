@@ -69,6 +69,61 @@ FrozenNetwork ConvolutionalNetwork() {
   return network;
 }
 
+// Blocks x + D max_min(C x) of 32 channels on 14 x 14 positions.
+FrozenNetwork ResidualNetwork(std::size_t blocks) {
+  std::mt19937_64 random(6);
+  const SampleShape shape{.channels = 32, .height = 14, .width = 14};
+  const WindowAxis axis{.size = 3, .padding_before = 1, .padding_after = 1};
+  FrozenNetwork network{.input_shape = shape, .layers = {}};
+  const auto convolution = [&] {
+    return WithProvenNorm(RandomConvolution(
+        random, {.input = shape, .output_channels = 32, .vertical = axis, .horizontal = axis},
+        0.01));
+  };
+  for (std::size_t block = 0; block < blocks; ++block) {
+    const std::size_t start = network.layers.size();
+    network.layers.emplace_back(convolution());
+    network.layers.emplace_back(MaxMinLayer{});
+    network.layers.emplace_back(convolution());
+    network.layers.emplace_back(SumLayer{.other = start});
+  }
+  network.layers.emplace_back(AveragePoolLayer{14, 14, 0.07F});
+  network.layers.emplace_back(FlattenLayer{});
+  network.layers.emplace_back(RandomDense(random, 32, 10, 0.1));
+  return network;
+}
+
+// The float32 graph of a residual network against its convolutions and sums alone.
+void ReportResiduals(std::size_t batch) {
+  constexpr std::size_t kBlocks = 4;
+  const FrozenModel frozen = ModelOf(ResidualNetwork(kBlocks));
+  const auto model = *CertifiedModel::Create(frozen, batch);
+  const auto worker = model->NewWorker();
+  std::mt19937_64 random(7);
+  const std::vector<float> inputs = RandomFloats(random, batch * model->input_size(), 0.3);
+  std::vector<float> scores(batch * 10);
+  const auto& layer = std::get<ConvolutionLayer>(frozen.network.layers.front());
+  const onednn::FrozenForward forward(onednn::PackConvolution(layer), batch);
+  std::vector<std::byte> scratch(forward.scratch_bytes());
+  std::vector<float> x = inputs;
+  std::vector<float> y(x.size());
+  const auto times = Fastest({
+      [&] {
+        model->ScoresFloat32({inputs.data(), batch, model->input_size()}, *worker,
+                             {scores.data(), batch, 10});
+      },
+      [&] {
+        for (std::size_t block = 0; block < kBlocks; ++block) {
+          forward.Execute(x.data(), y.data(), scratch.data());
+          forward.Execute(x.data(), y.data(), scratch.data());
+          for (std::size_t k = 0; k < x.size(); ++k) y[k] += x[k];
+        }
+      },
+  });
+  absl::PrintF("  batch %2d: float32 %8.2f us, convolutions and sums %8.2f us (%.2fx)\n", batch,
+               times[0], times[1], times[0] / times[1]);
+}
+
 void ReportModel(const char* name, FrozenNetwork network) {
   const FrozenModel frozen = ModelOf(std::move(network));
   const std::size_t num_scores = NumScores(frozen.network);
@@ -164,6 +219,8 @@ int main() {
   lipserve::ReportModel("wide 784-512-512-10",
                         lipserve::OrthonormalNetwork(1, {784, 512, 512, 10}));
   lipserve::ReportModel("convolutional 28x28", lipserve::ConvolutionalNetwork());
+  absl::PrintF("residual network, 4 blocks of 32 channels, 14x14:\n");
+  for (const std::size_t batch : {1U, 16U, 64U}) lipserve::ReportResiduals(batch);
   absl::PrintF("float64 kernel (%s) against oneDNN float32 (%s):\n",
                lipserve::ChainedProductsVersion(), lipserve::onednn::InstructionSet());
   for (const std::size_t batch : {1U, 16U, 64U}) {

@@ -34,10 +34,10 @@ inline std::string BytesOf(FrozenModel& model) {
 }
 
 // `content` in a sealed file with the right checksum.
-inline std::string Sealed(const std::string& content) {
+inline std::string Sealed(const std::string& content, std::uint32_t format_version = 1) {
   v1::SealedFile file;
   file.set_kind("lipserve.model");
-  file.set_format_version(1);
+  file.set_format_version(format_version);
   file.set_content_sha256(Sha256(content));
   file.set_content(content);
   return file.SerializeAsString();

@@ -3,6 +3,7 @@
 #ifndef TESTS_VERIFY_MODEL_FILE_ERROR_H_
 #define TESTS_VERIFY_MODEL_FILE_ERROR_H_
 
+#include <cstdint>
 #include <functional>
 #include <string>
 
@@ -21,7 +22,8 @@ inline std::string ErrorAfter(const std::function<void(v1::ModelContent&)>& chan
                               FrozenModel frozen = ModelOf(RandomNetwork(1, {6, 4, 3}))) {
   v1::ModelContent content = ContentOf(BytesOf(frozen));
   change(content);
-  return ModelFileError(Sealed(content.SerializeAsString()));
+  const std::uint32_t version = content.layer_inputs_size() > 0 ? 2 : 1;
+  return ModelFileError(Sealed(content.SerializeAsString(), version));
 }
 
 }  // namespace lipserve::verify

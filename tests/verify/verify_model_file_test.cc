@@ -75,9 +75,9 @@ TEST(VerifyModelFileTest, RefusesAnotherKindVersionOrChecksum) {
   EXPECT_THAT(ModelFileError(checkpoint.SerializeAsString()),
               HasSubstr("got \"lipserve.checkpoint\""));
   v1::SealedFile newer = file;
-  newer.set_format_version(2);
+  newer.set_format_version(3);
   EXPECT_THAT(ModelFileError(newer.SerializeAsString()),
-              HasSubstr("format version: expected 1, got 2"));
+              HasSubstr("format version: expected 1 to 2, got 3"));
   v1::SealedFile other = file;
   other.set_content_sha256(std::string(32, 'x'));
   EXPECT_THAT(ModelFileError(other.SerializeAsString()), HasSubstr("SHA-256 of the content"));
@@ -149,7 +149,7 @@ TEST(VerifyModelFileTest, RefusesOtherArchitectures) {
   EXPECT_THAT(ErrorAfter([](auto& content) {
                 for (int k = 0; k < 2000; ++k) content.mutable_layers()->Add()->mutable_flatten();
               }),
-              HasSubstr("expected at most 1024 layers"));
+              HasSubstr("layers: expected at most 1024, got 2004"));
 }
 
 // Layers: 0 and 2 convolutions, 1 a sort, 3 an average pooling, 4 an L2-norm pooling, 6 dense.

@@ -105,13 +105,14 @@ class ModelForger {
 
   // Times 1 - 10^-1 to 1 - 10^-14, so that many are below the norm by next to nothing.
   HostileFile LowerClaim() {
-    SampleShape shape = subject_.model.network.input_shape;
+    const FrozenNetwork& network = subject_.model.network;
+    const std::vector<SampleShape> shapes = ValueShapes(network);
     std::vector<std::pair<int, double>> claims;
     for (int i = 0; i < content_.layers_size(); ++i) {
-      const FrozenLayer& layer = subject_.model.network.layers[static_cast<std::size_t>(i)];
-      const double norm = ClaimedNormFromBelow(layer, shape);
+      const auto index = static_cast<std::size_t>(i);
+      const double norm =
+          ClaimedNormFromBelow(network.layers[index], shapes[network.InputOf(index)]);
       if (norm > 0.0) claims.emplace_back(i, norm);
-      shape = OutputShape(layer, shape);
     }
     if (claims.empty()) return ChangeNumber();
     const auto [index, norm] = claims[Below(claims.size())];
@@ -246,7 +247,7 @@ class ModelForger {
           content[place] = static_cast<char>(Below(256));
           break;
       }
-      if (content.empty()) content = "\0";
+      if (content.empty()) content = std::string(1, '\0');
     }
     return Sealed(content, what);
   }
@@ -321,7 +322,8 @@ class ModelForger {
         file_.set_kind(OneOf<const char*>({"", "lipserve.checkpoint", "lipserve.model "}));
         break;
       case 1:
-        file_.set_format_version(OneOf<std::uint32_t>({0, 7, 0xFFFFFFFF}));
+        file_.set_format_version(
+            OneOf<std::uint32_t>({0, 3 - file_.format_version(), 7, 0xFFFFFFFF}));
         break;
       case 2:
         file_.mutable_content_sha256()->at(Below(32)) ^= 1;

@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "trainer/exchange/graph/graph_builder.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "model/foundation/status_macros.h"
+
+namespace lipserve::exchange {
+namespace {
+
+// What follows from shapes is small; larger arrays that do are left to the evaluation.
+constexpr std::size_t kMostKnown = 4096;
+
+absl::Status AtNode(const Node& node, const std::string& problem) {
+  return absl::InvalidArgumentError(absl::StrCat(NodeText(node), ": ", problem));
+}
+
+// Operators whose output is their input, so that a graph does without them.
+bool IsPassedThrough(const Node& node) {
+  return node.op == "Identity" || node.op == "Dropout" || node.op == "ai.onnx.ml.ZipMap";
+}
+
+// Operators whose output follows from the shape of the input alone.
+bool ReadsShapeOnly(const Node& node) { return node.op == "Shape" || node.op == "Size"; }
+
+bool AreEqual(const Tensor& a, const Tensor& b) {
+  return a.type == b.type && a.dims == b.dims && a.values == b.values;
+}
+
+}  // namespace
+
+GraphBuilder::GraphBuilder(ArrayBudget& budget, std::optional<std::int64_t> fixed_batch)
+    : budget_(budget),
+      fixed_batch_(fixed_batch),
+      batches_({fixed_batch.value_or(3), fixed_batch.value_or(3) + 4}) {}
+
+ValueId GraphBuilder::AddValue(BuiltValue value) {
+  values_.push_back(std::move(value));
+  return values_.size() - 1;
+}
+
+absl::Status GraphBuilder::Name(const std::string& name, ValueId value) {
+  if (names_.emplace(name, value).second) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("value \"", name,
+                   "\": expected one node or initializer that makes it, got two: the file is "
+                   "damaged"));
+}
+
+absl::Status GraphBuilder::AddConstant(const std::string& name, Tensor tensor) {
+  BuiltValue value{.name = name, .type = tensor.type, .is_constant = true};
+  for (Run& run : value.runs) run.dims = tensor.dims;
+  value.constant = std::move(tensor);
+  return Name(name, AddValue(std::move(value)));
+}
+
+absl::Status GraphBuilder::AddInput(const std::string& name, ElementType type, const Dims& dims) {
+  BuiltValue value{.name = name, .type = type};
+  for (std::size_t r = 0; r < kRuns; ++r) {
+    value.runs[r].dims = dims;
+    value.runs[r].dims[0] = batches_[r];
+  }
+  input_ = AddValue(std::move(value));
+  return Name(name, input_);
+}
+
+absl::StatusOr<ValueId> GraphBuilder::Find(const Node& node, const std::string& name) const {
+  if (name.empty()) return kNoValue;
+  const auto found = names_.find(name);
+  if (found != names_.end()) return found->second;
+  return AtNode(node, absl::StrCat("expected an input that an earlier node or initializer makes, "
+                                   "got \"",
+                                   name, "\": the file is damaged"));
+}
+
+const Tensor* GraphBuilder::KnownTensor(ValueId value, std::size_t run) const {
+  const BuiltValue& built = values_[value];
+  if (built.is_constant) return &built.constant;
+  return built.runs[run].known ? &*built.runs[run].known : nullptr;
+}
+
+Operand GraphBuilder::OperandOf(ValueId value, std::size_t run) const {
+  if (value == kNoValue) return {};
+  return {.is_present = true,
+          .type = values_[value].type,
+          .dims = values_[value].runs[run].dims,
+          .tensor = KnownTensor(value, run)};
+}
+
+// Of arrays in float64, and as much again for inputs that are widened.
+absl::Status GraphBuilder::TakeMemory(const Node& node, const std::vector<Signature>& outputs) {
+  std::size_t elements = 0;
+  for (const Signature& output : outputs) elements += NumElements(output.dims);
+  return budget_.Take(elements, 8, absl::StrCat(NodeText(node), ": folding constants"));
+}
+
+// The outputs of a node that reads constants only.
+absl::Status GraphBuilder::FoldConstants(const Node& node,
+                                         const std::vector<std::string>& outputs) {
+  std::vector<Operand> operands;
+  std::vector<const Tensor*> tensors;
+  for (const ValueId input : node.inputs) {
+    operands.push_back(OperandOf(input, 0));
+    tensors.push_back(operands.back().tensor);
+  }
+  LIPSERVE_ASSIGN_OR_RETURN(const std::vector<Signature> signatures, InferOutputs(node, operands));
+  LIPSERVE_RETURN_IF_ERROR(TakeMemory(node, signatures));
+  LIPSERVE_ASSIGN_OR_RETURN(std::vector<Tensor> results, EvaluateNode(node, tensors));
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    if (!outputs[i].empty()) {
+      LIPSERVE_RETURN_IF_ERROR(AddConstant(outputs[i], std::move(results[i])));
+    }
+  }
+  return absl::OkStatus();
+}
+
+// Shapes, and what follows from shapes, for one batch.
+absl::Status GraphBuilder::InferRun(const Node& node, std::size_t run,
+                                    std::vector<BuiltValue>& outputs) {
+  std::vector<Operand> operands;
+  std::vector<Tensor> shapes(node.inputs.size());  // dims without numbers
+  std::vector<const Tensor*> tensors;
+  bool is_known = true;
+  for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+    operands.push_back(OperandOf(node.inputs[i], run));
+    tensors.push_back(operands.back().tensor);
+    if (ReadsShapeOnly(node)) {
+      shapes[i] = {operands.back().type, operands.back().dims, {}};
+      tensors.back() = &shapes[i];
+    }
+    is_known = is_known && (tensors.back() != nullptr || !operands.back().is_present);
+  }
+  LIPSERVE_ASSIGN_OR_RETURN(const std::vector<Signature> signatures, InferOutputs(node, operands));
+  std::size_t elements = 0;
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    outputs[i].type = signatures[i].type;
+    outputs[i].runs[run].dims = signatures[i].dims;
+    elements += NumElements(signatures[i].dims);
+  }
+  if (!is_known || elements > kMostKnown) return absl::OkStatus();
+  LIPSERVE_ASSIGN_OR_RETURN(std::vector<Tensor> results, EvaluateNode(node, tensors));
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    outputs[i].runs[run].known = std::move(results[i]);
+  }
+  return absl::OkStatus();
+}
+
+// Writes the shape of a Reshape with -1 for the batch: where the file repeats the number of a fixed
+// batch, or computes the shape.
+absl::Status GraphBuilder::FitReshape(Node& node) {
+  if (node.op != "Reshape" || node.inputs.size() != 2 || node.inputs[1] == kNoValue ||
+      node.inputs[0] == kNoValue) {
+    return absl::OkStatus();
+  }
+  const Tensor* const first = KnownTensor(node.inputs[1], 0);
+  const Tensor* const second = KnownTensor(node.inputs[1], 1);
+  if (first == nullptr || second == nullptr || !IsInteger(first->type)) return absl::OkStatus();
+  Dims shape = std::get<Dims>(first->values);
+  const Dims other = std::get<Dims>(second->values);
+  if (shape.empty() || shape.size() != other.size()) return absl::OkStatus();
+  const bool is_computed = shape != other;
+  const bool repeats_batch =
+      !is_computed && fixed_batch_ && shape[0] > 0 &&
+      values_[node.inputs[0]].runs[0].dims != values_[node.inputs[0]].runs[1].dims;
+  if (!is_computed && !repeats_batch) return absl::OkStatus();
+  // What a -1 of the file stands for; 0 copies a dimension and stays.
+  const Operand reshaped = OperandOf(node.inputs[0], 0);
+  Dims concrete = shape;
+  for (std::size_t i = 0; i < concrete.size(); ++i) {
+    if (concrete[i] == 0 && i < reshaped.dims.size()) concrete[i] = reshaped.dims[i];
+  }
+  const auto open = std::find(concrete.begin(), concrete.end(), -1);
+  if (open != concrete.end()) {
+    *open = 1;
+    const auto known = static_cast<std::int64_t>(NumElements(concrete));
+    if (known <= 0) return absl::OkStatus();
+    *open = static_cast<std::int64_t>(NumElements(reshaped.dims)) / known;
+  }
+  const std::size_t batch_axis = [&] {
+    for (std::size_t i = 0; is_computed && i < shape.size(); ++i) {
+      if (shape[i] != other[i]) return i;
+    }
+    return std::size_t{0};
+  }();
+  if (batch_axis != 0 && shape[0] != 0) {
+    return AtNode(node,
+                  "expected a shape whose first dimension has the batch, got another: export "
+                  "the model so that the batch stays first");
+  }
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    if (shape[i] == -1 && i != batch_axis) shape[i] = concrete[i];
+  }
+  shape[batch_axis] = -1;
+  const std::string name = absl::StrCat(values_[node.inputs[1]].name, " of ", node.name);
+  const auto size = static_cast<std::int64_t>(shape.size());
+  BuiltValue value{.name = name, .type = ElementType::kInt64, .is_constant = true};
+  value.constant = {ElementType::kInt64, {size}, std::move(shape)};
+  for (Run& run : value.runs) run.dims = {size};
+  node.inputs[1] = AddValue(std::move(value));
+  return absl::OkStatus();
+}
+
+absl::Status GraphBuilder::AddNode(Node node, const std::vector<std::string>& inputs,
+                                   const std::vector<std::string>& outputs) {
+  bool reads_constants = true;
+  for (const std::string& name : inputs) {
+    LIPSERVE_ASSIGN_OR_RETURN(const ValueId value, Find(node, name));
+    node.inputs.push_back(value);
+    reads_constants = reads_constants && (value == kNoValue || values_[value].is_constant);
+  }
+  node.outputs.assign(outputs.size(), kNoValue);
+  if (reads_constants) return FoldConstants(node, outputs);
+  LIPSERVE_RETURN_IF_ERROR(FitReshape(node));
+  std::vector<BuiltValue> made(outputs.size());
+  for (std::size_t run = 0; run < kRuns; ++run) {
+    LIPSERVE_RETURN_IF_ERROR(InferRun(node, run, made));
+  }
+  if (IsPassedThrough(node)) {
+    for (std::size_t i = 1; i < outputs.size(); ++i) {
+      if (outputs[i].empty()) continue;
+      return AtNode(node,
+                    absl::StrCat("expected one output that is used, got \"", outputs[i], "\" too"));
+    }
+    return outputs.empty() ? absl::OkStatus() : Name(outputs[0], node.inputs[0]);
+  }
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    if (outputs[i].empty()) continue;
+    BuiltValue& value = made[i];
+    value.name = outputs[i];
+    const auto& [first, second] = value.runs;
+    if (first.known && second.known && AreEqual(*first.known, *second.known)) {
+      LIPSERVE_RETURN_IF_ERROR(AddConstant(outputs[i], *std::move(value.runs[0].known)));
+      continue;
+    }
+    const ValueId id = AddValue(std::move(value));
+    LIPSERVE_RETURN_IF_ERROR(Name(outputs[i], id));
+    node.outputs[i] = id;
+  }
+  nodes_.push_back(std::move(node));
+  return absl::OkStatus();
+}
+
+absl::Status GraphBuilder::AddOutput(const std::string& name) {
+  const auto found = names_.find(name);
+  if (found == names_.end() || values_[found->second].is_constant) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "output \"", name, "\": expected a value that depends on the input, got ",
+        found == names_.end() ? "none of this name" : "a constant", ": export the model again"));
+  }
+  outputs_.push_back(found->second);
+  return absl::OkStatus();
+}
+
+// The dimensions for any batch.
+absl::StatusOr<Dims> GraphBuilder::BatchDims(const BuiltValue& value) const {
+  Dims dims = value.runs[0].dims;
+  const Dims& other = value.runs[1].dims;
+  const auto fail = [&] {
+    return absl::InvalidArgumentError(
+        absl::StrCat("value \"", value.name,
+                     "\": expected a first dimension that is a multiple of the batch and "
+                     "others that do not depend on it, got ",
+                     DimsText(dims), " for a batch of ", batches_[0], " and ", DimsText(other),
+                     " for ", batches_[1], ": lipserve needs the batch first"));
+  };
+  if (dims.size() != other.size()) return fail();
+  for (std::size_t i = 1; i < dims.size(); ++i) {
+    if (dims[i] != other[i]) return fail();
+  }
+  if (dims.empty() || dims[0] == other[0]) return dims;
+  const std::int64_t factor = dims[0] / batches_[0];
+  if (factor < 1 || factor * batches_[0] != dims[0] || factor * batches_[1] != other[0]) {
+    return fail();
+  }
+  dims[0] = -factor;
+  return dims;
+}
+
+absl::StatusOr<Graph> GraphBuilder::Build() && {
+  // From the outputs back.
+  std::vector<bool> is_wanted(values_.size());
+  for (const ValueId output : outputs_) is_wanted[output] = true;
+  std::vector<bool> is_alive(nodes_.size());
+  for (std::size_t n = nodes_.size(); n-- > 0;) {
+    for (const ValueId output : nodes_[n].outputs) {
+      if (output != kNoValue && is_wanted[output]) is_alive[n] = true;
+    }
+    for (const ValueId input : nodes_[n].inputs) {
+      if (is_alive[n] && input != kNoValue) is_wanted[input] = true;
+    }
+  }
+  is_wanted[input_] = true;
+  Graph graph;
+  std::vector<ValueId> renamed(values_.size(), kNoValue);
+  for (std::size_t v = 0; v < values_.size(); ++v) {
+    if (!is_wanted[v]) continue;
+    BuiltValue& built = values_[v];
+    LIPSERVE_ASSIGN_OR_RETURN(Dims dims, BatchDims(built));
+    renamed[v] = graph.values.size();
+    graph.values.push_back({.name = std::move(built.name),
+                            .type = built.type,
+                            .dims = std::move(dims),
+                            .is_constant = built.is_constant,
+                            .constant = std::move(built.constant)});
+  }
+  for (std::size_t n = 0; n < nodes_.size(); ++n) {
+    if (!is_alive[n]) continue;
+    for (auto* const ids : {&nodes_[n].inputs, &nodes_[n].outputs}) {
+      for (ValueId& id : *ids) id = id == kNoValue ? kNoValue : renamed[id];
+    }
+    graph.nodes.push_back(std::move(nodes_[n]));
+  }
+  graph.input = renamed[input_];
+  for (const ValueId output : outputs_) graph.outputs.push_back(renamed[output]);
+  return graph;
+}
+
+}  // namespace lipserve::exchange
