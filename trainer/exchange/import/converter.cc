@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "model/foundation/status_macros.h"
+#include "trainer/exchange/graph/refused_operators.h"
 #include "trainer/exchange/import/conversion.h"
 #include "trainer/exchange/import/final_steps.h"
 #include "trainer/exchange/import/linear_layers.h"
@@ -61,38 +62,21 @@ absl::Status CheckSample(const Value& value) {
   return absl::OkStatus();
 }
 
-// What people call operators that no frozen layer computes.
-const char* WhyNot(const std::string& op) {
-  static const std::map<std::string, const char*> reasons = {
-      {"Sigmoid", "sigmoid activations"},
-      {"Tanh", "tanh activations"},
-      {"Gelu", "GELU activations"},
-      {"Erf", "GELU activations"},
-      {"Elu", "ELU activations"},
-      {"Selu", "SELU activations"},
-      {"Celu", "CELU activations"},
-      {"Mish", "Mish activations"},
-      {"Softplus", "softplus activations"},
-      {"HardSwish", "hard swish activations"},
-      {"HardSigmoid", "hard sigmoid activations"},
-      {"LayerNormalization", "layer normalisation, which has no Lipschitz bound"},
-      {"InstanceNormalization", "instance normalisation, which has no Lipschitz bound"},
-      {"GroupNormalization", "group normalisation, which has no Lipschitz bound"},
-      {"Softmax", "a softmax inside the network (attention?)"},
-      {"Sign", "binarised activations, which jump"},
-      {"DynamicQuantizeLinear", "dynamic quantisation"},
-      {"MatMulInteger", "dynamic quantisation"},
-  };
-  const auto found = reasons.find(op);
-  return found == reasons.end() ? nullptr : found->second;
+// Why an operator is not taken: of those that a graph may have, which are not refused by reading.
+std::string WhyNotTaken(const std::string& op) {
+  if (op == "Sigmoid") return WhyRefused("Tanh");
+  if (op == "Softmax" || op == "LogSoftmax") {
+    return "a softmax is left out only at the end of a network, over its classes";
+  }
+  if (op == "Sign") return "it jumps, so no Lipschitz constant holds: binarised networks have none";
+  return WhyRefused(op);
 }
 
 absl::Status NotTaken(const std::string& op) {
-  const char* const reason = WhyNot(op);
-  return absl::InvalidArgumentError(absl::StrCat(
-      "expected an operator of a frozen layer (dense, convolution, sort, ReLU, pool, sum), got ",
-      op, reason == nullptr ? "" : absl::StrCat(": ", reason),
-      "; train with GroupSort, MaxMin or ReLU instead"));
+  return absl::InvalidArgumentError(
+      absl::StrCat("expected an operator of a frozen layer (dense, convolution, sort, ReLU, pool, "
+                   "sum), got ",
+                   op, ": ", WhyNotTaken(op)));
 }
 
 // Converts node `number`. An error stays with its outputs: it counts only if the scores depend on

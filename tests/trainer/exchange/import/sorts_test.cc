@@ -298,9 +298,9 @@ TEST(ConvertActivationsTest, SmoothOnesAreRefusedInTheWordsOfTheirUsers) {
     return WhyRefused(Between(8, [op](GraphBuilder& b, ValueId x) { return b.Add(op, {x}, {8}); }));
   };
   EXPECT_THAT(refused("Tanh"), HasSubstr("test.onnx: node 1 (Tanh): expected an operator"));
-  EXPECT_THAT(refused("Sigmoid"), HasSubstr("sigmoid activations"));
-  EXPECT_THAT(refused("Gelu"), HasSubstr("GELU activations"));
-  EXPECT_THAT(refused("Sign"), HasSubstr("binarised"));
+  EXPECT_THAT(refused("Sigmoid"), HasSubstr("got Sigmoid: it is smooth"));
+  EXPECT_THAT(refused("Gelu"), HasSubstr("got Gelu: it is smooth"));
+  EXPECT_THAT(refused("Sign"), HasSubstr("it jumps"));
   EXPECT_THAT(refused("FancyRelu"), HasSubstr("got FancyRelu"));
 }
 
