@@ -124,6 +124,18 @@ std::vector<double> ScoreBounds(const FrozenNetwork& network, const NetworkBound
   return result;
 }
 
+// Claims the norms of the layers and proves them.
+absl::StatusOr<NetworkBounds> Prove(Converted& converted) {
+  absl::Status status = CheckLoadingCost(converted.network, kBatch, LoadingBudget{});
+  if (status.ok()) status = trainer::ClaimOperatorNorms(converted.network);
+  absl::StatusOr<NetworkBounds> bounds =
+      status.ok() ? NetworkBounds::Create(converted.network) : status;
+  if (bounds.ok()) return bounds;
+  return absl::Status(
+      bounds.status().code(),
+      absl::StrCat(converted.graph.file, ": the converted network: ", bounds.status().message()));
+}
+
 // The steepest difference between the best score and another one at a sample, and its proven bound.
 void MeasureSlopes(const FrozenNetwork& network, const NetworkBounds& bounds,
                    ConstMatrixView samples, RadiusFacts& facts) {
@@ -193,9 +205,7 @@ absl::Status RunImport(const ImportFlags& flags) {
   if (!flags.reference.empty()) {
     LIPSERVE_ASSIGN_OR_RETURN(reference, ReadReferenceSamples(flags.reference, converted));
   }
-  LIPSERVE_RETURN_IF_ERROR(CheckLoadingCost(converted.network, kBatch, LoadingBudget{}));
-  LIPSERVE_RETURN_IF_ERROR(trainer::ClaimOperatorNorms(converted.network));
-  LIPSERVE_ASSIGN_OR_RETURN(const NetworkBounds bounds, NetworkBounds::Create(converted.network));
+  LIPSERVE_ASSIGN_OR_RETURN(const NetworkBounds bounds, Prove(converted));
   ImportFacts facts{.converted = converted,
                     .class_labels = model.class_labels,
                     .layer_bounds = bounds.layer_lipschitz(),
