@@ -199,7 +199,6 @@ ConvertOperator FindOperator(const std::string& op) {
       {"GlobalMaxPool", ConvertGlobalMaxPool},
       {"Identity", ConvertReshape},
       {"LeakyRelu", ConvertLeakyRelu},
-      {"LpPool", ConvertLpPool},
       {"MatMul", ConvertMatMul},
       {"Max", ConvertMax},
       {"MaxPool", ConvertMaxPool},

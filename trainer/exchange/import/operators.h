@@ -84,7 +84,6 @@ absl::StatusOr<Views> ConvertReduceSum(Conversion& conversion, const NodeArgumen
 absl::StatusOr<Views> ConvertMaxPool(Conversion& conversion, const NodeArguments& arguments);
 absl::StatusOr<Views> ConvertGlobalMaxPool(Conversion& conversion, const NodeArguments& arguments);
 // Squares, roots, and what L2-norm pools are spelled with.
-absl::StatusOr<Views> ConvertLpPool(Conversion& conversion, const NodeArguments& arguments);
 absl::StatusOr<Views> ConvertReduceL2(Conversion& conversion, const NodeArguments& arguments);
 absl::StatusOr<Views> ConvertSqrt(Conversion& conversion, const NodeArguments& arguments);
 absl::StatusOr<Views> ConvertPow(Conversion& conversion, const NodeArguments& arguments);

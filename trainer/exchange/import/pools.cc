@@ -273,21 +273,6 @@ absl::StatusOr<Views> ConvertGlobalMaxPool(Conversion& conversion, const NodeArg
   return PoolViews(arguments, std::move(y));
 }
 
-absl::StatusOr<Views> ConvertLpPool(Conversion& conversion, const NodeArguments& arguments) {
-  if (arguments.Int("p", 2) != 2) {
-    return absl::InvalidArgumentError(absl::StrCat("p: expected 2, got ", arguments.Int("p", 2)));
-  }
-  LIPSERVE_ASSIGN_OR_RETURN(const View given, InputView(conversion, arguments, 0));
-  LIPSERVE_ASSIGN_OR_RETURN(View x, ImagesOf(given));
-  LIPSERVE_ASSIGN_OR_RETURN(const Window window, PoolWindow(arguments, x));
-  LIPSERVE_ASSIGN_OR_RETURN(View squares, SquareOf(conversion, std::move(x)));
-  const auto n = static_cast<double>(window.vertical.size * window.horizontal.size);
-  LIPSERVE_ASSIGN_OR_RETURN(
-      View sums, SquaresPooled(conversion, std::move(squares), {.window = window, .factor = n}));
-  LIPSERVE_ASSIGN_OR_RETURN(View y, RootOf(conversion, std::move(sums)));
-  return PoolViews(arguments, std::move(y));
-}
-
 absl::StatusOr<Views> ConvertReduceL2(Conversion& conversion, const NodeArguments& arguments) {
   LIPSERVE_ASSIGN_OR_RETURN(const View x, InputView(conversion, arguments, 0));
   LIPSERVE_ASSIGN_OR_RETURN(View last, ReducedLast(arguments, x));

@@ -78,12 +78,12 @@ TEST(ConvertPoolsTest, MaxPoolPadsWithMinusInfinity) {
   EXPECT_THAT(PoolLayers("GlobalMaxPool", {2, 1, 1}, {}), ElementsAre(StartsWith("max pool 6x6")));
 }
 
-TEST(ConvertPoolsTest, LpPoolIsAnL2NormPool) {
-  EXPECT_THAT(PoolLayers("LpPool", {2, 3, 3}, Window(2, 2)), ElementsAre("L2-norm pool 2x2"));
-  Attributes cubes = Window(2, 2);
-  cubes["p"] = std::int64_t{3};
-  EXPECT_THAT(PoolLayers("LpPool", {2, 3, 3}, cubes),
-              ElementsAre(HasSubstr("p: expected 2, got 3")));
+TEST(ConvertPoolsTest, NormsOfWholeChannels) {
+  GraphBuilder b({1, 6, 6});
+  const ValueId x = b.Conv(b.input(), {1, 6, 6}, 2, 3);
+  const ValueId y = b.Add("ReduceL2", {x, b.Ints({2, 3})}, {2, 1, 1});
+  EXPECT_THAT(Layers(b.Finish({b.Scores(y, 2)})),
+              ElementsAre(StartsWith("convolution"), "L2-norm pool 6x6", "dense 2 -> 2 with bias"));
 }
 
 TEST(ConvertPoolsTest, L2NormPoolOfTorch) {
