@@ -22,7 +22,8 @@ std::string Little(std::uint64_t number, int size) {
 }
 
 // What numpy.save writes.
-std::string Npy(const std::string& descr, const std::string& shape, const std::string& data) {
+std::string SavedArray(const std::string& descr, const std::string& shape,
+                       const std::string& data) {
   const std::string header =
       "{'descr': '" + descr + "', 'fortran_order': False, 'shape': " + shape + ", }\n";
   return "\x93NUMPY" + std::string("\1\0", 2) + Little(header.size(), 2) + header + data;
@@ -76,8 +77,8 @@ class NpzTest : public ::testing::Test {
     return ReadNpzFile(path_);
   }
 
-  const std::string good_ =
-      Archive(Npy("<f4", "(2, 2)", Floats({1, 2.5, -3, 4})), Npy("|i1", "(3,)", "\1\xff\3"));
+  const std::string good_ = Archive(SavedArray("<f4", "(2, 2)", Floats({1, 2.5, -3, 4})),
+                                    SavedArray("|i1", "(3,)", "\1\xff\3"));
   std::string path_;
 };
 
@@ -90,8 +91,8 @@ TEST_F(NpzTest, ReadsStoredAndCompressedArrays) {
 }
 
 TEST_F(NpzTest, LeavesOutWhatAreNoNumbers) {
-  const auto arrays =
-      Read(Archive(Npy("<U4", "(1,)", std::string(16, 'a')), Npy("|b1", "(1,)", "\1")));
+  const auto arrays = Read(
+      Archive(SavedArray("<U4", "(1,)", std::string(16, 'a')), SavedArray("|b1", "(1,)", "\1")));
   ASSERT_TRUE(arrays.ok()) << arrays.status();
   EXPECT_EQ(arrays->size(), 1U);
 }
