@@ -26,10 +26,22 @@ constexpr std::int64_t kMaxSampleSize = std::int64_t{1} << 22;
 
 bool IsColour(std::int64_t channels) { return channels == 1 || channels == 3 || channels == 4; }
 
+// Whether something reads the input as ONNX reads images: channels first.
+bool ReadsChannelsFirst(const Graph& graph) {
+  return std::any_of(graph.nodes.begin(), graph.nodes.end(), [&graph](const Node& node) {
+    return !node.inputs.empty() && node.inputs[0] == graph.input &&
+           (node.op == "Conv" || node.op == "MaxPool" || node.op == "AveragePool" ||
+            node.op == "BatchNormalization");
+  });
+}
+
 // Images whose channels come last become [C, H, W], as the server takes images.
-InputLayout LayoutOf(const Dims& dims) {
+InputLayout LayoutOf(const Graph& graph) {
+  const auto& all = graph.values[graph.input].dims;
+  const Dims dims(all.begin() + 1, all.end());
   InputLayout layout{.dims = dims, .shape = ShapeOf(dims)};
-  if (dims.size() == 3 && IsColour(dims[2]) && !IsColour(dims[0])) {
+  if (dims.size() == 3 && IsColour(dims[2]) && !IsColour(dims[0]) && dims[1] > 1 &&
+      !ReadsChannelsFirst(graph)) {
     layout.channels_last = true;
     layout.shape = {static_cast<std::size_t>(dims[2]), static_cast<std::size_t>(dims[0]),
                     static_cast<std::size_t>(dims[1])};
@@ -239,10 +251,9 @@ absl::StatusOr<Converted> Convert(Graph graph, const std::optional<SampleShape>&
   LIPSERVE_RETURN_IF_ERROR(CheckInputOf(converted.graph));
   LIPSERVE_RETURN_IF_ERROR(TakeOffFinalSteps(converted));
   const Graph& g = converted.graph;
-  const auto& dims = g.values[g.input].dims;
-  converted.layout = LayoutOf({dims.begin() + 1, dims.end()});
+  converted.layout = LayoutOf(g);
   if (served_as) {
-    if (dims.size() != 2 || served_as->size() != converted.layout.shape.size()) {
+    if (converted.layout.dims.size() != 1 || served_as->size() != converted.layout.shape.size()) {
       return absl::InvalidArgumentError(
           absl::StrCat(g.file, ": --input-shape: expected the shape of samples of ",
                        DimsText(converted.layout.dims), ", got ", DescribeShape(*served_as)));

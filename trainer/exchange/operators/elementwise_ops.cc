@@ -107,7 +107,8 @@ void InferFold(OperatorCall& call) {
   const bool is_integer = IsInteger(call.type(0));
   for (std::size_t i = 1; i < call.num_inputs(); ++i) {
     if (!call.Check(call.Has(i), "expected input ", i, ", got none")) return;
-    call.Check(is_integer == IsInteger(call.type(i)),
+    const bool may_differ = call.node().op == "Pow" && !is_integer;  // an integer exponent
+    call.Check(may_differ || is_integer == IsInteger(call.type(i)),
                "expected inputs of one type, got integers and numbers");
   }
   call.Check(!is_integer || FoldRules().at(call.node().op).integer != nullptr,
