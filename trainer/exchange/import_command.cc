@@ -50,6 +50,7 @@ struct ImportFlags {
   std::string reference;
   std::vector<double> epsilons{std::begin(trainer::kDefaultEpsilons),
                                std::end(trainer::kDefaultEpsilons)};
+  LoadingBudget budget;
   bool overwrite = false;
 };
 
@@ -124,16 +125,12 @@ std::vector<double> ScoreBounds(const FrozenNetwork& network, const NetworkBound
   return result;
 }
 
-// Claims the norms of the layers and proves them.
-absl::StatusOr<NetworkBounds> Prove(Converted& converted) {
-  absl::Status status = CheckLoadingCost(converted.network, kBatch, LoadingBudget{});
-  if (status.ok()) status = trainer::ClaimOperatorNorms(converted.network);
-  absl::StatusOr<NetworkBounds> bounds =
-      status.ok() ? NetworkBounds::Create(converted.network) : status;
-  if (bounds.ok()) return bounds;
-  return absl::Status(
-      bounds.status().code(),
-      absl::StrCat(converted.graph.file, ": the converted network: ", bounds.status().message()));
+// Claims the norms of the layers, and has them proven.
+absl::StatusOr<std::shared_ptr<const CertifiedModel>> Prove(FrozenModel model,
+                                                            const LoadingBudget& budget) {
+  LIPSERVE_RETURN_IF_ERROR(CheckLoadingCost(model.network, kBatch, budget));
+  LIPSERVE_RETURN_IF_ERROR(trainer::ClaimOperatorNorms(model.network));
+  return CertifiedModel::Create(std::move(model), kBatch, {.budget = budget});
 }
 
 // The steepest difference between the best score and another one at a sample, and its proven bound.
@@ -195,42 +192,52 @@ absl::StatusOr<trainer::OutputFolder> OpenFolder(const ImportFlags& flags) {
   return folder;
 }
 
-absl::Status RunImport(const ImportFlags& flags) {
-  onednn::SetThreadsOfThisThread(1);
-  LIPSERVE_ASSIGN_OR_RETURN(Converted converted, ReadAndConvert(flags));
-  FrozenModel model;
-  LIPSERVE_ASSIGN_OR_RETURN(model.class_labels,
-                            ReadLabels(flags.labels, NumClasses(converted.network)));
-  std::optional<ReferenceSamples> reference;
-  if (!flags.reference.empty()) {
-    LIPSERVE_ASSIGN_OR_RETURN(reference, ReadReferenceSamples(flags.reference, converted));
-  }
-  LIPSERVE_ASSIGN_OR_RETURN(const NetworkBounds bounds, Prove(converted));
+// Holds the proven model against the graph and, where there is one, the reference.
+absl::StatusOr<ImportFacts> Examine(const ImportFlags& flags, const Converted& converted,
+                                    const CertifiedModel& model,
+                                    const std::optional<ReferenceSamples>& reference) {
+  const NetworkBounds& bounds = model.bounds();
   ImportFacts facts{.converted = converted,
-                    .class_labels = model.class_labels,
-                    .layer_bounds = bounds.layer_lipschitz(),
+                    .class_labels = model.frozen().class_labels,
+                    .layer_bounds = model.layer_lipschitz_bounds(),
                     .score_bounds = ScoreBounds(converted.network, bounds),
                     .from_graph = {},
                     .from_reference = std::nullopt,
                     .radii = std::nullopt};
   const ConstMatrixView samples = reference ? reference->view() : ConstMatrixView{};
   LIPSERVE_ASSIGN_OR_RETURN(facts.from_graph, CompareWithGraph(converted, bounds, samples));
-  if (reference) {
-    LIPSERVE_ASSIGN_OR_RETURN(facts.from_reference,
-                              CompareWithReference(converted, samples, reference->outputs));
+  if (!reference) return facts;
+  LIPSERVE_ASSIGN_OR_RETURN(facts.from_reference,
+                            CompareWithReference(converted, samples, reference->outputs));
+  LIPSERVE_ASSIGN_OR_RETURN(facts.radii, MeasureRadii(model, bounds, *reference, flags.epsilons));
+  return facts;
+}
+
+absl::Status RunImport(const ImportFlags& flags) {
+  onednn::SetThreadsOfThisThread(1);
+  LIPSERVE_ASSIGN_OR_RETURN(const Converted converted, ReadAndConvert(flags));
+  std::optional<ReferenceSamples> reference;
+  if (!flags.reference.empty()) {
+    LIPSERVE_ASSIGN_OR_RETURN(reference, ReadReferenceSamples(flags.reference, converted));
   }
-  model.name = ModelName(flags);
-  model.network = converted.network;
-  model.pixel_divisor = PixelDivisorOf(flags.input_scale);
-  model.training.set_trainer_version(LIPSERVE_VERSION);
-  LIPSERVE_ASSIGN_OR_RETURN(const auto certified,
-                            CertifiedModel::Create(model, kBatch, CertifiedModel::Limits{}));
-  if (reference) {
-    LIPSERVE_ASSIGN_OR_RETURN(facts.radii,
-                              MeasureRadii(*certified, bounds, *reference, flags.epsilons));
+  FrozenModel unproven;
+  unproven.name = ModelName(flags);
+  unproven.network = converted.network;
+  unproven.pixel_divisor = PixelDivisorOf(flags.input_scale);
+  unproven.training.set_trainer_version(LIPSERVE_VERSION);
+  LIPSERVE_ASSIGN_OR_RETURN(unproven.class_labels,
+                            ReadLabels(flags.labels, NumClasses(converted.network)));
+  const auto certified = Prove(std::move(unproven), flags.budget);
+  if (!certified.ok()) {
+    return absl::Status(
+        certified.status().code(),
+        absl::StrCat(flags.model, ": the converted network: ", certified.status().message()));
   }
+  LIPSERVE_ASSIGN_OR_RETURN(const ImportFacts facts,
+                            Examine(flags, converted, **certified, reference));
   LIPSERVE_ASSIGN_OR_RETURN(const trainer::OutputFolder folder, OpenFolder(flags));
   LIPSERVE_RETURN_IF_ERROR(folder.RemoveAll());
+  FrozenModel model = (*certified)->frozen();
   LIPSERVE_RETURN_IF_ERROR(trainer::WriteAndReadBack(folder.model_path(), model));
   std::cout << ImportReport(facts) << "wrote " << folder.model_path() << "\n"
             << trainer::DigestText(model.digest, folder.model_path());
@@ -273,6 +280,16 @@ trainer::Command AddImportCommand(CLI::App& app) {
                    "L2 radii to count answers at, separated by commas")
       ->delimiter(',')
       ->check(CLI::Validator(CheckEpsilon, "RADIUS"))
+      ->capture_default_str();
+  command
+      ->add_option("--max-load-operations", flags->budget.operations,
+                   "Refuse a model whose loading takes more; 1e9 are about a second of one core")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command
+      ->add_option("--max-load-bytes", flags->budget.bytes,
+                   "Refuse a model whose loading takes more memory")
+      ->check(CLI::PositiveNumber)
       ->capture_default_str();
   command->add_flag("--overwrite", flags->overwrite, "Replace a model that is there");
   command->footer(

@@ -31,8 +31,8 @@ struct Result {
   std::string output;  // and errors
 };
 
-Result Import(const std::string& arguments) {
-  const std::string command = absl::StrCat("'", LIPSERVE_CONVERT, "' import ", arguments, " 2>&1");
+Result Convert(const std::string& arguments) {
+  const std::string command = absl::StrCat("'", LIPSERVE_CONVERT, "' ", arguments, " 2>&1");
   FILE* const pipe = popen(command.c_str(), "r");
   Result result;
   std::array<char, 4096> buffer = {};
@@ -42,6 +42,8 @@ Result Import(const std::string& arguments) {
   result.exit_code = WEXITSTATUS(pclose(pipe));
   return result;
 }
+
+Result Import(const std::string& arguments) { return Convert("import " + arguments); }
 
 std::vector<std::string> FilesOf(const std::string& folder) {
   std::vector<std::string> files;
@@ -97,6 +99,22 @@ TEST_F(ImportCommandTest, WhatIsTakenOfTheBadFilesIsProvenAndTheRestIsOneLine) {
     const std::vector<std::string> lines = absl::StrSplit(result.output, '\n', absl::SkipEmpty());
     EXPECT_THAT(lines, SizeIs(1)) << name;
     EXPECT_THAT(result.output, HasSubstr(name)) << name;
+  }
+}
+
+TEST_F(ImportCommandTest, WhatWasImportedAndExportedIsImportedToTheSameBytes) {
+  for (const std::string& file : FilesOf("good")) {
+    const std::string name = std::filesystem::path(file).stem().string();
+    ASSERT_EQ(Import(absl::StrCat(Good(name), Out("a/" + name))).exit_code, 0) << name;
+    const std::string first = folder_.path("a/" + name + "/1");
+    const std::string onnx = folder_.path(name + ".onnx");
+    const Result exported = Convert(absl::StrCat("export '", first, "' --out '", onnx, "'"));
+    ASSERT_EQ(exported.exit_code, 0) << name << ": " << exported.output;
+    const Result again = Import(absl::StrCat("'", onnx, "' ", Out("b/" + name)));
+    ASSERT_EQ(again.exit_code, 0) << name << ": " << again.output;
+    EXPECT_EQ(ReadBytes(first + "/model.lip"),
+              ReadBytes(folder_.path("b/" + name + "/1/model.lip")))
+        << name;
   }
 }
 

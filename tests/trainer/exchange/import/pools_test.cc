@@ -188,6 +188,13 @@ TEST(ConvertLayoutTest, ImagesWithChannelsLastAreServedChannelsFirst) {
   EXPECT_TRUE(converted->layout.channels_last);
 }
 
+TEST(ConvertLayoutTest, WhatAConvolutionReadsHasItsChannelsFirst) {
+  GraphBuilder b({6, 5, 3});
+  const auto converted = Convert(b.Finish({b.Scores(b.Conv(b.input(), {6, 5, 3}, 2, 3), 30)}));
+  ASSERT_TRUE(converted.ok()) << converted.status();
+  EXPECT_EQ(converted->network.input_shape, (SampleShape{6, 5, 3}));
+}
+
 TEST(ConvertLayoutTest, VectorsCanBeServedAsImages) {
   GraphBuilder b({12});
   const auto converted = Convert(b.Finish({b.Gemm(b.input(), 12, 2)}), SampleShape{1, 3, 4});
