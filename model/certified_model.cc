@@ -117,6 +117,7 @@ std::size_t CertifiedModel::max_batch() const { return impl_->graph.max_batch();
 std::span<const double> CertifiedModel::layer_lipschitz_bounds() const {
   return impl_->bounds.layer_lipschitz();
 }
+const NetworkBounds& CertifiedModel::bounds() const { return impl_->bounds; }
 double CertifiedModel::lipschitz_bound() const { return impl_->score_lipschitz; }
 
 CertifiedModel::WorkerHandle CertifiedModel::NewWorker() const {

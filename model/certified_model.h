@@ -33,6 +33,8 @@
 
 namespace lipserve {
 
+class NetworkBounds;
+
 // Which stage of the evaluation decided the class of one input.
 enum class DecidedBy {
   kFloat32,  // oneDNN's float32 scores, by more than their proven error
@@ -113,6 +115,8 @@ class CertifiedModel {
 
   // Proven L2 Lipschitz bound of each layer, in order.
   std::span<const double> layer_lipschitz_bounds() const;
+  // The proven constants.
+  const NetworkBounds& bounds() const;
   // Proven L2 Lipschitz bound of every single score.
   double lipschitz_bound() const;
 

@@ -13,13 +13,17 @@ namespace {
 
 absl::StatusOr<ExactVector> InputOf(const Model& model, const Answer& answer) {
   const bool is_pixels = answer.element_type == ElementType::kUint8;
+  if (is_pixels && !model.pixels) {
+    return absl::InvalidArgumentError(
+        "input: expected floats, since the model does not say what pixels mean, got pixels");
+  }
   const std::size_t expected = model.input_size() * (is_pixels ? 1 : 4);
   if (answer.data.size() != expected) {
     return absl::InvalidArgumentError(absl::StrCat("input: expected ", expected, " bytes for ",
                                                    model.input_size(), " numbers, got ",
                                                    answer.data.size()));
   }
-  if (is_pixels) return model.pixels.Apply(answer.data);
+  if (is_pixels) return model.pixels->Apply(answer.data);
   absl::StatusOr<ExactVector> input = FromBinary32(answer.data, Binary32Rule::kFinite);
   if (!input.ok()) {
     return absl::InvalidArgumentError(
@@ -198,7 +202,7 @@ absl::Status CheckAnswer(const ProvenModel& proven, const Answer& answer) {
                                                       NameOf(model, answer.class_index)));
   }
   const mpq_class unit =
-      answer.element_type == ElementType::kUint8 ? model.pixels.steepest_step() : mpq_class(1);
+      answer.element_type == ElementType::kUint8 ? model.pixels->steepest_step() : mpq_class(1);
   const AnswerChecker checker(proven, answer, unit, scores, best);
   for (std::size_t j = 0; j < scores.numbers.size(); ++j) {
     if (model.ClassOf(j) == answer.class_index) continue;

@@ -20,21 +20,22 @@ namespace {
 constexpr char kKind[] = "lipserve.model";
 constexpr std::uint32_t kNewestVersion = 2;
 
-// The lowest version that holds the network.
-std::uint32_t FormatVersionOf(const FrozenNetwork& network) {
+// The lowest version that holds the model.
+std::uint32_t FormatVersionOf(const FrozenModel& model) {
+  const FrozenNetwork& network = model.network;
   const auto is_new = [](const FrozenLayer& layer) {
     return std::holds_alternative<PermutationLayer>(layer) ||
            std::holds_alternative<SumLayer>(layer) || std::holds_alternative<ClipLayer>(layer) ||
            std::holds_alternative<MaxPoolLayer>(layer);
   };
-  const bool is_2 =
-      !network.inputs.empty() || std::any_of(network.layers.begin(), network.layers.end(), is_new);
+  const bool is_2 = !model.TakesPixels() || !network.inputs.empty() ||
+                    std::any_of(network.layers.begin(), network.layers.end(), is_new);
   return is_2 ? 2 : 1;
 }
 
 absl::Status CheckModel(const FrozenModel& model) {
   LIPSERVE_RETURN_IF_ERROR(CheckNetwork(model.network));
-  if (!IsValidPixelDivisor(model.pixel_divisor)) {
+  if (model.TakesPixels() && !IsValidPixelDivisor(model.pixel_divisor)) {
     return absl::InvalidArgumentError(
         absl::StrCat("pixel_scaling.divisor: expected 2^-60 to 2^60, got ", model.pixel_divisor));
   }
@@ -53,7 +54,7 @@ v1::ModelContent ToProto(const FrozenModel& model) {
   for (const std::size_t size : {shape.channels, shape.height, shape.width}) {
     content.add_input_shape(static_cast<std::int64_t>(size));
   }
-  content.mutable_pixel_scaling()->set_divisor(model.pixel_divisor);
+  if (model.TakesPixels()) content.mutable_pixel_scaling()->set_divisor(model.pixel_divisor);
   for (const FrozenLayer& layer : model.network.layers) {
     *content.add_layers() = LayerToProto(layer);
   }
@@ -96,6 +97,9 @@ absl::StatusOr<FrozenModel> FromProto(const v1::ModelContent& content) {
     model.network.prototypes_per_class = ToSize(prototypes);
   }
   model.pixel_divisor = content.pixel_scaling().divisor();
+  if (content.has_pixel_scaling() && !model.TakesPixels()) {
+    return absl::InvalidArgumentError("pixel_scaling.divisor: expected 2^-60 to 2^60, got 0");
+  }
   model.class_labels.assign(content.class_labels().begin(), content.class_labels().end());
   model.training = content.training();
   LIPSERVE_RETURN_IF_ERROR(CheckModel(model));
@@ -127,7 +131,7 @@ absl::Status WithPath(const std::string& path, const absl::Status& status) {
 absl::Status WriteModelFile(const std::string& path, FrozenModel& model) {
   if (const absl::Status status = CheckModel(model); !status.ok()) return WithPath(path, status);
   const std::string content = CanonicalBytes(ToProto(model));
-  LIPSERVE_RETURN_IF_ERROR(WriteSealedFile(path, {kKind, FormatVersionOf(model.network)}, content));
+  LIPSERVE_RETURN_IF_ERROR(WriteSealedFile(path, {kKind, FormatVersionOf(model)}, content));
   model.digest = Sha256(content);
   return absl::OkStatus();
 }
@@ -149,8 +153,7 @@ absl::StatusOr<FrozenModel> ReadModelFile(const std::string& path) {
   std::string().swap(sealed.bytes);  // the weights are held twice, not three times
   absl::StatusOr<FrozenModel> model = FromProto(content);
   if (!model.ok()) return WithPath(path, model.status());
-  if (const std::uint32_t lowest = FormatVersionOf(model->network);
-      sealed.format_version != lowest) {
+  if (const std::uint32_t lowest = FormatVersionOf(*model); sealed.format_version != lowest) {
     return absl::InvalidArgumentError(absl::StrCat(
         path, ": format version: expected ", lowest, ", the lowest that holds this model, got ",
         sealed.format_version, "; write the file again"));

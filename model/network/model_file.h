@@ -26,10 +26,14 @@ inline constexpr char kModelFileName[] = "model.lip";
 struct FrozenModel {
   std::string name;
   FrozenNetwork network;
-  double pixel_divisor = 255.0;           // UINT8 pixel p becomes the float nearest p / divisor
+  // UINT8 pixel p becomes the float nearest p / divisor; 0: the model says nothing of pixels, so
+  // they are refused.
+  double pixel_divisor = 255.0;
   std::vector<std::string> class_labels;  // NumClasses(network) of them
   v1::TrainingRecord training;
   std::string digest;  // SHA-256 of the content, 32 bytes; set by reading and writing
+
+  bool TakesPixels() const { return pixel_divisor != 0.0; }
 };
 
 // Checks the model and writes it atomically; sets model.digest. The same model gives the same

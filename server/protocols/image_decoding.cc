@@ -86,9 +86,15 @@ absl::Status DecodeImages(const EncodedImages& encoded, const ServedModel& model
   const std::size_t num_elements = images.num_images * model.input_size();
   images.element_type = encoded.element_type;
   if (encoded.element_type == ElementType::kUint8) {
+    if (!model.pixel_scaling()) {
+      return InvalidField(
+          encoded.data_field,
+          "expected FP32 numbers, got UINT8 pixels: this model does not say how they "
+          "become its inputs; scale them as its training did");
+    }
     LIPSERVE_RETURN_IF_ERROR(CheckByteCount(encoded, num_elements));
     images.inputs.resize(num_elements);
-    model.pixel_scaling().Apply(
+    model.pixel_scaling()->Apply(
         {reinterpret_cast<const std::uint8_t*>(encoded.data.data()), encoded.data.size()},
         images.inputs);
     return absl::OkStatus();
@@ -105,7 +111,7 @@ ProvenAnswer ToRequestUnit(const DecodedImages& images, const ServedModel& model
   ProvenAnswer proven;
   proven.margin = answer.margin_lower_bound;
   proven.radius_l2 = images.element_type == ElementType::kUint8
-                         ? model.pixel_scaling().PixelRadius(answer.radius_l2)
+                         ? model.pixel_scaling()->PixelRadius(answer.radius_l2)
                          : answer.radius_l2;
   proven.certified = IsCertifiedAt(proven.radius_l2, images.epsilon.value_or(0.0));
   return proven;

@@ -53,8 +53,9 @@ ServedModel::ServedModel(std::string name, std::int64_t version,
     : name_(std::move(name)),
       version_(version),
       certified_(std::move(certified)),
-      pixel_scaling_(certified_->frozen().pixel_divisor),
-      metrics_(std::move(metrics)) {}
+      metrics_(std::move(metrics)) {
+  if (frozen().TakesPixels()) pixel_scaling_.emplace(frozen().pixel_divisor);
+}
 
 void ServedModel::MeasureTimes(std::size_t max_batch) {
   std::vector<float> inputs(max_batch * input_size());

@@ -50,7 +50,8 @@ class ServedModel {
   std::int64_t version() const { return version_; }
   const FrozenModel& frozen() const { return certified_->frozen(); }
   const CertifiedModel& certified() const { return *certified_; }
-  const PixelScaling& pixel_scaling() const { return pixel_scaling_; }
+  // None if the model refuses pixels.
+  const std::optional<PixelScaling>& pixel_scaling() const { return pixel_scaling_; }
   std::size_t input_size() const { return certified_->input_size(); }
   ModelMetrics& metrics() const { return *metrics_; }
 
@@ -107,7 +108,7 @@ class ServedModel {
   const std::string name_;
   const std::int64_t version_;
   const std::shared_ptr<const CertifiedModel> certified_;
-  const PixelScaling pixel_scaling_;
+  std::optional<PixelScaling> pixel_scaling_;
   const std::shared_ptr<ModelMetrics> metrics_;
   std::vector<BatchTime> batch_times_{BatchTime()};
   std::chrono::nanoseconds time_per_extra_image_{0};

@@ -63,7 +63,8 @@ ROOMS = {
     "trainer/exchange/export": set(),
     "trainer/exchange": {
         "trainer/exchange/graph", "trainer/exchange/evaluation", "trainer/exchange/import",
-        "trainer/exchange/export", "trainer/data", "trainer/evaluation", "trainer/report"},
+        "trainer/exchange/export", "trainer/cli", "trainer/data", "trainer/evaluation",
+        "trainer/report", "trainer/run"},
 
     "server/operations": set(),
     "server/security": {"server/operations"},

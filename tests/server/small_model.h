@@ -62,9 +62,11 @@ inline FrozenModel SmallModel(std::uint64_t seed = 1) {
 struct SmallServedModel {
   explicit SmallServedModel(std::uint64_t seed = 1, const std::string& name = "small",
                             std::int64_t version = 1)
+      : SmallServedModel(SmallModel(seed), name, version) {}
+  SmallServedModel(FrozenModel frozen, const std::string& name, std::int64_t version)
       : metrics(std::make_unique<Metrics>(BuildInfo{})),
         clock(std::make_unique<SteadyClock>()),
-        model(ServedModel::Load(name, version, SmallModel(seed), 4, *metrics, *clock).value()) {
+        model(ServedModel::Load(name, version, std::move(frozen), 4, *metrics, *clock).value()) {
     model->SetBatchLimit(4);  // whatever was measured
   }
 

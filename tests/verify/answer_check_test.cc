@@ -208,6 +208,20 @@ TEST(AnswerCheckTest, TheLargestSquaredPixelRadiusIsTheSquaredDistanceToTheBound
   EXPECT_THAT(error("\1\5", 1, 8), HasSubstr("squared pixel radius: expected less than 8, got 8"));
 }
 
+TEST(AnswerCheckTest, PixelsMeanNothingToAModelWithoutTheirScale) {
+  FrozenModel frozen = IdentityOfTwo();
+  frozen.pixel_divisor = 0.0;
+  const ProvenModel proven = Proven(frozen);
+  EXPECT_EQ(AnswerError(proven, AnswerFor({2.0F, 0.0F}, 0, 0)), "");
+  EXPECT_THAT(AnswerError(proven, {.element_type = ElementType::kUint8,
+                                   .data = "\5\1",
+                                   .class_index = 0,
+                                   .radius = 0,
+                                   .margin = std::nullopt,
+                                   .pixel_radius_squared = std::nullopt}),
+              HasSubstr("expected floats, since the model does not say what pixels mean"));
+}
+
 TEST(AnswerCheckTest, FloatsHaveNoSquaredPixelRadius) {
   FrozenModel frozen = IdentityOfTwo();
   const ProvenModel proven = Proven(frozen);

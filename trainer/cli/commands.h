@@ -6,17 +6,10 @@
 #define TRAINER_CLI_COMMANDS_H_
 
 #include <CLI/CLI.hpp>
-#include <functional>
 
-#include "absl/status/status.h"
+#include "trainer/cli/program.h"
 
 namespace lipserve::trainer {
-
-// A subcommand and what it does.
-struct Command {
-  CLI::App* app = nullptr;
-  std::function<absl::Status()> run;
-};
 
 Command AddTrainCommand(CLI::App& app);
 Command AddEvaluateCommand(CLI::App& app);

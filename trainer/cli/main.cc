@@ -1,110 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 // lipserve-train: trains, evaluates and describes Lipschitz classifiers.
-// Exit codes: 0 done, 1 failed, 2 used wrongly.
-#include <CLI/CLI.hpp>
-#include <csignal>
-#include <iostream>
-#include <memory>
-#include <string>
-#include <vector>
-
-#include "model/arithmetic/floating_point_canary.h"
-#include "model/execution/onednn.h"
-#include "proto/text/help_formatter.h"
-#include "proto/text/label_text.h"
-#include "proto/text/near_name.h"
 #include "trainer/cli/commands.h"
+#include "trainer/cli/program.h"
 
-namespace lipserve::trainer {
-namespace {
-
-constexpr int kDone = 0;
-constexpr int kFailed = 1;
-constexpr int kUsedWrongly = 2;
-
-constexpr char kDescription[] =
-    "Trains classifiers whose answers carry a proven L2 radius, and freezes them for "
-    "lipserve-server.";
-
-constexpr char kExamples[] =
-    "Examples:\n"
-    "  lipserve-train train --recipe trainer/recipes/mnist08.textproto \\\n"
-    "      --data data/mnist --out models/mnist08/1\n"
-    "  lipserve-train evaluate --model models/mnist08/1 --data data/mnist \\\n"
-    "      --epsilons 0.5,1,1.58\n"
-    "  lipserve-train summary --recipe trainer/recipes/mnist08.textproto\n"
-    "\n"
-    "Exit codes: 0 done, 1 failed, 2 used wrongly.";
-
-// Every name that may follow the program: of subcommands, and of the flags of the one in use.
-std::vector<std::string> KnownNames(const CLI::App& app, const std::vector<Command>& commands) {
-  std::vector<std::string> names;
-  const auto add_flags = [&names](const CLI::App& owner) {
-    for (const CLI::Option* option : owner.get_options()) {
-      for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
-    }
-  };
-  add_flags(app);
-  for (const Command& command : commands) {
-    if (command.app->parsed()) add_flags(*command.app);
-    names.push_back(command.app->get_name());
-  }
-  return names;
+int main(int argc, char** argv) {
+  using namespace lipserve::trainer;  // NOLINT(google-build-using-namespace)
+  return RunProgram(
+      {.name = "lipserve-train",
+       .description = "Trains classifiers whose answers carry a proven L2 radius, and "
+                      "freezes them for lipserve-server.",
+       .examples = "Examples:\n"
+                   "  lipserve-train train --recipe trainer/recipes/mnist08.textproto \\\n"
+                   "      --data data/mnist --out models/mnist08/1\n"
+                   "  lipserve-train evaluate --model models/mnist08/1 --data data/mnist \\\n"
+                   "      --epsilons 0.5,1,1.58\n"
+                   "  lipserve-train summary --recipe trainer/recipes/mnist08.textproto\n"
+                   "\n"
+                   "Exit codes: 0 done, 1 failed, 2 used wrongly.",
+       .commands = {AddTrainCommand, AddEvaluateCommand, AddSummaryCommand}},
+      argc, argv);
 }
-
-int ReportUsageError(const CLI::ParseError& error, const CLI::App& app,
-                     const std::vector<Command>& commands, const std::vector<std::string>& words) {
-  std::cerr << "lipserve-train: " << error.what() << "\n";
-  const std::vector<std::string> known = KnownNames(app, commands);
-  for (const std::string& word : words) {
-    const std::string name = word.substr(0, word.find('='));
-    const std::string nearest = NearName(name, known);
-    if (!nearest.empty() && nearest != name) {
-      std::cerr << name << ": did you mean " << nearest << "?\n";
-    }
-  }
-  std::cerr << "Run with --help for flags and examples.\n";
-  return kUsedWrongly;
-}
-
-int Main(int argc, char** argv) {
-  // Above `ulimit -f`, write() shall fail with an error that can be reported.
-  std::signal(SIGXFSZ, SIG_IGN);
-  onednn::UseStrictFloat32();
-  CLI::App app(kDescription, "lipserve-train");
-  app.formatter(std::make_shared<HelpFormatter>());
-  app.set_version_flag("--version", std::string("lipserve-train ") + LIPSERVE_VERSION);
-  app.require_subcommand(1);
-  app.footer(kExamples);
-  const std::vector<Command> commands = {AddTrainCommand(app), AddEvaluateCommand(app),
-                                         AddSummaryCommand(app)};
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == kDone) return app.exit(error);  // --help and --version
-    return ReportUsageError(error, app, commands, {argv + 1, argv + argc});
-  }
-  for (const Command& command : commands) {
-    if (!command.app->parsed()) continue;
-    // Commands compute their proofs on this thread.
-    absl::Status status = CheckStrictFloatingPoint();
-    if (status.ok()) status = command.run();
-    if (!status.ok()) {
-      std::cout << std::flush;
-      std::cerr << "lipserve-train " << command.app->get_name() << ": "
-                << Visible(std::string(status.message())) << "\n";
-      return kFailed;
-    }
-  }
-  std::cout << std::flush;
-  if (!std::cout) {
-    std::cerr << "lipserve-train: cannot write to standard output\n";
-    return kFailed;
-  }
-  return kDone;
-}
-
-}  // namespace
-}  // namespace lipserve::trainer
-
-int main(int argc, char** argv) { return lipserve::trainer::Main(argc, argv); }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "trainer/data/npy_file.h"
 
+#include <bit>
 #include <limits>
 #include <optional>
 #include <string_view>
@@ -152,34 +153,38 @@ absl::StatusOr<Header> ParseHeader(const std::string& path, std::string_view byt
   return header;
 }
 
-// Bytes of one element, or 0 if it is no integer.
-std::size_t IntegerBytes(const std::string& descr) {
+constexpr std::string_view kIntegers = "ui";
+
+// Bytes of one element, or 0 if its kind is none of `kinds`.
+std::size_t ElementBytes(const std::string& descr, std::string_view kinds) {
   if (descr.size() != 3 || std::string_view("|<>=").find(descr[0]) == std::string_view::npos ||
-      (descr[1] != 'u' && descr[1] != 'i')) {
+      kinds.find(descr[1]) == std::string_view::npos) {
     return 0;
   }
   const std::size_t bytes = static_cast<std::size_t>(descr[2] - '0');
   return bytes == 1 || bytes == 2 || bytes == 4 || bytes == 8 ? bytes : 0;
 }
 
+absl::Status CheckOrder(const std::string& path, const Header& header) {
+  if (!header.fortran_order) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(path, ": expected rows first (C order), got Fortran order: save ",
+                   "numpy.ascontiguousarray(array)"));
+}
+
 absl::Status CheckHeader(const std::string& path, const Header& header) {
-  if (IntegerBytes(header.descr) == 0) {
+  if (ElementBytes(header.descr, kIntegers) == 0) {
     return absl::InvalidArgumentError(absl::StrCat(
         path, ": expected integers, such as '|u1' (uint8), got elements '", header.descr,
         "': save labels as integers, and pixels scaled to 0..255 and rounded; for images of 0..1 "
         "that is numpy.rint(array * 255).astype(numpy.uint8)"));
   }
-  if (header.fortran_order) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(path, ": expected rows first (C order), got Fortran order: save ",
-                     "numpy.ascontiguousarray(array)"));
-  }
-  return absl::OkStatus();
+  return CheckOrder(path, header);
 }
 
 // Whether there are as many bytes as the shape needs.
-absl::Status CheckSize(const std::string& path, const Header& header, std::size_t data_bytes) {
-  const std::size_t element = IntegerBytes(header.descr);
+absl::Status CheckSize(const std::string& path, const Header& header, std::size_t element,
+                       std::size_t data_bytes) {
   std::uint64_t count = 1;
   for (const std::size_t axis : header.shape) {
     if (axis != 0 && count > kMaxBytes / axis) {
@@ -208,7 +213,7 @@ std::uint64_t ElementBits(std::string_view data, std::size_t i, std::size_t byte
 
 absl::Status ReadIntegers(const std::string& path, const Header& header, std::string_view data,
                           std::vector<std::int64_t>& integers) {
-  const std::size_t bytes = IntegerBytes(header.descr);
+  const std::size_t bytes = ElementBytes(header.descr, kIntegers);
   assert(bytes > 0);  // CheckHeader
   const bool is_signed = header.descr[1] == 'i';
   const auto unused_bits = static_cast<unsigned>(64 - 8 * bytes);
@@ -225,14 +230,45 @@ absl::Status ReadIntegers(const std::string& path, const Header& header, std::st
   return absl::OkStatus();
 }
 
+// The number whose bits are given, of kind 'f', 'i', 'u' or 'b'.
+double NumberOf(std::uint64_t bits, char kind, std::size_t bytes) {
+  if (kind == 'f' && bytes == 4) {
+    return static_cast<double>(std::bit_cast<float>(static_cast<std::uint32_t>(bits)));
+  }
+  if (kind == 'f') return std::bit_cast<double>(bits);
+  if (kind != 'i') return static_cast<double>(bits);
+  const auto unused_bits = static_cast<unsigned>(64 - 8 * bytes);
+  return static_cast<double>(static_cast<std::int64_t>(bits << unused_bits) >> unused_bits);
+}
+
 }  // namespace
+
+absl::StatusOr<NpyNumbers> ParseNpyNumbers(const std::string& name, std::string_view bytes) {
+  LIPSERVE_ASSIGN_OR_RETURN(const Header header, ParseHeader(name, bytes));
+  LIPSERVE_RETURN_IF_ERROR(CheckOrder(name, header));
+  const std::size_t element = ElementBytes(header.descr, "fuib");
+  if (element == 0 || (header.descr[1] == 'f' && element < 4)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(name, ": expected float32, float64, integers or booleans, got elements '",
+                     header.descr, "'"));
+  }
+  const std::string_view data = bytes.substr(header.data_begin);
+  LIPSERVE_RETURN_IF_ERROR(CheckSize(name, header, element, data.size()));
+  NpyNumbers array{.shape = header.shape, .numbers = std::vector<double>(data.size() / element)};
+  for (std::size_t i = 0; i < array.numbers.size(); ++i) {
+    const std::uint64_t bits = ElementBits(data, i, element, header.descr[0] == '>');
+    array.numbers[i] = NumberOf(bits, header.descr[1], element);
+  }
+  return array;
+}
 
 absl::StatusOr<NpyArray> ReadNpyFile(const std::string& path) {
   LIPSERVE_ASSIGN_OR_RETURN(const std::string bytes, ReadWholeFile(path, kMaxBytes));
   LIPSERVE_ASSIGN_OR_RETURN(const Header header, ParseHeader(path, bytes));
   LIPSERVE_RETURN_IF_ERROR(CheckHeader(path, header));
   const std::string_view data = std::string_view(bytes).substr(header.data_begin);
-  LIPSERVE_RETURN_IF_ERROR(CheckSize(path, header, data.size()));
+  LIPSERVE_RETURN_IF_ERROR(
+      CheckSize(path, header, ElementBytes(header.descr, kIntegers), data.size()));
   NpyArray array;
   array.shape = header.shape;
   if (header.descr.substr(1) == "u1") {

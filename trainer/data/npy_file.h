@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -30,6 +31,18 @@ struct NpyArray {
 //         (floats, Python objects), is in Fortran order, is larger than 2^33 bytes, has more or
 //         fewer elements than its header says, or an integer beyond int64.
 absl::StatusOr<NpyArray> ReadNpyFile(const std::string& path);
+
+// The numbers of an array of floats, integers or booleans.
+struct NpyNumbers {
+  std::vector<std::size_t> shape;
+  std::vector<double> numbers;  // row-major
+};
+
+// Parses the bytes of a file that numpy.save wrote; `name` is for errors.
+//
+// Errors: InvalidArgument as above, if it holds elements other than float32, float64, integers of 8
+//         to 64 bits and booleans.
+absl::StatusOr<NpyNumbers> ParseNpyNumbers(const std::string& name, std::string_view bytes);
 
 }  // namespace lipserve::trainer
 

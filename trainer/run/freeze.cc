@@ -26,17 +26,6 @@ constexpr std::size_t kEvaluationBatch = 64;
 // scores near 3); a lost bias, a swapped layout or a wrong sort differs by its order of magnitude.
 constexpr double kSelfCheckTolerance = 1e-4;
 
-absl::Status ClaimOperatorNorms(FrozenNetwork& network) {
-  for (std::size_t i = 0; i < network.layers.size(); ++i) {
-    if (const absl::Status claim = ClaimOperatorNorm(network.layers[i]); !claim.ok()) {
-      return absl::Status(claim.code(),
-                          absl::StrCat("freezing layer ", i, " (", DescribeLayer(network.layers[i]),
-                                       "): ", claim.message()));
-    }
-  }
-  return absl::OkStatus();
-}
-
 // What the model records of its training, beside its recipe: metrics, but neither times nor paths.
 void AddResults(const TrainingLoop& loop, const Evaluation& evaluation,
                 v1::TrainingRecord& record) {
@@ -87,6 +76,17 @@ absl::Status SelfCheck(const CertifiedModel& model, const Samples& samples) {
     }
     if (!status.ok()) return status;
     first += batch->size();
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ClaimOperatorNorms(FrozenNetwork& network) {
+  for (std::size_t i = 0; i < network.layers.size(); ++i) {
+    if (const absl::Status claim = ClaimOperatorNorm(network.layers[i]); !claim.ok()) {
+      return absl::Status(claim.code(),
+                          absl::StrCat("freezing layer ", i, " (", DescribeLayer(network.layers[i]),
+                                       "): ", claim.message()));
+    }
   }
   return absl::OkStatus();
 }

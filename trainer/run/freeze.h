@@ -25,6 +25,11 @@ struct FreezeResult {
   std::vector<double> layer_lipschitz_bounds;  // proven, of each layer
 };
 
+// Claims the norm of each layer that BoundOperatorNorm proves.
+//
+// Errors: InvalidArgument or Internal, naming the layer, if none is proven.
+absl::Status ClaimOperatorNorms(FrozenNetwork& network);
+
 // Freezes the weights that the network has now, with the norm of each layer that BoundOperatorNorm
 // proves as its claim. The model records no results yet.
 //

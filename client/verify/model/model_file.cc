@@ -79,15 +79,20 @@ std::uint64_t VersionOf(const Model& model, const WireMessage& content) {
     return std::holds_alternative<Permutation>(layer) || std::holds_alternative<Sum>(layer) ||
            std::holds_alternative<Clip>(layer) || std::holds_alternative<MaxPool>(layer);
   };
-  return content.has(8) || std::any_of(model.layers.begin(), model.layers.end(), is_new) ? 2 : 1;
+  const bool is_2 = !content.has(3) || content.has(8) ||
+                    std::any_of(model.layers.begin(), model.layers.end(), is_new);
+  return is_2 ? 2 : 1;
 }
 
-absl::StatusOr<PixelTable> ReadPixelScaling(std::string_view bytes) {
-  const absl::StatusOr<WireMessage> scaling = WireMessage::Parse(bytes, kPixelScaling);
+absl::StatusOr<std::optional<PixelTable>> ReadPixelScaling(const WireMessage& content) {
+  if (!content.has(3)) return std::optional<PixelTable>();
+  const absl::StatusOr<WireMessage> scaling = WireMessage::Parse(content.bytes(3), kPixelScaling);
   if (!scaling.ok()) return scaling.status();
   const absl::StatusOr<Dyadic> divisor = FromBinary64(scaling->value(1));
   if (!divisor.ok()) return StatusAt("divisor", divisor.status());
-  return PixelTable::Create(ToRational(*divisor));
+  absl::StatusOr<PixelTable> table = PixelTable::Create(ToRational(*divisor));
+  if (!table.ok()) return table.status();
+  return std::optional(*std::move(table));
 }
 
 // Which value each layer reads: as the file says, or the one before it.
@@ -206,7 +211,7 @@ absl::StatusOr<Model> ParseModel(const std::string& file) {
   if (!seal.ok()) return seal.status();
   const absl::StatusOr<WireMessage> content = ParseAt("ModelContent", seal->content, kModelContent);
   if (!content.ok()) return content.status();
-  absl::StatusOr<PixelTable> pixels = ReadPixelScaling(content->bytes(3));
+  absl::StatusOr<std::optional<PixelTable>> pixels = ReadPixelScaling(*content);
   if (!pixels.ok()) return StatusAt("pixel_scaling", pixels.status());
   const absl::StatusOr<Shape> input_shape = ParseShape(content->bytes(2));
   if (!input_shape.ok()) return StatusAt("input_shape", input_shape.status());

@@ -6,6 +6,7 @@
 #define CLIENT_VERIFY_MODEL_MODEL_FILE_H_
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -22,7 +23,7 @@ namespace lipserve::verify {
 struct Model {
   std::string name;
   Shape input_shape = {};
-  PixelTable pixels;
+  std::optional<PixelTable> pixels;  // none: the model refuses pixels
   std::vector<Layer> layers = {};
   std::vector<std::size_t> inputs = {};  // the value that each layer reads: an earlier one
   std::size_t prototypes_per_class = 1;  // K: the rows c K, ..., c K + K - 1 are those of class c

@@ -127,6 +127,15 @@ TEST_F(ModelFileTest, ReadsBackANetworkThatBranchesAsVersion2) {
   }
 }
 
+TEST_F(ModelFileTest, AModelThatSaysNothingOfPixelsIsVersion2) {
+  model_.pixel_divisor = 0.0;
+  ASSERT_TRUE(WriteModelFile(path_, model_).ok());
+  EXPECT_EQ(VersionOf(path_), 2U);
+  const auto read = ReadModelFile(path_);
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_FALSE(read->TakesPixels());
+}
+
 // Each version has a model in one form only.
 TEST_F(ModelFileTest, RefusesAVersionThatIsNotTheLowest) {
   for (const std::uint32_t version : {1U, 2U}) {

@@ -93,8 +93,22 @@ TEST_F(RequestCodecTest, DecodesUint8ThroughTheModelsTable) {
   ASSERT_TRUE(Decode(request).ok());
   EXPECT_EQ(images_.element_type, ElementType::kUint8);
   for (std::size_t i = 0; i < pixels.size(); ++i) {
-    ASSERT_EQ(images_.inputs[i], model().pixel_scaling()[static_cast<std::uint8_t>(255 - 8 * i)]);
+    ASSERT_EQ(images_.inputs[i],
+              (*model().pixel_scaling())[static_cast<std::uint8_t>(255 - 8 * i)]);
   }
+}
+
+TEST_F(RequestCodecTest, RefusesPixelsIfTheModelDoesNotSayWhatTheyMean) {
+  FrozenModel frozen = SmallModel(1);
+  frozen.pixel_divisor = 0.0;
+  const SmallServedModel without(std::move(frozen), "small", 1);
+  v1::ClassifyRequest request = GoodRequest();
+  EXPECT_TRUE(DecodeClassifyRequest(request, *without.model, kMaxImages, images_).ok());
+  request.mutable_images()->set_element_type(v1::ELEMENT_TYPE_UINT8);
+  request.mutable_images()->set_data(std::string(2 * kSmallInputSize, '\1'));
+  EXPECT_THAT(
+      std::string(DecodeClassifyRequest(request, *without.model, kMaxImages, images_).message()),
+      HasSubstr("images.data: expected FP32 numbers, got UINT8 pixels"));
 }
 
 TEST_F(RequestCodecTest, TakesFlatImages) {
@@ -270,7 +284,7 @@ TEST_F(RequestCodecTest, ConvertsTheRadiusOfPixelImagesAndComparesEpsilonWithIt)
   v1::ClassifyRequest request = Fp32Request({}, {1, 16});
   request.mutable_images()->set_element_type(v1::ELEMENT_TYPE_UINT8);
   request.mutable_images()->set_data(std::string(16, '\x10'));
-  const double pixel_radius = model().pixel_scaling().PixelRadius(1.25);
+  const double pixel_radius = model().pixel_scaling()->PixelRadius(1.25);
   v1::ClassifyResponse response;
   const Answer answer = SomeAnswer();
   for (const double epsilon : {1.25, pixel_radius, std::nextafter(pixel_radius, 1e9)}) {
