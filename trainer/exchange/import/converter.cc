@@ -24,6 +24,9 @@ namespace {
 // As CheckNetwork: the most numbers of a sample.
 constexpr std::int64_t kMaxSampleSize = std::int64_t{1} << 22;
 
+// The last node of a pattern looks at values that no node reads any more, of this many nodes.
+constexpr std::size_t kLongestPattern = 24;
+
 bool IsColour(std::int64_t channels) { return channels == 1 || channels == 3 || channels == 4; }
 
 // Whether something reads the input as ONNX reads images: channels first.
@@ -35,13 +38,24 @@ bool ReadsChannelsFirst(const Graph& graph) {
   });
 }
 
-// Images whose channels come last become [C, H, W], as the server takes images.
+// Whether the graph turns images with their channels last round, as TensorFlow's exporters do.
+bool TurnsChannelsFirst(const Graph& graph) {
+  const Dims order = {0, 3, 1, 2};
+  return std::any_of(graph.nodes.begin(), graph.nodes.end(), [&](const Node& node) {
+    return node.op == "Transpose" && NodeArguments(graph, node).Ints("perm") == order;
+  });
+}
+
+// Images whose channels come last become [C, H, W], as the server takes images: those that the
+// graph turns round, and square grey and colour images.
 InputLayout LayoutOf(const Graph& graph) {
   const auto& all = graph.values[graph.input].dims;
   const Dims dims(all.begin() + 1, all.end());
   InputLayout layout{.dims = dims, .shape = ShapeOf(dims)};
-  if (dims.size() == 3 && IsColour(dims[2]) && !IsColour(dims[0]) && dims[1] > 1 &&
-      !ReadsChannelsFirst(graph)) {
+  const bool looks_like_it =
+      dims.size() == 3 && IsColour(dims[2]) && !IsColour(dims[0]) && dims[1] > 1;
+  const bool is_square = looks_like_it && dims[0] == dims[1] && dims[2] != 4;
+  if (looks_like_it && (is_square || TurnsChannelsFirst(graph)) && !ReadsChannelsFirst(graph)) {
     layout.channels_last = true;
     layout.shape = {static_cast<std::size_t>(dims[2]), static_cast<std::size_t>(dims[0]),
                     static_cast<std::size_t>(dims[1])};
@@ -265,8 +279,10 @@ absl::StatusOr<Converted> Convert(Graph graph, const std::optional<SampleShape>&
   const std::vector<std::size_t> last_readers = LastReadersOf(g);
   for (std::size_t node = 0; node < g.nodes.size(); ++node) {
     ConvertNode(conversion, node);
-    for (const ValueId input : g.nodes[node].inputs) {
-      if (input != kNoValue && last_readers[input] == node) conversion.Forget(input);
+    if (node < kLongestPattern) continue;
+    const std::size_t past = node - kLongestPattern;
+    for (const ValueId input : g.nodes[past].inputs) {
+      if (input != kNoValue && last_readers[input] == past) conversion.Forget(input);
     }
   }
   const absl::StatusOr<SharedView>& scores = conversion.ViewOf(g.outputs[0]);

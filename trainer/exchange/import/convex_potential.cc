@@ -16,15 +16,24 @@ namespace {
 // Rounding of D and of the products with it in float64.
 constexpr double kTolerance = 1e-12;
 
-// The linear part of a layer, [outputs, inputs * taps], and where its adjoint has each weight.
+// The linear part of a layer, [outputs, inputs * taps], the inputs being those of an output's
+// group.
 struct LinearPart {
   const std::vector<double>& weights;
   std::size_t outputs;
   std::size_t inputs;
   std::size_t taps;
+  std::size_t groups = 1;
+
+  std::size_t outputs_per_group() const { return outputs / groups; }
 
   double At(std::size_t o, std::size_t i, std::size_t tap) const {
     return weights[(o * inputs + i) * taps + tap];
+  }
+  // Where this, an adjoint, has weight (o, i, tap) of `inner`.
+  double AdjointAt(const LinearPart& inner, std::size_t o, std::size_t i, std::size_t tap) const {
+    const std::size_t group = o / inner.outputs_per_group();
+    return At(group * outputs_per_group() + i, o % inner.outputs_per_group(), taps - 1 - tap);
   }
 };
 
@@ -36,8 +45,9 @@ LinearPart PartOf(const DraftLayer& layer) {
   const auto& convolution = std::get<ConvolutionLayer>(layer.layer);
   return {.weights = layer.weights,
           .outputs = convolution.output_channels,
-          .inputs = convolution.input.channels,
-          .taps = convolution.vertical.size * convolution.horizontal.size};
+          .inputs = convolution.input.channels / convolution.groups,
+          .taps = convolution.vertical.size * convolution.horizontal.size,
+          .groups = convolution.groups};
 }
 
 // Whether `outer` moves like the adjoint of `inner`.
@@ -47,10 +57,11 @@ bool HasAdjointGeometry(const DraftLayer& inner, const DraftLayer& outer) {
   }
   const auto& k = std::get<ConvolutionLayer>(inner.layer);
   const auto* const other = std::get_if<ConvolutionLayer>(&outer.layer);
-  if (other == nullptr || k.groups != 1 || other->groups != 1 || !KeepsPositions(k)) return false;
+  if (other == nullptr || k.groups != other->groups || !KeepsPositions(k)) return false;
   const ConvolutionLayer adjoint =
       Adjoint(ConvolutionLayer{.input = k.input,
                                .output_channels = k.output_channels,
+                               .groups = k.groups,
                                .vertical = k.vertical,
                                .horizontal = k.horizontal,
                                .padding_mode = k.padding_mode,
@@ -66,7 +77,8 @@ bool HasAdjointGeometry(const DraftLayer& inner, const DraftLayer& outer) {
 
 // D with outer = -inner^T D; empty if there is no positive one.
 std::vector<double> DiagonalBetween(const LinearPart& inner, const LinearPart& outer) {
-  if (inner.outputs != outer.inputs || inner.inputs != outer.outputs || inner.taps != outer.taps) {
+  if (inner.outputs_per_group() != outer.inputs || inner.inputs != outer.outputs_per_group() ||
+      inner.taps != outer.taps || inner.groups != outer.groups) {
     return {};
   }
   std::vector<double> diagonal(inner.outputs);
@@ -76,12 +88,12 @@ std::vector<double> DiagonalBetween(const LinearPart& inner, const LinearPart& o
       const double weight = inner.At(o, i / inner.taps, i % inner.taps);
       if (std::abs(weight) <= std::abs(largest)) continue;
       largest = weight;
-      diagonal[o] = -outer.At(i / inner.taps, o, inner.taps - 1 - i % inner.taps) / weight;
+      diagonal[o] = -outer.AdjointAt(inner, o, i / inner.taps, i % inner.taps) / weight;
     }
     if (!(diagonal[o] > 0.0)) return {};
     for (std::size_t i = 0; i < inner.inputs * inner.taps; ++i) {
       const double expected = -diagonal[o] * inner.At(o, i / inner.taps, i % inner.taps);
-      const double found = outer.At(i / inner.taps, o, inner.taps - 1 - i % inner.taps);
+      const double found = outer.AdjointAt(inner, o, i / inner.taps, i % inner.taps);
       if (std::abs(found - expected) > kTolerance * std::abs(diagonal[o] * largest)) return {};
     }
   }

@@ -146,34 +146,105 @@ std::vector<float> DirectionsOf(const Combination& a, const Combination& b,
   return directions;
 }
 
-}  // namespace
+// half - factors relu(selector).
+struct Step {
+  ValueId half = 0;
+  ValueId selector = 0;
+  std::vector<double> factors;  // one for each channel
+};
 
-std::optional<View> HouseholderOf(Conversion& conversion, const NodeArguments& concat) {
-  const std::vector<ValueId>& inputs = concat.node().inputs;
-  if (inputs.size() != 2) return std::nullopt;
-  const auto first = ChoiceOf(conversion, inputs[0]);
-  const auto second = ChoiceOf(conversion, inputs[1]);
-  if (!first || !second || first->selector != second->selector) return std::nullopt;
-  const auto& x = conversion.ViewOf(first->otherwise);
-  const auto& y = conversion.ViewOf(second->otherwise);
+std::optional<Step> StepOf(const Conversion& conversion, ValueId value) {
+  const Node* const node = conversion.ProducerOf(value);
+  if (node == nullptr || node->op != "Sub") return std::nullopt;
+  const Node* const product = conversion.ProducerOf(node->inputs[1]);
+  if (product == nullptr || product->op != "Mul") return std::nullopt;
+  for (const std::size_t k : {std::size_t{0}, std::size_t{1}}) {
+    const Node* const relu = conversion.ProducerOf(product->inputs[k]);
+    const Value& factors = conversion.graph().values[product->inputs[1 - k]];
+    if (relu == nullptr || relu->op != "Relu" || !factors.is_constant) continue;
+    return Step{node->inputs[0], relu->inputs[0], NumbersOf(factors.constant)};
+  }
+  return std::nullopt;
+}
+
+// The halves that a layer reads, and its directions.
+struct Reflection {
+  View x;
+  View y;
+  SampleShape shape;  // of both together
+  std::vector<float> directions;
+  bool is_rounded = false;
+};
+
+// The views of two halves of one value; none if they are not that.
+std::optional<Reflection> HalvesOf(Conversion& conversion, ValueId first, ValueId second) {
+  const auto& x = conversion.ViewOf(first);
+  const auto& y = conversion.ViewOf(second);
   if (!x.ok() || !y.ok() || (*x)->source != (*y)->source || !(*x)->IsPure() || !(*y)->IsPure() ||
       (*x)->source.kind != Source::Kind::kValue) {
     return std::nullopt;
   }
   const SampleShape shape = conversion.draft().shape((*x)->source.value);
   if (!AreHalves(**x, **y, shape)) return std::nullopt;
-  const auto a = CombinationOf(conversion, first->if_positive, **x, **y);
-  const auto b = CombinationOf(conversion, second->if_positive, **x, **y);
-  const auto selector = CombinationOf(conversion, first->selector, **x, **y);
+  return Reflection{.x = **x, .y = **y, .shape = shape, .directions = {}};
+}
+
+// (x, y) - v relu(<v, (x, y)>), with the same v in both places.
+std::optional<Reflection> StepForm(Conversion& conversion, ValueId first, ValueId second) {
+  const auto a = StepOf(conversion, first);
+  const auto b = StepOf(conversion, second);
+  if (!a || !b || a->selector != b->selector) return std::nullopt;
+  std::optional<Reflection> result = HalvesOf(conversion, a->half, b->half);
+  if (!result) return std::nullopt;
+  const auto selector = CombinationOf(conversion, a->selector, result->x, result->y);
+  const std::size_t pairs = result->shape.channels / 2;
+  if (!selector || a->factors.size() != pairs || b->factors.size() != pairs) return std::nullopt;
+  const std::size_t positions = result->shape.height * result->shape.width;
+  for (std::size_t i = 0; i < selector->first.size(); ++i) {
+    const std::size_t pair = i / positions;
+    if (selector->first[i] != a->factors[pair] || selector->second[i] != b->factors[pair]) {
+      return std::nullopt;
+    }
+  }
+  for (std::size_t pair = 0; pair < pairs; ++pair) {
+    for (const double v : {a->factors[pair], b->factors[pair]}) {
+      result->directions.push_back(static_cast<float>(v));
+      if (static_cast<double>(result->directions.back()) != v) return std::nullopt;
+    }
+  }
+  return result;
+}
+
+// (x, y) or its reflection, as a mask chooses.
+std::optional<Reflection> ChoiceForm(Conversion& conversion, ValueId x, ValueId y) {
+  const auto first = ChoiceOf(conversion, x);
+  const auto second = ChoiceOf(conversion, y);
+  if (!first || !second || first->selector != second->selector) return std::nullopt;
+  std::optional<Reflection> result = HalvesOf(conversion, first->otherwise, second->otherwise);
+  if (!result) return std::nullopt;
+  const auto a = CombinationOf(conversion, first->if_positive, result->x, result->y);
+  const auto b = CombinationOf(conversion, second->if_positive, result->x, result->y);
+  const auto selector = CombinationOf(conversion, first->selector, result->x, result->y);
   if (!a || !b || !selector) return std::nullopt;
-  std::vector<float> directions = DirectionsOf(*a, *b, *selector, shape.height * shape.width);
-  if (directions.empty()) return std::nullopt;
-  conversion.draft().CountRounded(directions.size());
-  View whole = WholeValue((*x)->source.value, shape, concat.SampleDims());
-  whole.nodes = (*x)->nodes;
+  result->directions = DirectionsOf(*a, *b, *selector, result->shape.height * result->shape.width);
+  result->is_rounded = true;
+  return result;
+}
+
+}  // namespace
+
+std::optional<View> HouseholderOf(Conversion& conversion, const NodeArguments& concat) {
+  const std::vector<ValueId>& inputs = concat.node().inputs;
+  if (inputs.size() != 2) return std::nullopt;
+  std::optional<Reflection> reflection = StepForm(conversion, inputs[0], inputs[1]);
+  if (!reflection) reflection = ChoiceForm(conversion, inputs[0], inputs[1]);
+  if (!reflection || reflection->directions.empty()) return std::nullopt;
+  if (reflection->is_rounded) conversion.draft().CountRounded(reflection->directions.size());
+  View whole = WholeValue(reflection->x.source.value, reflection->shape, concat.SampleDims());
+  whole.nodes = reflection->x.nodes;
   AddNodes({conversion.current()}, whole.nodes);
-  return conversion.AddElementwise(std::move(whole),
-                                   HouseholderLayer{.directions = std::move(directions)});
+  return conversion.AddElementwise(
+      std::move(whole), HouseholderLayer{.directions = std::move(reflection->directions)});
 }
 
 }  // namespace lipserve::exchange
