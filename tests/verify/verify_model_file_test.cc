@@ -138,6 +138,26 @@ TEST(VerifyModelFileTest, RefusesSizesThatDoNotFit) {
   }
 }
 
+// As the server does; protobuf's writer would not write such a string.
+TEST(VerifyModelFileTest, RefusesLabelsAndNamesThatAreNotUtf8) {
+  FrozenModel frozen = ModelOf(RandomNetwork(1, {6, 4, 3}));
+  for (const char* text : {"\xff", "\xc0\x80", "\xe0\x80\x80", "\xed\xa0\x80", "\xf5\x80\x80\x80",
+                           "\xf0\x80\x80\x80", "\xc3", "a\x80"}) {
+    const std::string bytes = text;
+    std::string content = ContentOf(BytesOf(frozen)).SerializeAsString();
+    const std::string label = "class 0";
+    const std::size_t at = content.find(label);
+    content.replace(at, label.size(), label.substr(0, label.size() - bytes.size()) + bytes);
+    EXPECT_THAT(ModelFileError(Sealed(content)),
+                HasSubstr("class_labels: label 0: expected UTF-8"));
+    std::string named = ContentOf(BytesOf(frozen)).SerializeAsString();
+    named.replace(named.find("test"), 4, (bytes + "xxxx").substr(0, 4));
+    EXPECT_THAT(ModelFileError(Sealed(named)), HasSubstr("name: expected UTF-8"));
+  }
+  frozen.class_labels[0] = "Zahl \xc3\xa4 \xe2\x82\xac \xf0\x9f\x98\x80";
+  EXPECT_EQ(ModelFileError(BytesOf(frozen)), "");
+}
+
 TEST(VerifyModelFileTest, RefusesOtherArchitectures) {
   EXPECT_THAT(ErrorAfter([](auto& content) { content.clear_layers(); }), HasSubstr("got none"));
   EXPECT_THAT(ErrorAfter([](auto& content) { content.mutable_layers()->RemoveLast(); }),

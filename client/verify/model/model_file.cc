@@ -38,6 +38,30 @@ constexpr FieldRule kModelContent[] = {{1, WireType::kBytes, "name"},
                                        {8, WireType::kBytes, "layer_inputs"}};
 constexpr FieldRule kPixelScaling[] = {{1, WireType::kFixed64, "divisor"}};
 
+// Whether the bytes are UTF-8 (RFC 3629), as protobuf asks of a string.
+bool IsUtf8(std::string_view text) {
+  for (std::size_t k = 0; k < text.size();) {
+    const auto lead = static_cast<unsigned char>(text[k]);
+    const std::size_t length = lead < 0x80   ? 1
+                               : lead < 0xC2 ? 0
+                               : lead < 0xE0 ? 2
+                               : lead < 0xF0 ? 3
+                               : lead < 0xF5 ? 4
+                                             : 0;
+    if (length == 0 || length > text.size() - k) return false;
+    std::uint32_t point = length == 1 ? lead : lead & (0x7FU >> length);
+    for (std::size_t i = 1; i < length; ++i) {
+      const auto next = static_cast<unsigned char>(text[k + i]);
+      if ((next & 0xC0U) != 0x80U) return false;
+      point = point << 6U | (next & 0x3FU);
+    }
+    const bool is_short = (length == 3 && point < 0x800) || (length == 4 && point < 0x10000);
+    if (is_short || (point >= 0xD800 && point < 0xE000) || point > 0x10FFFF) return false;
+    k += length;
+  }
+  return true;
+}
+
 absl::StatusOr<WireMessage> ParseAt(const std::string& place, std::string_view bytes,
                                     std::span<const FieldRule> rules) {
   absl::StatusOr<WireMessage> message = WireMessage::Parse(bytes, rules);
@@ -154,7 +178,14 @@ absl::Status ReadLayers(const WireMessage& content, Model& model) {
   std::vector<Shape> shapes = {model.input_shape};
   std::vector<bool> is_read(model.inputs.size());
   for (const WireField& field : content.fields()) {
-    if (field.number == 5) model.class_labels.emplace_back(field.bytes);
+    if (field.number == 5) {
+      if (!IsUtf8(field.bytes)) {
+        return absl::InvalidArgumentError(absl::StrCat(
+            "class_labels: label ", model.class_labels.size(), ": expected UTF-8, got \"",
+            absl::CHexEscape(std::string(field.bytes)), "\""));
+      }
+      model.class_labels.emplace_back(field.bytes);
+    }
     if (field.number != 4) continue;
     const std::size_t k = model.layers.size();
     absl::StatusOr<Layer> layer = ReadLayerOf(model, shapes, field.bytes, is_read);
@@ -215,6 +246,7 @@ absl::StatusOr<Model> ParseModel(const std::string& file) {
   if (!pixels.ok()) return StatusAt("pixel_scaling", pixels.status());
   const absl::StatusOr<Shape> input_shape = ParseShape(content->bytes(2));
   if (!input_shape.ok()) return StatusAt("input_shape", input_shape.status());
+  if (!IsUtf8(content->bytes(1))) return absl::InvalidArgumentError("name: expected UTF-8");
   Model model{.name = std::string(content->bytes(1)),
               .input_shape = *input_shape,
               .pixels = *std::move(pixels),
