@@ -55,11 +55,13 @@ std::vector<double> ScoresOf(const FrozenNetwork& network, const std::vector<flo
 }
 
 // Float64 rounds by 1e-16; fewer than a thousand roundings follow one another.
-void ExpectSame(const std::vector<double>& got, const std::vector<double>& expected) {
+void ExpectSame(const std::vector<double>& got, const std::vector<double>& expected,
+                double tolerance = 1e-13) {
   ASSERT_EQ(got.size(), expected.size());
   double largest = 0.0;
   for (const double score : expected) largest = std::max(largest, std::fabs(score));
-  for (std::size_t i = 0; i < got.size(); ++i) ASSERT_NEAR(got[i], expected[i], 1e-13 * largest);
+  for (std::size_t i = 0; i < got.size(); ++i)
+    ASSERT_NEAR(got[i], expected[i], tolerance * largest);
 }
 
 // All weights, biases, slopes, directions and scales but zeros, in ascending order: where sorts and
@@ -111,23 +113,30 @@ TEST(RoundTripTest, TheGraphComputesWhatTheNetworkDoes) {
   }
 }
 
-// x + E x becomes one convolution, whose weights round; prototypes become a sort and a dense layer.
-bool ChangesForm(const std::string& name) { return name == "branches" || name == "prototypes"; }
+// x + E x becomes one convolution, whose weights round; x + x becomes 2 x; prototypes become a sort
+// and a dense layer. Their scores stay.
+bool ChangesForm(const std::string& name) {
+  return name == "branches" || name == "sumOfAValueWithItself" || name == "ranks" ||
+         name == "prototypes";
+}
 
 TEST(RoundTripTest, ImportingGivesTheSameNumbersScoresAndBounds) {
   for (const ExportCase& test : ExportCases()) {
     SCOPED_TRACE(test.name);
-    if (ChangesForm(test.name)) continue;
     const FrozenNetwork& network = test.model.network;
     auto graph = ReadAgain(test.model);
     ASSERT_TRUE(graph.ok()) << graph.status();
     auto converted = Convert(*std::move(graph));
     ASSERT_TRUE(converted.ok()) << converted.status();
-    EXPECT_EQ(converted->rounded_weights, 0);
+    const std::size_t rounded = converted->rounded_weights;
     const ExportCase again = CaseOf(test.name, std::move(converted->network));
-    EXPECT_EQ(NumbersOf(again.model.network), NumbersOf(network));
     const std::vector<float> inputs = InputsOf(network);
-    ExpectSame(ScoresOf(again.model.network, inputs), ScoresOf(network, inputs));
+    // Rounded weights are off by 2^-24 of themselves.
+    ExpectSame(ScoresOf(again.model.network, inputs), ScoresOf(network, inputs),
+               rounded > 0 ? 1e-6 : 1e-13);
+    if (ChangesForm(test.name)) continue;
+    EXPECT_EQ(rounded, 0);
+    EXPECT_EQ(NumbersOf(again.model.network), NumbersOf(network));
     const auto bounds = NetworkBounds::Create(again.model.network);
     const auto expected = NetworkBounds::Create(network);
     ASSERT_TRUE(bounds.ok()) << bounds.status();
