@@ -49,6 +49,14 @@ std::uint64_t ProductsOf(const Layer& layer, const Shape& input) {
       layer);
 }
 
+std::uint64_t HiddenNumbers(const Layer& layer) {
+  const auto* const potential = std::get_if<ConvexPotential>(&layer);
+  if (potential == nullptr) return 0;
+  return std::visit(Overloaded{[](const Dense& dense) { return dense.outputs; },
+                               [](const Convolution& inner) { return SizeOf(inner.output()); }},
+                    potential->inner);
+}
+
 }  // namespace
 
 std::uint64_t ProductsOfAnswer(const Model& model) {
@@ -71,8 +79,8 @@ std::uint64_t NumbersOfAnswer(const Model& model) {
   std::uint64_t held = SizeOf(shapes[0]);
   for (std::size_t k = 0; k < model.layers.size(); ++k) {
     held += SizeOf(shapes[k + 1]);
-    // A layer may work on a copy of what it reads.
-    most = std::max(most, held + SizeOf(shapes[model.inputs[k]]));
+    // A layer may work on a copy of what it reads, a convex potential on hidden numbers too.
+    most = std::max(most, held + SizeOf(shapes[model.inputs[k]]) + HiddenNumbers(model.layers[k]));
     for (std::size_t value = 0; value <= k; ++value) {
       if (last_reader[value] == k) held -= SizeOf(shapes[value]);
     }

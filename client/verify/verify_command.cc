@@ -48,7 +48,7 @@ std::string DescribeLayer(const Model& model, std::size_t layer) {
                       input == layer ? "" : absl::StrCat(", reads value ", input));
 }
 
-// What one answer may hold at once: 1 to 2 GiB.
+// Exact numbers that one answer may hold at once. How long each is depends on the layers before it.
 constexpr std::uint64_t kMaxNumbers = std::uint64_t{1} << 25U;
 
 // Whether the answers can be checked in reasonable time and memory.

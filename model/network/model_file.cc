@@ -28,8 +28,9 @@ std::uint32_t FormatVersionOf(const FrozenModel& model) {
            std::holds_alternative<SumLayer>(layer) || std::holds_alternative<ClipLayer>(layer) ||
            std::holds_alternative<MaxPoolLayer>(layer);
   };
-  const bool is_2 = !model.TakesPixels() || !network.inputs.empty() ||
-                    std::any_of(network.layers.begin(), network.layers.end(), is_new);
+  // A network that branches has a sum: no other layer reads two values, and each value is read.
+  const bool is_2 =
+      !model.TakesPixels() || std::any_of(network.layers.begin(), network.layers.end(), is_new);
   return is_2 ? 2 : 1;
 }
 

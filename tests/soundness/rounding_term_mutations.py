@@ -385,6 +385,27 @@ ROUNDING_TERM_MUTATIONS = (
         ("proven_model_test",),
     ),
     Mutation(
+        "the verifier adds the squares of a sum's constants",
+        "client/verify/proven_model.cc",
+        "RootRoundedUp(a_squared) + RootRoundedUp(b_squared);",
+        "RootRoundedUp(a_squared + b_squared);",
+        ("branching_model_test",),
+    ),
+    Mutation(
+        "the verifier takes every max pool for 1-Lipschitz",
+        "client/verify/model/layer.cc",
+        "return MostReadsAlong(vertical) * MostReadsAlong(horizontal);",
+        "return MostReadsAlong(vertical) * MostReadsAlong(horizontal) > 0 ? 1 : 0;",
+        ("branching_model_test",),
+    ),
+    Mutation(
+        "the verifier counts the roots of one value of a sum",
+        "client/verify/proven_model.cc",
+        "value.error += other.error;",
+        "value.error += 0 * other.error;",
+        ("branching_model_test",),
+    ),
+    Mutation(
         "the verifier's slopes are never coarser than numbers",
         "client/verify/exact_evaluation.cc",
         "const long exponent = std::min(x.exponent, scaled);",

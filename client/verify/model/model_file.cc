@@ -103,8 +103,9 @@ std::uint64_t VersionOf(const Model& model, const WireMessage& content) {
     return std::holds_alternative<Permutation>(layer) || std::holds_alternative<Sum>(layer) ||
            std::holds_alternative<Clip>(layer) || std::holds_alternative<MaxPool>(layer);
   };
-  const bool is_2 = !content.has(3) || content.has(8) ||
-                    std::any_of(model.layers.begin(), model.layers.end(), is_new);
+  // A network that branches has a sum: no other layer reads two values, and each value is read.
+  const bool is_2 =
+      !content.has(3) || std::any_of(model.layers.begin(), model.layers.end(), is_new);
   return is_2 ? 2 : 1;
 }
 
