@@ -30,7 +30,7 @@ FrozenModel Branching(std::uint64_t seed, std::size_t scores = 3) {
   return ModelOf(RandomBranchingNetwork(seed, scores));
 }
 
-std::string ErrorAfter(const std::function<void(v1::ModelContent&)>& change) {
+std::string BranchingError(const std::function<void(v1::ModelContent&)>& change) {
   return verify::ErrorAfter(change, Branching(1));
 }
 
@@ -76,20 +76,20 @@ TEST(BranchingModelTest, RefusesAVersionThatIsNotTheLowest) {
 }
 
 TEST(BranchingModelTest, RefusesValuesThatAreNotThereYetOrNeverRead) {
-  EXPECT_THAT(ErrorAfter([](auto& content) { content.set_layer_inputs(4, 5); }),
+  EXPECT_THAT(BranchingError([](auto& content) { content.set_layer_inputs(4, 5); }),
               HasSubstr("layer 4: input: expected a value before this layer's, at most 4, got 5"));
-  EXPECT_THAT(ErrorAfter([](auto& content) { content.set_layer_inputs(4, -1); }),
+  EXPECT_THAT(BranchingError([](auto& content) { content.set_layer_inputs(4, -1); }),
               HasSubstr("layer 4: input: expected a value before this layer's"));
   EXPECT_THAT(
-      ErrorAfter([](auto& content) { content.mutable_layers(2)->mutable_sum()->set_other(3); }),
+      BranchingError([](auto& content) { content.mutable_layers(2)->mutable_sum()->set_other(3); }),
       HasSubstr("layer 2: other: expected a value before this layer's, at most 2, got 3"));
   EXPECT_THAT(
-      ErrorAfter([](auto& content) { content.mutable_layers(2)->mutable_sum()->set_other(2); }),
+      BranchingError([](auto& content) { content.mutable_layers(2)->mutable_sum()->set_other(2); }),
       HasSubstr("expected a layer that reads value 1, got none"));
   EXPECT_THAT(
-      ErrorAfter([](auto& content) { content.mutable_layers(9)->mutable_sum()->set_other(8); }),
+      BranchingError([](auto& content) { content.mutable_layers(9)->mutable_sum()->set_other(8); }),
       HasSubstr("layer 9: other: expected a value of shape [3, 2, 6], got [3, 5, 6]"));
-  EXPECT_THAT(ErrorAfter([](auto& content) { content.add_layer_inputs(1); }),
+  EXPECT_THAT(BranchingError([](auto& content) { content.add_layer_inputs(1); }),
               HasSubstr("layer_inputs: expected none, or one for each of 12 layers"));
   FrozenModel chain = ModelOf(RandomNetwork(1, {6, 3}));
   v1::ModelContent content = ContentOf(BytesOf(chain));
@@ -115,7 +115,7 @@ TEST(BranchingModelTest, RefusesLayersThatDoNotFit) {
   EXPECT_THAT(permutation([](auto& layer) { layer.add_output_shape(1); }),
               HasSubstr("output_shape: expected"));
   const auto clip = [](float low, float high) {
-    return ErrorAfter([&](auto& content) {
+    return BranchingError([&](auto& content) {
       content.mutable_layers(6)->mutable_clip()->set_low(low);
       content.mutable_layers(6)->mutable_clip()->set_high(high);
     });
@@ -125,7 +125,7 @@ TEST(BranchingModelTest, RefusesLayersThatDoNotFit) {
   EXPECT_THAT(clip(0.0F, std::nanf("")), HasSubstr("layer 6: clip: high"));
   EXPECT_THAT(clip(1e-40F, 1.0F), HasSubstr("layer 6: clip: low"));
   const auto pool = [](const std::function<void(v1::WindowAxis&)>& change) {
-    return ErrorAfter([&](auto& content) {
+    return BranchingError([&](auto& content) {
       change(*content.mutable_layers(8)->mutable_max_pool()->mutable_vertical());
     });
   };

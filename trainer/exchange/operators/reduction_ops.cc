@@ -16,16 +16,18 @@ struct ReductionRule {
   double (*finish)(double so_far, double count);
 };
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
 const std::map<std::string, ReductionRule>& ReductionRules() {
   static const auto keep = [](double x, double) { return x; };
   static const auto& rules = *new std::map<std::string, ReductionRule>{
       {"ReduceSum", {0, [](double x, double v) { return x + v; }, keep}},
       {"ReduceMean",
        {0, [](double x, double v) { return x + v; }, [](double x, double n) { return x / n; }}},
-      {"ReduceMax", {-kInfinity, [](double x, double v) { return std::max(x, v); }, keep}},
-      {"ReduceMin", {kInfinity, [](double x, double v) { return std::min(x, v); }, keep}},
+      {"ReduceMax",
+       {-std::numeric_limits<double>::infinity(), [](double x, double v) { return std::max(x, v); },
+        keep}},
+      {"ReduceMin",
+       {std::numeric_limits<double>::infinity(), [](double x, double v) { return std::min(x, v); },
+        keep}},
       {"ReduceProd", {1, [](double x, double v) { return x * v; }, keep}},
       {"ReduceSumSquare", {0, [](double x, double v) { return x + v * v; }, keep}},
       {"ReduceL2",
@@ -117,7 +119,7 @@ void ComputeSoftmax(OperatorCall& call) {
   std::vector<double>& y = call.NumberResult(0);
   for (std::size_t first = 0; first < x.size(); ++first) {
     if (first / stride % block != 0) continue;
-    double largest = -kInfinity;
+    double largest = -std::numeric_limits<double>::infinity();
     for (std::size_t k = 0; k < block; ++k) largest = std::max(largest, x[first + k * stride]);
     double sum = 0;
     for (std::size_t k = 0; k < block; ++k) sum += std::exp(x[first + k * stride] - largest);
