@@ -101,7 +101,7 @@ TEST(BranchingModelTest, RefusesValuesThatAreNotThereYetOrNeverRead) {
 
 TEST(BranchingModelTest, RefusesLayersThatDoNotFit) {
   const auto permutation = [](const std::function<void(v1::FrozenPermutation&)>& change) {
-    return ErrorAfter(
+    return BranchingError(
         [&](auto& content) { change(*content.mutable_layers(7)->mutable_permutation()); });
   };
   EXPECT_THAT(permutation([](auto& layer) { layer.mutable_sources_uint32()->pop_back(); }),
