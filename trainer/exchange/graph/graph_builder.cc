@@ -25,6 +25,34 @@ bool IsPassedThrough(const Node& node) {
 // Operators whose output follows from the shape of the input alone.
 bool ReadsShapeOnly(const Node& node) { return node.op == "Shape" || node.op == "Size"; }
 
+// At most so many numbers are read to fold all constants of a file: a matter of seconds.
+constexpr double kMostReads = 1e10;
+
+double Elements(const Dims& dims) { return static_cast<double>(NumElements(dims)); }
+
+// How many numbers a node reads, at most. `outputs`: how many it writes.
+// Requires: InferOutputs has taken the node.
+double ReadsOf(const Node& node, const std::vector<Operand>& operands, double outputs) {
+  const auto per_first_axis = [](const Dims& weights) {
+    return weights[0] == 0 ? 0 : Elements(weights) / static_cast<double>(weights[0]);
+  };
+  if (node.op == "Conv") return outputs * per_first_axis(operands[1].dims);
+  if (node.op == "ConvTranspose") {
+    return Elements(operands[0].dims) * per_first_axis(operands[1].dims);
+  }
+  if (node.op == "MatMul" || node.op == "Gemm") {
+    // The inner dimension is one of the first matrix's.
+    const Dims& dims = operands[0].dims;
+    return outputs * static_cast<double>(*std::max_element(dims.begin(), dims.end()));
+  }
+  if (node.op == "AveragePool" || node.op == "MaxPool") {
+    return outputs * Elements(std::get<Dims>(node.attributes.at("kernel_shape")));
+  }
+  double reads = outputs;
+  for (const Operand& operand : operands) reads += Elements(operand.dims);
+  return reads;
+}
+
 bool AreEqual(const Tensor& a, const Tensor& b) {
   return a.type == b.type && a.dims == b.dims && a.values == b.values;
 }
@@ -96,6 +124,17 @@ absl::Status GraphBuilder::TakeMemory(const Node& node, const std::vector<Signat
   return budget_.Take(elements, 8, absl::StrCat(NodeText(node), ": folding constants"));
 }
 
+absl::Status GraphBuilder::TakeTime(const Node& node, const std::vector<Operand>& operands,
+                                    const std::vector<Signature>& outputs) {
+  double elements = 0;
+  for (const Signature& output : outputs) elements += Elements(output.dims);
+  reads_ += ReadsOf(node, operands, elements);
+  if (reads_ <= kMostReads) return absl::OkStatus();
+  return absl::ResourceExhaustedError(
+      absl::StrCat(NodeText(node), ": folding constants: expected to read at most ", kMostReads,
+                   " numbers, got ", reads_, ": export the model with its constants folded"));
+}
+
 // The outputs of a node that reads constants only.
 absl::Status GraphBuilder::FoldConstants(const Node& node,
                                          const std::vector<std::string>& outputs) {
@@ -107,6 +146,7 @@ absl::Status GraphBuilder::FoldConstants(const Node& node,
   }
   LIPSERVE_ASSIGN_OR_RETURN(const std::vector<Signature> signatures, InferOutputs(node, operands));
   LIPSERVE_RETURN_IF_ERROR(TakeMemory(node, signatures));
+  LIPSERVE_RETURN_IF_ERROR(TakeTime(node, operands, signatures));
   LIPSERVE_ASSIGN_OR_RETURN(std::vector<Tensor> results, EvaluateNode(node, tensors));
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     if (!outputs[i].empty()) {
@@ -140,6 +180,7 @@ absl::Status GraphBuilder::InferRun(const Node& node, std::size_t run,
     elements += NumElements(signatures[i].dims);
   }
   if (!is_known || elements > kMostKnown) return absl::OkStatus();
+  LIPSERVE_RETURN_IF_ERROR(TakeTime(node, operands, signatures));
   LIPSERVE_ASSIGN_OR_RETURN(std::vector<Tensor> results, EvaluateNode(node, tensors));
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     outputs[i].runs[run].known = std::move(results[i]);

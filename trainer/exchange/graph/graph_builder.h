@@ -31,7 +31,8 @@ class GraphBuilder {
   absl::Status AddInput(const std::string& name, ElementType type, const Dims& dims);
   // A node whose inputs and outputs have these names; "" where one is left out.
   //
-  // Errors: InvalidArgument, naming the node; ResourceExhausted if its constants take too much.
+  // Errors: InvalidArgument, naming the node; ResourceExhausted if its constants take too much
+  //         memory or time.
   absl::Status AddNode(Node node, const std::vector<std::string>& inputs,
                        const std::vector<std::string>& outputs);
   absl::Status AddOutput(const std::string& name);
@@ -61,12 +62,15 @@ class GraphBuilder {
   Operand OperandOf(ValueId value, std::size_t run) const;
   const Tensor* KnownTensor(ValueId value, std::size_t run) const;
   absl::Status TakeMemory(const Node& node, const std::vector<Signature>& outputs);
+  absl::Status TakeTime(const Node& node, const std::vector<Operand>& operands,
+                        const std::vector<Signature>& outputs);
   absl::Status FoldConstants(const Node& node, const std::vector<std::string>& outputs);
   absl::Status InferRun(const Node& node, std::size_t run, std::vector<BuiltValue>& outputs);
   absl::Status FitReshape(Node& node);
   absl::StatusOr<Dims> BatchDims(const BuiltValue& value) const;
 
   ArrayBudget& budget_;
+  double reads_ = 0;  // numbers read to fold constants
   std::optional<std::int64_t> fixed_batch_;
   std::array<std::int64_t, kRuns> batches_;
   std::unordered_map<std::string, ValueId> names_;

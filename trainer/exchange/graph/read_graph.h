@@ -29,7 +29,8 @@ struct ReadOptions {
 // Errors: NotFound if the file is not there. InvalidArgument with the file, the node, its
 //         operator, what was expected, what was found and what to do, in one line, if the file is
 //         damaged, or its operators are unknown or do not fit together.
-//         ResourceExhausted if folding constants would need more memory.
+//         ResourceExhausted if folding constants would need more memory, or read more than 1e10
+//         numbers.
 absl::StatusOr<Graph> ReadGraph(const std::string& path, const ReadOptions& options);
 
 }  // namespace lipserve::exchange

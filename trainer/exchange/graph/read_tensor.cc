@@ -3,6 +3,7 @@
 
 #include <onnx/onnx_pb.h>
 
+#include <algorithm>
 #include <bit>
 #include <charconv>
 #include <cmath>
@@ -89,7 +90,7 @@ absl::StatusOr<std::string> ReadExternal(const TensorProto& proto, const std::st
         "external data: expected ", bytes, " bytes from byte ", data.offset, " on, got length ",
         data.length, " in a file of ", size, " bytes: ", data.location, " is damaged"));
   }
-  budget.AddFile(bytes);
+  budget.AddFile(path, size, bytes);
   LIPSERVE_RETURN_IF_ERROR(budget.Take(bytes, 1, "external data"));
   std::string content(bytes, '\0');
   std::ifstream file(path, std::ios::binary);
@@ -300,6 +301,14 @@ absl::Status ArrayBudget::Take(std::size_t elements, std::size_t bytes_each,
   return absl::ResourceExhaustedError(
       absl::StrCat(what, ": expected at most ", limit_, " bytes for all arrays of this file, got ",
                    elements, " elements of ", bytes_each, " bytes on top of the others"));
+}
+
+void ArrayBudget::AddFile(const std::string& path, std::size_t size, std::size_t bytes) {
+  std::size_t& unread = unread_.emplace(path, size).first->second;
+  const std::size_t more = std::min(bytes, unread);
+  unread -= more;
+  left_ += 4 * more;
+  limit_ += 4 * more;
 }
 
 absl::StatusOr<Tensor> ReadTensor(TensorProto& proto, const std::string& folder,

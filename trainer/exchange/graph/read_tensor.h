@@ -4,6 +4,7 @@
 #define TRAINER_EXCHANGE_GRAPH_READ_TENSOR_H_
 
 #include <cstddef>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -24,12 +25,14 @@ class ArrayBudget {
 
   // Errors: ResourceExhausted, saying for what.
   absl::Status Take(std::size_t elements, std::size_t bytes_each, const std::string& what);
-  // Files that are read too: each of their bytes allows four of arrays.
-  void AddFile(std::size_t bytes) { left_ += 4 * bytes, limit_ += 4 * bytes; }
+  // `bytes` of a file of `size` bytes are read too. Each byte of a file allows four of arrays,
+  // once, however many arrays share it.
+  void AddFile(const std::string& path, std::size_t size, std::size_t bytes);
 
  private:
   std::size_t left_;
   std::size_t limit_;
+  std::map<std::string, std::size_t> unread_;  // bytes of each file that allow nothing yet
 };
 
 // The array of a tensor, narrow numbers widened, subnormal ones taken as 0. Empties the tensor.

@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <onnx/onnx_pb.h>
 #include <sys/resource.h>
 
 #include <filesystem>
@@ -220,6 +221,77 @@ TEST(ReadGraphTest, ABombTakesNoMemory) {
   EXPECT_NE(ErrorOf(Bad("constant_fold_bomb")), "");
   getrusage(RUSAGE_SELF, &after);
   EXPECT_LT(after.ru_maxrss - before.ru_maxrss, 200 * 1024);  // KiB
+}
+
+// A model y = Relu(x), beside which tests put what else they need.
+onnx::ModelProto ReluModel() {
+  onnx::ModelProto model;
+  model.set_ir_version(8);
+  model.add_opset_import()->set_version(17);
+  auto* const input = model.mutable_graph()->add_input();
+  input->set_name("x");
+  auto* const type = input->mutable_type()->mutable_tensor_type();
+  type->set_elem_type(onnx::TensorProto::FLOAT);
+  type->mutable_shape()->add_dim()->set_dim_param("N");
+  type->mutable_shape()->add_dim()->set_dim_value(4);
+  onnx::NodeProto* const relu = model.mutable_graph()->add_node();
+  relu->set_op_type("Relu");
+  relu->add_input("x");
+  relu->add_output("y");
+  model.mutable_graph()->add_output()->set_name("y");
+  return model;
+}
+
+// Arrays that share the bytes of one file are each counted, and the file once.
+TEST(ReadGraphTest, ManyArraysOfOneFileTakeNoMoreMemoryThanItAllows) {
+  constexpr std::int64_t kElements = std::int64_t{1} << 20;
+  onnx::ModelProto model = ReluModel();
+  const TemporaryFolder folder;
+  WriteAll(folder.path("w.data"), std::string(kElements * 4, '\0'));
+  // Each takes 8 MiB, bytes and array; all may take 64 MiB and four times the file.
+  const auto error_of = [&](int arrays) {
+    model.mutable_graph()->clear_initializer();
+    for (int i = 0; i < arrays; ++i) {
+      onnx::TensorProto* const weight = model.mutable_graph()->add_initializer();
+      weight->set_name("w" + std::to_string(i));
+      weight->set_data_type(onnx::TensorProto::FLOAT);
+      weight->add_dims(kElements);
+      weight->set_data_location(onnx::TensorProto::EXTERNAL);
+      auto* const location = weight->add_external_data();
+      location->set_key("location");
+      location->set_value("w.data");
+    }
+    WriteAll(folder.path("m.onnx"), model.SerializeAsString());
+    return ErrorOf(folder.path("m.onnx"));
+  };
+  EXPECT_EQ(error_of(10), "");
+  EXPECT_THAT(error_of(11), HasSubstr("bytes for all arrays of this file"));
+}
+
+// Half a megabyte that would be folded for minutes.
+TEST(ReadGraphTest, AFoldThatTakesLongIsRefusedBeforeItBegins) {
+  constexpr std::int64_t kSide = 400;
+  onnx::ModelProto model = ReluModel();
+  onnx::TensorProto* const image = model.mutable_graph()->add_initializer();
+  image->set_name("a");
+  image->set_data_type(onnx::TensorProto::FLOAT);
+  for (const std::int64_t dim : {std::int64_t{1}, std::int64_t{1}, kSide, kSide}) {
+    image->add_dims(dim);
+  }
+  image->set_raw_data(std::string(kSide * kSide * 4, '\0'));
+  onnx::NodeProto* const fold = model.mutable_graph()->add_node();
+  fold->set_op_type("Conv");
+  fold->add_input("a");
+  fold->add_input("a");
+  fold->add_output("c");
+  onnx::AttributeProto* const pads = fold->add_attribute();
+  pads->set_name("pads");
+  pads->set_type(onnx::AttributeProto::INTS);
+  for (int side = 0; side < 4; ++side) pads->add_ints(kSide - 1);
+  const TemporaryFolder folder;
+  WriteAll(folder.path("m.onnx"), model.SerializeAsString());
+  EXPECT_THAT(ErrorOf(folder.path("m.onnx")),
+              HasSubstr("node 1 (Conv): folding constants: expected to read at most"));
 }
 
 }  // namespace
