@@ -268,6 +268,23 @@ ExactVector Apply(const Clip& clip, const Shape& /*shape*/, ExactVector x) {
   return x;
 }
 
+// The largest number of window (i, j) of an image whose numbers begin at `image`.
+const mpz_class& LargestOf(const MaxPool& pool, const mpz_class* image, std::size_t i,
+                           std::size_t j) {
+  const mpz_class* largest = nullptr;
+  for (std::size_t u = 0; u < pool.vertical.taps; ++u) {
+    const std::optional<std::size_t> row = pool.vertical.Source(i, u);
+    for (std::size_t v = 0; row && v < pool.horizontal.taps; ++v) {
+      const std::optional<std::size_t> column = pool.horizontal.Source(j, v);
+      if (!column) continue;
+      const mpz_class& number = image[*row * pool.horizontal.length + *column];
+      if (largest == nullptr || *largest < number) largest = &number;
+    }
+  }
+  assert(largest != nullptr);
+  return *largest;
+}
+
 ExactVector Apply(const MaxPool& pool, const Shape& shape, const ExactVector& x) {
   const auto [channels, height, width] = OutputShape(pool, shape);
   ExactVector y{.numbers = {}, .exponent = x.exponent};
@@ -275,17 +292,7 @@ ExactVector Apply(const MaxPool& pool, const Shape& shape, const ExactVector& x)
   for (std::size_t c = 0; c < channels; ++c) {
     for (std::size_t i = 0; i < height; ++i) {
       for (std::size_t j = 0; j < width; ++j) {
-        const mpz_class* largest = nullptr;
-        for (std::size_t u = 0; u < pool.vertical.taps; ++u) {
-          const std::optional<std::size_t> row = pool.vertical.Source(i, u);
-          for (std::size_t v = 0; row && v < pool.horizontal.taps; ++v) {
-            const std::optional<std::size_t> column = pool.horizontal.Source(j, v);
-            if (!column) continue;
-            const mpz_class& number = x.numbers[(c * shape[1] + *row) * shape[2] + *column];
-            if (largest == nullptr || *largest < number) largest = &number;
-          }
-        }
-        y.numbers.push_back(*largest);
+        y.numbers.push_back(LargestOf(pool, &x.numbers[c * shape[1] * shape[2]], i, j));
       }
     }
   }

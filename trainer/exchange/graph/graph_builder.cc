@@ -2,6 +2,7 @@
 #include "trainer/exchange/graph/graph_builder.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -117,7 +118,7 @@ Operand GraphBuilder::OperandOf(ValueId value, std::size_t run) const {
           .tensor = KnownTensor(value, run)};
 }
 
-// Of arrays in float64, and as much again for inputs that are widened.
+// Of what folding makes, in float64.
 absl::Status GraphBuilder::TakeMemory(const Node& node, const std::vector<Signature>& outputs) {
   std::size_t elements = 0;
   for (const Signature& output : outputs) elements += NumElements(output.dims);
@@ -188,6 +189,29 @@ absl::Status GraphBuilder::InferRun(const Node& node, std::size_t run,
   return absl::OkStatus();
 }
 
+// The shape of a Reshape of `dims` without 0 and -1, if that can be told.
+std::optional<Dims> ConcreteShape(Dims shape, const Dims& dims) {
+  for (std::size_t i = 0; i < shape.size() && i < dims.size(); ++i) {
+    if (shape[i] == 0) shape[i] = dims[i];  // 0 copies a dimension
+  }
+  const auto open = std::find(shape.begin(), shape.end(), -1);
+  if (open == shape.end()) return shape;
+  *open = 1;
+  std::int64_t known = 1;
+  for (const std::int64_t dim : shape) {
+    if (dim < 1 || dim > kMaxElements / known) return std::nullopt;
+    known *= dim;
+  }
+  *open = static_cast<std::int64_t>(NumElements(dims)) / known;
+  return shape;
+}
+
+// The first place where two shapes differ, 0 if none.
+std::size_t FirstDifference(const Dims& a, const Dims& b) {
+  const auto place = std::mismatch(a.begin(), a.end(), b.begin()).first;
+  return place == a.end() ? 0 : static_cast<std::size_t>(place - a.begin());
+}
+
 // Writes the shape of a Reshape with -1 for the batch: where the file repeats the number of a fixed
 // batch, or computes the shape.
 absl::Status GraphBuilder::FitReshape(Node& node) {
@@ -206,32 +230,17 @@ absl::Status GraphBuilder::FitReshape(Node& node) {
       !is_computed && fixed_batch_ && shape[0] > 0 &&
       values_[node.inputs[0]].runs[0].dims != values_[node.inputs[0]].runs[1].dims;
   if (!is_computed && !repeats_batch) return absl::OkStatus();
-  // What a -1 of the file stands for; 0 copies a dimension and stays.
-  const Operand reshaped = OperandOf(node.inputs[0], 0);
-  Dims concrete = shape;
-  for (std::size_t i = 0; i < concrete.size(); ++i) {
-    if (concrete[i] == 0 && i < reshaped.dims.size()) concrete[i] = reshaped.dims[i];
-  }
-  const auto open = std::find(concrete.begin(), concrete.end(), -1);
-  if (open != concrete.end()) {
-    *open = 1;
-    const auto known = static_cast<std::int64_t>(NumElements(concrete));
-    if (known <= 0) return absl::OkStatus();
-    *open = static_cast<std::int64_t>(NumElements(reshaped.dims)) / known;
-  }
-  const std::size_t batch_axis = [&] {
-    for (std::size_t i = 0; is_computed && i < shape.size(); ++i) {
-      if (shape[i] != other[i]) return i;
-    }
-    return std::size_t{0};
-  }();
+  // What a -1 of the file stands for.
+  const auto concrete = ConcreteShape(shape, OperandOf(node.inputs[0], 0).dims);
+  if (!concrete) return absl::OkStatus();
+  const std::size_t batch_axis = FirstDifference(shape, other);
   if (batch_axis != 0 && shape[0] != 0) {
     return AtNode(node,
                   "expected a shape whose first dimension has the batch, got another: export "
                   "the model so that the batch stays first");
   }
   for (std::size_t i = 0; i < shape.size(); ++i) {
-    if (shape[i] == -1 && i != batch_axis) shape[i] = concrete[i];
+    if (shape[i] == -1 && i != batch_axis) shape[i] = (*concrete)[i];
   }
   shape[batch_axis] = -1;
   const std::string name = absl::StrCat(values_[node.inputs[1]].name, " of ", node.name);
@@ -319,20 +328,33 @@ absl::StatusOr<Dims> GraphBuilder::BatchDims(const BuiltValue& value) const {
   return dims;
 }
 
-absl::StatusOr<Graph> GraphBuilder::Build() && {
-  // From the outputs back.
+// Removes the nodes that lead to no output. Returns which values the others and the outputs need.
+std::vector<bool> GraphBuilder::KeepWanted() {
   std::vector<bool> is_wanted(values_.size());
   for (const ValueId output : outputs_) is_wanted[output] = true;
-  std::vector<bool> is_alive(nodes_.size());
-  for (std::size_t n = nodes_.size(); n-- > 0;) {
-    for (const ValueId output : nodes_[n].outputs) {
-      if (output != kNoValue && is_wanted[output]) is_alive[n] = true;
+  std::vector<Node> kept;
+  for (; !nodes_.empty(); nodes_.pop_back()) {  // from the outputs back
+    Node& node = nodes_.back();
+    const bool is_alive =
+        std::any_of(node.outputs.begin(), node.outputs.end(),
+                    [&](ValueId output) { return output != kNoValue && is_wanted[output]; });
+    if (!is_alive) continue;
+    for (const ValueId input : node.inputs) {
+      if (input != kNoValue) is_wanted[input] = true;
     }
-    for (const ValueId input : nodes_[n].inputs) {
-      if (is_alive[n] && input != kNoValue) is_wanted[input] = true;
+    // An output that nobody wants has no value.
+    for (ValueId& output : node.outputs) {
+      if (output != kNoValue && !is_wanted[output]) output = kNoValue;
     }
+    kept.push_back(std::move(node));
   }
+  nodes_.assign(std::make_move_iterator(kept.rbegin()), std::make_move_iterator(kept.rend()));
   is_wanted[input_] = true;
+  return is_wanted;
+}
+
+absl::StatusOr<Graph> GraphBuilder::Build() && {
+  const std::vector<bool> is_wanted = KeepWanted();
   Graph graph;
   std::vector<ValueId> renamed(values_.size(), kNoValue);
   for (std::size_t v = 0; v < values_.size(); ++v) {
@@ -346,13 +368,12 @@ absl::StatusOr<Graph> GraphBuilder::Build() && {
                             .is_constant = built.is_constant,
                             .constant = std::move(built.constant)});
   }
-  for (std::size_t n = 0; n < nodes_.size(); ++n) {
-    if (!is_alive[n]) continue;
-    for (auto* const ids : {&nodes_[n].inputs, &nodes_[n].outputs}) {
+  for (Node& node : nodes_) {
+    for (auto* const ids : {&node.inputs, &node.outputs}) {
       for (ValueId& id : *ids) id = id == kNoValue ? kNoValue : renamed[id];
     }
-    graph.nodes.push_back(std::move(nodes_[n]));
   }
+  graph.nodes = std::move(nodes_);
   graph.input = renamed[input_];
   for (const ValueId output : outputs_) graph.outputs.push_back(renamed[output]);
   return graph;

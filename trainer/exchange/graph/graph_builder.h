@@ -67,6 +67,7 @@ class GraphBuilder {
   absl::Status FoldConstants(const Node& node, const std::vector<std::string>& outputs);
   absl::Status InferRun(const Node& node, std::size_t run, std::vector<BuiltValue>& outputs);
   absl::Status FitReshape(Node& node);
+  std::vector<bool> KeepWanted();
   absl::StatusOr<Dims> BatchDims(const BuiltValue& value) const;
 
   ArrayBudget& budget_;

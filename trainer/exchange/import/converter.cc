@@ -197,7 +197,7 @@ absl::StatusOr<std::size_t> ScoresOf(Conversion& conversion, View view) {
 absl::Status CheckInputOf(const Graph& graph) {
   const Value& input = graph.values[graph.input];
   const absl::Status status = CheckSample(input);
-  if (status.ok()) return status;
+  if (status.ok()) return absl::OkStatus();
   return absl::InvalidArgumentError(
       absl::StrCat(graph.file, ": input '", input.name, "': ", status.message()));
 }

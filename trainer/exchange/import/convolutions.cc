@@ -174,8 +174,9 @@ absl::StatusOr<Views> ConvolutionView(const NodeArguments& arguments, View y) {
 
 }  // namespace
 
-absl::StatusOr<View> AddConvolution(Conversion& conversion, View x, ConvolutionLayer layer,
-                                    std::vector<double> weights, std::vector<double> bias) {
+absl::StatusOr<View> AddConvolution(Conversion& conversion, View x, const ConvolutionLayer& layer,
+                                    const std::vector<double>& weights,
+                                    const std::vector<double>& bias) {
   LIPSERVE_ASSIGN_OR_RETURN(x, conversion.Realise(std::move(x)));
   conversion.FoldIntoProducer(x);
   auto fitted = Fit(x, conversion.draft().shape(x.source.value), layer, weights, bias);

@@ -49,11 +49,14 @@ absl::Status InstallWeights(DraftLayer draft, FinishedDraft& finished, FrozenLay
     linear.weights = std::move(weights);
     linear.bias = std::move(bias);
   };
-  if (auto* const dense = std::get_if<DenseLayer>(&layer)) install(*dense);
-  if (auto* const convolution = std::get_if<ConvolutionLayer>(&layer)) install(*convolution);
-  if (auto* const pool = std::get_if<AveragePoolLayer>(&layer)) pool->scale = weights[0];
-  if (auto* const potential = std::get_if<ConvexPotentialLayer>(&layer)) {
+  if (auto* const dense = std::get_if<DenseLayer>(&layer)) {
+    install(*dense);
+  } else if (auto* const convolution = std::get_if<ConvolutionLayer>(&layer)) {
+    install(*convolution);
+  } else if (auto* const potential = std::get_if<ConvexPotentialLayer>(&layer)) {
     std::visit(install, potential->inner);
+  } else if (auto* const pool = std::get_if<AveragePoolLayer>(&layer)) {
+    pool->scale = weights[0];
   }
   return absl::OkStatus();
 }

@@ -210,11 +210,10 @@ absl::Status TakeOffFinalSteps(Converted& converted) {
   std::optional<Trail> longest;
   for (const ValueId output : graph.outputs) {
     Trail trail = TrailOf(graph, output);
-    const bool is_classifier = [&] {
-      const auto maker = MakerOf(graph, trail.scores);
-      return maker && graph.nodes[*maker].op == kClassifier;
-    }();
-    if (is_classifier) trail.scores = graph.nodes[*MakerOf(graph, trail.scores)].outputs[0];
+    const auto maker = MakerOf(graph, trail.scores);
+    if (maker && graph.nodes[*maker].op == kClassifier) {
+      trail.scores = graph.nodes[*maker].outputs[0];
+    }
     if (longest && longest->scores != trail.scores) {
       return absl::InvalidArgumentError(absl::StrCat(
           graph.file, ": expected one output of scores, got '", graph.values[longest->scores].name,

@@ -26,8 +26,9 @@ absl::StatusOr<View> AddDense(Conversion& conversion, View x, std::vector<double
 //
 // `layer`: everything but `input`, which is set here. Errors: InvalidArgument if it does not fit
 // the image, and those of Conversion::ValueOf.
-absl::StatusOr<View> AddConvolution(Conversion& conversion, View x, ConvolutionLayer layer,
-                                    std::vector<double> weights, std::vector<double> bias);
+absl::StatusOr<View> AddConvolution(Conversion& conversion, View x, const ConvolutionLayer& layer,
+                                    const std::vector<double>& weights,
+                                    const std::vector<double>& bias);
 
 }  // namespace lipserve::exchange
 

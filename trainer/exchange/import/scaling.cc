@@ -74,7 +74,7 @@ absl::StatusOr<Views> AddOrSubtract(Conversion& conversion, const NodeArguments&
 absl::StatusOr<View> ScaledByChannel(View x, std::span<const double> scale,
                                      std::span<const double> shift) {
   const auto channels = x.dims.empty() ? 0 : static_cast<std::size_t>(x.dims[0]);
-  if (scale.size() != channels || shift.size() != channels) {
+  if (channels == 0 || scale.size() != channels || shift.size() != channels) {
     return absl::InvalidArgumentError(absl::StrCat("expected one number for each of ", channels,
                                                    " channels, got ", scale.size(), " and ",
                                                    shift.size()));

@@ -89,6 +89,25 @@ Geometry ReadConvTranspose(OperatorCall& call) {
   return geometry;
 }
 
+// Calls visit(index into the image, index into the windows) for each product of one weight: tap
+// (u, v) from channel `c` to channel `o`.
+template <typename Visit>
+void ForEachPosition(const Geometry& geometry, std::int64_t o, std::int64_t c, std::int64_t u,
+                     std::int64_t v, Visit visit) {
+  const WindowAxis& y = geometry.window[0];
+  const WindowAxis& x = geometry.window[1];
+  for (std::int64_t i = 0; i < y.outputs; ++i) {
+    const std::int64_t row = y.Position(i, u);
+    if (row < 0 || row >= y.length) continue;
+    for (std::int64_t j = 0; j < x.outputs; ++j) {
+      const std::int64_t column = x.Position(j, v);
+      if (column < 0 || column >= x.length) continue;
+      visit(ToSize((c * y.length + row) * x.length + column),
+            ToSize((o * y.outputs + i) * x.outputs + j));
+    }
+  }
+}
+
 // Calls visit(index into the weights, index into the image, index into the windows) for each
 // product of one sample.
 template <typename Visit>
@@ -103,16 +122,9 @@ void ForEachProduct(const Geometry& geometry, Visit visit) {
       for (std::int64_t u = 0; u < y.size; ++u) {
         for (std::int64_t v = 0; v < x.size; ++v) {
           const std::int64_t weight = ((o * per_group + c) * y.size + u) * x.size + v;
-          for (std::int64_t i = 0; i < y.outputs; ++i) {
-            const std::int64_t row = y.Position(i, u);
-            if (row < 0 || row >= y.length) continue;
-            for (std::int64_t j = 0; j < x.outputs; ++j) {
-              const std::int64_t column = x.Position(j, v);
-              if (column < 0 || column >= x.length) continue;
-              visit(ToSize(weight), ToSize(((first + c) * y.length + row) * x.length + column),
-                    ToSize((o * y.outputs + i) * x.outputs + j));
-            }
-          }
+          ForEachPosition(geometry, o, first + c, u, v, [&](std::size_t at, std::size_t window) {
+            visit(ToSize(weight), at, window);
+          });
         }
       }
     }

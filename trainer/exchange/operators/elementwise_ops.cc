@@ -260,7 +260,7 @@ template <typename T>
 void Select(const OperatorCall& call, std::span<const T> a, std::span<const T> b,
             std::vector<T>& result) {
   const std::span<const std::int64_t> condition = call.Integers(0);
-  const Dims dims = call.output_dims();
+  const Dims& dims = call.output_dims();
   StridedWalk at(dims, BroadcastStrides(call.dims(0), dims));
   StridedWalk at_a(dims, BroadcastStrides(call.dims(1), dims));
   StridedWalk at_b(dims, BroadcastStrides(call.dims(2), dims));

@@ -15,7 +15,13 @@ bool IsMax(const OperatorCall& call) { return call.node().op.find("Max") != std:
 Window ReadPool(OperatorCall& call) {
   call.Check(!IsInteger(call.type(0)), "expected numbers, got integers");
   call.Check(call.Int("storage_order", 0) == 0, "expected storage_order 0, got another");
-  return ReadWindow(call, {}, call.Int("ceil_mode", 0) != 0);
+  Window window = ReadWindow(call, {}, call.Int("ceil_mode", 0) != 0);
+  for (const WindowAxis& axis : window) {
+    call.Check(axis.before < axis.extent() && axis.after < axis.extent(),
+               "expected pads below the window's ", axis.extent(), " positions, got ", axis.before,
+               " and ", axis.after, ": a window would lie in the padding");
+  }
+  return window;
 }
 
 void InferPool(OperatorCall& call) {
@@ -56,6 +62,22 @@ std::int64_t PositionsWithin(const WindowAxis& axis, std::int64_t i, bool with_p
   return count;
 }
 
+// The window (i, j) of an image that begins at `image`.
+PooledWindow WindowAt(const Window& window, const double* image, std::int64_t i, std::int64_t j,
+                      bool is_max) {
+  const auto& [y, x] = window;
+  PooledWindow pooled(is_max);
+  for (std::int64_t u = 0; u < y.size; ++u) {
+    const std::int64_t row = y.Position(i, u);
+    if (row < 0 || row >= y.length) continue;
+    for (std::int64_t v = 0; v < x.size; ++v) {
+      const std::int64_t column = x.Position(j, v);
+      if (column >= 0 && column < x.length) pooled.Read(image[row * x.length + column]);
+    }
+  }
+  return pooled;
+}
+
 // A maximum takes padding for minus infinity. An average divides by the positions of the window in
 // the image, or with count_include_pad in the padded image; never by those that ceil_mode adds.
 void ComputePool(OperatorCall& call) {
@@ -70,16 +92,8 @@ void ComputePool(OperatorCall& call) {
   for (std::int64_t image = 0; image < images; ++image) {
     for (std::int64_t i = 0; i < y.outputs; ++i) {
       for (std::int64_t j = 0; j < x.outputs; ++j) {
-        PooledWindow pooled(IsMax(call));
-        for (std::int64_t u = 0; u < y.size; ++u) {
-          const std::int64_t row = y.Position(i, u);
-          if (row < 0 || row >= y.length) continue;
-          for (std::int64_t v = 0; v < x.size; ++v) {
-            const std::int64_t column = x.Position(j, v);
-            if (column < 0 || column >= x.length) continue;
-            pooled.Read(numbers[ToSize((image * y.length + row) * x.length + column)]);
-          }
-        }
+        const PooledWindow pooled =
+            WindowAt(window, numbers.data() + image * y.length * x.length, i, j, IsMax(call));
         result[next++] = pooled.Result(PositionsWithin(y, i, with_padding) *
                                        PositionsWithin(x, j, with_padding));
       }

@@ -12,7 +12,7 @@ constexpr std::int64_t kMaxWindow = std::int64_t{1} << 31;
 // An attribute of as many integers as the image has axes.
 Dims AxisInts(OperatorCall& call, const char* name, std::size_t axes, std::int64_t otherwise,
               std::int64_t least) {
-  const Dims values = call.Ints(name, Dims(axes, otherwise));
+  Dims values = call.Ints(name, Dims(axes, otherwise));
   if (!call.Check(values.size() == axes, "expected ", axes, " integers as attribute ", name,
                   ", got ", DimsText(values))) {
     return Dims(axes, otherwise);

@@ -188,5 +188,21 @@ TEST(StandardNodeTest, EveryOperatorThatWeTakeDoesWhatTheStandardSays) {
   EXPECT_GE(operators.size(), 70U);
 }
 
+// A window that lies in the padding has no largest number and no mean.
+TEST(PoolingTest, RefusesWindowsThatLieInThePadding) {
+  const Tensor image = {ElementType::kFloat32, {1, 1, 3, 3}, std::vector<float>(9, 1.0F)};
+  for (const char* op : {"MaxPool", "AveragePool"}) {
+    const Node node{.op = op,
+                    .name = "pool",
+                    .opset = 17,
+                    .inputs = {0},
+                    .outputs = {1},
+                    .attributes = {{"kernel_shape", Dims{1, 2}}, {"pads", Dims{1, 0, 0, 0}}}};
+    const std::vector<const Tensor*> inputs = {&image};
+    EXPECT_THAT(std::string(EvaluateNode(node, inputs).status().message()),
+                testing::HasSubstr("expected pads below the window's 1 positions, got 1 and 0"));
+  }
+}
+
 }  // namespace
 }  // namespace lipserve::exchange
