@@ -219,8 +219,7 @@ absl::StatusOr<Views> ConvertConv(Conversion& conversion, const NodeArguments& a
                                   .vertical = window.vertical,
                                   .horizontal = window.horizontal};
   LIPSERVE_ASSIGN_OR_RETURN(
-      View y, AddConvolution(conversion, std::move(x), layer, std::move(kernel.weights),
-                             std::move(kernel.bias)));
+      View y, AddConvolution(conversion, std::move(x), layer, kernel.weights, kernel.bias));
   return ConvolutionView(arguments, std::move(y));
 }
 

@@ -81,6 +81,16 @@ Trail TrailOf(const Graph& graph, ValueId output) {
   return trail;
 }
 
+// The same; the label of a LinearClassifier stands for its scores.
+Trail ScoresTrailOf(const Graph& graph, ValueId output) {
+  Trail trail = TrailOf(graph, output);
+  const auto maker = MakerOf(graph, trail.scores);
+  if (maker && graph.nodes[*maker].op == kClassifier) {
+    trail.scores = graph.nodes[*maker].outputs[0];
+  }
+  return trail;
+}
+
 // The scores of a LinearClassifier before its transform. Both of its outputs follow from them.
 absl::Status TakeOffClassifierTransform(Converted& converted, Trail& trail) {
   Graph& graph = converted.graph;
@@ -207,24 +217,20 @@ absl::Status TakeOffFinalSteps(Converted& converted) {
   if (graph.outputs.empty()) {
     return absl::InvalidArgumentError(absl::StrCat(graph.file, ": expected an output, got none"));
   }
-  std::optional<Trail> longest;
+  Trail longest = ScoresTrailOf(graph, graph.outputs[0]);
   for (const ValueId output : graph.outputs) {
-    Trail trail = TrailOf(graph, output);
-    const auto maker = MakerOf(graph, trail.scores);
-    if (maker && graph.nodes[*maker].op == kClassifier) {
-      trail.scores = graph.nodes[*maker].outputs[0];
-    }
-    if (longest && longest->scores != trail.scores) {
+    Trail trail = ScoresTrailOf(graph, output);
+    if (longest.scores != trail.scores) {
       return absl::InvalidArgumentError(absl::StrCat(
-          graph.file, ": expected one output of scores, got '", graph.values[longest->scores].name,
+          graph.file, ": expected one output of scores, got '", graph.values[longest.scores].name,
           "' and '", graph.values[trail.scores].name, "'; export the scores alone"));
     }
-    if (!longest || trail.steps.size() > longest->steps.size()) longest = std::move(trail);
+    if (trail.steps.size() > longest.steps.size()) longest = std::move(trail);
   }
-  LIPSERVE_RETURN_IF_ERROR(TakeOffClassifierTransform(converted, *longest));
-  KeepScoresOnly(graph, longest->scores);
-  converted.final_steps.assign(longest->steps.rbegin(), longest->steps.rend());
-  const auto& dims = graph.values[longest->scores].dims;
+  LIPSERVE_RETURN_IF_ERROR(TakeOffClassifierTransform(converted, longest));
+  KeepScoresOnly(graph, longest.scores);
+  converted.final_steps.assign(longest.steps.rbegin(), longest.steps.rend());
+  const auto& dims = graph.values[longest.scores].dims;
   AddNotes(converted, dims.size() == 2 ? static_cast<std::size_t>(dims[1]) : 0);
   return absl::OkStatus();
 }

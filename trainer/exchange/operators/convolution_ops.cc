@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "trainer/exchange/operators/convolution_ops.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "trainer/exchange/operators/window_2d.h"
@@ -139,11 +140,13 @@ std::size_t WindowsSize(const Geometry& geometry) {
 }
 
 // y = the bias of each channel.
-void AddBias(OperatorCall& call, std::int64_t channels, std::vector<double>& y) {
+void AddBias(OperatorCall& call, std::vector<double>& y) {
   if (!call.Has(2)) return;
   const std::span<const double> bias = call.Numbers(2);
   const std::size_t area = ToSize(Product(call.output_dims(), 2, call.output_dims().size()));
-  for (std::size_t k = 0; k < y.size(); ++k) y[k] = bias[k / area % ToSize(channels)];
+  for (auto next = y.begin(); next != y.end();) {  // samples
+    for (const double number : bias) next = std::fill_n(next, area, number);
+  }
 }
 
 void InferConv(OperatorCall& call) {
@@ -157,7 +160,7 @@ void ComputeConv(OperatorCall& call) {
   const std::span<const double> x = call.Numbers(0);
   const std::span<const double> weights = call.Numbers(1);
   std::vector<double>& y = call.NumberResult(0);
-  AddBias(call, geometry.window_channels, y);
+  AddBias(call, y);
   for (std::int64_t n = 0; n < geometry.samples; ++n) {
     const double* const image = x.data() + ToSize(n) * ImageSize(geometry);
     double* const windows = y.data() + ToSize(n) * WindowsSize(geometry);
@@ -181,7 +184,7 @@ void ComputeConvTranspose(OperatorCall& call) {
   const std::span<const double> x = call.Numbers(0);
   const std::span<const double> weights = call.Numbers(1);
   std::vector<double>& y = call.NumberResult(0);
-  AddBias(call, geometry.image_channels, y);
+  AddBias(call, y);
   for (std::int64_t n = 0; n < geometry.samples; ++n) {
     const double* const windows = x.data() + ToSize(n) * WindowsSize(geometry);
     double* const image = y.data() + ToSize(n) * ImageSize(geometry);
