@@ -38,26 +38,36 @@ constexpr FieldRule kModelContent[] = {{1, WireType::kBytes, "name"},
                                        {8, WireType::kBytes, "layer_inputs"}};
 constexpr FieldRule kPixelScaling[] = {{1, WireType::kFixed64, "divisor"}};
 
-// Whether the bytes are UTF-8 (RFC 3629), as protobuf asks of a string.
+// How many bytes a character has that begins with `lead`; 0 if none does.
+std::size_t LengthByLead(unsigned char lead) {
+  if (lead < 0x80) return 1;
+  if (lead < 0xC2) return 0;
+  if (lead < 0xE0) return 2;
+  if (lead < 0xF0) return 3;
+  return lead < 0xF5 ? 4 : 0;
+}
+
+// Whether `bytes` are one character of UTF-8 (RFC 3629): as long as its lead says, in the shortest
+// form, no surrogate and not above U+10FFFF.
+bool IsCharacter(std::string_view bytes) {
+  const std::size_t length = bytes.size();
+  std::uint32_t point =
+      static_cast<unsigned char>(bytes[0]) & (length == 1 ? 0x7FU : 0x7FU >> length);
+  for (const char byte : bytes.substr(1)) {
+    const auto next = static_cast<unsigned char>(byte);
+    if ((next & 0xC0U) != 0x80U) return false;
+    point = point << 6U | (next & 0x3FU);
+  }
+  if (length == 3) return point >= 0x800 && (point < 0xD800 || point >= 0xE000);
+  return length != 4 || (point >= 0x10000 && point <= 0x10FFFF);
+}
+
+// Whether the bytes are UTF-8, as protobuf asks of a string.
 bool IsUtf8(std::string_view text) {
-  for (std::size_t k = 0; k < text.size();) {
-    const auto lead = static_cast<unsigned char>(text[k]);
-    const std::size_t length = lead < 0x80   ? 1
-                               : lead < 0xC2 ? 0
-                               : lead < 0xE0 ? 2
-                               : lead < 0xF0 ? 3
-                               : lead < 0xF5 ? 4
-                                             : 0;
-    if (length == 0 || length > text.size() - k) return false;
-    std::uint32_t point = length == 1 ? lead : lead & (0x7FU >> length);
-    for (std::size_t i = 1; i < length; ++i) {
-      const auto next = static_cast<unsigned char>(text[k + i]);
-      if ((next & 0xC0U) != 0x80U) return false;
-      point = point << 6U | (next & 0x3FU);
-    }
-    const bool is_short = (length == 3 && point < 0x800) || (length == 4 && point < 0x10000);
-    if (is_short || (point >= 0xD800 && point < 0xE000) || point > 0x10FFFF) return false;
-    k += length;
+  while (!text.empty()) {
+    const std::size_t length = LengthByLead(static_cast<unsigned char>(text[0]));
+    if (length == 0 || length > text.size() || !IsCharacter(text.substr(0, length))) return false;
+    text.remove_prefix(length);
   }
   return true;
 }

@@ -81,9 +81,9 @@ absl::StatusOr<View> LastAxisProduct(Conversion& conversion, View x, Matrix w) {
   const Dims flat =
       is_image ? image.dims : Dims{static_cast<std::int64_t>(w.columns), 1, positions};
   ConvolutionLayer layer = {.output_channels = w.rows};
-  LIPSERVE_ASSIGN_OR_RETURN(View y,
-                            AddConvolution(conversion, WithDims(std::move(image), flat), layer,
-                                           std::move(w.numbers), std::vector<double>(w.rows, 0.0)));
+  LIPSERVE_ASSIGN_OR_RETURN(
+      View y, AddConvolution(conversion, WithDims(std::move(image), flat), layer, w.numbers,
+                             std::vector<double>(w.rows, 0.0)));
   return PermuteAxes(WithDims(std::move(y), std::move(after)), channels_last);
 }
 
