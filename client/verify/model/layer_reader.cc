@@ -148,11 +148,11 @@ absl::StatusOr<Convolution> ReadGeometry(const WireMessage& message, const Shape
         absl::StrCat("groups: expected a divisor of the ", input[0], " input and the ", channels,
                      " output channels, 1 to ", kMaxDimension, " each, got ", groups));
   }
-  if (message.value(6) < 1 || message.value(6) > 4) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("padding_mode: expected 1 to 4, got ", message.value(6)));
+  const std::uint64_t number = message.value(6);
+  if (number < 1 || number > 4) {
+    return absl::InvalidArgumentError(absl::StrCat("padding_mode: expected 1 to 4, got ", number));
   }
-  const auto mode = static_cast<PaddingMode>(message.value(6));
+  const auto mode = static_cast<PaddingMode>(number);
   const absl::StatusOr<WindowAxis> vertical = ReadAxis(message.bytes(4), mode, input[1]);
   if (!vertical.ok()) return StatusAt("vertical", vertical.status());
   const absl::StatusOr<WindowAxis> horizontal = ReadAxis(message.bytes(5), mode, input[2]);
